@@ -1,0 +1,37 @@
+# make demo   installs, fetches two real samples, maps them, prints where the reports are
+# make test   the whole test suite
+# make lab    the notebooks in JupyterLab
+# make bench  the benchmarks against peer programs (minutes; some need Debian's otb-bin and gdal-bin)
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lab bench lock clean
+
+demo: $(READY)
+	$(BIN)/lulc run havelland romania
+
+test: $(READY)
+	$(BIN)/pytest
+
+lab: $(READY)
+	$(BIN)/jupyter lab --notebook-dir=. notebooks/
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+# Installed anew when the lock changes; a broken install leaves no .ready behind.
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "uv>=0.5"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+# Resolved for all platforms and Pythons at once; hashes, no addresses.
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --extra fast --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv outputs

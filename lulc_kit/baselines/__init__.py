@@ -1,0 +1,1 @@
+"""06: k-nearest neighbours and random forest."""

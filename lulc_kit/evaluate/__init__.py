@@ -1,0 +1,1 @@
+"""09: accuracy, comparison of runs, and the report page."""

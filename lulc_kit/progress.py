@@ -1,0 +1,71 @@
+"""Progress as the reader can use it: a bar in JupyterLab or a terminal, plain lines everywhere else."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, TypeVar, cast
+
+T = TypeVar("T")
+
+
+class _Lines:
+    """A stream for tqdm on which every refresh is a line of its own."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        text = text.strip()
+        return self.stream.write(text + "\n") if text else 0
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
+def bar(total: float | None = None, description: str = "", unit: str = "it") -> Any:
+    """A tqdm progress bar suited to where the code runs.
+
+    Parameters
+    ----------
+    total
+        Number of units of the whole work; None if it is not known.
+    description
+        What is being done, in a few words.
+    unit
+        Name of one unit; ``"B"`` is scaled to kB, MB, ….
+
+    Returns
+    -------
+    tqdm.tqdm
+        A context manager with ``update(n)``. In JupyterLab it is a widget, in a terminal a text bar, and in a
+        notebook run without a reader (papermill), a pipe or a log file a line every five seconds.
+    """
+    options: dict[str, Any] = {"total": total, "desc": description, "unit": unit}
+    if unit == "B":
+        options |= {"unit_scale": True, "unit_divisor": 1000}
+    if "JPY_SESSION_NAME" in os.environ:  # set by Jupyter Server for a kernel that a person opened
+        from tqdm.notebook import tqdm as notebook_tqdm
+
+        return notebook_tqdm(**options)
+    from tqdm import tqdm
+
+    if sys.stderr.isatty():
+        return tqdm(**options)
+    lines = "{desc}: {n_fmt}/{total_fmt} ({percentage:.0f} %), {elapsed} passed, {remaining} left"
+    return tqdm(
+        **options,
+        file=cast(IO[str], _Lines(sys.stdout)),
+        bar_format=lines if total is not None else None,
+        mininterval=5.0,
+        maxinterval=5.0,
+    )
+
+
+def track(items: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
+    """Iterate over ``items`` and show how far it is (see `bar`)."""
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    with bar(total, description, unit) as progress:
+        for item in items:
+            yield item
+            progress.update(1)

@@ -1,0 +1,1 @@
+"""05: training and test samples: labels, their quality, and splits apart in space."""

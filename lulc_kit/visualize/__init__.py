@@ -1,0 +1,1 @@
+"""03: figures and widgets for looking at images and maps."""
