@@ -75,6 +75,13 @@ REASONS: dict[Reason, tuple[str, str]] = {
 }
 """Name and colour of each reason, for legends."""
 
+
+def legend() -> tuple[dict[int, str], dict[int, str]]:
+    """Return the reasons' names and colours, each by its code."""
+    names = {reason.value: name for reason, (name, _) in REASONS.items()}
+    return names, {reason.value: colour for reason, (_, colour) in REASONS.items()}
+
+
 SCL_DEFAULT = (0, 1, 3, 8, 9, 10, 11)
 """SCL codes that `from_scl` masks unless told otherwise: all but dark areas, land, water and unclassified."""
 
@@ -211,9 +218,7 @@ def from_l1c(
     """
     planes = _check_bands(bands)
     if not 0.0 <= sun_zenith <= 80.0:
-        raise LulcError(
-            f"sun_zenith is {sun_zenith}°; cloud shadows are searched for 0° to 80°. Use another scene."
-        )
+        raise LulcError(f"sun_zenith is {sun_zenith}°; cloud shadows are searched for 0° to 80°. Use another scene.")
     shape = planes["B2"].shape
     nodata = np.zeros(shape, dtype=bool)
     saturated = np.zeros(shape, dtype=bool)
@@ -359,9 +364,7 @@ def sun_position(time: datetime, longitude: float, latitude: float) -> tuple[flo
     angle = math.radians(15 * (hours + minutes / 60 - 12) + longitude)
     north = math.radians(latitude)
     east = -math.cos(declination) * math.sin(angle)
-    toward_north = math.cos(north) * math.sin(declination) - math.sin(north) * math.cos(
-        declination
-    ) * math.cos(angle)
+    toward_north = math.cos(north) * math.sin(declination) - math.sin(north) * math.cos(declination) * math.cos(angle)
     up = math.sin(north) * math.sin(declination) + math.cos(north) * math.cos(declination) * math.cos(angle)
     azimuth = math.degrees(math.atan2(east, toward_north)) % 360
     return azimuth, math.degrees(math.acos(max(-1.0, min(1.0, up))))
@@ -451,10 +454,7 @@ def _dark_land(
     land = (~out).astype(np.float32)
     share = np.maximum(_box(land, _AROUND, grid), np.float32(1e-3))
     relative = np.maximum(
-        *(
-            ground[name] * share / np.maximum(_box(ground[name] * land, _AROUND, grid), 1e-4)
-            for name in ("B8", "B11")
-        )
+        *(ground[name] * share / np.maximum(_box(ground[name] * land, _AROUND, grid), 1e-4) for name in ("B8", "B11"))
     )
     # thin ice on ponds is as dark as shadow, but bluish
     out = out | (_haze(ground, grid) > _HAZE_SHADOW)

@@ -210,9 +210,7 @@ def test_nan_is_nodata():
     assert clouds.from_scl(np.array([[np.nan, 4.0]])).tolist() == [[Reason.NODATA, Reason.CLEAR]]
 
 
-scls = hnp.arrays(
-    np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 11)
-)
+scls = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 11))
 
 
 @given(scls, st.sets(st.integers(0, 11)), st.floats(0, 300), st.floats(0, 300))
@@ -282,6 +280,4 @@ def test_real_scene_classifications():
         assert ((mask == Reason.NODATA) == (scl == 0)).all()
         assert (mask[scl > 11] == Reason.DEFECTIVE).all()
         clear[file.parent.name[10:18]] = (mask == Reason.CLEAR).sum() / (scl != 0).sum()
-    assert min(clear["20230813"], clear["20230815"], clear["20230820"]) > max(
-        clear["20230810"], clear["20230818"]
-    )
+    assert min(clear["20230813"], clear["20230815"], clear["20230820"]) > max(clear["20230810"], clear["20230818"])

@@ -1,0 +1,187 @@
+"""The catalog of a study: which scenes there are, and for each band its file, scale, offset and nodata.
+
+On disk it is a STAC ItemCollection (``catalog.json``), so that other tools read it too. Paths inside the study's
+folder are relative to the catalog; the user's own files stay where they are and are named by their absolute path.
+"""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lulc_kit import files
+from lulc_kit.errors import LulcError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where the numbers of a band are, and what they mean: ``value = number * scale + offset``.
+
+    ``number`` counts the file's bands from 1. ``nodata`` is a number in the file, before scale and offset.
+    """
+
+    path: Path
+    number: int = 1
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One date.
+
+    Attributes
+    ----------
+    date
+        Day, ``YYYY-MM-DD``.
+    level
+        ``"L1C"`` (top of atmosphere) or ``"L2A"`` (surface).
+    bands
+        By name (B1 … B8, B8A … B12); they may differ in resolution.
+    scl, mask
+        Sen2Cor's scene classification; a mask whose pixels other than 0 are left out.
+    sun_azimuth, sun_zenith
+        Degrees; azimuth clockwise from north.
+    baseline
+        ESA's processing baseline, e.g. ``"05.09"``.
+    """
+
+    date: str
+    level: str
+    bands: Mapping[str, Band]
+    scl: Band | None = None
+    mask: Band | None = None
+    sun_azimuth: float | None = None
+    sun_zenith: float | None = None
+    baseline: str | None = None
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All scenes of a study in order of date, its other files by role, and whose data they are."""
+
+    scenes: list[Scene]
+    ancillary: Mapping[str, Path] = field(default_factory=dict)
+    attribution: str = ""
+
+    def bands(self, date: str) -> "pd.DataFrame":
+        """Return one row per band of a scene for reading: file, scale, offset, nodata."""
+        import pandas as pd
+
+        scene = next(s for s in self.scenes if s.date == date)
+        rows = [
+            {"band": n, "file": b.path.name, "scale": b.scale, "offset": b.offset, "nodata": b.nodata}
+            for n, b in scene.bands.items()
+        ]
+        return pd.DataFrame(rows).set_index("band")
+
+    def table(self) -> "pd.DataFrame":
+        """Return one row per scene for reading: date, level, bands, whether it brings a mask."""
+        import pandas as pd
+
+        rows = [
+            {
+                "date": s.date,
+                "level": s.level,
+                "baseline": s.baseline or "–",
+                "bands": " ".join(s.bands),
+                "mask": "scene classification" if s.scl else ("file" if s.mask else "–"),
+            }
+            for s in self.scenes
+        ]
+        return pd.DataFrame(rows).set_index("date")
+
+
+def write(path: Path, catalog: Catalog) -> None:
+    """Write a catalog as a STAC ItemCollection."""
+    import pystac
+
+    def asset(name: str, band: Band, role: str) -> pystac.Asset:
+        raster: dict[str, Any] = {"scale": band.scale, "offset": band.offset}
+        if band.nodata is not None:
+            raster["nodata"] = band.nodata
+        extra = {"lulc:band": band.number, "raster:bands": [raster], "eo:bands": [{"name": name}]}
+        return pystac.Asset(_href(band.path, path.parent), title=name, roles=[role], extra_fields=extra)
+
+    items = []
+    for scene in sorted(catalog.scenes, key=lambda s: s.date):
+        moment = datetime.datetime.fromisoformat(scene.date).replace(tzinfo=datetime.UTC)
+        properties: dict[str, Any] = {"lulc:kind": "scene", "processing:level": scene.level}
+        if scene.baseline is not None:
+            properties["s2:processing_baseline"] = scene.baseline
+        if scene.sun_azimuth is not None:
+            properties["view:sun_azimuth"] = scene.sun_azimuth
+        if scene.sun_zenith is not None:
+            properties["view:sun_elevation"] = 90 - scene.sun_zenith
+        item = pystac.Item(scene.date, None, None, moment, properties)
+        for name, band in scene.bands.items():
+            item.add_asset(name, asset(name, band, "data"))
+        for name, extra in (("SCL", scene.scl), ("mask", scene.mask)):
+            if extra is not None:
+                item.add_asset(name, asset(name, extra, "mask"))
+        items.append(item)
+    for role, file in catalog.ancillary.items():
+        moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)  # STAC wants one; these files have no date
+        item = pystac.Item(role, None, None, moment, {"lulc:kind": "ancillary"})
+        item.add_asset(role, pystac.Asset(_href(file, path.parent), title=role, roles=["metadata"]))
+        items.append(item)
+    collection = pystac.ItemCollection(items, extra_fields={"lulc:attribution": catalog.attribution})
+    files.write_json(path, collection.to_dict())
+
+
+def read(path: Path) -> Catalog:
+    """Read a catalog that `write` made.
+
+    Raises
+    ------
+    LulcError
+        If it is missing, broken, or not a catalog of the kit.
+    """
+    content = files.read_json(path)
+    folder = path.parent
+    scenes: list[Scene] = []
+    ancillary: dict[str, Path] = {}
+    try:
+        for item in content["features"]:
+            properties, assets = item["properties"], item["assets"]
+            if properties["lulc:kind"] == "ancillary":
+                ancillary[item["id"]] = (folder / assets[item["id"]]["href"]).absolute()
+                continue
+            bands = {name: _band(a, folder) for name, a in assets.items()}
+            elevation = properties.get("view:sun_elevation")
+            scenes.append(
+                Scene(
+                    date=item["id"],
+                    level=properties["processing:level"],
+                    bands={n: b for n, b in bands.items() if n not in ("SCL", "mask")},
+                    scl=bands.get("SCL"),
+                    mask=bands.get("mask"),
+                    sun_azimuth=properties.get("view:sun_azimuth"),
+                    sun_zenith=None if elevation is None else 90 - elevation,
+                    baseline=properties.get("s2:processing_baseline"),
+                )
+            )
+        return Catalog(scenes, ancillary, content["lulc:attribution"])
+    except (KeyError, TypeError) as error:
+        raise LulcError(f"{path} is not a catalog of this kit ({error!r}). Run 01_download again.") from error
+
+
+def _href(file: Path, folder: Path) -> str:
+    file, folder = Path(file).absolute(), Path(folder).absolute()
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
+
+
+def _band(asset: Mapping[str, Any], folder: Path) -> Band:
+    raster = asset["raster:bands"][0]
+    return Band(
+        (folder / asset["href"]).absolute(),
+        asset["lulc:band"],
+        raster["scale"],
+        raster["offset"],
+        raster.get("nodata"),
+    )

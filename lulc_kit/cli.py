@@ -1,0 +1,135 @@
+"""The command ``lulc``. Libraries are imported when a command needs them, so that ``lulc --help`` is quick."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lulc_kit.errors import LulcError
+
+app = typer.Typer(
+    help="From Sentinel-2 images to land-cover maps whose accuracy one can trust.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _fail(error: LulcError) -> typer.Exit:
+    typer.secho(f"lulc: {error}", fg="red", err=True)
+    return typer.Exit(1)
+
+
+@app.command("run")
+def run_(
+    studies: Annotated[list[str], typer.Argument(help="Names under params/, or paths of parameter folders.")],
+    start: Annotated[str | None, typer.Option("--from", help="Begin at this notebook (NN or NN_name).")] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Run only this step (NN_name); repeatable.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run steps even if they are up to date.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NN_NAME.KEY=VALUE", help="Replace a parameter; repeatable."),
+    ] = None,
+    outputs: Annotated[str | None, typer.Option("--outputs", help="Folder of all results.")] = None,
+) -> None:
+    """Run studies through their notebooks, going on where an earlier run stopped.
+
+    All parameter files are checked first. Exit code: 0 if every step is done, 1 if one failed, 2 for wrong usage.
+    """
+    from lulc_kit import run
+
+    try:
+        given = run.parse_settings(settings or [])
+        plans = [run.plan(name, given, outputs) for name in studies]
+        chosen = []
+        for name, steps in zip(studies, plans, strict=True):
+            names = [s.step for s in steps]
+            for wanted in [*(only or []), *([start] if start else [])]:
+                if not any(n == wanted or (wanted == start and n.startswith(wanted)) for n in names):
+                    raise LulcError(f"Study {name} has no step {wanted}. It has: {', '.join(names)}.")
+            chosen += [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
+        run.run(chosen, force=force, say=typer.echo)
+        pages, rows = run.results([s for steps in plans for s in steps])
+    except LulcError as error:
+        raise _fail(error) from None
+    if rows:
+        import pandas as pd
+
+        table = pd.DataFrame([vars(r) for r in rows])
+        table.columns = ["study", "run", "macro-F1 (95 %)", "overall accuracy (95 %)", "test pixels"]
+        typer.echo()
+        typer.echo(table.to_string(index=False))
+        typer.echo()
+        for page in pages:
+            typer.echo(f"report: {page}")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Name under params/, or path of a parameter folder.")],
+    outputs: Annotated[str | None, typer.Option("--outputs", help="Folder of all results.")] = None,
+) -> None:
+    """Print what each step of a study wrote, when, and whether it is up to date."""
+    from lulc_kit import run, study
+
+    try:
+        steps = run.plan(name, outputs=outputs)
+        for planned in steps:
+            home = study.Study(planned.parameters)
+            reason, record = home.outdated(planned.parameters), home.record(planned.step)
+            state = "up to date" if reason is None else reason
+            when = "" if record is None else f", {record['started'][:19]} UTC, {record['duration_s']:.0f} s, "
+            memory = "" if record is None else f"{record['peak_memory_mb']} MB"
+            typer.secho(f"{planned.step}: {state}{when}{memory}", fg="green" if reason is None else "yellow")
+            for file in record["outputs"] if record else []:
+                typer.echo(f"    {file['path']}  ({file['size'] / 1e6:.3f} MB)")
+        typer.echo(f"in {study.Study(steps[0].parameters).folder}")
+    except LulcError as error:
+        raise _fail(error) from None
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of your study.")],
+    like: Annotated[str | None, typer.Option("--like", help="Copy the parameters of this study.")] = None,
+) -> None:
+    """Start a study of your own: a folder of commented parameter files under params/."""
+    from lulc_kit import scaffold
+
+    try:
+        folder = scaffold.new(name, like)
+    except LulcError as error:
+        raise _fail(error) from None
+    typer.echo(f"Made {folder}:")
+    for path in sorted(folder.iterdir()):
+        typer.echo(f"    {path.name}")
+    typer.echo(f"Edit {folder.name}/01_download.yaml and 05_samples.yaml first, then: lulc run {name}")
+
+
+@app.command()
+def sample(
+    names: Annotated[list[str] | None, typer.Argument(help="havelland, romania; default both.")] = None,
+    cache: Annotated[Path | None, typer.Option("--cache", help="Folder to keep them in.")] = None,
+) -> None:
+    """Fetch the real samples into the cache, so that studies run without a network later."""
+    from lulc_kit.download import sample
+
+    try:
+        for name in names or list(sample.SAMPLES):
+            typer.echo(f"{name}: {sample.fetch(name, cache)}")
+    except LulcError as error:
+        raise _fail(error) from None
+
+
+@app.command()
+def doctor() -> None:
+    """Check the installation: packages, raster formats, the notebooks' kernel, memory and disk."""
+    from lulc_kit import checkup
+
+    findings = checkup.examine()
+    for finding in findings:
+        typer.secho(f"{'ok ' if finding.good else 'BAD'}  {finding.what}", fg="green" if finding.good else "red")
+        if not finding.good:
+            typer.echo(f"     {finding.remedy}")
+    if not all(f.good for f in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,83 @@
+"""The networks, in backend-neutral Keras 3.
+
+The FCN is a small U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28). The FCN+LSTM runs it on every
+date and joins the dates by a bidirectional convolutional LSTM (Shi et al. 2015, arXiv 1506.04214), as
+lstm-sentinel2-landcover does.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+SCORES = "scores"
+"""Name of the FCN's last layer before the softmax."""
+
+
+def fcn(
+    mean: npt.NDArray[np.float32], variance: npt.NDArray[np.float32], classes: int, filters: Sequence[int]
+) -> keras.Model:
+    """Build an FCN.
+
+    Parameters
+    ----------
+    mean, variance
+        Of each feature over the training pixels, shape (band,): the network standardizes its input itself.
+    classes
+        Number of classes.
+    filters
+        Filters at each level; each level but the last halves the image.
+
+    Returns
+    -------
+    keras.Model
+        (batch, row, column, band) → (batch, row, column, class) probabilities. Rows and columns: any multiple of
+        2^(levels − 1).
+    """
+    image = keras.Input((None, None, len(mean)), name="features")
+    x = layers.Normalization(mean=mean, variance=variance)(image)
+    skipped = []
+    for number in filters[:-1]:
+        x = _convolve(_convolve(x, number), number)
+        skipped.append(x)
+        x = layers.MaxPooling2D()(x)
+    x = _convolve(_convolve(x, filters[-1]), filters[-1])
+    for number, skip in zip(reversed(filters[:-1]), reversed(skipped), strict=True):
+        x = layers.Concatenate()([layers.UpSampling2D(interpolation="bilinear")(x), skip])
+        x = _convolve(_convolve(x, number), number)
+    x = layers.Conv2D(classes, 1, name=SCORES)(x)
+    return keras.Model(image, layers.Softmax(name="probabilities")(x), name="fcn")
+
+
+def _convolve(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+
+
+def fcn_lstm(trained: keras.Model, classes: int) -> keras.Model:
+    """Put a trained FCN on every date and join the dates.
+
+    The FCN without its softmax scores each date; a bidirectional ConvLSTM of ``classes`` filters with softmax
+    activation, both directions averaged, gives its last state. The state is not normalized: divide by its sum over
+    classes (Keras' cross-entropy does so by itself).
+
+    Parameters
+    ----------
+    trained
+        An FCN from `fcn`.
+    classes
+        Number of classes.
+
+    Returns
+    -------
+    keras.Model
+        (batch, time, row, column, band) → (batch, row, column, class), positive.
+    """
+    scores = keras.Model(trained.input, trained.get_layer(SCORES).output, name="fcn_scores")
+    sequence = keras.Input((None, None, None, trained.input_shape[-1]), name="sequence")
+    x = layers.TimeDistributed(scores)(sequence)
+    lstm = layers.ConvLSTM2D(classes, 3, padding="same", activation="softmax")
+    x = layers.Bidirectional(lstm, merge_mode="ave", name="probabilities")(x)
+    return keras.Model(sequence, x, name="fcn_lstm")

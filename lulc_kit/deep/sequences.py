@@ -1,0 +1,142 @@
+"""Sequences of dates for the FCN+LSTM: always the same dates, or drawn anew for every batch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from lulc_kit import params, raster
+from lulc_kit.deep import networks, patches, training
+from lulc_kit.errors import LulcError
+from lulc_kit.mapping import Predictor
+
+
+class Series:
+    """Images of many dates on one grid, in memory.
+
+    Attributes
+    ----------
+    images
+        float32, (time, row, column, band), NaN where a date is masked.
+    dates
+        ``YYYY-MM-DD``, in order.
+    """
+
+    def __init__(self, folder: Path, bands: Sequence[str], first_last: Sequence[str] | None, length: int) -> None:
+        masks = sorted(folder.glob("*_mask.tif"))
+        days = [m.name.removesuffix("_mask.tif") for m in masks]
+        self.dates = [d for d in days if first_last is None or first_last[0] <= d <= first_last[1]]
+        if len(self.dates) < length:
+            raise LulcError(
+                f"A sequence needs {length} dates, and the cube has {len(self.dates)} between {first_last}. "
+                f"Widen 'dates', lower 'length', or lower 'min_clear' in 02_preprocess.yaml."
+            )
+        images = []
+        for day in self.dates:
+            image = raster.read(folder / f"{day}.tif", list(bands))
+            clear = raster.read_codes(folder / f"{day}_mask.tif").data[0] == 0
+            images.append(np.moveaxis(image.where(clear).data.compute(), 0, -1))
+        self.images = np.stack(images).astype(np.float32)
+
+    def clear_parts(self) -> list[float]:
+        """Part of the pixels (0–1) that is clear on each date."""
+        return [float(x) for x in np.isfinite(self.images).all(axis=-1).mean(axis=(1, 2))]
+
+
+def fixed(count: int, length: int) -> npt.NDArray[np.intp]:
+    """Return ``length`` of ``count`` dates, spread evenly from the first to the last."""
+    return np.linspace(0, count - 1, length).round().astype(np.intp)
+
+
+def draw(count: int, length: int, generator: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Return ``length`` of ``count`` dates at random, in order, none twice."""
+    return np.sort(generator.choice(count, length, replace=False))
+
+
+class SequencePatches(patches.Patches):
+    """Patches over sequences of dates; with random sequences every batch has its own."""
+
+    def __init__(
+        self, images: npt.NDArray[np.float32], goals: patches.Targets, patch: int, p: params.LSTM, seed: int
+    ) -> None:
+        self.images, self.p = images, p
+        self.chosen = fixed(len(images), p.length)
+
+        def read(row: int, column: int) -> npt.NDArray[np.float32]:
+            return self.images[self.chosen, row : row + patch, column : column + patch]
+
+        super().__init__(read, goals, patch, p.batch, seed)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+        if self.p.sequences == "random":
+            self.chosen = draw(len(self.images), self.p.length, self.generator)
+        return super().__getitem__(index)
+
+
+def train(
+    scene: training.Scene, series: Series, fcns: Sequence[keras.Model], patch: int, p: params.LSTM
+) -> tuple[list[keras.Model], pd.DataFrame]:
+    """Train one FCN+LSTM for each fold, starting from the FCN of the same fold (see `training.train_fcn`)."""
+    if len(fcns) != scene.folds:
+        raise LulcError(f"Run {p.fcn} has {len(fcns)} networks for {scene.folds} folds. Run 07_fcn again.")
+    models, history = [], {}
+    for k, fcn in enumerate(fcns, 1):
+        training._seed(p.seed + k)
+        goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
+        model = networks.fcn_lstm(fcn, len(scene.classes.values))
+        data = SequencePatches(fill(series.images, fcn), goals, patch, p, p.seed + k)
+        history[f"fold {k}"] = training._fit(model, data, p, f"{p.run}: fold {k} of {scene.folds}")
+        models.append(model)
+    return models, pd.DataFrame(history, index=pd.RangeIndex(1, p.epochs + 1, name="epoch"))
+
+
+def fill(images: npt.NDArray[np.float32], fcn: keras.Model) -> npt.NDArray[np.float32]:
+    """Replace missing numbers by the mean that the FCN subtracts: after standardization they are 0."""
+    norm = next(x for x in fcn.layers if isinstance(x, keras.layers.Normalization))
+    return np.where(np.isfinite(images), images, np.asarray(norm.mean).ravel()).astype(np.float32)
+
+
+def predict(
+    series: Series, models: Sequence[keras.Model], fcns: Sequence[keras.Model], p: params.LSTM
+) -> npt.NDArray[np.float32]:
+    """Return each fold's class probabilities for the whole scene, (fold, class, row, column).
+
+    Pixels that no date of the series shows are NaN.
+
+    With random sequences the mean of ``p.draws`` of them is taken, the same ones for every fold.
+    """
+    count = len(series.dates)
+    generator = np.random.default_rng(p.seed)
+    if p.sequences == "fixed":
+        choices = [fixed(count, p.length)]
+    else:
+        choices = [draw(count, p.length, generator) for _ in range(p.draws)]
+    never = ~np.isfinite(series.images).all(axis=-1).any(axis=0)
+    out = []
+    for model, fcn in zip(models, fcns, strict=True):
+        filled = fill(series.images, fcn)
+        states = [
+            training.tiled(filled[chosen], lambda tile, m=model: np.asarray(m.predict_on_batch(tile[None]))[0])  # type: ignore[misc]
+            for chosen in choices
+        ]
+        mean = np.mean([s / s.sum(axis=-1, keepdims=True) for s in states], axis=0)
+        mean[never] = np.nan
+        out.append(np.moveaxis(mean, -1, 0))
+    return np.stack(out).astype(np.float32)
+
+
+def as_stack(probabilities: npt.NDArray[np.float32], like: xr.DataArray) -> xr.DataArray:
+    """Lay the folds' probabilities out as one raster, (fold × class, y, x), so that they are mapped like features."""
+    folds, classes = probabilities.shape[:2]
+    names = [f"fold {k} class {c}" for k in range(1, folds + 1) for c in range(1, classes + 1)]
+    return raster.array(probabilities.reshape(folds * classes, *probabilities.shape[2:]), like.odc.geobox, names)
+
+
+def predictors(folds: int, classes: int) -> list[Predictor]:
+    """Make one predictor per fold that picks its probabilities out of `as_stack`."""
+    return [lambda features, k=k: features[k * classes : (k + 1) * classes] for k in range(folds)]  # type: ignore[misc]

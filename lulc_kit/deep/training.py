@@ -1,0 +1,179 @@
+"""Training of the networks, one for each fold, and their use as predictors.
+
+The map is made by the mean of all folds' networks; its accuracy is that of each single network on the fold it never
+saw, which is, if anything, the lower of the two.
+
+Repeatability: seeds fix the order of patches and the first weights, and TensorFlow's ops are made deterministic, so
+the same seed on the same machine with the same versions gives the same networks up to the last digits of floating
+point; across machines or thread counts sums are ordered differently, and a few pixels of the map may differ.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from lulc_kit import files, params, raster
+from lulc_kit.classes import Scheme
+from lulc_kit.deep import networks, patches
+from lulc_kit.errors import LulcError
+from lulc_kit.mapping import Array, Predictor
+from lulc_kit.progress import bar
+
+HALO = 16
+"""Pixels around a block that a network sees in prediction; their own classes are thrown away."""
+TILE = 256
+"""Side of the tiles that are predicted at once, pixels, at most (a multiple of 8)."""
+
+
+class Scene:
+    """What a network learns from, in memory: features, labels, and the split.
+
+    Parameters
+    ----------
+    stack
+        Features, (band, y, x).
+    labels
+        Class values, (1, y, x).
+    folds
+        Bands ``train_1`` … of notebook 05.
+    classes
+        The classes that occur.
+    """
+
+    def __init__(self, stack: xr.DataArray, labels: xr.DataArray, folds: xr.DataArray, classes: Scheme) -> None:
+        self.features = np.moveaxis(stack.data.compute(), 0, -1)
+        self.labels = np.asarray(labels.data[0].compute())
+        names = [str(b) for b in folds.band.values if str(b).startswith("train_")]
+        self.trainable = np.asarray(raster.select(folds, names).data.compute()).astype(bool)
+        self.valid = np.isfinite(self.features).all(axis=-1)
+        self.classes = classes
+        self.bands = [str(b) for b in stack.band.values]
+
+    @property
+    def folds(self) -> int:
+        """Number of folds."""
+        return len(self.trainable)
+
+
+def train_fcn(scene: Scene, p: params.FCN) -> tuple[list[keras.Model], pd.DataFrame]:
+    """Train one FCN for each fold, on what is apart in space from that fold.
+
+    Returns
+    -------
+    list of keras.Model
+        For fold 1, 2, ….
+    pandas.DataFrame
+        The loss by epoch (rows) and fold (columns).
+    """
+    models, history = [], {}
+    for k in range(1, scene.folds + 1):
+        _seed(p.seed + k)
+        goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
+        teach = goals.weights > 0
+        mean, variance = scene.features[teach].mean(axis=0), scene.features[teach].var(axis=0)
+        model = networks.fcn(mean, np.maximum(variance, 1e-12), len(scene.classes.values), p.filters)
+        filled = np.where(np.isfinite(scene.features), scene.features, mean)
+
+        def read(row: int, column: int, source: npt.NDArray[np.float32] = filled) -> npt.NDArray[np.float32]:
+            return source[row : row + p.patch, column : column + p.patch]
+
+        data = patches.Patches(read, goals, p.patch, p.batch, p.seed + k)
+        history[f"fold {k}"] = _fit(model, data, p, f"{p.run}: fold {k} of {scene.folds}")
+        models.append(model)
+    return models, pd.DataFrame(history, index=pd.RangeIndex(1, p.epochs + 1, name="epoch"))
+
+
+def _seed(seed: int) -> None:
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _fit(model: keras.Model, data: patches.Patches, p: params.FCN | params.LSTM, name: str) -> list[float]:
+    schedule = keras.optimizers.schedules.CosineDecay(p.learning_rate, p.epochs * len(data))
+    model.compile(
+        optimizer=keras.optimizers.Adam(schedule, clipnorm=1.0),
+        loss=keras.losses.SparseCategoricalCrossentropy(),
+    )
+    with bar(p.epochs, name, "epochs") as progress:
+        shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: progress.update(1))
+        history = model.fit(data, epochs=p.epochs, verbose=0, callbacks=[shown])
+    return [float(loss) for loss in history.history["loss"]]
+
+
+def save(models: Sequence[keras.Model], folder: Path) -> None:
+    """Store the folds' networks as ``fold_1.keras`` …."""
+    for k, model in enumerate(models, 1):
+        with files.replacing(folder / f"fold_{k}.keras") as part:
+            model.save(part)
+
+
+def load(folder: Path) -> list[keras.Model]:
+    """Load the folds' networks (safe mode: a file that holds code is refused)."""
+    paths = sorted(folder.glob("fold_*.keras"), key=lambda path: int(path.stem.split("_")[1]))
+    if not paths:
+        raise LulcError(f"{folder} has no networks. Run 07_fcn for this run first.")
+    return [keras.saving.load_model(path, compile=False, safe_mode=True) for path in paths]
+
+
+def predictor(model: keras.Model) -> Predictor:
+    """Make a predictor of an FCN (see `lulc_kit.mapping`): pixels without data are filled, and come out as NaN."""
+    mean = np.asarray(next(x for x in model.layers if isinstance(x, keras.layers.Normalization)).mean).ravel()
+
+    def predict(features: Array) -> Array:
+        image = np.moveaxis(features, 0, -1)
+        missing = ~np.isfinite(image).all(axis=-1)
+        filled = np.where(np.isfinite(image), image, mean).astype(np.float32)
+        out = tiled(filled, lambda tile: np.asarray(model.predict_on_batch(tile[None]))[0])
+        out[missing] = np.nan
+        return np.moveaxis(out, -1, 0)
+
+    return predict
+
+
+def ensemble(predictors: Sequence[Predictor]) -> Predictor:
+    """Make a predictor that gives the mean of others' probabilities."""
+
+    def predict(features: Array) -> Array:
+        total = sum(p(features) for p in predictors)
+        return np.asarray(total / len(predictors), np.float32)
+
+    return predict
+
+
+def tiled(image: npt.NDArray[np.float32], predict: Callable[[Any], npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """Predict an image in overlapping tiles of one size and keep the middle of each.
+
+    Parameters
+    ----------
+    image
+        (…, row, column, band); it is mirrored outwards at its edges.
+    predict
+        From a tile (…, row, column, band), with a margin of HALO pixels, to (row, column, class).
+    """
+    height, width = image.shape[-3:-1]
+    tile = min(TILE, -(-max(height, width) // 8) * 8)
+    rows, columns = -(-height // tile) * tile, -(-width // tile) * tile
+    around = [(0, 0)] * (image.ndim - 3) + [
+        (HALO, HALO + rows - height),
+        (HALO, HALO + columns - width),
+        (0, 0),
+    ]
+    padded = np.pad(image, around, mode="symmetric")
+    side = tile + 2 * HALO
+    out: list[list[npt.NDArray[np.float32]]] = []
+    for row in range(0, rows, tile):
+        line = []
+        for column in range(0, columns, tile):
+            seen = padded[..., row : row + side, column : column + side, :]
+            line.append(predict(seen)[HALO:-HALO, HALO:-HALO])
+        out.append(line)
+    return np.concatenate([np.concatenate(line, axis=1) for line in out])[:height, :width]

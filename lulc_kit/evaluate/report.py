@@ -1,0 +1,106 @@
+"""The report page of a study: one HTML file that needs nothing beside it."""
+
+import base64
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+import xarray as xr
+from matplotlib.figure import Figure
+
+from lulc_kit import files
+from lulc_kit.evaluate import accuracy
+from lulc_kit.evaluate.accuracy import Estimate
+from lulc_kit.evaluate.runs import Evaluation
+
+RELIABLE, POOR = 0.8, 0.5
+"""F1 at or above which a class is called reliable, below which poor."""
+
+
+def verdicts(evaluation: Evaluation, run: str) -> dict[str, list[str]]:
+    """Sort the classes of a run by what their F1 says: reliable, in between, poor.
+
+    A class is reliable if the whole interval of its F1 is at or above `RELIABLE`, and poor if its F1 is below `POOR`.
+    """
+    found: dict[str, list[str]] = {"reliable": [], "between": [], "poor": []}
+    for name, row in evaluation.runs[run].classes.items():
+        f1 = row["f1"]
+        assert isinstance(f1, Estimate)
+        kind = "reliable" if f1.low >= RELIABLE else ("poor" if f1.value < POOR else "between")
+        found[kind].append(f"{name} ({f1.value:.2f})")
+    return found
+
+
+def confused(evaluation: Evaluation, run: str, count: int = 3) -> list[str]:
+    """Name the pairs of classes that a run confuses most, as parts of the labelled pixels."""
+    matrix = evaluation.runs[run].matrix
+    names = evaluation.classes.names
+    parts = matrix / matrix.sum(axis=1, keepdims=True)
+    pairs = [(parts[i, j], names[i], names[j]) for i in range(len(names)) for j in range(len(names)) if i != j]
+    return [f"{part:.0%} of {true} is mapped as {called}" for part, true, called in sorted(pairs, reverse=True)[:count]]
+
+
+def write(
+    path: Path,
+    evaluation: Evaluation,
+    figures: Mapping[str, Figure],
+    *,
+    study: str,
+    attribution: str,
+    covered: float,
+) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    path
+        ``…/report/index.html``.
+    evaluation
+        The numbers.
+    figures
+        Pictures by key: maps, image, labels, runs, classes, confusion, confidence.
+    study
+        Name of the study.
+    attribution
+        Whose data these are.
+    covered
+        Part of the grid (0–1) that is mapped, i.e. not under cloud and not nodata.
+    """
+    best = evaluation.ranked()[0]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    leak = evaluation.leaking.get(best)
+    page = environment.get_template("report.html.j2").render(
+        study=study,
+        attribution=attribution,
+        covered=covered,
+        best=best,
+        run=evaluation.runs[best],
+        about=evaluation.about,
+        flatters=None if leak is None else leak.macro.value - evaluation.runs[best].macro.value,
+        leak=leak,
+        runs=evaluation.table().reset_index().to_dict("records"),
+        classes={run: evaluation.class_table(run).to_dict("index") for run in evaluation.ranked()},
+        verdicts=verdicts(evaluation, best),
+        confused=confused(evaluation, best),
+        comparison=accuracy.compare(evaluation.runs, evaluation.confidence).to_dict("records"),
+        disagreement=accuracy.disagreement(evaluation.runs[best].matrix),
+        separation=evaluation.separation,
+        level=f"{evaluation.confidence:.0%}",
+        pixels=int(evaluation.runs[best].matrix.sum()),
+        figures={key: _embed(figure) for key, figure in figures.items()},
+    )
+    files.write_text(path, page)
+
+
+def covered(codes: xr.DataArray) -> float:
+    """Return the part of a class map (0–1) that has a class."""
+    return float((codes.data != 0).mean().compute())
+
+
+def _embed(figure: Figure) -> str:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=100, bbox_inches="tight")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

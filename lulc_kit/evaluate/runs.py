@@ -1,0 +1,172 @@
+"""All runs of a study, judged on the same labelled pixels and the same folds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lulc_kit import files, raster
+from lulc_kit.classes import Scheme
+from lulc_kit.errors import LulcError
+from lulc_kit.evaluate import accuracy
+from lulc_kit.evaluate.accuracy import Accuracy, Estimate
+
+SPLITS = {"fold": "apart in space", "random_fold": "random pixels"}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is known about the runs of a study.
+
+    Attributes
+    ----------
+    classes
+        The classes.
+    separation
+        How test pixels were kept apart from training, in words.
+    runs
+        By run's name: accuracy on folds apart in space.
+    leaking
+        By run's name: the same with a random split of the same pixels, for runs that have it.
+    about
+        By run's name: what the run recorded of itself.
+    confidence
+        Level of the intervals.
+    """
+
+    classes: Scheme
+    separation: str
+    runs: Mapping[str, Accuracy]
+    leaking: Mapping[str, Accuracy]
+    about: Mapping[str, Mapping[str, Any]]
+    confidence: float
+
+    def table(self) -> pd.DataFrame:
+        """One row per run, best macro-F1 first."""
+        rows = []
+        for name in self.ranked():
+            run, leak = self.runs[name], self.leaking.get(name)
+            rows.append(
+                {
+                    "run": name,
+                    "macro-F1": str(run.macro),
+                    "overall accuracy": str(run.overall),
+                    "macro-F1 of a random split": f"{leak.macro.value:.3f}" if leak else "–",
+                    "it flatters by": f"{leak.macro.value - run.macro.value:+.3f}" if leak else "–",
+                }
+            )
+        return pd.DataFrame(rows).set_index("run")
+
+    def estimates(self) -> dict[str, dict[str, tuple[float, float, float]]]:
+        """Macro-F1 with its interval, by kind of split and run: what a figure of all runs shows."""
+        found = {
+            title: {r: (a.macro.value, a.macro.low, a.macro.high) for r, a in runs.items()}
+            for title, runs in ((SPLITS["fold"], self.runs), (SPLITS["random_fold"], self.leaking))
+        }
+        return {title: runs for title, runs in found.items() if runs}
+
+    def class_estimates(self) -> dict[str, dict[str, tuple[float, float, float]]]:
+        """F1 of each class with its interval, by run and class."""
+        rows: dict[str, dict[str, tuple[float, float, float]]] = {}
+        for run in self.ranked():
+            rows[run] = {}
+            for name, row in self.runs[run].classes.items():
+                f1 = row["f1"]
+                assert isinstance(f1, Estimate)
+                rows[run][name] = (f1.value, f1.low, f1.high)
+        return rows
+
+    def ranked(self) -> list[str]:
+        """Names of the runs, best macro-F1 first."""
+        return sorted(self.runs, key=lambda r: -self.runs[r].macro.value)
+
+    def class_table(self, run: str) -> pd.DataFrame:
+        """Precision, recall, F1 and IoU of each class, with intervals, and its number of test pixels."""
+        return pd.DataFrame.from_dict(
+            {name: {k: str(v) for k, v in row.items()} for name, row in self.runs[run].classes.items()},
+            orient="index",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers as plain data."""
+
+        def plain(a: Accuracy) -> dict[str, Any]:
+            return {
+                "macro_f1": vars(a.macro),
+                "overall_accuracy": vars(a.overall),
+                **accuracy.disagreement(a.matrix),
+                "confusion": a.matrix.tolist(),
+                "classes": {
+                    name: {k: vars(v) if isinstance(v, Estimate) else v for k, v in row.items()}
+                    for name, row in a.classes.items()
+                },
+            }
+
+        return {
+            "classes": self.classes.to_dict(),
+            "separation": self.separation,
+            "confidence": self.confidence,
+            "runs": {
+                name: {
+                    "apart in space": plain(self.runs[name]),
+                    **({"random pixels": plain(self.leaking[name])} if name in self.leaking else {}),
+                    "about": dict(self.about[name]),
+                }
+                for name in self.ranked()
+            },
+            "comparison": accuracy.compare(self.runs, self.confidence).to_dict("records"),
+        }
+
+
+def evaluate(
+    folder: Path, *, only: str = "*", confidence: float = 0.95, resamples: int = 1000, seed: int = 1
+) -> Evaluation:
+    """Judge every run of a study that has a cross-validated map.
+
+    Parameters
+    ----------
+    folder
+        The study's folder.
+    only
+        Name of one run; ``"*"`` for all.
+    confidence, resamples, seed
+        See `lulc_kit.evaluate.accuracy.assess`.
+
+    Raises
+    ------
+    LulcError
+        If there is no run, or a run was made with other labels or folds than those that lie there now.
+    """
+    samples = files.read_json(folder / "samples/classes.json")
+    classes = Scheme.from_dict(samples["scheme"])
+    labels = _numbers(folder / "samples/labels.tif", "label")
+    block = _numbers(folder / "samples/folds.tif", "block")
+    grid = raster.grid(folder / "samples/labels.tif")
+    found: dict[str, dict[str, Accuracy]] = {split: {} for split in SPLITS}
+    about = {}
+    for path in sorted(folder.glob(f"models/{only}/crossval.tif")):
+        run = path.parent.name
+        about[run] = files.read_json(path.parent / "run.json")
+        raster.check_grid(raster.grid(path), grid, f"The cross-validated map of run {run}")
+        now = files.sha256(folder / "samples/folds.tif")
+        if about[run]["folds"] != now:
+            raise LulcError(
+                f"Run {run} was made with other folds than those in samples/folds.tif, so its numbers do not compare. "
+                f"Run it again (lulc run {folder.name}), or delete models/{run} and maps/{run}*.tif."
+            )
+        for split in raster.band_names(path):
+            matrices = accuracy.by_block(labels, _numbers(path, split), block, classes.values)
+            found[split][run] = accuracy.assess(
+                matrices, classes, confidence=confidence, resamples=resamples, seed=seed
+            )
+    if not found["fold"]:
+        raise LulcError(f"No run in {folder / 'models'}. Run notebook 06, 07 or 08 first.")
+    return Evaluation(classes, samples["separation"], found["fold"], found["random_fold"], about, confidence)
+
+
+def _numbers(path: Path, band: str) -> npt.NDArray[np.integer]:
+    return np.asarray(raster.read_codes(path, [band]).data[0].compute())

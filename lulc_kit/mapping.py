@@ -1,0 +1,211 @@
+"""From a fitted model and a feature stack to a class map, block by block.
+
+A *predictor* is a function from features of shape (band, row, column), NaN for nodata, to class probabilities of
+shape (class, row, column), NaN where a feature is missing. `pixelwise` makes one from a scikit-learn estimator.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from lulc_kit import files, raster
+from lulc_kit.classes import Scheme
+
+Array = npt.NDArray[np.float32]
+Predictor = Callable[[Array], Array]
+
+PROBABILITY_NODATA = 255
+
+
+def pixelwise(estimator: Any, classes: Sequence[int], batch: int = 65536) -> Predictor:
+    """Make a predictor of an estimator that looks at one pixel at a time.
+
+    Parameters
+    ----------
+    estimator
+        Fitted, with ``predict_proba`` and ``classes_`` (class values).
+    classes
+        The values whose probabilities are wanted, in this order; 0 for one the estimator does not know.
+    batch
+        Pixels handed to the estimator at once.
+    """
+    columns = [list(estimator.classes_).index(c) if c in estimator.classes_ else None for c in classes]
+
+    def predict(features: Array) -> Array:
+        flat = features.reshape(len(features), -1)
+        out = np.full((len(classes), flat.shape[1]), np.nan, np.float32)
+        known = np.flatnonzero(np.isfinite(flat).all(axis=0))
+        for start in range(0, len(known), batch):
+            pixels = known[start : start + batch]
+            found = estimator.predict_proba(np.ascontiguousarray(flat[:, pixels].T))
+            for row, column in enumerate(columns):
+                out[row, pixels] = 0 if column is None else found[:, column]
+        return out.reshape(len(classes), *features.shape[1:])
+
+    return predict
+
+
+def classify(probabilities: Array, classes: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """Return the value of the likeliest class, (row, column); 0 where there is no data; the first class wins a tie."""
+    missing = np.isnan(probabilities).any(axis=0)
+    best = np.asarray(classes, np.uint8)[np.where(missing, 0, probabilities).argmax(axis=0)]
+    return np.where(missing, 0, best).astype(np.uint8)
+
+
+def percent(probabilities: Array) -> npt.NDArray[np.uint8]:
+    """Return probabilities as whole percent, 255 where there is no data."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isnan(probabilities), PROBABILITY_NODATA, np.rint(probabilities * 100)).astype(np.uint8)
+
+
+def _apply(
+    function: Callable[..., npt.NDArray[Any]],
+    stack: xr.DataArray,
+    others: Sequence[da.Array],
+    halo: int,
+    count: int,
+    dtype: Any,
+) -> da.Array:
+    lazy = stack.data if dask.is_dask_collection(stack.data) else da.from_array(stack.data, raster.CHUNK)
+    arrays = [
+        lazy.rechunk({0: -1}),
+        *(o.rechunk({0: -1, **dict(enumerate(lazy.chunks[1:], 1))}) for o in others),
+    ]
+    options: dict[str, Any] = {"dtype": dtype, "meta": np.empty((0, 0, 0), dtype)}
+    if not halo:
+        return da.map_blocks(function, *arrays, chunks=((count,), *lazy.chunks[1:]), **options)
+    depth = {0: 0, 1: halo, 2: halo}
+    boundary = {0: "none", 1: "none", 2: "none"}
+    return da.map_overlap(
+        function,
+        *arrays,
+        depth=depth,
+        boundary=boundary,
+        trim=True,
+        allow_rechunk=True,
+        chunks=((count,), *lazy.chunks[1:]),
+        **options,
+    )
+
+
+def write_map(
+    path: Path,
+    probability_path: Path,
+    stack: xr.DataArray,
+    predictor: Predictor,
+    classes: Scheme,
+    *,
+    halo: int = 0,
+    tags: dict[str, str] | None = None,
+) -> None:
+    """Write the class map and the class probabilities of a whole scene, in one pass.
+
+    Parameters
+    ----------
+    path
+        Class map: uint8, 0 = no data, with the scheme's colours and names.
+    probability_path
+        One band per class: uint8 percent, 255 = no data.
+    stack
+        Features, (band, y, x), lazily opened.
+    predictor
+        See the module's first lines.
+    classes
+        The classes, in the predictor's order.
+    halo
+        Pixels around a block that the predictor needs to see.
+    tags
+        Words for both files' metadata.
+    """
+    values = classes.values
+
+    def both(features: Array) -> npt.NDArray[np.uint8]:
+        probabilities = predictor(features)
+        return np.concatenate([classify(probabilities, values)[None], percent(probabilities)])
+
+    out = _apply(both, stack, [], halo, len(values) + 1, np.uint8)
+    geobox = stack.odc.geobox
+    legend = {"classes": "; ".join(f"{c.value} {c.name}" for c in classes.classes)} | (tags or {})
+    raster.write_all(
+        [
+            raster.Output(
+                path,
+                raster.array(out[:1], geobox, ["class"]),
+                "uint8",
+                nodata=0,
+                colours={c.value: c.rgb for c in classes.classes},
+                tags=legend,
+            ),
+            raster.Output(
+                probability_path,
+                raster.array(out[1:], geobox, list(classes.names)),
+                "uint8",
+                nodata=PROBABILITY_NODATA,
+                tags=legend | {"unit": "percent"},
+            ),
+        ],
+        description=path.stem,
+    )
+
+
+def write_crossval(
+    path: Path,
+    stack: xr.DataArray,
+    folds: xr.DataArray,
+    predictors: dict[str, Sequence[Predictor]],
+    classes: Scheme,
+    *,
+    halo: int = 0,
+) -> None:
+    """Write for each labelled pixel the class given by the one model that was not trained with its fold.
+
+    Parameters
+    ----------
+    path
+        uint8, one band per split, 0 where there is no label or no data.
+    stack
+        Features, (band, y, x).
+    folds
+        The folds' numbers, one band (named like a key of ``predictors``) per split.
+    predictors
+        For each split the predictors for fold 1, 2, ….
+    halo
+        Pixels around a block that the predictors need to see.
+    """
+    values = classes.values
+    splits = list(predictors)
+
+    def out_of_fold(features: Array, numbers: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+        out = np.zeros((len(splits), *features.shape[1:]), np.uint8)
+        for s, split in enumerate(splits):
+            for k, predictor in enumerate(predictors[split], 1):
+                wanted = numbers[s] == k
+                if not wanted.any():
+                    continue
+                if halo:
+                    out[s][wanted] = classify(predictor(features), values)[wanted]
+                else:
+                    out[s][wanted] = classify(predictor(features[:, wanted][:, None]), values)[0]
+        return out
+
+    numbers = raster.select(folds, splits).data
+    out = _apply(out_of_fold, stack, [numbers], halo, len(splits), np.uint8)
+    raster.write(path, raster.array(out, stack.odc.geobox, splits), dtype="uint8", nodata=0)
+
+
+def write_run(folder: Path, run: str, model: str, features: Sequence[str], **more: Any) -> None:
+    """Write ``models/<run>/run.json``: what the run is, and which labels and folds it was made with."""
+    about = {
+        "run": run,
+        "model": model,
+        "features": list(features),
+        "folds": files.sha256(folder / "samples/folds.tif"),
+        **more,
+    }
+    files.write_json(folder / f"models/{run}/run.json", about)

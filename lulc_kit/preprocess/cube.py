@@ -1,0 +1,236 @@
+"""The cube: for each date reflectance on the study's grid and a mask that says why a pixel is out; the composite."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+from dask import array as da
+from odc.geo.geobox import GeoBox
+
+from lulc_kit import raster
+from lulc_kit.catalog import Catalog, Scene
+from lulc_kit.errors import LulcError
+from lulc_kit.preprocess import clouds, radiometry
+from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.progress import track
+
+_MASK_COLOURS = {
+    r.value: (int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16))
+    for r, (_, colour) in clouds.REASONS.items()
+}
+
+
+def build(
+    catalog: Catalog,
+    geobox: GeoBox,
+    folder: Path,
+    *,
+    mask: str,
+    mask_buffer: float = 0.0,
+    scl_exclude: Sequence[int] = (),
+    dates: Sequence[str] | None = None,
+    min_clear: float = 0.0,
+) -> pd.DataFrame:
+    """Write ``<date>.tif`` (reflectance) and ``<date>_mask.tif`` (why a pixel is out) for each date.
+
+    Parameters
+    ----------
+    catalog
+        The scenes; all of one level, all with the same bands.
+    geobox
+        The study's grid.
+    folder
+        Where to write.
+    mask
+        ``"spectral"`` (rule for L1C), ``"scl"`` (scene classification), ``"file"`` (the scene's own mask), ``"none"``.
+    mask_buffer
+        Pixels this near to cloud or shadow are masked too, metres.
+    scl_exclude
+        Scene classes to mask, for ``"scl"``.
+    dates
+        First and last day wanted; None for all.
+    min_clear
+        Dates with a smaller clear part (0–1) are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per date: level, clear part, no data (parts of the grid, 0–1), and whether it is in the cube.
+
+    Raises
+    ------
+    LulcError
+        If levels or bands are mixed, a mask's source is missing, no date is left, or a file is damaged.
+    """
+    scenes = [s for s in catalog.scenes if dates is None or dates[0] <= s.date <= dates[1]]
+    if not scenes:
+        known = f"{catalog.scenes[0].date} … {catalog.scenes[-1].date}"
+        raise LulcError(f"No scene between {dates}. The catalog has {known}.")
+    _check_alike(scenes)
+    rows = []
+    for scene in track(scenes, "dates"):
+        image = radiometry.scene_on_grid(scene, geobox)
+        codes = _mask(scene, image, geobox, mask, mask_buffer, scl_exclude)
+        clear, empty = float((codes == Reason.CLEAR).mean()), float((codes == Reason.NODATA).mean())
+        used = clear >= min_clear and clear > 0
+        if used:
+            tags = {"date": scene.date, "level": scene.level}
+            layer = raster.array(codes[None], geobox, ["mask"])
+            raster.write_all(
+                [
+                    raster.reflectance(folder / f"{scene.date}.tif", image, **tags),
+                    raster.Output(
+                        folder / f"{scene.date}_mask.tif",
+                        layer,
+                        "uint8",
+                        nodata=None,
+                        colours=_MASK_COLOURS,
+                        tags=tags
+                        | {"codes": ", ".join(f"{r.value} {name}" for r, (name, _) in clouds.REASONS.items())},
+                    ),
+                ],
+            )
+        rows.append({"date": scene.date, "level": scene.level, "clear": clear, "no data": empty, "in the cube": used})
+    table = pd.DataFrame(rows)
+    if not table["in the cube"].any():
+        best = table.loc[table["clear"].idxmax()]
+        raise LulcError(
+            f"No date is clear enough: min_clear is {min_clear:.0%}, the best date {best['date']} is {best['clear']:.0%} "
+            f"clear and {best['no data']:.0%} without data. Lower min_clear or widen dates in 02_preprocess.yaml."
+        )
+    return table
+
+
+def _check_alike(scenes: Sequence[Scene]) -> None:
+    levels = sorted({s.level for s in scenes})
+    if len(levels) > 1:
+        raise LulcError(
+            f"The scenes mix levels {' and '.join(levels)}: top-of-atmosphere and surface reflectance do not compare. "
+            f"Use scenes of one level (change 01_download.yaml, or choose dates)."
+        )
+    first = scenes[0]
+    for scene in scenes[1:]:
+        if set(scene.bands) != set(first.bands):
+            odd = sorted(set(scene.bands) ^ set(first.bands))
+            raise LulcError(
+                f"Scenes {first.date} and {scene.date} have different bands ({', '.join(odd)} in only one of them). "
+                f"Give all scenes the same bands in 01_download.yaml."
+            )
+
+
+def _mask(
+    scene: Scene, image: xr.DataArray, geobox: GeoBox, how: str, buffer: float, scl_exclude: Sequence[int]
+) -> npt.NDArray[np.uint8]:
+    resolution = abs(geobox.resolution.x)
+    nodata = da.isnan(image.data).any(axis=0).compute()
+    if nodata.all():
+        raise LulcError(
+            f"Scene {scene.date} has no data at all on the study's grid ({raster.describe_grid(geobox)}). "
+            f"Check nodata in 01_download.yaml and bbox in 02_preprocess.yaml."
+        )
+    if how == "none":
+        codes = np.full(geobox.shape, Reason.CLEAR, np.uint8)
+    elif how == "scl":
+        if scene.scl is None:
+            raise LulcError(f"Scene {scene.date} has no scene classification. Use mask: spectral, file or none.")
+        scl = radiometry.codes_on_grid(scene.scl, geobox).compute()
+        codes = clouds.from_scl(scl, exclude=scl_exclude, buffer=buffer, resolution=resolution)
+    elif how == "file":
+        if scene.mask is None:
+            raise LulcError(f"Scene {scene.date} has no mask file. Give one in 01_download.yaml, or mask: none.")
+        out = radiometry.codes_on_grid(scene.mask, geobox).compute() != 0
+        codes = np.where(out, Reason.CLOUD, Reason.CLEAR).astype(np.uint8)
+    else:
+        codes = _spectral(scene, image, resolution, buffer)
+    codes[nodata] = Reason.NODATA
+    return codes
+
+
+def _spectral(scene: Scene, image: xr.DataArray, resolution: float, buffer: float) -> npt.NDArray[np.uint8]:
+    if scene.level != "L1C":
+        raise LulcError(
+            f"mask: spectral is a rule for top-of-atmosphere images (L1C); scene {scene.date} is {scene.level}. "
+            f"Use mask: scl."
+        )
+    if scene.sun_azimuth is None or scene.sun_zenith is None:
+        raise LulcError(
+            f"mask: spectral needs to know where the sun stood, and scene {scene.date} does not say. Give sun_azimuth "
+            f"and sun_zenith (degrees; lulc_kit.preprocess.clouds.sun_position) in 01_download.yaml, or use mask: none."
+        )
+    have = [str(b) for b in image.band.values]
+    wanted = [b for b in ("B2", "B3", "B4", "B8", "B11", "B10") if b in have]
+    needed = raster.select(image, wanted).compute()
+    bands = {band: needed.sel(band=band).to_numpy() for band in wanted}
+    return clouds.from_l1c(
+        bands,
+        sun_azimuth=scene.sun_azimuth,
+        sun_zenith=scene.sun_zenith,
+        resolution=resolution,
+        buffer=buffer,
+    )
+
+
+def clear(folder: Path, date: str) -> xr.DataArray:
+    """Open one date of the cube lazily, with every pixel that its mask leaves out as NaN."""
+    image = raster.read(folder / f"{date}.tif")
+    codes = raster.read_codes(folder / f"{date}_mask.tif")
+    return image.where(codes.data[0] == Reason.CLEAR)
+
+
+def dates_in(folder: Path) -> list[str]:
+    """Return the dates of a cube's folder, in order."""
+    return sorted(p.name.removesuffix("_mask.tif") for p in folder.glob("*_mask.tif"))
+
+
+def composite(folder: Path, dates: Sequence[str] | None = None) -> pd.Series:
+    """Write ``composite.tif``: for each pixel and band the median of the clear dates.
+
+    Parameters
+    ----------
+    folder
+        The cube's folder.
+    dates
+        First and last day; None for all in the cube.
+
+    Returns
+    -------
+    pandas.Series
+        The number of dates that went in and the part of the grid (0–1) that has a value.
+
+    Raises
+    ------
+    LulcError
+        If no date of the cube lies between the two days, or no pixel is ever clear.
+    """
+    chosen = [d for d in dates_in(folder) if dates is None or dates[0] <= d <= dates[1]]
+    if not chosen:
+        raise LulcError(f"composite_dates {dates}: the cube has no such date. It has: {', '.join(dates_in(folder))}.")
+    images = [clear(folder, d) for d in chosen]
+    first = images[0]
+    if len(images) == 1:
+        data = first.data
+    else:
+        series = da.stack([raster.select(i, list(first.band.values)).data for i in images])
+        data = da.map_blocks(_median, series.rechunk({0: -1}), drop_axis=0, dtype=np.float32)
+    out = raster.array(data, first.odc.geobox, list(first.band.values))
+    path = folder / "composite.tif"
+    tags: dict[str, Any] = {"dates": " ".join(chosen), "method": "median"}
+    raster.write_all([raster.reflectance(path, out, **tags)])
+    covered = float(raster.read(path).notnull().all("band").mean().compute())
+    if covered == 0:
+        raise LulcError(f"The composite of {len(chosen)} date(s) has no clear pixel. Widen composite_dates.")
+    return pd.Series({"dates": len(chosen), "covered": covered}, name="composite")
+
+
+def _median(series: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    # Sorting puts NaN last, so the median of the n that are not is in the middle of the first n: several times
+    # faster than numpy.nanmedian.
+    ordered = np.sort(series, axis=0)
+    n = np.isfinite(series).sum(axis=0)
+    low = np.take_along_axis(ordered, np.maximum(n - 1, 0)[None] // 2, axis=0)[0]
+    high = np.take_along_axis(ordered, np.minimum(n // 2, len(series) - 1)[None], axis=0)[0]
+    return np.where(n > 0, (low + high) / 2, np.nan).astype(np.float32)

@@ -1,0 +1,91 @@
+"""The one grid of a study: CRS, resolution and extent, fixed here for every later step."""
+
+from collections.abc import Sequence
+
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import BoundingBox
+
+from lulc_kit import raster
+from lulc_kit.catalog import Catalog
+from lulc_kit.errors import LulcError
+
+
+def study_grid(
+    catalog: Catalog, crs: str | None = None, bbox: Sequence[float] | None = None, resolution: float = 10.0
+) -> GeoBox:
+    """Choose the grid of a study.
+
+    Parameters
+    ----------
+    catalog
+        The scenes.
+    crs
+        ``"EPSG:32633"`` or the like; None takes that of the scenes, if they agree.
+    bbox
+        Left, bottom, right, top in that CRS; None takes all that the scenes cover.
+    resolution
+        Side of a pixel, in units of the CRS (metres).
+
+    Returns
+    -------
+    odc.geo.geobox.GeoBox
+        Pixels coincide with those of the scenes' finest band where CRS and resolution are the same.
+
+    Raises
+    ------
+    LulcError
+        If the CRS is unknown or geographic, scenes disagree and no CRS is given, or the box is empty or outside.
+    """
+    if not catalog.scenes:
+        raise LulcError("The catalog has no scene. Run 01_download first.")
+    finest = [_finest(scene.date, scene.bands) for scene in catalog.scenes]
+    if crs is None:
+        systems = {g.crs.to_wkt() for g in finest if g.crs}
+        if len(systems) > 1:
+            raise LulcError(
+                f"The scenes are in {len(systems)} different CRS. Say which one the study's grid is to have: "
+                f'crs: "EPSG:…" in 02_preprocess.yaml.'
+            )
+    own = finest[0]
+    try:
+        target = own if crs is None else own.to_crs(crs)
+    except Exception as error:  # pyproj and GDAL raise various kinds
+        raise LulcError(f'crs: {crs!r} is not a CRS ({error}). Write it like "EPSG:32633".') from error
+    if target.crs is None or target.crs.geographic:
+        raise LulcError(
+            "The study's grid needs a projected CRS in metres (UTM, for example), but this one is geographic. "
+            'Set crs: "EPSG:326xx" (north) or "EPSG:327xx" (south) in 02_preprocess.yaml, xx being the UTM zone.'
+        )
+    covered = [g.extent.to_crs(target.crs).boundingbox for g in finest]
+    left, bottom = min(b.left for b in covered), min(b.bottom for b in covered)
+    right, top = max(b.right for b in covered), max(b.top for b in covered)
+    if bbox is not None:
+        if bbox[0] >= bbox[2] or bbox[1] >= bbox[3]:
+            raise LulcError(f"bbox {list(bbox)} is empty: expected left < right and bottom < top.")
+        if bbox[0] >= right or bbox[2] <= left or bbox[1] >= top or bbox[3] <= bottom:
+            raise LulcError(
+                f"bbox {list(bbox)} does not meet the scenes, which cover {left:.0f} {bottom:.0f} {right:.0f} "
+                f"{top:.0f} in {target.crs}. Give left, bottom, right, top in that CRS."
+            )
+        left, bottom, right, top = bbox
+    # Pixel edges where the scenes have theirs: nothing is resampled that need not be.
+    aligned = crs is None or own.crs == target.crs
+    x0, y0 = (own.affine.c, own.affine.f) if aligned else (0.0, 0.0)
+    columns = [(left - x0) / resolution, (right - x0) / resolution]
+    rows = [(y0 - top) / resolution, (y0 - bottom) / resolution]
+    c0, c1 = round(columns[0]), round(columns[1])
+    r0, r1 = round(rows[0]), round(rows[1])
+    box = BoundingBox(
+        x0 + c0 * resolution, y0 - r1 * resolution, x0 + c1 * resolution, y0 - r0 * resolution, target.crs
+    )
+    if c1 <= c0 or r1 <= r0:
+        raise LulcError(f"bbox {bbox} is smaller than one pixel of {resolution:g} m.")
+    grid = GeoBox.from_bbox(box, target.crs, shape=(r1 - r0, c1 - c0))
+    return grid
+
+
+def _finest(date: str, bands: dict) -> GeoBox:  # type: ignore[type-arg]
+    if not bands:
+        raise LulcError(f"Scene {date} has no bands.")
+    grids = {band.path: raster.grid(band.path) for band in bands.values()}
+    return min(grids.values(), key=lambda g: abs(g.resolution.x))

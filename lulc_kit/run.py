@@ -1,0 +1,251 @@
+"""Running a study: its parameter files in order, each through papermill, skipping what is up to date."""
+
+import contextlib
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lulc_kit import files, params, study
+from lulc_kit.errors import LulcError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One step of a study: its name (``06_rf``), the values to hand to papermill, and the same validated."""
+
+    step: str
+    values: Mapping[str, Any]
+    parameters: params.Parameters
+
+
+def folder_of(name: str) -> Path:
+    """Return the parameter folder of a study given by name or by path.
+
+    Raises
+    ------
+    LulcError
+        Lists the studies there are.
+    """
+    known = study.project_folder() / "params"
+    for folder in (Path(name), known / name):
+        if folder.is_dir():
+            return folder
+    names = sorted(f.name for f in known.glob("*") if f.is_dir()) if known.is_dir() else []
+    raise LulcError(
+        f"There is no study {name!r}: neither a folder of that path nor params/{name}. "
+        f"Studies here: {', '.join(names) or 'none (run lulc in the folder that holds params/ and notebooks/)'}. "
+        f"Start one with: lulc new {name}"
+    )
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read ``NN_name.key=value`` into values by step; the value is read as YAML, as in a parameter file."""
+    found: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        match = re.fullmatch(r"(\d\d_[\w\-]+)\.(\w+)=(.*)", setting, re.DOTALL)
+        if not match:
+            raise LulcError(f"--set {setting}: expected NN_name.key=value, for example --set 06_rf.trees=500")
+        try:
+            found.setdefault(match[1], {})[match[2]] = yaml.safe_load(match[3])
+        except yaml.YAMLError as error:
+            raise LulcError(f"--set {setting}: the value is not valid YAML ({error}).") from error
+    return found
+
+
+def plan(
+    name: str, settings: Mapping[str, Mapping[str, Any]] | None = None, outputs: str | None = None
+) -> list[Planned]:
+    """Read and validate all parameter files of a study, before anything runs.
+
+    Parameters
+    ----------
+    name
+        A name under ``params/`` or the path of a parameter folder.
+    settings
+        Values that replace those of the files, by step.
+    outputs
+        Replaces the parameter ``outputs`` of every step.
+
+    Raises
+    ------
+    LulcError
+        Lists everything that is wrong in any of the files.
+    """
+    folder = folder_of(name)
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise LulcError(f"{folder} holds no parameter file (01_download.yaml, …). Start a study with: lulc new NAME")
+    wrong, steps = [], []
+    unused = set(settings or {}) - {p.stem for p in paths}
+    if unused:
+        wrong.append(
+            f"--set names {', '.join(sorted(unused))}, but {folder.name} has only: {', '.join(p.stem for p in paths)}."
+        )
+    for path in paths:
+        try:
+            model = params.model_of(path.stem)
+            values = params.load(path) | dict((settings or {}).get(path.stem, {}))
+            if outputs is not None:
+                values["outputs"] = outputs
+            checked = model.check(values, str(path))
+            _check_names(path, values, checked)
+            steps.append(Planned(path.stem, values, checked))
+        except LulcError as error:
+            wrong.append(str(error))
+    names = {s.parameters.study for s in steps}
+    if len(names) > 1:
+        wrong.append(f"{folder}: the files name different studies ({', '.join(sorted(names))}). They must agree.")
+    if wrong:
+        raise LulcError("\n".join(wrong))
+    return steps
+
+
+def _check_names(path: Path, values: Mapping[str, Any], checked: params.Parameters) -> None:
+    if "study" not in values:
+        raise LulcError(f"{path}: 'study' is missing. Write the line: study: {path.parent.name}")
+    if checked.step != path.stem:
+        raise LulcError(
+            f"{path}: 'run' must be what the file's name says after its number. "
+            f"Write the line: run: {path.stem[3:]}  (or rename the file to {checked.step}.yaml)"
+        )
+
+
+def run(steps: Sequence[Planned], *, force: bool = False, say: Say = print) -> None:
+    """Run steps in order; those that are up to date are skipped.
+
+    Parameters
+    ----------
+    steps
+        From `plan`.
+    force
+        Run them even if they are up to date.
+    say
+        Told what happens, a line at a time.
+
+    Raises
+    ------
+    LulcError
+        At the first step that fails. What it had written before stays; the next run goes on from that step.
+    """
+    for planned in steps:
+        p = planned.parameters
+        reason = "forced" if force else study.Study(p).outdated(p)
+        if reason is None:
+            say(f"{p.study} {planned.step}: up to date")
+            continue
+        say(f"{p.study} {planned.step}: running ({reason})")
+        started = time.monotonic()
+        _execute(planned)
+        record = study.Study(p).record(planned.step)
+        if record is None:
+            raise LulcError(
+                f"{p.study} {planned.step}: the notebook ran to its end, but the step was not finished: its last cell "
+                f"'step.finish()' did not run. Restore the notebook (git checkout notebooks/{p.notebook}.ipynb)."
+            )
+        missing = [f["path"] for f in record["outputs"] if not study.Study(p).path(f["path"]).exists()]
+        if missing:
+            raise LulcError(f"{p.study} {planned.step}: {', '.join(missing)} disappeared while the step ran.")
+        say(f"{p.study} {planned.step}: done in {time.monotonic() - started:.0f} s")
+
+
+def _execute(planned: Planned) -> None:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    p = planned.parameters
+    project = study.project_folder()
+    source = project / "notebooks" / f"{p.notebook}.ipynb"
+    if not source.exists():
+        raise LulcError(f"{source} does not exist. Run lulc in the kit's folder, which holds notebooks/ and params/.")
+    folder = study.Study(p).folder / "notebooks"
+    target, part, failed = (folder / f"{planned.step}{end}.ipynb" for end in ("", ".running", ".failed"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LulcError(
+            f"No permission to write in {folder.parent}. Choose another folder with --outputs DIR. ({error})"
+        ) from error
+    try:
+        with _quiet_environment():
+            papermill.execute_notebook(
+                str(source),
+                str(part),
+                parameters=dict(planned.values),
+                kernel_name="python3",
+                cwd=str(project),
+                progress_bar=False,
+                log_output=False,
+                stdout_file=sys.stdout,
+            )
+    except PapermillExecutionError as error:
+        os.replace(part, failed)
+        what = error.evalue if error.ename == "LulcError" else f"{error.ename}: {error.evalue}"
+        raise LulcError(
+            f"{p.study} {planned.step} failed: {what}\n(the notebook as far as it came: {failed})"
+        ) from error
+    except DeadKernelError as error:
+        raise LulcError(
+            f"{p.study} {planned.step} failed: its Python process died, most often for lack of memory. "
+            f"Free memory, or map a smaller area (bbox in 02_preprocess.yaml), and run the same command again."
+        ) from error
+    os.replace(part, target)
+    failed.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _quiet_environment() -> Any:
+    """Give the kernel an environment in which progress comes as plain lines and libraries keep quiet."""
+    changed = {"JPY_SESSION_NAME": None, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "MPLBACKEND": None}
+    before = {name: os.environ.get(name) for name in changed}
+    _set(changed)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the closing table."""
+
+    study: str
+    run: str
+    macro_f1: str
+    overall_accuracy: str
+    separation: str
+
+
+def results(steps: Sequence[Planned]) -> tuple[list[Path], list[Result]]:
+    """Return the report pages of the studies that were run, and the accuracy of each of their runs."""
+    pages, rows = [], []
+    for folder in dict.fromkeys(study.Study(s.parameters).folder for s in steps):
+        if not (folder / "report/accuracy.json").exists():
+            continue
+        pages.append(folder / "report/index.html")
+        accuracy = files.read_json(folder / "report/accuracy.json")
+        for name, run_ in accuracy["runs"].items():
+            apart = run_["apart in space"]
+            numbers = [
+                f"{n['value']:.3f} ({n['low']:.3f}–{n['high']:.3f})"
+                for n in (apart["macro_f1"], apart["overall_accuracy"])
+            ]
+            rows.append(Result(folder.name, name, *numbers, accuracy["separation"]))
+    return pages, rows

@@ -1,0 +1,36 @@
+"""Widgets for looking around in JupyterLab. Without a reader (papermill) they draw one picture and leave it."""
+
+from typing import Any
+
+import ipywidgets
+import xarray as xr
+
+from lulc_kit.visualize import figures
+
+
+def explore(image: xr.DataArray) -> Any:
+    """Choose three bands and a stretch, and see the composite.
+
+    Parameters
+    ----------
+    image
+        Reflectance, (band, y, x).
+
+    Returns
+    -------
+    ipywidgets.interactive
+        Shown by JupyterLab as three lists of bands, a slider and the picture.
+    """
+    small = figures.thin(image)
+    names = [str(b) for b in small.band.values]
+    first = [b if b in names else names[min(i, len(names) - 1)] for i, b in enumerate(("B4", "B3", "B2"))]
+
+    def draw(red: str, green: str, blue: str, stretch: tuple[float, float]) -> Any:
+        return figures.composites(small, [[red, green, blue]], stretch)
+
+    lists = {
+        colour: ipywidgets.Dropdown(options=names, value=band, description=colour)
+        for colour, band in zip(("red", "green", "blue"), first, strict=True)
+    }
+    slider = ipywidgets.FloatRangeSlider(value=(2, 98), min=0, max=100, description="percentiles")
+    return ipywidgets.interactive(draw, **lists, stretch=slider)
