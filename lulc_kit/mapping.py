@@ -13,6 +13,8 @@ import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline
 
 from lulc_kit import files, raster
 from lulc_kit.classes import Scheme
@@ -51,6 +53,24 @@ def pixelwise(estimator: Any, classes: Sequence[int], batch: int = 65536) -> Pre
     return predict
 
 
+def accelerated(estimator: Pipeline) -> Pipeline:
+    """Return the same pipeline with a faster k-nearest-neighbour search, where scikit-learn-intelex is installed.
+
+    Any other pipeline, and any other machine, gets the pipeline back as it is. Both search exhaustively; where two
+    training samples are equally far the votes may differ.
+    """
+    classifier = estimator[-1]
+    if type(classifier) is not KNeighborsClassifier:
+        return estimator
+    try:
+        from sklearnex.neighbors import KNeighborsClassifier as Fast
+    except ImportError:
+        return estimator
+    fast = Fast(classifier.n_neighbors, algorithm="brute", weights=classifier.weights)
+    fast.fit(classifier._fit_X, classifier.classes_[classifier._y])
+    return Pipeline([*estimator.steps[:-1], (estimator.steps[-1][0], fast)])
+
+
 def classify(probabilities: Array, classes: Sequence[int]) -> npt.NDArray[np.uint8]:
     """Return the value of the likeliest class, (row, column); 0 where there is no data; the first class wins a tie."""
     missing = np.isnan(probabilities).any(axis=0)
@@ -78,20 +98,11 @@ def _apply(
         *(o.rechunk({0: -1, **dict(enumerate(lazy.chunks[1:], 1))}) for o in others),
     ]
     options: dict[str, Any] = {"dtype": dtype, "meta": np.empty((0, 0, 0), dtype)}
-    if not halo:
-        return da.map_blocks(function, *arrays, chunks=((count,), *lazy.chunks[1:]), **options)
     depth = {0: 0, 1: halo, 2: halo}
-    boundary = {0: "none", 1: "none", 2: "none"}
-    return da.map_overlap(
-        function,
-        *arrays,
-        depth=depth,
-        boundary=boundary,
-        trim=True,
-        allow_rechunk=True,
-        chunks=((count,), *lazy.chunks[1:]),
-        **options,
-    )
+    if halo:
+        arrays = [da.overlap.overlap(a, depth, "none") for a in arrays]
+    out = da.map_blocks(function, *arrays, chunks=((count,), *arrays[0].chunks[1:]), **options)
+    return da.overlap.trim_internal(out, depth, "none") if halo else out
 
 
 def write_map(

@@ -27,13 +27,13 @@ def write(fitted: Fitted, p: params.Baselines, folder: Path) -> None:
         folder / f"maps/{p.run}.tif",
         folder / f"maps/{p.run}_probability.tif",
         stack,
-        mapping.pixelwise(fitted.final, values),
+        mapping.pixelwise(mapping.accelerated(fitted.final), values),
         scheme,
         tags={"model": p.model, "run": p.run},
     )
     predictors = {
-        "fold": [mapping.pixelwise(m, values) for m in fitted.blocks],
-        "random_fold": [mapping.pixelwise(m, values) for m in fitted.random],
+        "fold": [mapping.pixelwise(mapping.accelerated(m), values) for m in fitted.blocks],
+        "random_fold": [mapping.pixelwise(mapping.accelerated(m), values) for m in fitted.random],
     }
     mapping.write_crossval(folder / f"models/{p.run}/crossval.tif", stack, folds, predictors, scheme)
     estimators.save(fitted.final, folder / f"models/{p.run}/model.skops")

@@ -71,7 +71,7 @@ def targets(
 
 
 def positions(weights: npt.NDArray[np.float32], patch: int) -> npt.NDArray[np.int64]:
-    """Return the upper left corners (row, column) of patches, half a patch apart, that hold anything to learn.
+    """Return the upper left corners (row, column) of patches, side by side, that hold anything to learn.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def positions(weights: npt.NDArray[np.float32], patch: int) -> npt.NDArray[np.in
         raise LulcError(f"The scene of {height}×{width} px is smaller than a patch of {patch} px. Lower 'patch'.")
 
     def starts(length: int) -> list[int]:
-        return sorted({*range(0, length - patch + 1, patch // 2), length - patch})
+        return sorted({*range(0, length - patch + 1, patch), length - patch})
 
     corners = [(r, c) for r in starts(height) for c in starts(width) if weights[r : r + patch, c : c + patch].any()]
     return np.array(corners, np.int64)
@@ -126,7 +126,7 @@ class Patches(keras.utils.PyDataset):  # type: ignore[misc]
     def on_epoch_end(self) -> None:
         """Draw the next epoch's order and shifts."""
         height, width = self.goals.weights.shape
-        shift = self.generator.integers(-self.patch // 4, self.patch // 4 + 1, self.corners.shape)
+        shift = self.generator.integers(-self.patch // 2, self.patch // 2 + 1, self.corners.shape)
         limit = np.array([height - self.patch, width - self.patch])
         self.epoch = self.generator.permutation(np.clip(self.corners + shift, 0, limit))
 

@@ -41,10 +41,10 @@ def thin(data: xr.DataArray) -> xr.DataArray:
 
 
 def _subplots(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    # Not through pyplot, which would show the figure a second time at the end of a notebook's cell.
-    squeeze = options.pop("squeeze", True)
-    figure = Figure(**options)
-    return figure, figure.subplots(rows, columns, squeeze=squeeze)
+    # Closed at once: pyplot would show the figure a second time at the end of a notebook's cell.
+    figure, axes = plt.subplots(rows, columns, **options)
+    plt.close(figure)
+    return figure, axes
 
 
 def _extent(geobox: GeoBox) -> tuple[float, float, float, float]:
