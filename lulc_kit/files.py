@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
         yield part
-        os.replace(part, path)
+        part.replace(path)
     except PermissionError as error:
         raise LulcError(
             f"No permission to write {path}. Choose another folder with the parameter 'outputs' "

@@ -4,7 +4,7 @@ A *predictor* is a function from features of shape (band, row, column), NaN for 
 shape (class, row, column), NaN where a feature is missing. `pixelwise` makes one from a scikit-learn estimator.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,7 @@ def write_crossval(
     path: Path,
     stack: xr.DataArray,
     folds: xr.DataArray,
-    predictors: dict[str, Sequence[Predictor]],
+    predictors: Mapping[str, Sequence[Predictor]],
     classes: Scheme,
     *,
     halo: int = 0,

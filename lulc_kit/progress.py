@@ -2,21 +2,29 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import IO, Any, TypeVar, cast
 
 T = TypeVar("T")
 
 
+SILENT = 2.0
+"""Work that takes no longer than this shows nothing, seconds."""
+
+
 class _Lines:
-    """A stream for tqdm on which every refresh is a line of its own."""
+    """A stream for tqdm on which every refresh is a line of its own, and none comes twice."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.stream = stream
+        self.last = ""
 
     def write(self, text: str) -> int:
-        text = text.strip()
-        return self.stream.write(text + "\n") if text else 0
+        text = text.replace("\x1b[A", "").strip()  # tqdm moves the cursor up between nested bars
+        if not text or text == self.last:
+            return 0
+        self.last = text
+        return self.stream.write(text + "\n")
 
     def flush(self) -> None:
         self.stream.flush()
@@ -40,7 +48,7 @@ def bar(total: float | None = None, description: str = "", unit: str = "it") -> 
         A context manager with ``update(n)``. In JupyterLab it is a widget, in a terminal a text bar, and in a
         notebook run without a reader (papermill), a pipe or a log file a line every five seconds.
     """
-    options: dict[str, Any] = {"total": total, "desc": description, "unit": unit}
+    options: dict[str, Any] = {"total": total, "desc": description, "unit": unit, "delay": SILENT}
     if unit == "B":
         options |= {"unit_scale": True, "unit_divisor": 1000}
     if "JPY_SESSION_NAME" in os.environ:  # set by Jupyter Server for a kernel that a person opened
@@ -63,7 +71,7 @@ def bar(total: float | None = None, description: str = "", unit: str = "it") -> 
 
 def track(items: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
     """Iterate over ``items`` and show how far it is (see `bar`)."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with bar(total, description, unit) as progress:
         for item in items:

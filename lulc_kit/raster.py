@@ -292,7 +292,7 @@ def warp(
         if not 1 <= band <= source.count:
             raise LulcError(f"{path} has {source.count} band(s); band {band} was asked for.")
         source_nodata = source.nodata if nodata is None else nodata
-    if not geobox.extent.to_crs(own.crs).intersects(own.extent):
+    if own.crs is None or not geobox.extent.to_crs(own.crs).intersects(own.extent):
         raise LulcError(
             f"{path} lies wholly outside the study's grid.\n  the file:  {describe_grid(own)}\n"
             f"  the grid:  {describe_grid(geobox)}"
@@ -342,7 +342,7 @@ class Output:
     colours: Mapping[int, tuple[int, int, int]] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
-    def encode(self, block: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    def encode(self, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Turn numbers in memory into those of the file."""
         dtype = np.dtype(self.dtype)
         if block.dtype.kind != "f" or dtype.kind == "f":
@@ -398,7 +398,7 @@ def write_all(outputs: Sequence[Output], description: str = "") -> None:
             top = 0
             for height in rows:
                 blocks = dask.compute(*(a[:, top : top + height] for a in lazy))
-                window = Window(0, top, geobox.width, height)  # type: ignore[call-arg]
+                window = Window(0, top, geobox.width, height)
                 for target, output, block in zip(files, outputs, blocks, strict=True):
                     target.write(output.encode(block), window=window)
                 top += height

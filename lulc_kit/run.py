@@ -189,7 +189,7 @@ def _execute(planned: Planned) -> None:
                 stdout_file=sys.stdout,
             )
     except PapermillExecutionError as error:
-        os.replace(part, failed)
+        part.replace(failed)
         what = error.evalue if error.ename == "LulcError" else f"{error.ename}: {error.evalue}"
         raise LulcError(
             f"{p.study} {planned.step} failed: {what}\n(the notebook as far as it came: {failed})"
@@ -199,7 +199,7 @@ def _execute(planned: Planned) -> None:
             f"{p.study} {planned.step} failed: its Python process died, most often for lack of memory. "
             f"Free memory, or map a smaller area (bbox in 02_preprocess.yaml), and run the same command again."
         ) from error
-    os.replace(part, target)
+    part.replace(target)
     failed.unlink(missing_ok=True)
 
 
@@ -244,9 +244,9 @@ def results(steps: Sequence[Planned]) -> tuple[list[Path], list[Result]]:
         accuracy = files.read_json(folder / "report/accuracy.json")
         for name, run_ in accuracy["runs"].items():
             apart = run_["apart in space"]
-            numbers = [
+            macro_f1, overall = (
                 f"{n['value']:.3f} ({n['low']:.3f}–{n['high']:.3f})"
                 for n in (apart["macro_f1"], apart["overall_accuracy"])
-            ]
-            rows.append(Result(folder.name, name, *numbers, accuracy["separation"]))
+            )
+            rows.append(Result(folder.name, name, macro_f1, overall, accuracy["separation"]))
     return pages, rows

@@ -88,7 +88,7 @@ class Study:
         """Return what a step recorded when it ended, or None if it has not (or is being run again)."""
         path = self.folder / "steps" / f"{step}.json"
         try:
-            return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+            return json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
 
@@ -312,7 +312,7 @@ def _peak_memory_mb() -> int:
 
 def _writer(pattern: str) -> str:
     for notebook, model in params.NOTEBOOKS.items():
-        for written in model().writes():
+        for written in model.check({}, notebook).writes():
             if written.split("/")[0] == pattern.split("/")[0] and Path(written).suffix == Path(pattern).suffix:
                 return notebook
     return "the notebooks before it"

@@ -89,7 +89,7 @@ def positions(weights: npt.NDArray[np.float32], patch: int) -> npt.NDArray[np.in
     return np.array(corners, np.int64)
 
 
-class Patches(keras.utils.PyDataset):  # type: ignore[misc]
+class Patches(keras.utils.PyDataset):
     """Batches of (images, classes, weights) cut at positions that are shuffled and shifted anew in every epoch.
 
     Parameters

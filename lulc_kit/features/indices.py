@@ -5,6 +5,7 @@ Formulas are for reflectance 0–1, not for digital numbers: EVI2 and BI2 are no
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -14,7 +15,7 @@ import xarray as xr
 from lulc_kit import raster
 from lulc_kit.errors import LulcError
 
-Bands = npt.NDArray[np.float32]
+Bands = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Index:
 
     name: str
     bands: tuple[str, ...]
-    compute: Callable[..., npt.NDArray[np.float32]]
+    compute: Callable[..., Bands]
     title: str
     formula: str
     source: str

@@ -71,7 +71,7 @@ def build(
         known = f"{catalog.scenes[0].date} … {catalog.scenes[-1].date}"
         raise LulcError(f"No scene between {dates}. The catalog has {known}.")
     _check_alike(scenes)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for scene in track(scenes, "dates"):
         image = radiometry.scene_on_grid(scene, geobox)
         codes = _mask(scene, image, geobox, mask, mask_buffer, scl_exclude)
@@ -97,10 +97,11 @@ def build(
         rows.append({"date": scene.date, "level": scene.level, "clear": clear, "no data": empty, "in the cube": used})
     table = pd.DataFrame(rows)
     if not table["in the cube"].any():
-        best = table.loc[table["clear"].idxmax()]
+        best = max(rows, key=lambda row: row["clear"])
         raise LulcError(
-            f"No date is clear enough: min_clear is {min_clear:.0%}, the best date {best['date']} is {best['clear']:.0%} "
-            f"clear and {best['no data']:.0%} without data. Lower min_clear or widen dates in 02_preprocess.yaml."
+            f"No date is clear enough: min_clear is {min_clear:.0%}, the best date {best['date']} is "
+            f"{best['clear']:.0%} clear and {best['no data']:.0%} without data. "
+            f"Lower min_clear or widen dates in 02_preprocess.yaml."
         )
     return table
 
@@ -164,7 +165,7 @@ def _spectral(scene: Scene, image: xr.DataArray, resolution: float, buffer: floa
     have = [str(b) for b in image.band.values]
     wanted = [b for b in ("B2", "B3", "B4", "B8", "B11", "B10") if b in have]
     needed = raster.select(image, wanted).compute()
-    bands = {band: needed.sel(band=band).to_numpy() for band in wanted}
+    bands: dict[str, npt.NDArray[Any]] = {band: needed.sel(band=band).to_numpy() for band in wanted}
     return clouds.from_l1c(
         bands,
         sun_azimuth=scene.sun_azimuth,
@@ -220,7 +221,7 @@ def composite(folder: Path, dates: Sequence[str] | None = None) -> pd.Series:
     path = folder / "composite.tif"
     tags: dict[str, Any] = {"dates": " ".join(chosen), "method": "median"}
     raster.write_all([raster.reflectance(path, out, **tags)])
-    covered = float(raster.read(path).notnull().all("band").mean().compute())
+    covered = float(raster.read(path).notna().all("band").mean().compute())
     if covered == 0:
         raise LulcError(f"The composite of {len(chosen)} date(s) has no clear pixel. Widen composite_dates.")
     return pd.Series({"dates": len(chosen), "covered": covered}, name="composite")

@@ -1,12 +1,12 @@
 """The one grid of a study: CRS, resolution and extent, fixed here for every later step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 
 from lulc_kit import raster
-from lulc_kit.catalog import Catalog
+from lulc_kit.catalog import Band, Catalog
 from lulc_kit.errors import LulcError
 
 
@@ -84,7 +84,7 @@ def study_grid(
     return grid
 
 
-def _finest(date: str, bands: dict) -> GeoBox:  # type: ignore[type-arg]
+def _finest(date: str, bands: Mapping[str, Band]) -> GeoBox:
     if not bands:
         raise LulcError(f"Scene {date} has no bands.")
     grids = {band.path: raster.grid(band.path) for band in bands.values()}

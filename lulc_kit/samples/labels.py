@@ -131,7 +131,7 @@ def from_polygons(
         left, bottom, right, top = polygons.total_bounds
         raise LulcError(
             f"No polygon of {path} with a wanted class lies on the study's grid.\n"
-            f"  the polygons: {left:.0f} {bottom:.0f} {right:.0f} {top:.0f} ({len(polygons)} of them, in the grid's CRS)\n"
+            f"  the polygons: {left:.0f} {bottom:.0f} {right:.0f} {top:.0f} ({len(polygons)}, in the grid's CRS)\n"
             f"  the grid:     {' '.join(f'{v:.0f}' for v in geobox.boundingbox)}"
         )
     return Labels(values, source, geobox, scheme)

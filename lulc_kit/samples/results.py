@@ -30,7 +30,7 @@ def read(p: params.Samples, folder: Path, stack: xr.DataArray) -> Labels:
     """Read the labels that the parameters name, where the stack has all its features."""
     geobox = stack.odc.geobox
     found = labels.read(source(p, folder), geobox, classes.scheme(p.scheme), p.classes, layer=p.layer, field=p.field)
-    valid = np.asarray(stack.notnull().all("band").data.compute())
+    valid = np.asarray(stack.notna().all("band").data.compute())
     return labels.usable(found, valid)
 
 

@@ -44,7 +44,9 @@ def draw(labels: Labels, folds: Folds, stack: xr.DataArray, *, per_class: int, s
             chosen.append(generator.choice(inside, share, replace=False) if len(inside) > share else inside)
     flat = np.sort(np.concatenate(chosen))
     rows, columns = np.unravel_index(flat, labels.values.shape)
-    x, y = labels.geobox.affine * (columns + 0.5, rows + 0.5)
+    affine = labels.geobox.affine
+    x = affine.c + affine.a * (columns + 0.5) + affine.b * (rows + 0.5)
+    y = affine.f + affine.d * (columns + 0.5) + affine.e * (rows + 0.5)
     names = {c.value: c.name for c in labels.scheme.classes}
     label = labels.values.ravel()[flat]
     table = pd.DataFrame(

@@ -1,6 +1,9 @@
 """Figures of images, maps and numbers. Each function returns a matplotlib Figure; `save` writes it as PNG."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,69 +136,94 @@ def composites(image: xr.DataArray, triples: Sequence[Sequence[str]], percentile
 
 def band_panels(image: xr.DataArray) -> Figure:
     """Draw every band as a grey picture with earthpy's ``plot_bands``, on one scale of reflectance."""
-    earthpy = _earthpy()
     small = thin(image)
     data = small.to_numpy()
     top = float(np.nanpercentile(data, 98))
     names = [str(b) for b in small.band.values]
-    columns = 2 if small.sizes["x"] > 1.4 * small.sizes["y"] else 3
-    rows = -(-len(names) // columns)
-    width = 11
-    height = rows * (width / columns * small.sizes["y"] / small.sizes["x"] + 0.45)
-    shown = np.ma.masked_invalid(np.clip(data, 0, top))
-    axes = earthpy.plot_bands(
-        shown, title=names, cols=columns, cbar=False, scale=False, vmin=0, vmax=top, figsize=(width, height)
-    )
+    rows = -(-len(names) // 3)
+    size = (12, rows * (4 * small.sizes["y"] / small.sizes["x"] + 0.35))
+    with _earthpy() as earthpy:
+        axes = earthpy.plot_bands(
+            np.ma.masked_invalid(np.clip(data, 0, top)),
+            title=names,
+            cols=3,
+            cbar=False,
+            scale=False,
+            vmin=0,
+            vmax=top,
+            figsize=size,
+        )
     figure = np.ravel(axes)[0].figure
+    figure.set_layout_engine("constrained")
     for ax in np.ravel(axes):
         ax.set_facecolor("#fdd0a2")  # nodata: a colour no grey can be taken for
     images = [i for ax in np.ravel(axes) for i in ax.get_images()]
-    figure.colorbar(
-        images[0],
-        ax=axes,
-        shrink=0.5,
-        label=f"reflectance (white: {top:.2f} and more; orange: masked or no data)",
-    )
-    plt.close(figure)
+    label = f"reflectance (white: {top:.2f} and more; orange: masked or no data)"
+    figure.colorbar(images[0], ax=list(np.ravel(axes)), location="bottom", shrink=0.5, aspect=40, label=label)
     return figure
 
 
 def histograms(image: xr.DataArray) -> Figure:
-    """Draw the distribution of reflectance in every band with earthpy's ``hist``."""
-    earthpy = _earthpy()
+    """Draw the distribution of reflectance in every band with earthpy's ``hist``, counts on a logarithmic scale."""
     small = thin(image)
     data = small.to_numpy()
     names = [str(b) for b in small.band.values]
     top = float(np.nanpercentile(data, 99.5))
     rows = -(-len(names) // 3)
-    figure, _ = earthpy.hist(
-        np.ma.masked_invalid(data),
-        title=names,
-        cols=3,
-        bins=60,
-        hist_range=(0, top),
-        figsize=(11, 2.2 * rows),
-        xlabel="reflectance",
-        ylabel="pixels",
-        colors=["#0072B2"],
-    )
-    figure.tight_layout()
-    plt.close(figure)
+    with _earthpy() as earthpy:
+        figure, axes = earthpy.hist(
+            np.ma.masked_invalid(data),
+            title=names,
+            cols=3,
+            bins=60,
+            hist_range=(0, top),
+            figsize=(11, 1.8 * rows),
+            xlabel="reflectance",
+            ylabel="pixels",
+            colors=["#0072B2"],
+        )
+    for ax in np.ravel(axes):
+        ax.set_yscale("log")
+    figure.set_layout_engine("constrained")
     return figure
 
 
-def _earthpy() -> Any:
-    """Import earthpy's plotting without the folder that earthpy makes in the home directory when imported."""
-    import os
-    import tempfile
-    from unittest import mock
+@contextlib.contextmanager
+def _earthpy() -> Iterator[Any]:
+    """Give earthpy's plotting, without its habits.
 
-    with tempfile.TemporaryDirectory() as home, mock.patch.dict(os.environ, HOME=home, USERPROFILE=home):
+    Importing it makes a folder in the home directory, and its functions show their figure at once, which a notebook
+    would then show twice.
+    """
+    shown, before = plt.show, set(plt.get_fignums())
+    with tempfile.TemporaryDirectory() as home, _environment(HOME=home, USERPROFILE=home):
         import earthpy.plot
-    return earthpy.plot
+    plt.show = lambda *_, **__: None
+    try:
+        yield earthpy.plot
+    finally:
+        plt.show = shown
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
 
 
-def class_map(codes: xr.DataArray, classes: Scheme, title: str = "", ax: Axes | None = None) -> Figure:
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def class_map(
+    codes: xr.DataArray, classes: Scheme, title: str = "", ax: Axes | None = None, missing: str = "no data"
+) -> Figure:
     """Draw a class map in the scheme's colours, with legend, kilometres, scale bar and north arrow.
 
     Parameters
@@ -208,6 +236,8 @@ def class_map(codes: xr.DataArray, classes: Scheme, title: str = "", ax: Axes | 
         Title of the picture.
     ax
         Axes to draw in, without a legend; None makes a figure.
+    missing
+        What the legend calls 0.
     """
     small = thin(codes)
     geobox = codes.odc.geobox
@@ -232,7 +262,7 @@ def class_map(codes: xr.DataArray, classes: Scheme, title: str = "", ax: Axes | 
     figure = ax.figure
     assert isinstance(figure, Figure)
     if own:
-        figure.legend(handles=legend(classes), loc="outside right upper", frameon=False)
+        figure.legend(handles=legend(classes, missing), loc="outside right upper", frameon=False)
     return figure
 
 
