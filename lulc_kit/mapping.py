@@ -112,7 +112,6 @@ def write_map(
     predictor: Predictor,
     classes: Scheme,
     *,
-    halo: int = 0,
     tags: dict[str, str] | None = None,
 ) -> None:
     """Write the class map and the class probabilities of a whole scene, in one pass.
@@ -129,8 +128,6 @@ def write_map(
         See the module's first lines.
     classes
         The classes, in the predictor's order.
-    halo
-        Pixels around a block that the predictor needs to see.
     tags
         Words for both files' metadata.
     """
@@ -140,29 +137,73 @@ def write_map(
         probabilities = predictor(features)
         return np.concatenate([classify(probabilities, values)[None], percent(probabilities)])
 
-    out = _apply(both, stack, [], halo, len(values) + 1, np.uint8)
+    out = _apply(both, stack, [], 0, len(values) + 1, np.uint8)
+    raster.write_all(_map_outputs(path, probability_path, out, stack, classes, tags), description=path.stem)
+
+
+def _map_outputs(
+    path: Path, probability_path: Path, out: da.Array, stack: xr.DataArray, classes: Scheme, tags: dict[str, str] | None
+) -> list[raster.Output]:
     geobox = stack.odc.geobox
     legend = {"classes": "; ".join(f"{c.value} {c.name}" for c in classes.classes)} | (tags or {})
-    raster.write_all(
-        [
-            raster.Output(
-                path,
-                raster.array(out[:1], geobox, ["class"]),
-                "uint8",
-                nodata=0,
-                colours={c.value: c.rgb for c in classes.classes},
-                tags=legend,
-            ),
-            raster.Output(
-                probability_path,
-                raster.array(out[1:], geobox, list(classes.names)),
-                "uint8",
-                nodata=PROBABILITY_NODATA,
-                tags=legend | {"unit": "percent"},
-            ),
-        ],
-        description=path.stem,
-    )
+    colours = {c.value: c.rgb for c in classes.classes}
+    class_map = raster.array(out[:1], geobox, ["class"])
+    probabilities = raster.array(out[1 : len(classes.values) + 1], geobox, list(classes.names))
+    return [
+        raster.Output(path, class_map, "uint8", nodata=0, colours=colours, tags=legend),
+        raster.Output(
+            probability_path, probabilities, "uint8", nodata=PROBABILITY_NODATA, tags=legend | {"unit": "percent"}
+        ),
+    ]
+
+
+def write_ensemble(
+    path: Path,
+    probability_path: Path,
+    crossval_path: Path,
+    stack: xr.DataArray,
+    folds: xr.DataArray,
+    predictors: Sequence[Predictor],
+    classes: Scheme,
+    *,
+    halo: int = 0,
+    tags: dict[str, str] | None = None,
+) -> None:
+    """Write the map of the mean of the folds' models, its probabilities, and the cross-validated map, in one pass.
+
+    Parameters
+    ----------
+    path, probability_path, tags
+        See `write_map`.
+    crossval_path
+        See `write_crossval`; its one band is ``fold``.
+    stack
+        Features, (band, y, x), lazily opened.
+    folds
+        The folds' numbers, band ``fold``.
+    predictors
+        For fold 1, 2, …: the predictor that was not trained with that fold.
+    classes
+        The classes, in the predictors' order.
+    halo
+        Pixels around a block that the predictors need to see.
+    """
+    values = classes.values
+
+    def everything(features: Array, numbers: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+        single = [predictor(features) for predictor in predictors]
+        mean = np.mean(single, axis=0)
+        out_of_fold = np.zeros(features.shape[1:], np.uint8)
+        for k, probabilities in enumerate(single, 1):
+            tested = numbers[0] == k
+            out_of_fold[tested] = classify(probabilities, values)[tested]
+        return np.concatenate([classify(mean, values)[None], percent(mean), out_of_fold[None]])
+
+    numbers = raster.select(folds, ["fold"]).data
+    out = _apply(everything, stack, [numbers], halo, len(values) + 2, np.uint8)
+    crossval = raster.array(out[-1:], stack.odc.geobox, ["fold"])
+    outputs = _map_outputs(path, probability_path, out, stack, classes, tags)
+    raster.write_all([*outputs, raster.Output(crossval_path, crossval, "uint8", nodata=0)], description=path.stem)
 
 
 def write_crossval(
@@ -171,8 +212,6 @@ def write_crossval(
     folds: xr.DataArray,
     predictors: Mapping[str, Sequence[Predictor]],
     classes: Scheme,
-    *,
-    halo: int = 0,
 ) -> None:
     """Write for each labelled pixel the class given by the one model that was not trained with its fold.
 
@@ -185,9 +224,7 @@ def write_crossval(
     folds
         The folds' numbers, one band (named like a key of ``predictors``) per split.
     predictors
-        For each split the predictors for fold 1, 2, ….
-    halo
-        Pixels around a block that the predictors need to see.
+        For each split the predictors for fold 1, 2, …, which look at one pixel at a time (see `pixelwise`).
     """
     values = classes.values
     splits = list(predictors)
@@ -197,16 +234,12 @@ def write_crossval(
         for s, split in enumerate(splits):
             for k, predictor in enumerate(predictors[split], 1):
                 wanted = numbers[s] == k
-                if not wanted.any():
-                    continue
-                if halo:
-                    out[s][wanted] = classify(predictor(features), values)[wanted]
-                else:
+                if wanted.any():
                     out[s][wanted] = classify(predictor(features[:, wanted][:, None]), values)[0]
         return out
 
     numbers = raster.select(folds, splits).data
-    out = _apply(out_of_fold, stack, [numbers], halo, len(splits), np.uint8)
+    out = _apply(out_of_fold, stack, [numbers], 0, len(splits), np.uint8)
     raster.write(path, raster.array(out, stack.odc.geobox, splits), dtype="uint8", nodata=0)
 
 

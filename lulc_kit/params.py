@@ -345,7 +345,7 @@ class FCN(_Model06to08):
     filters: list[Annotated[int, Field(ge=1)]] = Field(
         [16, 32, 64], min_length=1, max_length=3, description="filters at each level of the encoder"
     )
-    epochs: int = Field(25, ge=1, le=1000, description="passes over the training patches, at most")
+    epochs: int = Field(15, ge=1, le=1000, description="passes over the training patches, at most")
     batch: int = Field(32, ge=1, description="patches in a batch")
     learning_rate: float = Field(0.001, gt=0, le=1, description="of Adam; falls along a cosine to 0")
 

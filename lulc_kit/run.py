@@ -185,7 +185,7 @@ def _execute(planned: Planned) -> None:
                 cwd=str(project),
                 progress_bar=False,
                 log_output=False,
-                extra_arguments=["--log-level=ERROR"],  # to the kernel
+                extra_arguments=["--log-level=CRITICAL"],  # to the kernel
                 stdout_file=sys.stdout,
             )
     except PapermillExecutionError as error:

@@ -27,7 +27,7 @@ def write_fcn(models: Sequence[keras.Model], learnt: training.Scene, p: params.F
     """Map the whole scene by the mean of the folds' networks, and write all files of the run."""
     stack = raster.read(folder / "features/stack.tif", learnt.bands)
     single = [training.predictor(m) for m in models]
-    _write(stack, single, training.ensemble(single), learnt, p.run, folder, training.HALO)
+    _write(stack, single, learnt, p.run, folder, training.HALO)
     training.save(models, folder / f"models/{p.run}")
     text = f"FCN (U-Net, filters {', '.join(map(str, p.filters))}), mean of {len(models)} networks, {p.epochs} epochs"
     mapping.write_run(folder, p.run, text, learnt.bands, patch=p.patch)
@@ -68,7 +68,7 @@ def write_lstm(
     probabilities = sequences.predict(series, models, fcns, p)
     stack = sequences.as_stack(probabilities, raster.read_codes(folder / "samples/labels.tif"))
     single = sequences.predictors(*probabilities.shape[:2])
-    _write(stack, single, training.ensemble(single), learnt, p.run, folder, 0)
+    _write(stack, single, learnt, p.run, folder, 0)
     training.save(models, folder / f"models/{p.run}")
     text = (
         f"FCN+LSTM over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, starting from run {p.fcn}"
@@ -78,24 +78,22 @@ def write_lstm(
 
 def _write(
     stack: xr.DataArray,
-    single: Sequence[mapping.Predictor],
-    together: mapping.Predictor,
+    predictors: Sequence[mapping.Predictor],
     learnt: training.Scene,
     run: str,
     folder: Path,
     halo: int,
 ) -> None:
-    folds = raster.read_codes(folder / "samples/folds.tif", ["fold"])
     # A network uses all cores by itself, and Keras wants one caller at a time.
     with dask.config.set(scheduler="synchronous"):
-        mapping.write_map(
+        mapping.write_ensemble(
             folder / f"maps/{run}.tif",
             folder / f"maps/{run}_probability.tif",
+            folder / f"models/{run}/crossval.tif",
             stack,
-            together,
+            raster.read_codes(folder / "samples/folds.tif", ["fold"]),
+            predictors,
             learnt.classes,
             halo=halo,
             tags={"run": run},
         )
-        crossval = folder / f"models/{run}/crossval.tif"
-        mapping.write_crossval(crossval, stack, folds, {"fold": single}, learnt.classes, halo=halo)

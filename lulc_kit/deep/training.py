@@ -139,16 +139,6 @@ def predictor(model: keras.Model) -> Predictor:
     return predict
 
 
-def ensemble(predictors: Sequence[Predictor]) -> Predictor:
-    """Make a predictor that gives the mean of others' probabilities."""
-
-    def predict(features: Array) -> Array:
-        total = sum(p(features) for p in predictors)
-        return np.asarray(total / len(predictors), np.float32)
-
-    return predict
-
-
 def tiled(image: npt.NDArray[np.float32], predict: Callable[[Any], npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
     """Predict an image in overlapping tiles of one size and keep the middle of each.
 

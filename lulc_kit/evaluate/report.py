@@ -28,7 +28,7 @@ def verdicts(evaluation: Evaluation, run: str) -> dict[str, list[str]]:
         f1 = row["f1"]
         assert isinstance(f1, Estimate)
         kind = "reliable" if f1.low >= RELIABLE else ("poor" if f1.value < POOR else "between")
-        found[kind].append(f"{name} ({f1.value:.2f})")
+        found[kind].append(f"{name} ({f1.value:.3f})")
     return found
 
 
@@ -71,7 +71,7 @@ def write(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    leak = evaluation.leaking.get(best)
+    leaks = [run for run in evaluation.ranked() if run in evaluation.leaking]
     page = environment.get_template("report.html.j2").render(
         study=study,
         attribution=attribution,
@@ -79,8 +79,7 @@ def write(
         best=best,
         run=evaluation.runs[best],
         about=evaluation.about,
-        flatters=None if leak is None else leak.macro.value - evaluation.runs[best].macro.value,
-        leak=leak,
+        leaks=[(run, evaluation.runs[run].macro.value, evaluation.leaking[run].macro.value) for run in leaks],
         runs=evaluation.table().reset_index().to_dict("records"),
         classes={run: evaluation.class_table(run).to_dict("index") for run in evaluation.ranked()},
         verdicts=verdicts(evaluation, best),

@@ -64,7 +64,7 @@ class Evaluation:
     def estimates(self) -> dict[str, dict[str, tuple[float, float, float]]]:
         """Macro-F1 with its interval, by kind of split and run: what a figure of all runs shows."""
         found = {
-            title: {r: (a.macro.value, a.macro.low, a.macro.high) for r, a in runs.items()}
+            title: {r: (runs[r].macro.value, runs[r].macro.low, runs[r].macro.high) for r in self.ranked() if r in runs}
             for title, runs in ((SPLITS["fold"], self.runs), (SPLITS["random_fold"], self.leaking))
         }
         return {title: runs for title, runs in found.items() if runs}

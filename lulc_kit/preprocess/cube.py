@@ -221,7 +221,7 @@ def composite(folder: Path, dates: Sequence[str] | None = None) -> pd.Series:
     path = folder / "composite.tif"
     tags: dict[str, Any] = {"dates": " ".join(chosen), "method": "median"}
     raster.write_all([raster.reflectance(path, out, **tags)])
-    covered = float(raster.read(path).notna().all("band").mean().compute())
+    covered = float(raster.read(path).notnull().all("band").mean().compute())
     if covered == 0:
         raise LulcError(f"The composite of {len(chosen)} date(s) has no clear pixel. Widen composite_dates.")
     return pd.Series({"dates": len(chosen), "covered": covered}, name="composite")

@@ -30,14 +30,15 @@ def read(p: params.Samples, folder: Path, stack: xr.DataArray) -> Labels:
     """Read the labels that the parameters name, where the stack has all its features."""
     geobox = stack.odc.geobox
     found = labels.read(source(p, folder), geobox, classes.scheme(p.scheme), p.classes, layer=p.layer, field=p.field)
-    valid = np.asarray(stack.notna().all("band").data.compute())
+    valid = np.asarray(stack.notnull().all("band").data.compute())
     return labels.usable(found, valid)
 
 
 def separation(p: params.Samples) -> str:
     """Say in words how test pixels are kept apart from training pixels."""
     apart = f", training at least {p.gap:g} m away from any test pixel" if p.gap else ""
-    return f"{p.folds} folds of whole {p.block:g} m blocks{apart}"
+    whole = " and whole polygons" if p.field is not None else ""
+    return f"{p.folds} folds of whole {p.block:g} m blocks{whole}{apart}"
 
 
 def write(found: Labels, folds: Folds, table: gpd.GeoDataFrame, p: params.Samples, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """Splits that keep test pixels apart in space from training pixels.
 
 Neighbouring pixels are near-copies of each other. A random split puts copies of the training pixels into the test
-set and reports how well the model remembers them. Here whole square blocks go into a fold together, and training
-pixels near a test pixel are left out (Roberts et al. 2017, doi:10.1111/ecog.02881; Ploton et al. 2020,
+set and reports how well the model remembers them. Here whole square blocks go into a fold together, each with all
+polygons whose centre lies in it, and training pixels near a test pixel are left out (Roberts et al. 2017, doi:10.1111/ecog.02881; Ploton et al. 2020,
 doi:10.1038/s41467-020-18321-y).
 """
 
@@ -33,7 +33,8 @@ class Folds:
     random_fold
         The same for a random split of the same pixels, which leaks: kept to show how much.
     block
-        uint32: number of the pixel's block, from 1; 0 where there is no label.
+        uint32: number of the block, from 1, that the pixel (or, with polygons, its polygon's centre) lies in; 0 where
+        there is no label.
     trainable
         bool, (fold, row, column): labelled pixels that may train the model which fold n tests, i.e. those of other
         folds that are at least ``gap`` away from every pixel of fold n.
@@ -74,8 +75,7 @@ def split(labels: Labels, *, folds: int, block: float, gap: float, seed: int) ->
     resolution = abs(labels.geobox.resolution.x)
     rows, columns = np.nonzero(labels.values)
     value = labels.values[rows, columns]
-    side = max(1, round(block / resolution))
-    blocks = (rows // side) * (labels.values.shape[1] // side + 1) + columns // side + 1
+    blocks = _blocks(labels, rows, columns, max(1, round(block / resolution)))
     _check_blocks(value, blocks, labels, folds, block)
     chosen = _assign(value, blocks, folds, seed)
     if chosen is None:
@@ -104,6 +104,19 @@ def split(labels: Labels, *, folds: int, block: float, gap: float, seed: int) ->
                 f"Use a smaller gap, larger blocks, or fewer folds."
             )
     return Folds(fold, random_fold, number, trainable)
+
+
+def _blocks(
+    labels: Labels, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], side: int
+) -> npt.NDArray[np.int64]:
+    # A polygon belongs as a whole to the block of its centre: two halves of one field are as good as one.
+    polygon = labels.source[rows, columns]
+    number, member = np.unique(polygon, return_inverse=True)
+    count = np.bincount(member)
+    whole = number[member] > 0
+    row = np.where(whole, (np.bincount(member, rows) / count)[member], rows).astype(np.int64)
+    column = np.where(whole, (np.bincount(member, columns) / count)[member], columns).astype(np.int64)
+    return (row // side) * (labels.values.shape[1] // side + 1) + column // side + 1
 
 
 def _range(folds: int) -> range:
