@@ -31,6 +31,8 @@ def run_(
         typer.Option("--set", metavar="NN_NAME.KEY=VALUE", help="Replace a parameter; repeatable."),
     ] = None,
     outputs: Annotated[str | None, typer.Option("--outputs", help="Folder of all results.")] = None,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="Compute on this dask cluster.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Start so many local workers.")] = None,
 ) -> None:
     """Run studies through their notebooks, going on where an earlier run stopped.
 
@@ -48,7 +50,8 @@ def run_(
                 if not any(n == wanted or (wanted == start and n.startswith(wanted)) for n in names):
                     raise LulcError(f"Study {name} has no step {wanted}. It has: {', '.join(names)}.")
             chosen += [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
-        run.run(chosen, force=force, say=typer.echo)
+        with run.cluster(scheduler, workers):
+            run.run(chosen, force=force, say=typer.echo)
         pages, rows = run.results([s for steps in plans for s in steps])
     except LulcError as error:
         raise _fail(error) from None

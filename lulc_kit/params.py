@@ -315,6 +315,7 @@ class _Model06to08(Parameters):
         return [
             f"maps/{self.run}.tif",
             f"maps/{self.run}_probability.tif",
+            f"maps/{self.run}_entropy.tif",
             f"models/{self.run}/crossval.tif",
             f"models/{self.run}/run.json",
         ]

@@ -124,7 +124,9 @@ def _open(path: str | Path) -> rasterio.DatasetReader:
 @contextlib.contextmanager
 def _reading(path: str | Path) -> Iterator[None]:
     try:
-        yield
+        # With several threads GDAL's JPEG 2000 decoder passes damaged tiles over in silence.
+        with rasterio.Env(GDAL_NUM_THREADS="1"):
+            yield
     except RasterioError as error:
         raise LulcError(
             f"{path} could not be read to its end: it is truncated or damaged. Copy or download it again. ({error})"
@@ -155,7 +157,7 @@ def _read_block(path: str, indexes: list[int], calibrated: bool, block_info: Any
     location = block_info[None]["array-location"]
     (top, bottom), (left, right) = location[1], location[2]
     window = Window.from_slices((top, bottom), (left, right))
-    with _open(path) as source, _reading(path):
+    with _reading(path), _open(path) as source:
         data = source.read(indexes, window=window)
         if not calibrated:
             return data
@@ -232,8 +234,8 @@ def _warp_block(
     if source_nodata is not None:
         options["src_nodata"] = source_nodata
     with (
-        _open(path) as source,
         _reading(path),
+        _open(path) as source,
         WarpedVRT(
             source,
             crs=geobox.crs.to_wkt(),  # type: ignore[union-attr]

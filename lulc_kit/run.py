@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,32 @@ def _check_names(path: Path, values: Mapping[str, Any], checked: params.Paramete
         )
 
 
+@contextlib.contextmanager
+def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterator[None]:
+    """Let the notebooks that run inside compute on a dask cluster.
+
+    Parameters
+    ----------
+    scheduler
+        Address of a scheduler that runs already, ``tcp://host:8786``.
+    workers
+        Number of worker processes of a cluster that is started on this machine, and ended with the block.
+    """
+    if scheduler is not None and workers is not None:
+        raise LulcError("--scheduler and --workers exclude each other: use a cluster there is, or start one here.")
+    with contextlib.ExitStack() as stack:
+        if workers is not None:
+            import distributed
+
+            local = stack.enter_context(
+                distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            )
+            scheduler = local.scheduler_address
+        if scheduler is not None:
+            stack.enter_context(_environment({"DASK_SCHEDULER_ADDRESS": scheduler}))
+        yield
+
+
 def run(steps: Sequence[Planned], *, force: bool = False, say: Say = print) -> None:
     """Run steps in order; those that are up to date are skipped.
 
@@ -176,7 +202,7 @@ def _execute(planned: Planned) -> None:
             f"No permission to write in {folder.parent}. Choose another folder with --outputs DIR. ({error})"
         ) from error
     try:
-        with _quiet_environment():
+        with _environment(KERNEL_ENVIRONMENT):
             papermill.execute_notebook(
                 str(source),
                 str(part),
@@ -203,10 +229,12 @@ def _execute(planned: Planned) -> None:
     failed.unlink(missing_ok=True)
 
 
+# Progress comes as plain lines (no Jupyter session), and pictures are drawn for the notebook.
+KERNEL_ENVIRONMENT = {"JPY_SESSION_NAME": None, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "MPLBACKEND": None}
+
+
 @contextlib.contextmanager
-def _quiet_environment() -> Any:
-    """Give the kernel an environment in which progress comes as plain lines and libraries keep quiet."""
-    changed = {"JPY_SESSION_NAME": None, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "MPLBACKEND": None}
+def _environment(changed: Mapping[str, str | None]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in changed}
     _set(changed)
     try:

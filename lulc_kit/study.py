@@ -164,6 +164,7 @@ class Step:
         earlier = self.study.record(p.step) or {"inputs": [], "outputs": []}
         self._earlier = [f["path"] for f in earlier["outputs"]]
         known = {f["path"]: FileMark(**f) for f in earlier["inputs"]}
+        self._code = code_version(p)  # now: somebody may edit it while the step runs
         self._inputs = [self.study._mark(path, known) for path in self.study.inputs(p)]
         try:
             self._record.parent.mkdir(parents=True, exist_ok=True)
@@ -218,7 +219,7 @@ class Step:
                 "started": self._started.isoformat(timespec="seconds"),
                 "duration_s": round(time.monotonic() - self._clock, 2),
                 "peak_memory_mb": _peak_memory_mb(),
-                "code": code_version(p),
+                "code": self._code,
                 "versions": versions(),
                 "inputs": [vars(m) for m in self._inputs],
                 "outputs": [vars(m) for m in outputs],
@@ -251,7 +252,29 @@ def begin(p: params.Parameters) -> Step:
     LulcError
         If a file is missing (the message names the notebook to run first) or the folder is not writable.
     """
+    _connect()
     return Step(p)
+
+
+def _connect() -> None:
+    # `lulc run --scheduler` or the environment (DASK_SCHEDULER_ADDRESS) name a cluster; dask then uses it everywhere.
+    import dask
+
+    address = dask.config.get("scheduler-address", None)
+    if address is None:
+        return
+    import distributed
+
+    try:
+        distributed.get_client(address)
+    except ValueError:
+        try:
+            distributed.Client(address, timeout="20s")
+        except OSError as error:
+            raise LulcError(
+                f"No dask scheduler answers at {address} ({error}). Start one (dask scheduler) and its workers "
+                f"(dask worker {address}), or run without --scheduler."
+            ) from error
 
 
 def catalog_files(path: Path) -> list[Path]:

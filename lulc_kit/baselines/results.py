@@ -23,19 +23,13 @@ def write(fitted: Fitted, p: params.Baselines, folder: Path) -> None:
     stack = raster.read(folder / "features/stack.tif", fitted.features)
     folds = raster.read_codes(folder / "samples/folds.tif", ["fold", "random_fold"])
     values = scheme.values
-    mapping.write_map(
-        folder / f"maps/{p.run}.tif",
-        folder / f"maps/{p.run}_probability.tif",
-        stack,
-        mapping.pixelwise(mapping.accelerated(fitted.final), values),
-        scheme,
-        tags={"model": p.model, "run": p.run},
-    )
+    final = mapping.pixelwise(mapping.accelerated(fitted.final), values)
+    mapping.write_map(folder, p.run, stack, final, scheme, {"model": p.model})
     predictors = {
         "fold": [mapping.pixelwise(mapping.accelerated(m), values) for m in fitted.blocks],
         "random_fold": [mapping.pixelwise(mapping.accelerated(m), values) for m in fitted.random],
     }
-    mapping.write_crossval(folder / f"models/{p.run}/crossval.tif", stack, folds, predictors, scheme)
+    mapping.write_crossval(folder, p.run, stack, folds, predictors, scheme)
     estimators.save(fitted.final, folder / f"models/{p.run}/model.skops")
     title = {
         "knn": f"k-nearest neighbours, k = {p.neighbours}, standardized features, classes balanced by repetition",

@@ -84,16 +84,7 @@ def _write(
     folder: Path,
     halo: int,
 ) -> None:
+    folds = raster.read_codes(folder / "samples/folds.tif", ["fold"])
     # A network uses all cores by itself, and Keras wants one caller at a time.
     with dask.config.set(scheduler="synchronous"):
-        mapping.write_ensemble(
-            folder / f"maps/{run}.tif",
-            folder / f"maps/{run}_probability.tif",
-            folder / f"models/{run}/crossval.tif",
-            stack,
-            raster.read_codes(folder / "samples/folds.tif", ["fold"]),
-            predictors,
-            learnt.classes,
-            halo=halo,
-            tags={"run": run},
-        )
+        mapping.write_ensemble(folder, run, stack, folds, predictors, learnt.classes, halo=halo)

@@ -2,8 +2,8 @@
 
 Neighbouring pixels are near-copies of each other. A random split puts copies of the training pixels into the test
 set and reports how well the model remembers them. Here whole square blocks go into a fold together, each with all
-polygons whose centre lies in it, and training pixels near a test pixel are left out (Roberts et al. 2017, doi:10.1111/ecog.02881; Ploton et al. 2020,
-doi:10.1038/s41467-020-18321-y).
+polygons whose centre lies in it, and training pixels near a test pixel are left out (Roberts et al. 2017,
+doi:10.1111/ecog.02881; Ploton et al. 2020, doi:10.1038/s41467-020-18321-y).
 """
 
 from dataclasses import dataclass
