@@ -10,8 +10,9 @@ from lulc_kit.preprocess.mtf import Float, Mask, decimate, degrade_masked, gauss
 
 _REACH = 3  # coarse pixels that the upsampling kernel looks to each side
 _INVERSE = 7  # the same for the inverse filter
+_DAMPING = 0.03  # transfer of A·U per axis below which G stops inverting: there is mostly noise
 _CAUTION = 3  # coarse pixels from nodata within which the inverse filter is not used
-_CORRELATION = 0.55  # coarse pixels over which an unexplained detail resembles itself
+_CORRELATION = 0.3  # coarse pixels over which an unexplained detail resembles itself
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,10 @@ class Projector:
     """Kernels that spread a coarse residual over fine pixels so that degrading it gives it back.
 
     With A the degradation and U an upsampling, both separable, A·U is a short filter on the coarse grid and
-    has an inverse G of a few taps; then A·(U·G·r) = r in one step, where iterated back-projection needs dozens.
-    Only the limits to the result, and nodata, around which A is renormalised, ask for further steps.
-    U is the interpolator that expects residuals correlated like exp(−distance/0.55 coarse pixels).
+    has an inverse G of a few taps; then A·(U·G·r) = r in one step, where iterated back-projection needs
+    dozens. What is left for further steps comes from G's damping, from the limits to the result, and from
+    nodata, around which A is renormalised.
+    U is the interpolator that expects residuals correlated like exp(−distance/0.3 coarse pixels).
     """
 
     ratio: int
@@ -50,12 +52,14 @@ def projector(ratio: int, mtf: float) -> Projector:
     response = np.zeros(n)
     for i in range(n):
         start = i * ratio + first
-        if 0 <= start and start + len(taps) <= len(fine):
+        if start >= 0 and start + len(taps) <= len(fine):
             response[i] = taps @ fine[start : start + len(taps)]
     size = 128
     circular = np.zeros(size)
     circular[(np.arange(n) - centre) % size] += response
-    inverse = np.fft.irfft(1 / np.fft.rfft(circular), size)[np.arange(-_INVERSE, _INVERSE + 1)]
+    spectrum = np.fft.rfft(circular).real
+    damped = spectrum / (spectrum**2 + _DAMPING**2)
+    inverse = np.fft.irfft(damped, size)[np.arange(-_INVERSE, _INVERSE + 1)]
     return Projector(ratio, taps, first, enlarging, (inverse / inverse.sum()).astype(np.float32))
 
 
@@ -101,7 +105,7 @@ def back_project(
     if not iterations:
         return image
     floor, ceiling = _local_range(image, valid, coarse, kernels.ratio, np.float32(limits))
-    # near nodata A is another operator, for which G could overshoot: there the steps are plain back-projection
+    # near nodata A is another operator, which G does not fit: there the steps are plain back-projection
     whole = (weight > 1 - 1e-5) & np.isfinite(coarse)
     whole = ndimage.binary_erosion(whole, np.ones((3, 3)), iterations=_CAUTION, border_value=1)
     for _ in range(iterations):

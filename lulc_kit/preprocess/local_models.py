@@ -20,7 +20,7 @@ EVEN: Float = np.full((2 * REACH + 1, 2 * REACH + 1), 1 / (2 * REACH + 1) ** 2, 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
 def sharpened(bands: Float, valid: Mask, mtf: float) -> Float:
-    """Filter with the 3 × 3 kernel whose transfer at Nyquist is ``mtf``: below 1 it blurs, above 1 it sharpens.
+    """Filter 3 × 3 with the transfer ``mtf`` at Nyquist: below 1 it blurs, above 1 it sharpens.
 
     Invalid neighbours and those outside the image are left out; a constant stays constant.
     """

@@ -60,7 +60,7 @@ def gaussian_taps(ratio: int, mtf: float) -> tuple[Float, int]:
 
 @njit(cache=True, nogil=True, inline="always")
 def mirrored(index: int, size: int) -> int:
-    """The place inside 0 … size − 1 that an index outside it is the image of: (d c b a | a b c d | d c b a)."""
+    """The place inside 0 … size − 1 that mirrors an index outside it: (d c b a | a b c d | d c b a)."""
     index %= 2 * size
     return index if index < size else 2 * size - 1 - index
 
@@ -126,8 +126,8 @@ def degrade(image: ArrayLike, ratio: int, mtf: float | Sequence[float] | NDArray
     numpy.ndarray
         float32, (…, row/ratio, column/ratio), in the image's unit. Coarse pixels are centred on the middle of
         the ratio × ratio fine pixels that they cover. The image is mirrored at its borders.
-        Weights are those of the valid pixels, renormalised, so nodata pulls nothing; a coarse pixel with less than
-        half of its weight valid is NaN.
+        Weights are those of the valid pixels, renormalised, so nodata pulls nothing; a coarse pixel with
+        less than half of its weight valid is NaN.
 
     Raises
     ------
@@ -137,16 +137,18 @@ def degrade(image: ArrayLike, ratio: int, mtf: float | Sequence[float] | NDArray
     Notes
     -----
     A Gaussian whose transfer at the coarse Nyquist frequency 1/(2·ratio) is ``mtf`` has
-    σ = ratio·√(−2·ln(mtf))/π fine pixels, the usual model in Wald's protocol for Sentinel-2 (Lanaras et al. 2018,
-    https://doi.org/10.1016/j.isprsjprs.2018.09.018).
+    σ = ratio·√(−2·ln(mtf))/π fine pixels, the usual model in Wald's protocol for Sentinel-2 (Lanaras et al.
+    2018, https://doi.org/10.1016/j.isprsjprs.2018.09.018).
     """
     array = np.asarray(image, dtype=np.float32)
     if array.ndim not in (2, 3):
-        raise LulcError(f"Expected (row, column) or (band, row, column), found an array of shape {array.shape}.")
+        raise LulcError(
+            f"Expected (row, column) or (band, row, column), found an array of shape {array.shape}."
+        )
     if ratio < 2 or array.shape[-2] % ratio or array.shape[-1] % ratio or 0 in array.shape:
         raise LulcError(
-            f"An image of {array.shape[-2]} × {array.shape[-1]} pixels cannot be degraded by a ratio of {ratio}: "
-            "crop it to a multiple of the ratio (2 or more)."
+            f"An image of {array.shape[-2]} × {array.shape[-1]} pixels cannot be degraded by a "
+            f"ratio of {ratio}: crop it to a multiple of the ratio (2 or more)."
         )
     bands = array if array.ndim == 3 else array[None]
     out = []
