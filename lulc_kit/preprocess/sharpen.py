@@ -47,7 +47,7 @@ Method = Literal["local", "global"]
 Values = float | Sequence[float] | NDArray[Any]
 
 _BRIGHTEST = 6.5536  # reflectance of the greatest 16-bit number at Sentinel-2's quantification of 10000
-_ROOM = 0.3  # how far beyond the local range back-projection may go, as a share of that range
+_ROOM = 1.0  # how far beyond the local range back-projection may go, as a share of that range
 _SMOOTHEST, _SHARPEST, _STEP = 0.05, 1.75, 0.2  # of the transfers tried
 _RIDGES = (1e-8, 5e-8, 3e-7, 1e-6, 4e-6, 1.5e-5, 6e-5)  # reflectance²; tried one scale further down
 _RIDGE_TO_COMPARE = 1e-6
@@ -174,8 +174,9 @@ def sharpen(
     -----
     Local regression between scales follows ATPRK and Sen2Res (Brodu 2017, https://arxiv.org/abs/1609.07986)
     in spirit; the choice of its strength by degrading the scene once more is Wald's protocol (Wald et al.
-    1997). The result is kept within the range of the local prediction and the coarse band in 3 × 3 coarse
-    pixels, plus 0.3 of that range.
+    1997, Photogrammetric Engineering and Remote Sensing 63(6)). Back-projection may leave the range that the
+    local prediction and the coarse band have in 3 × 3 coarse pixels by that range at most; at an edge that the
+    fine bands do not show it overshoots by about a tenth of the step.
     """
     shape, n = _check_shapes(fine, coarse, ratio)
     if iterations < 0 or block < 1:
@@ -283,7 +284,9 @@ def _choose(
     sharpness = _best_sharpness(own, kernels)
     model = _global_model(own, kernels, sharpness)
     ridges = (*_RIDGES, np.inf) if method == "local" else (np.inf,)
-    best = BandPlan(mtf, sharpness, BandPlan.ridge if method == "local" else np.inf, 1.0, model)
+    # of a scene too small to choose: local where a window is not much wider than the fine detail
+    unchosen = BandPlan.ridge if method == "local" and kernels.ratio < 4 else np.inf
+    best = BandPlan(mtf, sharpness, unchosen, 1.0, model)
     if sum(int(np.isfinite(s.coarse).sum()) for s in lower) < _FEWEST:
         return best
     sharpness_below = _best_sharpness(lower, kernels)
