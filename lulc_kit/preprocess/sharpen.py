@@ -1,0 +1,469 @@
+"""The 20 m and 60 m bands of Sentinel-2 at 10 m.
+
+For each coarse band the four 10 m bands are degraded to its grid with its own MTF; in a moving window a
+small ridge regression says how the coarse band follows from them; the models, interpolated, are applied to
+the 10 m bands; and what degrading the result fails to explain is projected back, so that no radiometry is
+invented. Three numbers for each band, chosen once for a scene by `fit`, make it fit the scene: how much
+sharper or smoother than the 10 m bands the coarse band's own detail is, the strength of the ridge, and the
+share of the detail that is injected.
+
+`sharpen` does it all for arrays. A scene that does not fit into memory goes block by block through the same
+function with a `Plan` made once::
+
+    plan = fit(fine, coarse, ratio=2)                      # any arrays that can be sliced
+    halo = plan.halo(iterations=2)                         # coarse pixels to read around each block
+    sharpen(fine_block, coarse_block, ratio=2, plan=plan)  # then cut the halo off
+
+`sharpen` itself works in such blocks, which is why the block size does not show in the result.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lulc_kit.errors import LulcError
+from lulc_kit.preprocess.backproject import Projector, back_project, projector
+from lulc_kit.preprocess.local_models import (
+    EVEN,
+    GAUSSIAN,
+    REACH,
+    averaged,
+    local_models,
+    predict,
+    sharpened,
+)
+from lulc_kit.preprocess.mtf import MTF, Float, Mask, decimate, degrade, degrade_masked, mtf_of
+
+__all__ = ["MTF", "Plan", "degrade", "fit", "sharpen"]
+
+Method = Literal["local", "global"]
+Values = float | Sequence[float] | NDArray[Any]
+
+_BRIGHTEST = 6.5536  # reflectance of the greatest 16-bit number at Sentinel-2's quantification of 10000
+_ROOM = 1.0  # how far beyond the local range back-projection may go, as a share of that range
+_SMOOTHEST, _SHARPEST, _STEP = 0.05, 1.75, 0.2  # of the transfers tried
+_RIDGES = (1e-8, 5e-8, 3e-7, 1e-6, 4e-6, 1.5e-5, 6e-5)  # reflectance²; tried one scale further down
+_RIDGE_TO_COMPARE = 1e-6
+_WINDOW, _WINDOWS = 128, 9  # coarse pixels across, and number, of the samples that a plan is made from
+_FEWEST = 100  # degraded pixels below which a choice by Wald's protocol would be chance
+
+
+@dataclass(frozen=True)
+class BandPlan:
+    """How one band is sharpened.
+
+    Parameters
+    ----------
+    mtf
+        Its modulation transfer at the Nyquist frequency of the coarse grid.
+    sharpness
+        Transfer at Nyquist of the filter that gives the 10 m bands the sharpness of this band's detail.
+    ridge
+        Strength of the local regression's ridge, reflectance²; infinite: one global regression.
+    injection
+        Share of the predicted detail that is used, 0.5 to 1.
+    model
+        (p + 1,), slopes and intercept of the global regression.
+    """
+
+    mtf: float
+    sharpness: float = 1.0
+    ridge: float = 4e-6
+    injection: float = 1.0
+    model: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that sharpening needs to know about a whole scene; then its blocks are independent.
+
+    Parameters
+    ----------
+    ratio
+        Fine pixels per coarse pixel, along one axis.
+    bands
+        One `BandPlan` for each coarse band.
+    """
+
+    ratio: int
+    bands: tuple[BandPlan, ...]
+
+    @cached_property
+    def projectors(self) -> tuple[Projector, ...]:
+        """The back-projection kernels of each band."""
+        return tuple(projector(self.ratio, band.mtf) for band in self.bands)
+
+    def halo(self, iterations: int = 2) -> int:
+        """Coarse pixels around a block that its result depends on."""
+        steps = max(kernels.reach for kernels in self.projectors)
+        taps = max(kernels.taps.size for kernels in self.projectors)
+        return iterations * steps + 2 * REACH + 3 + -(-taps // (2 * self.ratio))
+
+
+class _Scene(NamedTuple):
+    """Fine bands with 0 for nodata, where they are valid, and the coarse bands with NaN."""
+
+    fine: Float
+    valid: Mask
+    coarse: Float
+
+
+def sharpen(
+    fine: ArrayLike,
+    coarse: ArrayLike,
+    *,
+    ratio: int,
+    mtf_fine: Values | None = None,
+    mtf_coarse: Values | None = None,
+    method: Method = "local",
+    iterations: int = 2,
+    plan: Plan | None = None,
+    block: int = 1536,
+    out: Any = None,
+) -> Any:
+    """Bring coarse bands to the resolution of the fine ones.
+
+    Parameters
+    ----------
+    fine
+        (p, row, column), reflectance 0–1 of the 10 m bands, usually B02, B03, B04, B08; NaN is nodata.
+        Anything that can be sliced like an array.
+    coarse
+        (n, row/ratio, column/ratio), reflectance of the bands to sharpen; NaN is nodata. The grids share
+        their corner.
+    ratio
+        2 for the 20 m bands, 6 for the 60 m bands.
+    mtf_fine, mtf_coarse
+        Modulation transfer at Nyquist of the bands' own grids: one value for each band, or one for all.
+        None: the published values of Sentinel-2, which supposes the usual order: B02 B03 B04 B08; B05 B06
+        B07 B8A B11 B12 at ratio 2; B01 B09 at ratio 6. For another number of bands None is the mean of
+        those; give ``MTF[name]``. ``mtf_fine`` only serves to choose the plan.
+    method
+        ``"local"``: a regression for each neighbourhood, or a global one for the bands where that proves
+        better; ``"global"``: one regression for each band.
+    iterations
+        Back-projection steps. One is nearly exact away from borders and nodata.
+    plan
+        From `fit`, when this is a part of a scene; None: made here from these arrays. A plan carries MTFs and
+        method; those arguments do not count then.
+    block
+        Fine pixels across one block of work: about 60 MB of memory per thread at 1024, 110 MB at 1536. It
+        does not change the result.
+    out
+        (n, row, column), where to write the result, such as a memory map; None: a new float32 array.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``out``: float32 reflectance. NaN where a fine band or the coarse pixel is nodata, and nowhere else.
+
+    Raises
+    ------
+    LulcError
+        If shapes and ratio do not fit together, values are digital numbers, nothing is valid, or the plan is
+        for other bands.
+
+    Notes
+    -----
+    Local regression between scales follows ATPRK and Sen2Res (Brodu 2017, https://arxiv.org/abs/1609.07986)
+    in spirit; the choice of its strength by degrading the scene once more is Wald's protocol (Wald et al.
+    1997, Photogrammetric Engineering and Remote Sensing 63(6)). Back-projection may leave the range that the
+    local prediction and the coarse band have in 3 × 3 coarse pixels by that range at most; at an edge that
+    the fine bands do not show it overshoots by about a tenth of the step.
+    """
+    shape, n = _check_shapes(fine, coarse, ratio)
+    if iterations < 0 or block < 1:
+        raise LulcError(f"iterations is {iterations} and block {block}: they are at least 0 and 1.")
+    if plan is None:
+        plan = fit(fine, coarse, ratio=ratio, mtf_fine=mtf_fine, mtf_coarse=mtf_coarse, method=method)
+    if plan.ratio != ratio or len(plan.bands) != n:
+        raise LulcError(
+            f"The plan is for {len(plan.bands)} bands at ratio {plan.ratio}, the data are {n} bands "
+            f"at ratio {ratio}: make the plan with `fit` on the same scene."
+        )
+    result = np.empty((n, *shape), np.float32) if out is None else out
+    if result.shape != (n, *shape):
+        raise LulcError(f"`out` has shape {result.shape}, the result {(n, *shape)}.")
+    halo = plan.halo(iterations)
+    size = max(block // ratio, 1)
+    rows, columns = shape[0] // ratio, shape[1] // ratio
+
+    def work(corner: tuple[int, int]) -> None:
+        top, left = corner
+        bottom, right = min(top + size, rows), min(left + size, columns)
+        y, x = max(top - halo, 0), max(left - halo, 0)
+        scene = _read(fine, coarse, ratio, y, min(bottom + halo, rows), x, min(right + halo, columns))
+        inner = (
+            slice((top - y) * ratio, (bottom - y) * ratio),
+            slice((left - x) * ratio, (right - x) * ratio),
+        )
+        for k in range(n):
+            sharp = _sharpen_band(scene, k, plan.bands[k], plan.projectors[k], iterations)
+            result[k, top * ratio : bottom * ratio, left * ratio : right * ratio] = sharp[inner]
+
+    corners = list(product(range(0, rows, size), range(0, columns, size)))
+    if len(corners) == 1:
+        work(corners[0])
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(work, corners))
+    return result
+
+
+def fit(
+    fine: ArrayLike,
+    coarse: ArrayLike,
+    *,
+    ratio: int,
+    mtf_fine: Values | None = None,
+    mtf_coarse: Values | None = None,
+    method: Method = "local",
+) -> Plan:
+    """Choose for each band of a scene how it is sharpened, from the scene alone.
+
+    Sharpness is the value for which the degraded fine bands predict the coarse band best, each pixel left
+    out in turn. Ridge and injection are those that win when everything is degraded by the ratio once more
+    and the coarse band itself is the truth. Large scenes are sampled by windows at fixed places.
+
+    Parameters
+    ----------
+    fine, coarse, ratio, mtf_fine, mtf_coarse, method
+        See `sharpen`.
+
+    Returns
+    -------
+    Plan
+        To be passed to `sharpen` with any part of the scene.
+
+    Raises
+    ------
+    LulcError
+        See `sharpen`.
+    """
+    shape, n = _check_shapes(fine, coarse, ratio)
+    if method not in ("local", "global"):
+        raise LulcError(f"method is {method!r}: it is 'local' or 'global'.")
+    p = int(np.shape(fine)[0])
+    mtf_below = mtf_of(_published(p, 1) if mtf_fine is None else mtf_fine, p)
+    mtf = mtf_of(_published(n, ratio) if mtf_coarse is None else mtf_coarse, n)
+    rows, columns = shape[0] // ratio, shape[1] // ratio
+    scenes = [_read(fine, coarse, ratio, *window) for window in _sample(rows, columns)]
+    scenes = [s for s in scenes if s.valid.any() and np.isfinite(s.coarse).any()]
+    if not scenes:
+        raise LulcError(
+            "No pixel of the fine and the coarse bands is valid (all NaN): check the nodata value "
+            "and the extent."
+        )
+    below = [_degraded(scene, ratio, mtf_below, mtf) for scene in scenes]
+
+    def choose(k: int) -> BandPlan:
+        own = [_Scene(s.fine, s.valid, s.coarse[k : k + 1]) for s in scenes]
+        lower = [_Scene(s.fine, s.valid, s.coarse[k : k + 1]) for s in below]
+        truth = [s.coarse[k] for s in scenes]
+        return _choose(own, lower, truth, projector(ratio, float(mtf[k])), float(mtf[k]), method)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return Plan(ratio, tuple(pool.map(choose, range(n))))
+
+
+def _choose(
+    own: list[_Scene],
+    lower: list[_Scene],
+    truth: list[Float],
+    kernels: Projector,
+    mtf: float,
+    method: Method,
+) -> BandPlan:
+    sharpness = _best_sharpness(own, kernels)
+    model = _global_model(own, kernels, sharpness)
+    ridges = (*_RIDGES, np.inf) if method == "local" else (np.inf,)
+    # of a scene too small to choose: local where a window is not much wider than the fine detail
+    unchosen = BandPlan.ridge if method == "local" and kernels.ratio < 4 else np.inf
+    best = BandPlan(mtf, sharpness, unchosen, 1.0, model)
+    if sum(int(np.isfinite(s.coarse).sum()) for s in lower) < _FEWEST:
+        return best
+    sharpness_below = _best_sharpness(lower, kernels)
+    model_below = _global_model(lower, kernels, sharpness_below)
+    # The ridge stands for what the fine bands carry beside the common signal. Noise is weaker one scale
+    # further down, where the ridge is chosen, by the number of independent pixels under the kernel.
+    averaging = float(1 / (kernels.taps**2).sum() ** 2)
+    least = np.inf
+    for ridge in ridges:
+        # the result is affine in the injection: two of them give the best one in closed form
+        wanted, detail = [], []
+        for scene, target in zip(lower, truth, strict=True):
+            with_half, with_all = (
+                _sharpen_band(scene, 0, BandPlan(mtf, sharpness_below, ridge, share, model_below), kernels, 1)
+                for share in (0.5, 1.0)
+            )
+            target = target[: with_all.shape[0], : with_all.shape[1]]
+            known = np.isfinite(target) & np.isfinite(with_all)
+            wanted.append((target - with_half)[known])
+            detail.append(2 * (with_all - with_half)[known])
+        e, d = np.concatenate(wanted).astype(float), np.concatenate(detail).astype(float)
+        injection = 0.5 + float(np.clip(e @ d / max(d @ d, 1e-30), 0.0, 0.5))
+        error = float(((e - (injection - 0.5) * d) ** 2).mean()) if e.size else np.inf
+        if error < 0.999 * least:
+            least = error
+            best = BandPlan(mtf, sharpness, ridge * averaging, injection, model)
+    return best
+
+
+def _best_sharpness(scenes: list[_Scene], kernels: Projector) -> float:
+    """The sharpness of least mean absolute leave-one-out error: downhill from 1, then by a parabola."""
+
+    def cost(sharpness: float) -> float:
+        total, count = 0.0, 0
+        for scene in scenes:
+            _, predictors = _predictors(scene, kernels, sharpness)
+            _, errors = local_models(predictors, scene.coarse[0], EVEN, _RIDGE_TO_COMPARE)
+            known = np.isfinite(errors)
+            total += float(np.abs(errors[known], dtype=float).sum())
+            count += int(known.sum())
+        return total / count if count >= _FEWEST else 0.0
+
+    here, middle = 1.0, cost(1.0)
+    if middle < 1e-6:
+        return 1.0  # nothing to explain, or too little to judge by
+    left, right = cost(here - _STEP), cost(here + _STEP)
+    while left < middle and here - _STEP > _SMOOTHEST:
+        here, right, middle = here - _STEP, middle, left
+        left = cost(here - _STEP)
+    while right < middle and here + _STEP < _SHARPEST:
+        here, left, middle = here + _STEP, middle, right
+        right = cost(here + _STEP)
+    if min(left, right) < middle:
+        return here - _STEP if left < right else here + _STEP
+    a, b, c = np.log([left, middle, right])
+    return float(here + 0.5 * _STEP * (a - c) / max(a - 2 * b + c, 1e-9))
+
+
+def _global_model(scenes: list[_Scene], kernels: Projector, sharpness: float) -> tuple[float, ...]:
+    """One regression for the whole scene, with a ridge that only decides between equal bands."""
+    p = scenes[0].fine.shape[0]
+    known, targets = [], []
+    for scene in scenes:
+        _, predictors = _predictors(scene, kernels, sharpness)
+        use = np.isfinite(predictors[0]) & np.isfinite(scene.coarse[0])
+        known.append(predictors[:, use].astype(float))
+        targets.append(scene.coarse[0][use].astype(float))
+    x, y = np.concatenate(known, axis=1), np.concatenate(targets)
+    if y.size == 0:
+        return (0.0,) * (p + 1)
+    centre, level = x.mean(axis=1), y.mean()
+    deviation = x - centre[:, None]
+    slopes = np.linalg.solve(
+        deviation @ deviation.T / y.size + 1e-7 * np.eye(p), deviation @ (y - level) / y.size
+    )
+    return (*(float(s) for s in slopes), float(level - slopes @ centre))
+
+
+def _predictors(scene: _Scene, kernels: Projector, sharpness: float) -> tuple[Float, Float]:
+    """The fine bands at the given sharpness, and the same on the coarse grid."""
+    fine = scene.fine if sharpness == 1.0 else sharpened(scene.fine, scene.valid, sharpness)
+    weight = decimate(scene.valid.astype(np.float32), kernels.taps, kernels.first, kernels.ratio)
+    coarse = [degrade_masked(band, weight, kernels.ratio, kernels.taps, kernels.first) for band in fine]
+    return fine, np.stack(coarse)
+
+
+def _sharpen_band(scene: _Scene, k: int, plan: BandPlan, kernels: Projector, iterations: int) -> Float:
+    coarse = scene.coarse[k]
+    known = np.isfinite(coarse)
+    valid = scene.valid & known.repeat(kernels.ratio, axis=0).repeat(kernels.ratio, axis=1)
+    if not valid.any():
+        return np.full(valid.shape, np.nan, np.float32)
+    fine, predictors = _predictors(scene, kernels, plan.sharpness)
+    if np.isinf(plan.ridge):
+        models = np.broadcast_to(
+            np.array(plan.model, np.float32)[:, None, None], (len(plan.model), *coarse.shape)
+        ).copy()
+    else:
+        models, _ = local_models(predictors, coarse, GAUSSIAN, plan.ridge)
+        models = averaged(models, GAUSSIAN)
+    image = predict(fine, valid, models, predictors, coarse, plan.injection)
+    image = back_project(image, valid, coarse, kernels, iterations, _ROOM)
+    image[~valid] = np.nan
+    return image
+
+
+def _read(fine: Any, coarse: Any, ratio: int, top: int, bottom: int, left: int, right: int) -> _Scene:
+    """A window given in coarse pixels, as float32."""
+    f = np.array(fine[:, top * ratio : bottom * ratio, left * ratio : right * ratio], dtype=np.float32)
+    c = np.array(coarse[:, top:bottom, left:right], dtype=np.float32)
+    for name, values in (("fine", f), ("coarse", c)):
+        greatest = np.max(np.abs(values), where=np.isfinite(values), initial=0)
+        if greatest > _BRIGHTEST:
+            raise LulcError(
+                f"The {name} bands reach {greatest:.6g}, which is no reflectance (0–1): "
+                "convert digital numbers first, (DN + offset)/10000, and set nodata to NaN."
+            )
+    valid = np.asarray(np.isfinite(f).all(axis=0))
+    f[:, ~valid] = 0
+    c[~np.isfinite(c)] = np.nan
+    return _Scene(f, valid, c)
+
+
+def _degraded(scene: _Scene, ratio: int, mtf_fine: NDArray[Any], mtf_coarse: NDArray[Any]) -> _Scene:
+    """The scene one scale further down, for Wald's protocol."""
+    rows, columns = (size // ratio * ratio for size in scene.coarse.shape[1:])
+    if not rows or not columns:
+        nothing = np.zeros((len(scene.fine), 1, 1), np.float32)
+        return _Scene(nothing, np.zeros((1, 1), bool), np.full((len(scene.coarse), 1, 1), np.nan, np.float32))
+    fine = np.where(scene.valid, scene.fine, np.float32(np.nan))[:, : rows * ratio, : columns * ratio]
+    below = degrade(fine, ratio, mtf_fine)
+    valid = np.asarray(np.isfinite(below).all(axis=0))
+    coarse = degrade(scene.coarse[:, :rows, :columns], ratio, mtf_coarse)
+    return _Scene(np.where(valid, below, np.float32(0)), valid, coarse)
+
+
+def _sample(rows: int, columns: int) -> Iterator[tuple[int, int, int, int]]:
+    """Windows (top, bottom, left, right), in coarse pixels, to make a plan from: all of a small scene."""
+    side = int(np.sqrt(_WINDOWS))
+    if rows <= side * _WINDOW and columns <= side * _WINDOW:
+        yield 0, rows, 0, columns
+        return
+
+    def spread(size: int) -> list[tuple[int, int]]:
+        if size <= _WINDOW:
+            return [(0, size)]
+        starts = np.linspace(0, size - _WINDOW, side + 2)[1:-1].astype(int)
+        return [(int(start), int(start) + _WINDOW) for start in starts]
+
+    for (top, bottom), (left, right) in product(spread(rows), spread(columns)):
+        yield top, bottom, left, right
+
+
+def _published(bands: int, ratio: int) -> NDArray[np.float64]:
+    """Sentinel-2's MTFs of the bands that are usual at this ratio; their mean for another number of bands."""
+    usual = {
+        1: ("B02", "B03", "B04", "B08"),
+        2: ("B05", "B06", "B07", "B8A", "B11", "B12"),
+        6: ("B01", "B09"),
+    }
+    names = usual.get(ratio, tuple(MTF))
+    values = np.array([MTF[name] for name in names])
+    return values if bands == len(names) else np.full(bands, values.mean())
+
+
+def _check_shapes(fine: Any, coarse: Any, ratio: int) -> tuple[tuple[int, int], int]:
+    f, c = np.shape(fine), np.shape(coarse)
+    if len(f) != 3 or len(c) != 3 or 0 in f or 0 in c:
+        raise LulcError(
+            f"Expected fine and coarse bands as (band, row, column), found the shapes {f} and {c}: "
+            "use band[None] for a single band."
+        )
+    if ratio < 2 or int(ratio) != ratio:
+        raise LulcError(f"The ratio is {ratio}; it is a whole number: 2 for 20 m bands, 6 for 60 m bands.")
+    if f[1:] != (c[1] * ratio, c[2] * ratio):
+        raise LulcError(
+            f"Fine bands of {f[1]} × {f[2]} pixels are not {ratio} × the {c[1]} × {c[2]} of the coarse "
+            "bands: crop both to the same extent, or set the ratio to that of the resolutions."
+        )
+    return (f[1], f[2]), c[0]

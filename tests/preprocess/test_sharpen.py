@@ -1,0 +1,322 @@
+"""Sharpening: what degrading gives back, what stays constant, what nodata and blocks must not do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from lulc_kit.errors import LulcError
+from lulc_kit.preprocess.sharpen import MTF, Plan, degrade, fit, sharpen
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+def scene(rows=96, columns=96, seed=0, bands=2):
+    """Fields with their own colour, and the truth of bands that the fine ones explain only locally."""
+    rng = np.random.default_rng(seed)
+    label = ndimage.zoom(rng.integers(0, 6, (rows // 12 + 1, columns // 12 + 1)), 12, order=0)[
+        :rows, :columns
+    ]
+    fine = rng.uniform(0.05, 0.4, (4, 6))[:, label] + rng.normal(0, 0.002, (4, rows, columns))
+    slope = ndimage.gaussian_filter(rng.normal(1, 3, (bands, 4, rows, columns)), (0, 0, 20, 20))
+    return fine, 0.05 + 0.2 * np.einsum("nkyx,kyx->nyx", slope, fine)
+
+
+def rmse(difference):
+    return np.sqrt(np.nanmean(np.square(difference), axis=(-2, -1)))
+
+
+@pytest.fixture(scope="module")
+def case():
+    fine, truth = scene()
+    mtf = [0.33, 0.22]
+    return fine, truth, degrade(truth, 2, mtf), mtf
+
+
+# degrade
+
+
+@pytest.mark.parametrize("ratio", [3, 5])
+def test_degrade_is_scipys_gaussian_decimated(ratio):
+    # an odd ratio puts the coarse pixel's centre on a fine pixel, where scipy samples its Gaussian
+    image = np.random.default_rng(0).random((30 * ratio, 20 * ratio))
+    sigma = ratio * np.sqrt(-2 * np.log(0.26) / np.pi**2)
+    radius = int(np.ceil(4 * sigma))
+    expected = ndimage.gaussian_filter(image, sigma, radius=radius)[ratio // 2 :: ratio, ratio // 2 :: ratio]
+    np.testing.assert_allclose(degrade(image, ratio, 0.26), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("mtf", sorted(set(MTF.values())))
+@pytest.mark.parametrize("ratio", [2, 6])
+def test_degrade_has_the_transfer_it_promises(ratio, mtf):
+    # half the coarse Nyquist frequency: a Gaussian's transfer there is mtf ** (1/4)
+    n = 40 * ratio
+    x = np.arange(n) - (ratio - 1) / 2
+    wave = np.cos(np.pi * (x / ratio + 0.5) / 2)
+    coarse = degrade(np.broadcast_to(wave, (n, n)), ratio, mtf)
+    expected = mtf**0.25 * np.cos(np.pi * (np.arange(40) + 0.5) / 2)
+    np.testing.assert_allclose(coarse[20], expected, atol=2e-3)
+
+
+def test_degrade_centres_coarse_pixels_on_the_fine_ones_they_cover():
+    y, x = np.mgrid[:60, :60].astype(float)
+    coarse = degrade(y + 100 * x, 6, 0.3)
+    assert coarse[5, 4] == pytest.approx(5 * 6 + 2.5 + 100 * (4 * 6 + 2.5), abs=1e-2)
+
+
+def test_degrade_leaves_nodata_out():
+    image = np.full((40, 40), 0.3)
+    image[10:20, 10:20] = np.nan
+    coarse = degrade(image, 2, 0.3)
+    assert np.isnan(coarse[6:9, 6:9]).all()
+    np.testing.assert_allclose(coarse[np.isfinite(coarse)], 0.3, rtol=1e-5)
+    assert np.isnan(coarse).sum() == 25
+
+
+@pytest.mark.parametrize("mtf", [0, 1, 1.5, [0.2, 0.3, 0.4]])
+def test_degrade_refuses_what_is_no_mtf(mtf):
+    with pytest.raises(LulcError, match="MTF"):
+        degrade(np.zeros((2, 8, 8)), 2, mtf)
+
+
+@pytest.mark.parametrize("shape", [(7, 8), (8, 9), (8,), (0, 8)])
+def test_degrade_refuses_shapes(shape):
+    with pytest.raises(LulcError):
+        degrade(np.zeros(shape), 2, 0.3)
+
+
+# sharpen: properties
+
+
+def test_degrading_the_result_gives_the_input_back(case):
+    fine, _, coarse, mtf = case
+    result = sharpen(fine, coarse, ratio=2, mtf_coarse=mtf)
+    assert result.shape == (2, 96, 96)
+    assert (rmse(degrade(result, 2, mtf) - coarse) < 2e-4).all()
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    ratio=st.sampled_from([2, 3, 6]),
+    mtf=st.floats(0.2, 0.4),
+    method=st.sampled_from(["local", "global"]),
+    related=st.booleans(),
+)
+def test_consistency_holds_whatever_the_bands_have_in_common(seed, ratio, mtf, method, related):
+    fine, truth = scene(rows=48, columns=60, seed=seed)
+    if not related:
+        fine = np.random.default_rng(seed).uniform(0.02, 0.5, fine.shape)
+    coarse = degrade(truth, ratio, mtf)
+    result = sharpen(fine, coarse, ratio=ratio, mtf_coarse=mtf, method=method)
+    assert (rmse(degrade(result, ratio, mtf) - coarse) < 1e-3).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    values=st.lists(st.floats(0, 1.5, width=32), min_size=6, max_size=6),
+    ratio=st.sampled_from([2, 6]),
+    textured=st.booleans(),
+)
+def test_a_constant_stays_constant(values, ratio, textured):
+    fine = np.broadcast_to(np.array(values[:4])[:, None, None], (4, 36, 48)).copy()
+    if textured:
+        fine += np.random.default_rng(0).uniform(0, 0.3, fine.shape)
+    coarse = np.broadcast_to(np.array(values[4:])[:, None, None], (2, 36 // ratio, 48 // ratio))
+    result = sharpen(fine, coarse, ratio=ratio)
+    np.testing.assert_allclose(result, np.broadcast_to(coarse[:, :1, :1], result.shape), atol=2e-5)
+
+
+def test_a_band_that_is_a_sum_of_fine_bands_is_recovered():
+    fine, _ = scene()
+    truth = (0.02 + 0.5 * fine[0] + 0.3 * fine[3])[None]
+    coarse = degrade(truth, 2, 0.22)
+    bicubic = ndimage.zoom(coarse[0], 2, order=3, mode="nearest", grid_mode=True)
+    result = sharpen(fine, coarse, ratio=2, mtf_coarse=0.22)
+    assert rmse(result[0] - truth[0]) < 0.05 * rmse(bicubic - truth[0])
+
+
+def test_better_than_bicubic_also_without_help_from_the_fine_bands(case):
+    _, truth, coarse, mtf = case
+    noise = np.random.default_rng(1).uniform(0.1, 0.3, (4, 96, 96))
+    result = sharpen(noise, coarse, ratio=2, mtf_coarse=mtf)
+    bicubic = ndimage.zoom(coarse, (1, 2, 2), order=3, mode="nearest", grid_mode=True)
+    assert (rmse(result - truth) < rmse(bicubic - truth)).all()
+
+
+def test_the_scale_of_a_blurred_fine_band_is_found(case):
+    # truth sharper than the fine bands: the plan must say so
+    fine, _, coarse, mtf = case
+    blurred = ndimage.gaussian_filter(fine, (0, 0.5, 0.5))
+    plan = fit(blurred, coarse, ratio=2, mtf_coarse=mtf)
+    assert all(band.sharpness > 1.1 for band in plan.bands)
+    assert all(band.sharpness < 1.2 for band in fit(fine, coarse, ratio=2, mtf_coarse=mtf).bands)
+
+
+def test_nodata_of_a_coarse_pixel_stays_in_its_window(case):
+    fine, _, coarse, mtf = case
+    holed = coarse.copy()
+    holed[0, 20, 30] = np.nan
+    result = sharpen(fine, holed, ratio=2, mtf_coarse=mtf)
+    expected = np.zeros((96, 96), bool)
+    expected[40:42, 60:62] = True
+    np.testing.assert_array_equal(np.isnan(result[0]), expected)
+    assert not np.isnan(result[1]).any()
+    seen = degrade(result, 2, mtf)
+    assert (rmse(seen - holed) < 5e-4).all()
+
+
+def test_nodata_of_a_fine_band_stays_in_its_pixels(case):
+    fine, _, coarse, mtf = case
+    holed = fine.copy()
+    holed[2, 30:33, 50] = np.nan
+    holed[:, :, 80:] = np.nan
+    result = sharpen(holed, coarse, ratio=2, mtf_coarse=mtf)
+    expected = np.isnan(holed).any(axis=0)
+    for band in result:
+        np.testing.assert_array_equal(np.isnan(band), expected)
+    whole = sharpen(fine, coarse, ratio=2, plan=fit(holed, coarse, ratio=2, mtf_coarse=mtf))
+    far = result[:, :25, :50] - whole[:, :25, :50]
+    assert np.abs(far).max() < 2e-3
+
+
+@pytest.mark.parametrize("ratio", [2, 6])
+def test_the_block_size_does_not_show(ratio):
+    fine, truth = scene(rows=240, columns=180, seed=3)
+    coarse = degrade(truth, ratio, 0.3)
+    coarse[0, 3:6, 4:9] = np.nan
+    plan = fit(fine, coarse, ratio=ratio, mtf_coarse=0.3)
+    whole = sharpen(fine, coarse, ratio=ratio, plan=plan)
+    for block in (17 * ratio, 64):
+        out = np.empty_like(whole)
+        np.testing.assert_allclose(
+            sharpen(fine, coarse, ratio=ratio, plan=plan, block=block, out=out), whole, atol=1e-6
+        )
+
+
+def test_a_part_with_its_halo_is_the_same_part_of_the_whole():
+    fine, truth = scene(rows=320, columns=64, seed=4)
+    coarse = degrade(truth, 2, 0.3)
+    plan = fit(fine, coarse, ratio=2, mtf_coarse=0.3)
+    whole = sharpen(fine, coarse, ratio=2, plan=plan)
+    halo = plan.halo()
+    part = sharpen(
+        fine[:, 2 * (70 - halo) : 2 * (100 + halo)], coarse[:, 70 - halo : 100 + halo], ratio=2, plan=plan
+    )
+    np.testing.assert_allclose(part[:, 2 * halo : -2 * halo], whole[:, 140:200], atol=1e-6)
+
+
+@pytest.mark.parametrize("ratio", [2, 6])
+def test_an_edge_that_the_fine_bands_show_does_not_ring(ratio):
+    edge = np.full((96, 96), 0.1)
+    edge[:, 41:] = 0.4
+    coarse = degrade(edge[None], ratio, 0.22)
+    result = sharpen(np.stack([edge, edge / 2, 0.5 - edge, edge]), coarse, ratio=ratio, mtf_coarse=0.22)
+    assert result.min() > 0.1 - 0.003 and result.max() < 0.4 + 0.003
+
+
+@pytest.mark.parametrize("ratio", [2, 6])
+def test_overshoot_is_bounded_at_an_edge_that_they_do_not_show(ratio):
+    edge = np.full((96, 96), 0.1)
+    edge[:, 41:] = 0.4
+    coarse = degrade(edge[None], ratio, 0.22)
+    result = sharpen(np.full((4, 96, 96), 0.2), coarse, ratio=ratio, mtf_coarse=0.22)
+    assert result.min() > 0.1 - 0.15 * 0.3 and result.max() < 0.4 + 0.15 * 0.3
+
+
+def test_published_mtfs_are_the_default():
+    fine, truth = scene(rows=48, columns=48, bands=6)
+    coarse = degrade(truth, 2, [MTF[b] for b in ("B05", "B06", "B07", "B8A", "B11", "B12")])
+    plan = fit(fine, coarse, ratio=2)
+    assert [band.mtf for band in plan.bands] == [0.38, 0.34, 0.34, 0.33, 0.22, 0.23]
+    assert [b.mtf for b in fit(fine, coarse[:2, ::3, ::3], ratio=6).bands] == [0.32, 0.26]
+
+
+def test_the_global_method_uses_one_model(case):
+    fine, _, coarse, mtf = case
+    plan = fit(fine, coarse, ratio=2, mtf_coarse=mtf, method="global")
+    assert all(np.isinf(band.ridge) for band in plan.bands)
+
+
+# sharpen: refusals
+
+
+def test_digital_numbers_are_refused(case):
+    fine, _, coarse, _ = case
+    with pytest.raises(LulcError, match="fine bands reach"):
+        sharpen(fine * 10000, coarse, ratio=2)
+    with pytest.raises(LulcError, match="coarse bands reach"):
+        sharpen(fine, coarse * 10000, ratio=2)
+
+
+def test_all_nodata_is_refused_but_not_in_a_block(case):
+    fine, _, coarse, _ = case
+    nothing = np.full_like(coarse, np.nan)
+    with pytest.raises(LulcError, match="all NaN"):
+        sharpen(fine, nothing, ratio=2)
+    with pytest.raises(LulcError, match="all NaN"):
+        sharpen(np.full_like(fine, np.nan), coarse, ratio=2)
+    assert np.isnan(sharpen(fine, nothing, ratio=2, plan=fit(fine, coarse, ratio=2))).all()
+
+
+@pytest.mark.parametrize(
+    ("fine", "coarse", "ratio"),
+    [
+        ((4, 12, 12), (2, 6, 6), 3),
+        ((4, 12, 12), (2, 6, 5), 2),
+        ((12, 12), (2, 6, 6), 2),
+        ((4, 12, 12), (6, 6), 2),
+        ((4, 12, 12), (2, 12, 12), 1),
+        ((4, 12, 12), (0, 6, 6), 2),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(fine, coarse, ratio):
+    with pytest.raises(LulcError, match=r"ratio|shapes|times|×"):
+        sharpen(np.full(fine, 0.1), np.full(coarse, 0.1), ratio=ratio)
+
+
+def test_a_plan_for_other_bands_is_refused(case):
+    fine, _, coarse, _ = case
+    plan = fit(fine, coarse, ratio=2)
+    with pytest.raises(LulcError, match="plan"):
+        sharpen(fine, coarse[:1], ratio=2, plan=plan)
+    with pytest.raises(LulcError, match="plan"):
+        sharpen(fine, coarse, ratio=2, plan=Plan(6, plan.bands))
+
+
+def test_arguments_that_mean_nothing_are_refused(case):
+    fine, _, coarse, _ = case
+    with pytest.raises(LulcError, match="method"):
+        sharpen(fine, coarse, ratio=2, method="magic")
+    with pytest.raises(LulcError, match="iterations"):
+        sharpen(fine, coarse, ratio=2, iterations=-1)
+    with pytest.raises(LulcError, match="MTF"):
+        sharpen(fine, coarse, ratio=2, mtf_coarse=[0.2, 0.3, 0.4])
+    with pytest.raises(LulcError, match="out"):
+        sharpen(fine, coarse, ratio=2, out=np.empty((2, 5, 5)))
+
+
+@pytest.mark.shared
+def test_a_real_scene_of_known_truth():
+    folder = SHARED / "sundarbans"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing: the development data are not part of the project")
+    import rasterio
+
+    def read(band):
+        with rasterio.open(next(folder.glob(f"*_{band}_*"))) as file:
+            return file.read(1, window=((0, 300), (6, 258))).astype(float) / 65535
+
+    fine = np.stack([read(b) for b in ("B02", "B03", "B04", "B08")])
+    names = ("B05", "B06", "B07", "B8A", "B11", "B12")
+    truth = np.stack([read(b) for b in names])
+    mtf = [MTF[b] for b in names]
+    coarse = degrade(truth, 2, mtf)
+    result = sharpen(fine, coarse, ratio=2)
+    bicubic = ndimage.zoom(coarse, (1, 2, 2), order=3, mode="nearest", grid_mode=True)
+    ratio = rmse(result - truth) / rmse(bicubic - truth)
+    assert (ratio < 0.65).all() and ratio.mean() < 0.55
+    assert (rmse(degrade(result, 2, mtf) - coarse) < 5e-4).all()
