@@ -29,8 +29,8 @@ from skimage.metrics import structural_similarity
 from lulc_kit.preprocess.local_models import EVEN, averaged, local_models, predict
 from lulc_kit.preprocess.sharpen import MTF, degrade, fit, sharpen
 
-FINE = ("B02", "B03", "B04", "B08")
-GROUPS = {2: ("B05", "B06", "B07", "B8A", "B11", "B12"), 6: ("B01", "B09")}
+FINE = ("B2", "B3", "B4", "B8")
+GROUPS = {2: ("B5", "B6", "B7", "B8A", "B11", "B12"), 6: ("B1", "B9")}
 FIGURE = Path(__file__).parents[1] / "docs" / "benchmarks" / "sharpen.png"
 
 
@@ -146,13 +146,13 @@ def draw(fine, names, coarse, truth, results):
     part = (slice(y, y + size), slice(x, x + size))
     shown = ["bicubic", "plain local", "lulc_kit"]
     figure, axes = plt.subplots(2, 6, figsize=(15, 5.4), layout="constrained")
-    for row, k in zip(axes, (names.index("B05"), names.index("B11")), strict=True):
+    for row, k in zip(axes, (names.index("B5"), names.index("B11")), strict=True):
         low, high = np.quantile(truth[k][part], [0.01, 0.99])
         small = coarse[k][y // 2 : (y + size) // 2, x // 2 : (x + size) // 2]
         images = [fine[3][part], small, *(results[name][k][part] for name in shown), truth[k][part]]
         titles = ["B08 (a fine band)", f"{names[k]} at 40 m", *shown, f"{names[k]} at 20 m: the truth"]
         for axis, image, title in zip(row, images, titles, strict=True):
-            limits = (low, high) if title[:3] != "B08" else tuple(np.quantile(image, [0.01, 0.99]))
+            limits = (low, high) if title[:3] != "B8" else tuple(np.quantile(image, [0.01, 0.99]))
             axis.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
             error = (
                 ""

@@ -445,6 +445,16 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
         yield target
 
 
+def write_plain(path: Path, data: xr.DataArray) -> None:
+    """Write a float32 raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
+    with _create(path, Output(path, data), data.odc.geobox) as target:
+        top = 0
+        for height in data.data.chunks[1]:
+            window = Window(0, top, data.sizes["x"], height)
+            target.write(np.asarray(data.data[:, top : top + height]), window=window)
+            top += height
+
+
 def _to_cog(source: Path, target: Path, output: Output) -> None:
     codes = np.dtype(output.dtype).kind in "iu" and output.scale == 1
     rasterio.shutil.copy(

@@ -34,6 +34,7 @@ def build(
     scl_exclude: Sequence[int] = (),
     dates: Sequence[str] | None = None,
     min_clear: float = 0.0,
+    sharpen: bool = False,
 ) -> pd.DataFrame:
     """Write ``<date>.tif`` (reflectance) and ``<date>_mask.tif`` (why a pixel is out) for each date.
 
@@ -55,6 +56,8 @@ def build(
         First and last day wanted; None for all.
     min_clear
         Dates with a smaller clear part (0–1) are left out.
+    sharpen
+        Whether the 20 m and 60 m bands are sharpened to 10 m (`lulc_kit.preprocess.sharpen`) or interpolated.
 
     Returns
     -------

@@ -133,7 +133,7 @@ def sharpen(
     Parameters
     ----------
     fine
-        (p, row, column), reflectance 0–1 of the 10 m bands, usually B02, B03, B04, B08; NaN is nodata.
+        (p, row, column), reflectance 0–1 of the 10 m bands, usually B2, B3, B4, B8; NaN is nodata.
         Anything that can be sliced like an array.
     coarse
         (n, row/ratio, column/ratio), reflectance of the bands to sharpen; NaN is nodata. The grids share
@@ -142,8 +142,8 @@ def sharpen(
         2 for the 20 m bands, 6 for the 60 m bands.
     mtf_fine, mtf_coarse
         Modulation transfer at Nyquist of the bands' own grids: one value for each band, or one for all.
-        None: the published values of Sentinel-2, which supposes the usual order: B02 B03 B04 B08; B05 B06
-        B07 B8A B11 B12 at ratio 2; B01 B09 at ratio 6. For another number of bands None is the mean of
+        None: the published values of Sentinel-2, which supposes the usual order: B2 B3 B4 B8; B5 B6
+        B7 B8A B11 B12 at ratio 2; B1 B9 at ratio 6. For another number of bands None is the mean of
         those; give ``MTF[name]``. ``mtf_fine`` only serves to choose the plan.
     method
         ``"local"``: a regression for each neighbourhood, or a global one for the bands where that proves
@@ -443,9 +443,9 @@ def _sample(rows: int, columns: int) -> Iterator[tuple[int, int, int, int]]:
 def _published(bands: int, ratio: int) -> NDArray[np.float64]:
     """Sentinel-2's MTFs of the bands that are usual at this ratio; their mean for another number of bands."""
     usual = {
-        1: ("B02", "B03", "B04", "B08"),
-        2: ("B05", "B06", "B07", "B8A", "B11", "B12"),
-        6: ("B01", "B09"),
+        1: ("B2", "B3", "B4", "B8"),
+        2: ("B5", "B6", "B7", "B8A", "B11", "B12"),
+        6: ("B1", "B9"),
     }
     names = usual.get(ratio, tuple(MTF))
     values = np.array([MTF[name] for name in names])
