@@ -89,7 +89,7 @@ class Study:
         path = self.folder / "steps" / f"{step}.json"
         try:
             return json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):  # not there, half a file, or the folder is a file: `begin` says so
             return None
 
     def external(self, p: params.Parameters) -> list[Path]:
@@ -101,8 +101,9 @@ class Study:
             return [resolve(n) for n in named if n]
         if isinstance(p, params.Samples) and p.labels != "reference":
             return [resolve(p.labels)]
-        if isinstance(p, params.Preprocess) and self.path("catalog.json").exists():
-            return catalog_files(self.path("catalog.json"))
+        if isinstance(p, params.Preprocess | params.Samples) and self.path("catalog.json").exists():
+            scenes, ancillary = catalog_files(self.path("catalog.json"))
+            return scenes if isinstance(p, params.Preprocess) else ancillary.get("reference", [])
         return []
 
     def inputs(self, p: params.Parameters) -> list[Path]:
@@ -277,13 +278,25 @@ def _connect() -> None:
             ) from error
 
 
-def catalog_files(path: Path) -> list[Path]:
-    """Return the files a catalog refers to, absolute, without importing the STAC library."""
-    found = []
+def catalog_files(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Return the files a catalog refers to, absolute, without importing the STAC library.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Those of the scenes.
+    dict
+        The others, by role.
+    """
+    scenes: list[Path] = []
+    ancillary: dict[str, list[Path]] = {}
     for item in files.read_json(path)["features"]:
-        for asset in item["assets"].values():
-            found.append((path.parent / asset["href"]).absolute())
-    return list(dict.fromkeys(found))
+        found = [(path.parent / asset["href"]).absolute() for asset in item["assets"].values()]
+        if item["properties"]["lulc:kind"] == "scene":
+            scenes += found
+        else:
+            ancillary[item["id"]] = found
+    return list(dict.fromkeys(scenes)), ancillary
 
 
 def code_version(p: params.Parameters) -> str:
