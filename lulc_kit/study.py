@@ -45,6 +45,12 @@ def resolve(path: str) -> Path:
     return (project_folder() / Path(path).expanduser()).absolute()
 
 
+def _state(path: Path) -> tuple[int, int, int]:
+    # Files are written beside their place and renamed, so that a new one has another inode.
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
 def _parts(pattern: str, folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob(pattern) if p.is_file() and not p.name.startswith("."))
 
@@ -177,11 +183,14 @@ class Step:
             ) from error
         self._started = datetime.datetime.now(datetime.UTC)
         self._clock = time.monotonic()
-        self._began_ns = time.time_ns()
+        self._before = {path: _state(path) for path in self._declared()}
 
     def path(self, name: str) -> Path:
         """Return the absolute path of a file of the study."""
         return self.study.path(name)
+
+    def _declared(self) -> list[Path]:
+        return [f for pattern in self.parameters.writes() for f in _parts(pattern, self.study.folder)]
 
     def finish(self) -> "Written":
         """Check that all declared files were written, and record the step.
@@ -199,18 +208,14 @@ class Step:
         p = self.parameters
         fresh: list[Path] = []
         for pattern in p.writes():
-            # A file system may round times down, hence the two seconds.
-            new = [
-                f for f in _parts(pattern, self.study.folder) if f.stat().st_mtime_ns >= self._began_ns - 2_000_000_000
-            ]
+            # Compared with what lay there before, not with the clock: a file server may have another time.
+            new = [f for f in _parts(pattern, self.study.folder) if _state(f) != self._before.get(f)]
             if not new:
                 raise LulcError(f"{p.step} ended without writing {pattern}: the step has failed.")
             fresh += new
         # What an earlier run of this step wrote and this one did not would mislead the steps that follow.
-        kept = {f.relative_to(self.study.folder).as_posix() for f in fresh}
-        for name in self._earlier:
-            if name not in kept:
-                self.study.path(name).unlink(missing_ok=True)
+        for path in {*self._declared(), *map(self.study.path, self._earlier)} - set(fresh):
+            path.unlink(missing_ok=True)
         outputs = [self.study._mark(path, {}) for path in dict.fromkeys(fresh)]
         files.write_json(
             self._record,
