@@ -134,10 +134,10 @@ class Study:
         record = self.record(p.step)
         if record is None:
             return "not run yet"
-        if record["parameters"] != _plain(p):
-            changed = sorted(
-                k for k in {*record["parameters"], *_plain(p)} if record["parameters"].get(k) != _plain(p).get(k)
-            )
+        then, now = record["parameters"], _plain(p)
+        # As text, because NaN (a nodata value) is not equal to itself.
+        changed = sorted(k for k in {*then, *now} if json.dumps(then.get(k, "")) != json.dumps(now.get(k, "")))
+        if changed:
             return f"parameters changed: {', '.join(changed)}"
         if record["code"] != code_version(p):
             return "code changed"
