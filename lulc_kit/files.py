@@ -32,10 +32,10 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
         yield part
         part.replace(path)
-    except PermissionError as error:
+    except (PermissionError, NotADirectoryError, FileExistsError, IsADirectoryError) as error:
         raise LulcError(
-            f"No permission to write {path}. Choose another folder with the parameter 'outputs' "
-            f"(lulc run --outputs DIR), or make this one writable."
+            f"{path} cannot be written ({error.strerror}). Choose another folder with the parameter 'outputs' "
+            f"(lulc run --outputs DIR), make this one writable, or close the program that has the file open."
         ) from error
     finally:
         with contextlib.suppress(OSError):

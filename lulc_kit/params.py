@@ -146,16 +146,28 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"]) or "the parameters together"
     found = error["input"]
     if error["type"] == "extra_forbidden":
-        known = ", ".join(model.model_fields)
+        known = ", ".join((Scene if error["loc"][0] == "scenes" else model).model_fields)
         return f"  {name}: there is no such parameter. Known: {known}."
     line = f"  {name}: found {found!r}; {error['msg'].removeprefix('Value error, ')}."
+    if isinstance(found, datetime.date):
+        line += f' YAML reads {found} as a date: write it in quotes, "{found}".'
     if isinstance(found, str) and "e" in found.lower():
         try:
-            float(found)
+            number = float(found)
         except ValueError:
             return line
-        line += f" YAML 1.1 reads {found} as text: write {float(found):.10f}".rstrip("0") + ", or 1.0e-4 style."
+        line += f" YAML 1.1 reads {found} as text: write {_yaml_number(found, number, error['type'])}."
     return line
+
+
+def _yaml_number(text: str, number: float, wanted: str) -> str:
+    """Write a number such as 1e-4 so that YAML 1.1 reads it as one: with a point and a signed exponent."""
+    if wanted == "int_type" and number.is_integer():
+        return str(int(number))
+    mantissa, exponent = text.lower().strip().split("e")
+    point = "" if "." in mantissa else ".0"
+    sign = "" if exponent[0] in "+-" else "+"
+    return f"{mantissa}{point}e{sign}{exponent}"
 
 
 class Download(Parameters):
@@ -418,16 +430,31 @@ NOTEBOOKS: dict[str, type[Parameters]] = {
 }
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, but a name that occurs twice is an error; plain YAML silently takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{', '.join(twice)} is given twice; each name must occur once", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path) -> dict[str, Any]:
     """Read a parameter file (YAML, safe-loaded) as plain values.
 
     Raises
     ------
     LulcError
-        If it is not YAML, or not a list of names and values.
+        If it cannot be read, is not YAML, gives a name twice, or is not a list of names and values.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise LulcError(f"{path} cannot be read ({error}). Check that it is a file and that you may read it.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LulcError(f"{path} is not valid YAML: {error}") from error
     if values is None:

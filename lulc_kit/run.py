@@ -20,10 +20,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Planned:
-    """One step of a study: its name (``06_rf``), the values to hand to papermill, and the same validated."""
+    """One step of a study: its name (``06_rf``) and its parameters."""
 
     step: str
-    values: Mapping[str, Any]
     parameters: params.Parameters
 
 
@@ -98,7 +97,7 @@ def plan(
                 values["outputs"] = outputs
             checked = model.check(values, str(path))
             _check_names(path, values, checked)
-            steps.append(Planned(path.stem, values, checked))
+            steps.append(Planned(path.stem, checked))
         except LulcError as error:
             wrong.append(str(error))
     names = {s.parameters.study for s in steps}
@@ -170,9 +169,10 @@ def run(steps: Sequence[Planned], *, force: bool = False, say: Say = print) -> N
             continue
         say(f"{p.study} {planned.step}: running ({reason})")
         started = time.monotonic()
+        before = study.Study(p).record(planned.step)
         _execute(planned)
         record = study.Study(p).record(planned.step)
-        if record is None:
+        if record is None or record == before:
             raise LulcError(
                 f"{p.study} {planned.step}: the notebook ran to its end, but the step was not finished: its last cell "
                 f"'step.finish()' did not run. Restore the notebook (git checkout notebooks/{p.notebook}.ipynb)."
@@ -206,7 +206,8 @@ def _execute(planned: Planned) -> None:
             papermill.execute_notebook(
                 str(source),
                 str(part),
-                parameters=dict(planned.values),
+                # All of them, so that what somebody left in the notebook's own cell counts for nothing here.
+                parameters=p.model_dump(mode="json"),
                 kernel_name="python3",
                 cwd=str(project),
                 progress_bar=False,
@@ -263,10 +264,12 @@ class Result:
 
 
 def results(steps: Sequence[Planned]) -> tuple[list[Path], list[Result]]:
-    """Return the report pages of the studies that were run, and the accuracy of each of their runs."""
+    """Return the report pages that are up to date, and the accuracy of each run in them."""
     pages, rows = [], []
-    for folder in dict.fromkeys(study.Study(s.parameters).folder for s in steps):
-        if not (folder / "report/accuracy.json").exists():
+    for planned in steps:
+        home = study.Study(planned.parameters)
+        folder = home.folder
+        if not isinstance(planned.parameters, params.Evaluate) or home.outdated(planned.parameters) is not None:
             continue
         pages.append(folder / "report/index.html")
         accuracy = files.read_json(folder / "report/accuracy.json")

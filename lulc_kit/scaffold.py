@@ -82,6 +82,7 @@ def commented(step: str, values: dict[str, Any]) -> str:
             continue
         value = values.get(name, field.get_default(call_default_factory=True))
         lines += ["", f"# {field.description}"]
-        text = yaml.safe_dump({name: value}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+        flow = None if isinstance(value, list | dict) else False  # [B2, B3], but not {name: value}
+        text = yaml.safe_dump({name: value}, sort_keys=False, allow_unicode=True, default_flow_style=flow, width=110)
         lines.append(text.rstrip())
     return "\n".join(lines) + "\n"

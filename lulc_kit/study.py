@@ -45,6 +45,12 @@ def resolve(path: str) -> Path:
     return (project_folder() / Path(path).expanduser()).absolute()
 
 
+def _state(path: Path) -> tuple[int, int, int]:
+    # Files are written beside their place and renamed, so that a new one has another inode.
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
 def _parts(pattern: str, folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob(pattern) if p.is_file() and not p.name.startswith("."))
 
@@ -89,7 +95,7 @@ class Study:
         path = self.folder / "steps" / f"{step}.json"
         try:
             return json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):  # not there, half a file, or the folder is a file: `begin` says so
             return None
 
     def external(self, p: params.Parameters) -> list[Path]:
@@ -101,8 +107,9 @@ class Study:
             return [resolve(n) for n in named if n]
         if isinstance(p, params.Samples) and p.labels != "reference":
             return [resolve(p.labels)]
-        if isinstance(p, params.Preprocess) and self.path("catalog.json").exists():
-            return catalog_files(self.path("catalog.json"))
+        if isinstance(p, params.Preprocess | params.Samples) and self.path("catalog.json").exists():
+            scenes, ancillary = catalog_files(self.path("catalog.json"))
+            return scenes if isinstance(p, params.Preprocess) else ancillary.get("reference", [])
         return []
 
     def inputs(self, p: params.Parameters) -> list[Path]:
@@ -127,10 +134,10 @@ class Study:
         record = self.record(p.step)
         if record is None:
             return "not run yet"
-        if record["parameters"] != _plain(p):
-            changed = sorted(
-                k for k in {*record["parameters"], *_plain(p)} if record["parameters"].get(k) != _plain(p).get(k)
-            )
+        then, now = record["parameters"], _plain(p)
+        # As text, because NaN (a nodata value) is not equal to itself.
+        changed = sorted(k for k in {*then, *now} if json.dumps(then.get(k, "")) != json.dumps(now.get(k, "")))
+        if changed:
             return f"parameters changed: {', '.join(changed)}"
         if record["code"] != code_version(p):
             return "code changed"
@@ -176,11 +183,14 @@ class Step:
             ) from error
         self._started = datetime.datetime.now(datetime.UTC)
         self._clock = time.monotonic()
-        self._began_ns = time.time_ns()
+        self._before = {path: _state(path) for path in self._declared()}
 
     def path(self, name: str) -> Path:
         """Return the absolute path of a file of the study."""
         return self.study.path(name)
+
+    def _declared(self) -> list[Path]:
+        return [f for pattern in self.parameters.writes() for f in _parts(pattern, self.study.folder)]
 
     def finish(self) -> "Written":
         """Check that all declared files were written, and record the step.
@@ -198,18 +208,14 @@ class Step:
         p = self.parameters
         fresh: list[Path] = []
         for pattern in p.writes():
-            # A file system may round times down, hence the two seconds.
-            new = [
-                f for f in _parts(pattern, self.study.folder) if f.stat().st_mtime_ns >= self._began_ns - 2_000_000_000
-            ]
+            # Compared with what lay there before, not with the clock: a file server may have another time.
+            new = [f for f in _parts(pattern, self.study.folder) if _state(f) != self._before.get(f)]
             if not new:
                 raise LulcError(f"{p.step} ended without writing {pattern}: the step has failed.")
             fresh += new
         # What an earlier run of this step wrote and this one did not would mislead the steps that follow.
-        kept = {f.relative_to(self.study.folder).as_posix() for f in fresh}
-        for name in self._earlier:
-            if name not in kept:
-                self.study.path(name).unlink(missing_ok=True)
+        for path in {*self._declared(), *map(self.study.path, self._earlier)} - set(fresh):
+            path.unlink(missing_ok=True)
         outputs = [self.study._mark(path, {}) for path in dict.fromkeys(fresh)]
         files.write_json(
             self._record,
@@ -277,13 +283,25 @@ def _connect() -> None:
             ) from error
 
 
-def catalog_files(path: Path) -> list[Path]:
-    """Return the files a catalog refers to, absolute, without importing the STAC library."""
-    found = []
+def catalog_files(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Return the files a catalog refers to, absolute, without importing the STAC library.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Those of the scenes.
+    dict
+        The others, by role.
+    """
+    scenes: list[Path] = []
+    ancillary: dict[str, list[Path]] = {}
     for item in files.read_json(path)["features"]:
-        for asset in item["assets"].values():
-            found.append((path.parent / asset["href"]).absolute())
-    return list(dict.fromkeys(found))
+        found = [(path.parent / asset["href"]).absolute() for asset in item["assets"].values()]
+        if item["properties"]["lulc:kind"] == "scene":
+            scenes += found
+        else:
+            ancillary[item["id"]] = found
+    return list(dict.fromkeys(scenes)), ancillary
 
 
 def code_version(p: params.Parameters) -> str:

@@ -56,7 +56,7 @@ def _convolve(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
-def fcn_lstm(trained: keras.Model, classes: int) -> keras.Model:
+def fcn_lstm(trained: keras.Model, classes: int, side: int) -> keras.Model:
     """Put a trained FCN on every date and join the dates.
 
     The FCN without its softmax scores each date; a bidirectional ConvLSTM of ``classes`` filters with softmax
@@ -66,18 +66,27 @@ def fcn_lstm(trained: keras.Model, classes: int) -> keras.Model:
     Parameters
     ----------
     trained
-        An FCN from `fcn`.
+        An FCN from `fcn`; its layers are shared, so that training goes on with them.
     classes
         Number of classes.
+    side
+        Rows and columns of the images: Keras wants them fixed for a ConvLSTM. The weights fit every side (`resized`).
 
     Returns
     -------
     keras.Model
-        (batch, time, row, column, band) → (batch, row, column, class), positive.
+        (batch, time, side, side, band) → (batch, side, side, class), positive.
     """
     scores = keras.Model(trained.input, trained.get_layer(SCORES).output, name="fcn_scores")
-    sequence = keras.Input((None, None, None, trained.input_shape[-1]), name="sequence")
+    sequence = keras.Input((None, side, side, trained.input_shape[-1]), name="sequence")
     x = layers.TimeDistributed(scores)(sequence)
     lstm = layers.ConvLSTM2D(classes, 3, padding="same", activation="softmax")
     x = layers.Bidirectional(lstm, merge_mode="ave", name="probabilities")(x)
     return keras.Model(sequence, x, name="fcn_lstm")
+
+
+def resized(model: keras.Model, trained: keras.Model, side: int) -> keras.Model:
+    """Return an FCN+LSTM of the same weights for images of another side (see `fcn_lstm`)."""
+    other = fcn_lstm(trained, model.output_shape[-1], side)
+    other.set_weights(model.get_weights())
+    return other

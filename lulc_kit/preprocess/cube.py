@@ -99,6 +99,9 @@ def build(
             )
         rows.append({"date": scene.date, "level": scene.level, "clear": clear, "no data": empty, "in the cube": used})
     table = pd.DataFrame(rows)
+    for date in set(dates_in(folder)) - set(table["date"][table["in the cube"]]):  # of a run with other dates
+        for name in (f"{date}.tif", f"{date}_mask.tif"):
+            (folder / name).unlink(missing_ok=True)
     if not table["in the cube"].any():
         best = max(rows, key=lambda row: row["clear"])
         raise LulcError(

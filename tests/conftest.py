@@ -1,0 +1,27 @@
+"""What tests of several rooms share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import scene
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project (notebooks/, params/) that is the working folder."""
+    folder = tmp_path / "project"
+    for name in ("notebooks", "params"):
+        (folder / name).mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The files of the tiny scene; whoever changes one is found out at the end of the session."""
+    folder = scene.write_data(tmp_path_factory.mktemp("data"))
+    before = scene.hashes(folder)
+    yield folder
+    assert scene.hashes(folder) == before, "a test, or the kit, changed the user's own files"

@@ -1,0 +1,138 @@
+"""Plans of studies, checked before anything runs. What running does is in notebooks/test_run.py."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lulc_kit import params, run, study
+from lulc_kit.errors import LulcError
+from tests import scene
+
+
+def put(project: Path, step: str, **values: Any) -> Path:
+    return scene.put(project, step, {"study": "s"} | values, "s")
+
+
+def test_plan_is_the_folder_in_order(project: Path) -> None:
+    for step in ("09_evaluate", "01_download", "04_features"):
+        put(project, step)
+    put(project, "06_rf", run="rf")
+    put(project, "06_knn", run="knn", model="knn")
+    steps = run.plan("s")
+    assert [s.step for s in steps] == ["01_download", "04_features", "06_knn", "06_rf", "09_evaluate"]
+    assert [s.parameters.step for s in steps] == [s.step for s in steps]
+    assert run.plan(str(project / "params/s")) == steps
+
+
+def test_settings_replace_values_and_are_typed(project: Path) -> None:
+    put(project, "06_rf", run="rf", trees=10)
+    given = run.parse_settings(["06_rf.trees=20", "06_rf.features=[B2, B3]", "06_rf.seed=3", "06_rf.seed=4"])
+    p = run.plan("s", given, outputs="elsewhere")[0].parameters
+    assert isinstance(p, params.Baselines)
+    assert (p.trees, p.features, p.seed, p.outputs) == (20, ["B2", "B3"], 4, "elsewhere")
+    assert p.model == "rf"
+
+
+def test_settings_may_hold_equals_signs_and_null() -> None:
+    assert run.parse_settings(["01_download.dem=a=b.tif", "06_a-b.features=null"]) == {
+        "01_download": {"dem": "a=b.tif"},
+        "06_a-b": {"features": None},
+    }
+
+
+@pytest.mark.parametrize("setting", ["trees=5", "06_rf.trees", "rf.trees=5", "06_rf.trees=[", "=", ""])
+def test_settings_that_are_none(setting: str) -> None:
+    with pytest.raises(LulcError, match="--set"):
+        run.parse_settings([setting])
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("06_rf.tress=5", "tress: there is no such parameter"),
+        ("06_rf.trees=many", "found 'many'"),
+        ("06_rf.trees=0", "found 0"),
+        ("06_svm.trees=5", "--set names 06_svm, but s has only: 06_rf"),
+        ("06_rf.run=other", "'run' must be what the file's name says"),
+    ],
+)
+def test_wrong_settings(project: Path, setting: str, says: str) -> None:
+    put(project, "06_rf", run="rf")
+    with pytest.raises(LulcError) as caught:
+        run.plan("s", run.parse_settings([setting]))
+    assert says in str(caught.value)
+
+
+def test_everything_wrong_is_said_at_once(project: Path) -> None:
+    put(project, "06_rf", run="rf", trees="many")
+    put(project, "07_other", run="fcn")
+    put(project, "09_evaluate", resample=5)
+    with pytest.raises(LulcError) as caught:
+        run.plan("s")
+    for says in ("06_rf.yaml", "'many'", "07_other.yaml", "rename the file to 07_fcn.yaml", "09_evaluate.yaml", "resample:"):
+        assert says in str(caught.value)
+
+
+def test_study_must_be_named_once(project: Path) -> None:
+    path = put(project, "04_features")
+    path.write_text("components: 2\n")
+    with pytest.raises(LulcError, match="Write the line: study: s"):
+        run.plan("s")
+    path.write_text("study: other\n")
+    put(project, "09_evaluate")
+    with pytest.raises(LulcError, match=r"different studies \(other, s\)"):
+        run.plan("s")
+
+
+def test_no_such_study(project: Path) -> None:
+    put(project, "04_features")
+    with pytest.raises(LulcError, match=r"no study 'x'.*Studies here: s\. Start one with: lulc new x"):
+        run.plan("x")
+    (project / "params/empty").mkdir()
+    with pytest.raises(LulcError, match="holds no parameter file"):
+        run.plan("empty")
+
+
+def accuracy(value: float) -> dict[str, Any]:
+    estimate = {"value": value, "low": value - 0.1, "high": value + 0.1}
+    return {"apart in space": {"macro_f1": estimate, "overall_accuracy": estimate}}
+
+
+def test_results_are_those_of_reports_that_are_up_to_date(project: Path) -> None:
+    put(project, "09_evaluate")
+    steps = run.plan("s")
+    p = steps[0].parameters
+    folder = study.Study(p).folder
+    for pattern in p.reads():
+        (folder / pattern.replace("*", "rf")).parent.mkdir(parents=True, exist_ok=True)
+        (folder / pattern.replace("*", "rf")).write_text("x")
+    assert run.results(steps) == ([], [])
+    step = study.begin(p)
+    for name in ("report", "maps"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "report/index.html").write_text("x")
+    (folder / "maps/rf.qml").write_text("x")
+    (folder / "report/accuracy.json").write_text(json.dumps({"separation": "4 folds", "runs": {"rf": accuracy(0.5)}}))
+    step.finish()
+    pages, rows = run.results(steps)
+    assert pages == [folder / "report/index.html"]
+    assert [(r.study, r.run, r.macro_f1, r.separation) for r in rows] == [("s", "rf", "0.500 (0.400–0.600)", "4 folds")]
+    (folder / "maps/rf.tif").write_text("a newer map")
+    assert run.results(steps) == ([], [])
+
+
+def test_environment_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", "somebody's notebook")
+    before = dict(os.environ)
+    with run._environment({"JPY_SESSION_NAME": None, "LULC_TEST": "1"}):
+        assert "JPY_SESSION_NAME" not in os.environ
+        assert os.environ["LULC_TEST"] == "1"
+    assert dict(os.environ) == before
+
+
+def test_cluster_options_exclude_each_other() -> None:
+    with pytest.raises(LulcError, match="--scheduler and --workers"), run.cluster("tcp://127.0.0.1:1", 2):
+        pass

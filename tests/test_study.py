@@ -1,0 +1,269 @@
+"""What a step records, and when it is up to date."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from lulc_kit import catalog, params, study
+from lulc_kit.catalog import Band, Catalog, Scene
+from lulc_kit.errors import LulcError
+
+FEATURES = params.Features(study="s")
+
+
+def write(path: Path, text: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def do_features(folder: Path, p: params.Features = FEATURES, text: str = "stack") -> study.Written:
+    """Do what a notebook 04 does, without rasters."""
+    step = study.begin(p)
+    assert step.path("features") == folder / "outputs/s/features"
+    write(step.path("features/part.tif")).replace(write(step.path("features/stack.tif"), text))
+    write(step.path("features/part.tif"), text).replace(step.path("features/stack.tif"))
+    return step.finish()
+
+
+@pytest.fixture
+def home(project: Path) -> Path:
+    """A project whose study has a composite."""
+    write(project / "outputs/s/cube/composite.tif")
+    return project
+
+
+def outdated(p: params.Parameters) -> str | None:
+    return study.Study(p).outdated(p)
+
+
+def test_project_folder_is_found_from_below(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home / "notebooks")
+    assert study.project_folder() == home
+    assert study.resolve("data/x.tif") == home / "data/x.tif"
+    assert study.resolve(str(home / "y.tif")) == home / "y.tif"
+
+
+def test_a_step_is_up_to_date_after_it_ran(home: Path) -> None:
+    assert outdated(FEATURES) == "not run yet"
+    written = do_features(home)
+    assert outdated(FEATURES) is None
+    assert written.files == [("features/stack.tif", 5)]
+    assert "features/stack.tif" in str(written)
+
+
+def test_record_says_what_was_done(home: Path) -> None:
+    do_features(home)
+    record = json.loads((home / "outputs/s/steps/04_features.json").read_text())
+    assert record["parameters"] == {k: v for k, v in FEATURES.model_dump().items() if k != "outputs"}
+    assert [f["path"] for f in record["inputs"]] == ["cube/composite.tif"]
+    assert [f["path"] for f in record["outputs"]] == ["features/stack.tif"]
+    assert {"python", "lulc_kit", "numpy", "rasterio"} <= set(record["versions"])
+    assert record["duration_s"] >= 0
+    assert record["peak_memory_mb"] > 0
+
+
+def test_outputs_may_be_moved(home: Path) -> None:
+    do_features(home)
+    (home / "outputs").rename(home / "elsewhere")
+    assert outdated(params.Features(study="s", outputs="elsewhere")) is None
+
+
+def test_what_makes_a_step_outdated(home: Path) -> None:
+    do_features(home)
+    assert outdated(params.Features(study="s", components=2, indices=[])) == "parameters changed: components, indices"
+    write(home / "outputs/s/cube/composite.tif", "another")
+    assert outdated(FEATURES) == "inputs changed"
+    (home / "outputs/s/cube/composite.tif").unlink()
+    assert outdated(FEATURES) == "inputs missing"
+    write(home / "outputs/s/cube/composite.tif")
+    assert outdated(FEATURES) is None
+    write(home / "outputs/s/features/stack.tif", "touched by hand")
+    assert outdated(FEATURES) == "features/stack.tif changed"
+    (home / "outputs/s/features/stack.tif").unlink()
+    assert outdated(FEATURES) == "features/stack.tif is missing"
+
+
+def test_time_alone_does_not_matter(home: Path) -> None:
+    do_features(home)
+    for name in ("cube/composite.tif", "features/stack.tif"):
+        os.utime(home / "outputs/s" / name, (1, 1))
+    assert outdated(FEATURES) is None
+
+
+def test_code_of_the_room_counts_and_that_of_others_does_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = home / "copy" / "lulc_kit"
+    for room in {room for rooms in study.ROOMS.values() for room in rooms}:
+        write(package / room / "module.py")
+    for name in study.GROUND_FLOOR:
+        write(package / name)
+    monkeypatch.setattr(study.lulc_kit, "__file__", str(package / "__init__.py"))
+    do_features(home)
+    write(package / "deep/module.py", "changed")
+    assert outdated(FEATURES) is None
+    write(package / "features/module.py", "changed")
+    assert outdated(FEATURES) == "code changed"
+    write(package / "features/module.py")
+    assert outdated(FEATURES) is None
+    write(package / "raster.py", "changed")
+    assert outdated(FEATURES) == "code changed"
+
+
+def test_rooms_and_ground_floor_exist() -> None:
+    package = Path(study.lulc_kit.__file__).parent
+    assert set(study.ROOMS) == {name[:2] for name in params.NOTEBOOKS}
+    assert all((package / room).is_dir() for rooms in study.ROOMS.values() for room in rooms)
+    assert all((package / name).is_file() for name in study.GROUND_FLOOR)
+
+
+def test_code_of_the_notebook_counts_but_not_its_text_or_parameters(home: Path) -> None:
+    def save(text: str, default: str, code: str) -> None:
+        cells: list[Any] = [
+            nbformat.v4.new_markdown_cell(text),
+            nbformat.v4.new_code_cell(default, metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell(code),
+        ]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), home / "notebooks/04_features.ipynb")
+
+    save("text", "components = 3", "work()")
+    do_features(home)
+    save("better text", "components = 4", "work()")
+    assert outdated(FEATURES) is None
+    save("text", "components = 3", "other_work()")
+    assert outdated(FEATURES) == "code changed"
+
+
+def test_missing_input_names_the_notebook_to_run(project: Path) -> None:
+    with pytest.raises(LulcError, match=r"04_features needs s/cube/composite\.tif.*Run 02_preprocess first"):
+        study.begin(FEATURES)
+    with pytest.raises(LulcError, match=r"09_evaluate needs s/catalog\.json.*Run 01_download first"):
+        study.begin(params.Evaluate(study="s"))
+
+
+def test_every_input_has_a_writer() -> None:
+    for model in params.NOTEBOOKS.values():
+        for pattern in model.check({}, "here").reads():
+            assert study._writer(pattern) in params.NOTEBOOKS, pattern
+
+
+def test_step_that_did_not_write_has_failed(home: Path) -> None:
+    step = study.begin(FEATURES)
+    with pytest.raises(LulcError, match=r"04_features ended without writing features/stack\.tif"):
+        step.finish()
+    assert outdated(FEATURES) == "not run yet"
+
+
+def test_what_an_earlier_run_wrote_does_not_count(home: Path) -> None:
+    do_features(home)
+    step = study.begin(FEATURES)
+    assert outdated(FEATURES) == "not run yet"  # a process that dies here leaves the step to be run again
+    with pytest.raises(LulcError, match="ended without writing"):
+        step.finish()
+    assert (home / "outputs/s/features/stack.tif").exists()
+
+
+def test_same_content_written_anew_counts_whatever_the_clock(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    do_features(home)
+    step = study.begin(FEATURES)
+    new = write(home / "outputs/s/features/new.tif", "stack")
+    os.utime(new, (1, 1))  # a file server whose clock is far behind
+    new.replace(home / "outputs/s/features/stack.tif")
+    step.finish()
+    assert outdated(FEATURES) is None
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_leftovers_of_an_earlier_run_go(home: Path, killed: bool) -> None:
+    p = params.FCN(study="s")
+    for name in p.reads():
+        write(home / "outputs/s" / name)
+    folds = [home / f"outputs/s/models/fcn/fold_{k}.keras" for k in (1, 2, 3)]
+
+    def run(count: int) -> None:
+        step = study.begin(p)
+        for path in [*map(step.path, p._maps()), *folds[:count]]:
+            path.unlink(missing_ok=True)
+            write(path, f"{count} folds")
+        step.finish()
+
+    run(3)
+    if killed:
+        study.begin(p)
+    run(2)
+    assert [f.exists() for f in folds] == [True, True, False]
+    assert (home / "outputs/s/samples/folds.tif").exists()
+
+
+def test_own_files_are_inputs_of_the_steps_that_read_them(project: Path) -> None:
+    """A user's edited polygons make 05 run again, and their new image 02."""
+    image, polygons, home = write(project / "data/B2.tif"), write(project / "data/p.gpkg"), project / "outputs/s"
+    found = Catalog([Scene("2023-06-15", "L2A", {"B2": Band(image)})], {"reference": polygons})
+    catalog.write(home / "catalog.json", found)
+    write(home / "features/stack.tif")
+    download = params.Download(
+        study="s",
+        source="files",
+        scenes=[params.Scene(date="2023-06-15", level="L2A", bands={"B2": "data/B2.tif"})],
+        reference="data/p.gpkg",
+    )
+    reads = {
+        p.step: set(study.Study(p).inputs(p))
+        for p in (download, params.Preprocess(study="s"), params.Samples(study="s"), params.Visualize(study="s"))
+        if p.step != "03_visualize"
+    }
+    assert reads["01_download"] == {image, polygons}
+    assert reads["02_preprocess"] == {home / "catalog.json", image}
+    assert reads["05_samples"] == {home / "catalog.json", home / "features/stack.tif", polygons}
+    own = params.Samples(study="s", labels="data/B2.tif")
+    assert image in study.Study(own).inputs(own)
+
+
+def test_all_files_of_a_shapefile_are_inputs(project: Path) -> None:
+    write(project / "outputs/s/catalog.json", '{"features": []}')
+    write(project / "outputs/s/features/stack.tif")
+    sidecars = {write(project / f"data/p.{end}") for end in ("shp", "dbf", "shx", "prj")}
+    p = params.Samples(study="s", labels="data/p.shp")
+    assert sidecars <= set(study.Study(p).inputs(p))
+    (project / "data/p.shp").unlink()
+    with pytest.raises(LulcError, match=r"p\.shp, which is not there"):
+        study.Study(p).inputs(p)
+
+
+def test_nan_as_nodata_is_equal_to_itself(project: Path) -> None:
+    """NaN is not equal to NaN, but a study whose nodata it is must come to rest."""
+    write(project / "data/B2.tif")
+    entry = params.Scene(date="2023-06-15", level="L2A", bands={"B2": "data/B2.tif"}, nodata=float("nan"))
+    p = params.Download(study="s", source="files", scenes=[entry])
+    step = study.begin(p)
+    write(step.path("catalog.json"))
+    step.finish()
+    assert outdated(p) is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "null and void"])
+def test_broken_record_counts_as_not_run(home: Path, text: str) -> None:
+    do_features(home)
+    write(home / "outputs/s/steps/04_features.json", text)
+    assert outdated(FEATURES) == "not run yet"
+
+
+def test_outputs_that_is_a_file(project: Path) -> None:
+    write(project / "outputs")
+    p = params.Download(study="s")
+    assert outdated(p) == "not run yet"
+    with pytest.raises(LulcError, match=r"(?s)lulc run --outputs DIR"):
+        study.begin(p)
+    assert (project / "outputs").read_text() == "x"
+
+
+def test_no_permission(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *args: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(LulcError, match="No permission to write in"):
+        study.begin(FEATURES)
