@@ -242,6 +242,8 @@ def _warp_block(
             height=block.height,
             resampling=Resampling[resampling],
             dtype=np.dtype(dtype).name,
+            # Otherwise GDAL takes a pixel for nodata only where all bands of the file are.
+            UNIFIED_SRC_NODATA="NO",
             **options,
         ) as warped,
     ):

@@ -328,6 +328,18 @@ def test_nodata_never_mixes_into_other_pixels(tmp_path, resampling, own):
     assert np.isnan(warped[:, 0]).all()
 
 
+@pytest.mark.parametrize("own", [True, False], ids=["declared by the file", "given"])
+@pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
+def test_nodata_of_one_band_holds_whatever_the_other_bands_are(tmp_path, resampling, own):
+    numbers = np.full((3, 8, 8), 1000, np.uint16)
+    numbers[0, :, :4] = numbers[2, :4] = 0
+    path = plain(tmp_path / "x.tif", numbers, nodata=0 if own else None)
+    for band in (1, 2, 3):
+        given_nodata = None if own else 0
+        found = raster.warp(path, grid(8, 8), band=band, resampling=resampling, nodata=given_nodata).compute()
+        np.testing.assert_array_equal(found, np.where(numbers[band - 1] == 0, np.nan, 1000))
+
+
 def test_average_is_the_mean_of_the_pixels_within(tmp_path):
     numbers = np.random.default_rng(1).random((1, 12, 18)).astype(np.float32)
     path = plain(tmp_path / "x.tif", numbers)
