@@ -96,6 +96,11 @@ def build(
             )
         rows.append({"date": scene.date, "level": scene.level, "clear": clear, "no data": empty, "in the cube": used})
     table = pd.DataFrame(rows)
+    if (table["no data"] == 1).all():
+        raise LulcError(
+            f"None of the {len(table)} scene(s) has any data on the study's grid ({raster.describe_grid(geobox)}). "
+            f"Check nodata in 01_download.yaml and bbox in 02_preprocess.yaml."
+        )
     if not table["in the cube"].any():
         best = table.loc[table["clear"].idxmax()]
         raise LulcError(
@@ -127,11 +132,8 @@ def _mask(
 ) -> npt.NDArray[np.uint8]:
     resolution = abs(geobox.resolution.x)
     nodata = da.isnan(image.data).any(axis=0).compute()
-    if nodata.all():
-        raise LulcError(
-            f"Scene {scene.date} has no data at all on the study's grid ({raster.describe_grid(geobox)}). "
-            f"Check nodata in 01_download.yaml and bbox in 02_preprocess.yaml."
-        )
+    if nodata.all():  # one empty date among many is left out; only if all are is something wrong
+        return np.full(geobox.shape, Reason.NODATA, np.uint8)
     if how == "none":
         codes = np.full(geobox.shape, Reason.CLEAR, np.uint8)
     elif how == "scl":
