@@ -49,9 +49,7 @@ def bicubic(coarse, ratio):
     """Keys' cubic convolution, a = −1/2, centred on the pixels."""
     position = (np.arange(ratio) + 0.5) / ratio - 0.5
     x = np.abs(np.arange(-2, 3)[None] - position[:, None])
-    weights = np.select(
-        [x <= 1, x < 2], [1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2], 0
-    )
+    weights = np.select([x <= 1, x < 2], [1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2], 0)
     for axis in (-2, -1):
         lines = np.moveaxis(coarse, axis, -1)
         padded = np.pad(lines, [(0, 0)] * (coarse.ndim - 1) + [(2, 2)], mode="symmetric")
@@ -155,9 +153,7 @@ def draw(fine, names, coarse, truth, results):
             limits = (low, high) if title[:3] != "B8" else tuple(np.quantile(image, [0.01, 0.99]))
             axis.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
             error = (
-                ""
-                if title not in shown
-                else f"\nRMSE {1e4 * np.sqrt(((image - truth[k][part]) ** 2).mean()):.0f}·10⁻⁴"
+                "" if title not in shown else f"\nRMSE {1e4 * np.sqrt(((image - truth[k][part]) ** 2).mean()):.0f}·10⁻⁴"
             )
             axis.set_title(title + error, fontsize=9)
             axis.set_axis_off()

@@ -208,6 +208,9 @@ class Preprocess(Parameters):
         description="left, bottom, right, top in that CRS; null: the whole scene",
     )
     resolution: float = Field(10.0, gt=0, description="pixel size of the grid, metres")
+    sharpen: Literal["local", "none"] = Field(
+        "local", description="20 m and 60 m bands at 10 m: local: sharpened by local regression; none: interpolated"
+    )
     mask: Literal["spectral", "scl", "file", "none"] = Field(
         "spectral",
         description="spectral: rule for L1C; scl: scene classification; file: the scene's mask; none",
@@ -454,7 +457,9 @@ def load(path: Path) -> dict[str, Any]:
     try:
         values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except OSError as error:
-        raise LulcError(f"{path} cannot be read ({error}). Check that it is a file and that you may read it.") from error
+        raise LulcError(
+            f"{path} cannot be read ({error}). Check that it is a file and that you may read it."
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LulcError(f"{path} is not valid YAML: {error}") from error
     if values is None:

@@ -244,6 +244,8 @@ def _warp_block(
             height=block.height,
             resampling=Resampling[resampling],
             dtype=np.dtype(dtype).name,
+            # Otherwise GDAL takes a pixel for nodata only where all bands of the file are.
+            UNIFIED_SRC_NODATA="NO",
             **options,
         ) as warped,
     ):
@@ -345,21 +347,39 @@ class Output:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Turn numbers in memory into those of the file."""
+        """Turn numbers in memory into those of the file; a LulcError if they do not fit its type."""
         dtype = np.dtype(self.dtype)
-        if block.dtype.kind != "f" or dtype.kind == "f":
+        if block.dtype.kind != "f" and self.scale == 1:
+            self._check_codes(block, dtype)
             return block.astype(dtype, copy=False)
         missing = np.isnan(block)
+        numbers = block / self.scale if self.scale != 1 else block
+        if dtype.kind == "f":
+            out = numbers.astype(dtype)
+            if self.nodata is not None:
+                out[missing] = self.nodata
+            return out
         if missing.any() and self.nodata is None:
             raise LulcError(f"{self.path.name}: missing numbers (NaN) in a raster that has no nodata value.")
-        limits = np.iinfo(dtype)
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        # A value must not become nodata by clipping.
+        low, high = low + (low == self.nodata), high - (high == self.nodata)
         with np.errstate(invalid="ignore"):
-            out = np.clip(np.rint(block / self.scale), limits.min, limits.max)
+            out = np.clip(np.rint(numbers), low, high)
         if self.nodata is not None:
-            if limits.min == self.nodata:  # a value must not become nodata by clipping
-                out = np.maximum(out, limits.min + 1)
             out[missing] = self.nodata
         return out.astype(dtype)
+
+    def _check_codes(self, block: npt.NDArray[np.generic], dtype: np.dtype[Any]) -> None:
+        if dtype.kind not in "iu" or np.can_cast(block.dtype, dtype) or not block.size:
+            return
+        limits = np.iinfo(dtype)
+        for code in (int(block.min()), int(block.max())):
+            if not limits.min <= code <= limits.max:
+                raise LulcError(
+                    f"{self.path.name}: code {code} does not fit {dtype} ({limits.min} to {limits.max}). "
+                    f"Write it with a wider dtype, or give the codes smaller numbers."
+                )
 
 
 def write(path: Path, data: xr.DataArray, **options: Any) -> None:

@@ -1,5 +1,6 @@
 """k-nearest neighbours and random forest, trained for each fold and once on everything."""
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,11 @@ from lulc_kit.errors import LulcError
 from lulc_kit.progress import bar
 
 # What a stored pipeline consists of beyond what skops trusts by itself; anything else is refused on loading.
-TRUSTED = ["sklearn.neighbors._kd_tree.KDTree", "sklearn.metrics._dist_metrics.EuclideanDistance64"]
+TRUSTED = [
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.tree._tree.Tree",
+]
 
 
 @dataclass(frozen=True)
@@ -122,8 +127,11 @@ def save(model: Pipeline, path: Path) -> None:
 
 
 def load(path: Path) -> Pipeline:
-    """Load a model stored by `save`; a LulcError if it holds anything but scikit-learn's classifiers."""
-    unknown = [t for t in skops.io.get_untrusted_types(file=path) if t not in TRUSTED]
+    """Load a model stored by `save`; a LulcError if it is none or holds anything else."""
+    try:
+        unknown = [t for t in skops.io.get_untrusted_types(file=path) if t not in TRUSTED]
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise LulcError(f"{path} is not a model of this kit ({error}). Run notebook 06 again.") from error
     if unknown:
         raise LulcError(f"{path} holds {', '.join(unknown)}, which this kit never writes. It is not loaded.")
     return skops.io.load(path, trusted=TRUSTED)

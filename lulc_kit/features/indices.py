@@ -167,7 +167,7 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
                 f"Index {name} = {index.formula} needs band(s) {', '.join(missing)}, which the image lacks. "
                 f"It has: {', '.join(have)}. Leave {name} out of 'indices', or bring the band in."
             )
-        sources = [raster.select(image, [b]).data[0] for b in index.bands]
+        sources = [da.asarray(raster.select(image, [b]).data[0]) for b in index.bands]
         layers.append(da.map_blocks(_float32, *sources, function=index.compute, dtype=np.float32))
     return raster.array(da.stack(layers), image.odc.geobox, list(names))
 

@@ -76,9 +76,7 @@ def _enlarging(ratio: int, mtf: float) -> Float:
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def back_project(
-    image: Float, valid: Mask, coarse: Float, kernels: Projector, iterations: int, limits: float
-) -> Float:
+def back_project(image: Float, valid: Mask, coarse: Float, kernels: Projector, iterations: int, limits: float) -> Float:
     """Correct ``image`` until degrading it gives ``coarse``.
 
     Parameters
@@ -140,9 +138,7 @@ def convolve(image: Float, taps: Float) -> Float:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-def add_enlarged(
-    image: Float, valid: Mask, residual: Float, kernel: Float, floor: Float, ceiling: Float
-) -> None:
+def add_enlarged(image: Float, valid: Mask, residual: Float, kernel: Float, floor: Float, ceiling: Float) -> None:
     """Add the enlarged residual to the valid pixels, within the local range."""
     ratio = kernel.shape[0]
     reach = kernel.shape[1] // 2
@@ -170,9 +166,7 @@ def add_enlarged(
 
 
 @njit(cache=True, nogil=True)
-def _local_range(
-    image: Float, valid: Mask, coarse: Float, ratio: int, limits: np.float32
-) -> tuple[Float, Float]:
+def _local_range(image: Float, valid: Mask, coarse: Float, ratio: int, limits: np.float32) -> tuple[Float, Float]:
     """Bounds for each fine pixel: the range of the first estimate and of the coarse band around it."""
     h, w = coarse.shape
     low = np.full((h, w), np.inf, np.float32)

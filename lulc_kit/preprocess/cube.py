@@ -1,5 +1,6 @@
 """The cube: for each date reflectance on the study's grid and a mask that says why a pixel is out; the composite."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from lulc_kit import raster
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import clouds, radiometry
+from lulc_kit.preprocess import clouds, radiometry, sharpen_scene
 from lulc_kit.preprocess.clouds import Reason
 from lulc_kit.progress import track
 
@@ -76,32 +77,19 @@ def build(
     _check_alike(scenes)
     rows: list[dict[str, Any]] = []
     for scene in track(scenes, "dates"):
-        image = radiometry.scene_on_grid(scene, geobox)
-        codes = _mask(scene, image, geobox, mask, mask_buffer, scl_exclude)
+        codes = _mask(scene, radiometry.scene_on_grid(scene, geobox), geobox, mask, mask_buffer, scl_exclude)
         clear, empty = float((codes == Reason.CLEAR).mean()), float((codes == Reason.NODATA).mean())
         used = clear >= min_clear and clear > 0
         if used:
-            tags = {"date": scene.date, "level": scene.level}
-            layer = raster.array(codes[None], geobox, ["mask"])
-            raster.write_all(
-                [
-                    raster.reflectance(folder / f"{scene.date}.tif", image, **tags),
-                    raster.Output(
-                        folder / f"{scene.date}_mask.tif",
-                        layer,
-                        "uint8",
-                        nodata=None,
-                        colours=_MASK_COLOURS,
-                        tags=tags
-                        | {"codes": ", ".join(f"{r.value} {name}" for r, (name, _) in clouds.REASONS.items())},
-                    ),
-                ],
-            )
+            with sharpen_scene.sharpened(scene, folder) if sharpen else contextlib.nullcontext(scene) as shown:
+                _write(folder, shown, radiometry.scene_on_grid(shown, geobox), codes, sharpen)
         rows.append({"date": scene.date, "level": scene.level, "clear": clear, "no data": empty, "in the cube": used})
     table = pd.DataFrame(rows)
-    for date in set(dates_in(folder)) - set(table["date"][table["in the cube"]]):  # of a run with other dates
-        for name in (f"{date}.tif", f"{date}_mask.tif"):
-            (folder / name).unlink(missing_ok=True)
+    if (table["no data"] == 1).all():
+        raise LulcError(
+            f"None of the {len(table)} scene(s) has any data on the study's grid ({raster.describe_grid(geobox)}). "
+            f"Check nodata in 01_download.yaml and bbox in 02_preprocess.yaml."
+        )
     if not table["in the cube"].any():
         best = max(rows, key=lambda row: row["clear"])
         raise LulcError(
@@ -109,7 +97,29 @@ def build(
             f"{best['clear']:.0%} clear and {best['no data']:.0%} without data. "
             f"Lower min_clear or widen dates in 02_preprocess.yaml."
         )
+    for date in set(dates_in(folder)) - set(table["date"][table["in the cube"]]):  # of a run with other dates
+        for name in (f"{date}.tif", f"{date}_mask.tif"):
+            (folder / name).unlink(missing_ok=True)
     return table
+
+
+def _write(folder: Path, scene: Scene, image: xr.DataArray, codes: npt.NDArray[np.uint8], sharpened: bool) -> None:
+    tags = {"date": scene.date, "level": scene.level}
+    detail = {"coarse_bands": "sharpened" if sharpened else "interpolated"}
+    reasons = {"codes": ", ".join(f"{r.value} {name}" for r, (name, _) in clouds.REASONS.items())}
+    raster.write_all(
+        [
+            raster.reflectance(folder / f"{scene.date}.tif", image, **tags, **detail),
+            raster.Output(
+                folder / f"{scene.date}_mask.tif",
+                raster.array(codes[None], image.odc.geobox, ["mask"]),
+                "uint8",
+                nodata=None,
+                colours=_MASK_COLOURS,
+                tags=tags | reasons,
+            ),
+        ]
+    )
 
 
 def _check_alike(scenes: Sequence[Scene]) -> None:
@@ -134,11 +144,8 @@ def _mask(
 ) -> npt.NDArray[np.uint8]:
     resolution = abs(geobox.resolution.x)
     nodata = da.isnan(image.data).any(axis=0).compute()
-    if nodata.all():
-        raise LulcError(
-            f"Scene {scene.date} has no data at all on the study's grid ({raster.describe_grid(geobox)}). "
-            f"Check nodata in 01_download.yaml and bbox in 02_preprocess.yaml."
-        )
+    if nodata.all():  # one empty date among many is left out; only if all are is something wrong
+        return np.full(geobox.shape, Reason.NODATA, np.uint8)
     if how == "none":
         codes = np.full(geobox.shape, Reason.CLEAR, np.uint8)
     elif how == "scl":

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from odc.geo.geobox import GeoBox
-from odc.geo.geom import BoundingBox
+from rasterio import Affine
 
 from lulc_kit import raster
 from lulc_kit.catalog import Band, Catalog
@@ -63,9 +63,10 @@ def study_grid(
         if bbox[0] >= bbox[2] or bbox[1] >= bbox[3]:
             raise LulcError(f"bbox {list(bbox)} is empty: expected left < right and bottom < top.")
         if bbox[0] >= right or bbox[2] <= left or bbox[1] >= top or bbox[3] <= bottom:
+            epsg = target.crs.to_epsg()
             raise LulcError(
                 f"bbox {list(bbox)} does not meet the scenes, which cover {left:.0f} {bottom:.0f} {right:.0f} "
-                f"{top:.0f} in {target.crs}. Give left, bottom, right, top in that CRS."
+                f"{top:.0f} in {f'EPSG:{epsg}' if epsg else target.crs}. Give left, bottom, right, top in that CRS."
             )
         left, bottom, right, top = bbox
     # Pixel edges where the scenes have theirs: nothing is resampled that need not be.
@@ -75,13 +76,10 @@ def study_grid(
     rows = [(y0 - top) / resolution, (y0 - bottom) / resolution]
     c0, c1 = round(columns[0]), round(columns[1])
     r0, r1 = round(rows[0]), round(rows[1])
-    box = BoundingBox(
-        x0 + c0 * resolution, y0 - r1 * resolution, x0 + c1 * resolution, y0 - r0 * resolution, target.crs
-    )
     if c1 <= c0 or r1 <= r0:
         raise LulcError(f"bbox {bbox} is smaller than one pixel of {resolution:g} m.")
-    grid = GeoBox.from_bbox(box, target.crs, shape=(r1 - r0, c1 - c0))
-    return grid
+    corner = Affine(resolution, 0, x0 + c0 * resolution, 0, -resolution, y0 - r0 * resolution)
+    return GeoBox((r1 - r0, c1 - c0), corner, target.crs)
 
 
 def _finest(date: str, bands: Mapping[str, Band]) -> GeoBox:

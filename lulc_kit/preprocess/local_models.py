@@ -49,9 +49,7 @@ def sharpened(bands: Float, valid: Mask, mtf: float) -> Float:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-def local_models(
-    predictors: Float, target: Float, weights: Float, ridge: float
-) -> tuple[Float, NDArray[np.float32]]:
+def local_models(predictors: Float, target: Float, weights: Float, ridge: float) -> tuple[Float, NDArray[np.float32]]:
     """Ridge regression of ``target`` on ``predictors`` in the window around each pixel.
 
     Parameters
@@ -179,9 +177,7 @@ def averaged(planes: Float, weights: Float) -> Float:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-def predict(
-    fine: Float, valid: Mask, models: Float, predictors: Float, coarse: Float, injection: float
-) -> Float:
+def predict(fine: Float, valid: Mask, models: Float, predictors: Float, coarse: Float, injection: float) -> Float:
     """Apply models, interpolated between the coarse pixels, to the fine bands.
 
     Parameters

@@ -142,9 +142,7 @@ def degrade(image: ArrayLike, ratio: int, mtf: float | Sequence[float] | NDArray
     """
     array = np.asarray(image, dtype=np.float32)
     if array.ndim not in (2, 3):
-        raise LulcError(
-            f"Expected (row, column) or (band, row, column), found an array of shape {array.shape}."
-        )
+        raise LulcError(f"Expected (row, column) or (band, row, column), found an array of shape {array.shape}.")
     if ratio < 2 or array.shape[-2] % ratio or array.shape[-1] % ratio or 0 in array.shape:
         raise LulcError(
             f"An image of {array.shape[-2]} × {array.shape[-1]} pixels cannot be degraded by a "

@@ -258,8 +258,7 @@ def fit(
     scenes = [s for s in scenes if s.valid.any() and np.isfinite(s.coarse).any()]
     if not scenes:
         raise LulcError(
-            "No pixel of the fine and the coarse bands is valid (all NaN): check the nodata value "
-            "and the extent."
+            "No pixel of the fine and the coarse bands is valid (all NaN): check the nodata value and the extent."
         )
     below = [_degraded(scene, ratio, mtf_below, mtf) for scene in scenes]
 
@@ -359,9 +358,7 @@ def _global_model(scenes: list[_Scene], kernels: Projector, sharpness: float) ->
         return (0.0,) * (p + 1)
     centre, level = x.mean(axis=1), y.mean()
     deviation = x - centre[:, None]
-    slopes = np.linalg.solve(
-        deviation @ deviation.T / y.size + 1e-7 * np.eye(p), deviation @ (y - level) / y.size
-    )
+    slopes = np.linalg.solve(deviation @ deviation.T / y.size + 1e-7 * np.eye(p), deviation @ (y - level) / y.size)
     return (*(float(s) for s in slopes), float(level - slopes @ centre))
 
 

@@ -30,7 +30,8 @@ def sharpened(scene: Scene, folder: Path) -> Iterator[Scene]:
     Parameters
     ----------
     scene
-        With B2, B3, B4 and B8 on one grid, and every coarser band on a grid of whole multiples of their pixels.
+        With B2, B3, B4 and B8 on one grid, and every coarser band on a grid of whole multiples of their pixels. A scene
+        whose bands all have one resolution is given back as it is.
     folder
         Where the sharpened bands are kept meanwhile (uncompressed, 4 bytes a pixel and band).
 
@@ -39,20 +40,24 @@ def sharpened(scene: Scene, folder: Path) -> Iterator[Scene]:
     LulcError
         If a fine band is missing, or the grids do not nest.
     """
+    grids = {name: raster.grid(band.path) for name, band in scene.bands.items()}
+    finest = min(abs(g.resolution.x) for g in grids.values())
+    coarse = [n for n, g in grids.items() if abs(g.resolution.x) > 1.001 * finest and n != CIRRUS]
+    if not coarse:
+        yield scene
+        return
     missing = [b for b in FINE if b not in scene.bands]
     if missing:
         raise LulcError(
             f"Sharpening needs the 10 m bands {', '.join(FINE)}; scene {scene.date} lacks {', '.join(missing)}. "
             f"Set sharpen: none in 02_preprocess.yaml."
         )
-    grid = raster.grid(scene.bands["B2"].path)
+    grid = grids["B2"]
     for name in FINE:
-        raster.check_grid(raster.grid(scene.bands[name].path), grid, f"Band {name} of scene {scene.date}")
+        raster.check_grid(grids[name], grid, f"Band {name} of scene {scene.date}")
     by_ratio: dict[int, list[str]] = {}
-    for name, band in scene.bands.items():
-        ratio = _ratio(raster.grid(band.path), grid, f"Band {name} of scene {scene.date}")
-        if ratio > 1 and name != CIRRUS:
-            by_ratio.setdefault(ratio, []).append(name)
+    for name in coarse:
+        by_ratio.setdefault(_ratio(grids[name], grid, f"Band {name} of scene {scene.date}"), []).append(name)
     fine = da.stack([radiometry.on_grid(scene.bands[b], grid) for b in FINE])
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sharpen-", dir=folder) as work:
@@ -76,9 +81,7 @@ def _ratio(coarse: GeoBox, fine: GeoBox, what: str) -> int:
     return whole
 
 
-def _write(
-    fine: da.Array, bands: Mapping[str, Band], ratio: int, grid: GeoBox, work: Path
-) -> dict[str, Band]:
+def _write(fine: da.Array, bands: Mapping[str, Band], ratio: int, grid: GeoBox, work: Path) -> dict[str, Band]:
     coarse = da.stack([radiometry.on_grid(band, raster.grid(band.path)) for band in bands.values()])
     result: Any = np.lib.format.open_memmap(
         work / f"{ratio}.npy", mode="w+", dtype=np.float32, shape=(len(bands), *grid.shape)

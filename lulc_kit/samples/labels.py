@@ -164,7 +164,13 @@ def _translate(found: npt.NDArray[Any], scheme: Scheme, classes: Values, what: s
                 low, high = want
                 if low > high:
                     raise LulcError(f"Class {name}: the range [{low:g}, {high:g}] is empty; write [low, high].")
-                chosen = (found >= low) & (found <= high)
+                try:
+                    chosen = (found >= low) & (found <= high)
+                except TypeError:
+                    raise LulcError(
+                        f"Class {name}: the range [{low:g}, {high:g}] needs numbers, but {what} holds words. "
+                        f"Name the words that mean the class."
+                    ) from None
             else:
                 chosen = found == want
             taken = chosen & (codes > 0) & (codes != value)

@@ -159,6 +159,30 @@ def _assign(
             out[test] = k
         if all(len(np.unique(value[out == k])) == len(classes) for k in _range(folds)):
             return out
+    return _deal(value, blocks, folds, seed)
+
+
+def _deal(
+    value: npt.NDArray[np.uint8], blocks: npt.NDArray[np.int64], folds: int, seed: int
+) -> npt.NDArray[np.uint8] | None:
+    # The splitter above shares out large blocks first, in nearly the same order each time, and may miss a way that
+    # exists. Here the blocks of the rarest class are dealt first, each to the fold that has least of that class.
+    _, block = np.unique(blocks, return_inverse=True)
+    _, kind = np.unique(value, return_inverse=True)
+    pixels = np.zeros((block.max() + 1, kind.max() + 1), np.int64)
+    np.add.at(pixels, (block, kind), 1)
+    rarest_first = np.argsort((pixels > 0).sum(axis=0), kind="stable")
+    for attempt in range(ATTEMPTS):
+        generator = np.random.default_rng(seed + attempt)
+        fold = np.zeros(len(pixels), np.uint8)
+        dealt = np.zeros((folds, pixels.shape[1]), np.int64)
+        for c in rarest_first:
+            for b in generator.permutation(np.flatnonzero((pixels[:, c] > 0) & (fold == 0))):
+                k = int(dealt[:, c].argmin())
+                fold[b] = k + 1
+                dealt[k] += pixels[b]
+        if dealt.all():
+            return fold[block]
     return None
 
 

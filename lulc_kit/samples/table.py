@@ -40,7 +40,7 @@ def draw(labels: Labels, folds: Folds, stack: xr.DataArray, *, per_class: int, s
         fold = folds.fold.ravel()[members]
         for k in range(1, folds.count + 1):
             inside = members[fold == k]
-            share = per_class // folds.count
+            share = per_class // folds.count + (k <= per_class % folds.count)
             chosen.append(generator.choice(inside, share, replace=False) if len(inside) > share else inside)
     flat = np.sort(np.concatenate(chosen))
     rows, columns = np.unravel_index(flat, labels.values.shape)

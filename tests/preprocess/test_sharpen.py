@@ -17,9 +17,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 def scene(rows=96, columns=96, seed=0, bands=2):
     """Fields with their own colour, and the truth of bands that the fine ones explain only locally."""
     rng = np.random.default_rng(seed)
-    label = ndimage.zoom(rng.integers(0, 6, (rows // 12 + 1, columns // 12 + 1)), 12, order=0)[
-        :rows, :columns
-    ]
+    label = ndimage.zoom(rng.integers(0, 6, (rows // 12 + 1, columns // 12 + 1)), 12, order=0)[:rows, :columns]
     fine = rng.uniform(0.05, 0.4, (4, 6))[:, label] + rng.normal(0, 0.002, (4, rows, columns))
     slope = ndimage.gaussian_filter(rng.normal(1, 3, (bands, 4, rows, columns)), (0, 0, 20, 20))
     return fine, 0.05 + 0.2 * np.einsum("nkyx,kyx->nyx", slope, fine)
@@ -203,9 +201,7 @@ def test_a_part_with_its_halo_is_the_same_part_of_the_whole():
     plan = fit(fine, coarse, ratio=2, mtf_coarse=0.3)
     whole = sharpen(fine, coarse, ratio=2, plan=plan)
     halo = plan.halo()
-    part = sharpen(
-        fine[:, 2 * (70 - halo) : 2 * (100 + halo)], coarse[:, 70 - halo : 100 + halo], ratio=2, plan=plan
-    )
+    part = sharpen(fine[:, 2 * (70 - halo) : 2 * (100 + halo)], coarse[:, 70 - halo : 100 + halo], ratio=2, plan=plan)
     np.testing.assert_allclose(part[:, 2 * halo : -2 * halo], whole[:, 140:200], atol=1e-6)
 
 

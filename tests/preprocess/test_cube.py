@@ -1,0 +1,269 @@
+"""The cube and the composite: what a mask leaves out is out, an empty date is no disaster, bad input is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from rasterio.transform import from_origin
+
+from lulc_kit import raster
+from lulc_kit.catalog import Band, Catalog, Scene
+from lulc_kit.errors import LulcError
+from lulc_kit.preprocess import cube
+from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.preprocess.grid import study_grid
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the development data are not in {SHARED}")
+ROWS, COLUMNS = 30, 40
+
+
+def write(path, numbers, resolution=10.0, left=500_000.0, top=5_000_000.0, crs="EPSG:32633", nodata=None):
+    numbers = np.asarray(numbers)
+    numbers = numbers[None] if numbers.ndim == 2 else numbers
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        count=len(numbers),
+        height=numbers.shape[1],
+        width=numbers.shape[2],
+        dtype=numbers.dtype,
+        crs=crs,
+        transform=from_origin(left, top, resolution, resolution),
+        nodata=nodata,
+    ) as target:
+        target.write(numbers)
+    return path
+
+
+def scene(folder, date, numbers, scl=None, mask=None, level="L2A", bands=("B4", "B8")):
+    """One date; ``numbers`` are DN, (band, row, column), 0 is nodata."""
+    path = write(folder / f"{date}-dn.tif", numbers.astype(np.uint16))
+    extra = {}
+    if scl is not None:
+        extra["scl"] = Band(write(folder / f"{date}-scl.tif", scl.astype(np.uint8), 20.0))
+    if mask is not None:
+        extra["mask"] = Band(write(folder / f"{date}-mask.tif", mask.astype(np.uint8)))
+    described = {b: Band(path, i, 0.0001, 0.0, 0) for i, b in enumerate(bands, 1)}
+    return Scene(date, level, described, **extra)
+
+
+def dn(seed):
+    return np.random.default_rng(seed).integers(1, 9000, (2, ROWS, COLUMNS))
+
+
+def build(scenes, folder, **options):
+    catalog = Catalog(list(scenes))
+    return cube.build(catalog, study_grid(catalog), folder, **{"mask": "none"} | options)
+
+
+def read(path):
+    with rasterio.open(path) as source:
+        return source.read()
+
+
+def test_reflectance_and_reasons_of_a_scene_with_its_classification(tmp_path):
+    numbers = dn(1)
+    numbers[0, :3, :3] = 0
+    scl = np.full((ROWS // 2, COLUMNS // 2), 4)
+    scl[5, 5], scl[6, 7], scl[8, 8], scl[9, 9] = 9, 3, 11, 10
+    table = build([scene(tmp_path, "2020-05-01", numbers, scl)], tmp_path / "cube", mask="scl", scl_exclude=[3, 9, 10])
+    written = read(tmp_path / "cube/2020-05-01.tif")
+    np.testing.assert_array_equal(written, np.where(numbers == 0, -32768, numbers))
+    expected = np.full((ROWS, COLUMNS), Reason.CLEAR)
+    for (r, c), reason in {(5, 5): Reason.CLOUD, (6, 7): Reason.SHADOW, (9, 9): Reason.CIRRUS}.items():
+        expected[2 * r : 2 * r + 2, 2 * c : 2 * c + 2] = reason
+    expected[:3, :3] = Reason.NODATA
+    np.testing.assert_array_equal(read(tmp_path / "cube/2020-05-01_mask.tif")[0], expected)
+    assert table.loc[0, "clear"] == pytest.approx((expected == Reason.CLEAR).mean())
+    assert table.loc[0, "no data"] == pytest.approx(9 / (ROWS * COLUMNS))
+    clear = cube.clear(tmp_path / "cube", "2020-05-01").to_numpy()
+    out = expected != Reason.CLEAR
+    assert np.isnan(clear[:, out]).all()
+    np.testing.assert_allclose(clear[:, ~out], numbers[:, ~out] * 0.0001, atol=1e-7)
+
+
+def test_a_mask_file_leaves_out_all_that_is_not_zero(tmp_path):
+    mask = np.zeros((ROWS, COLUMNS))
+    mask[4:9, 5:7], mask[20, 20] = 1, 200
+    build([scene(tmp_path, "2020-05-01", dn(1), mask=mask)], tmp_path / "cube", mask="file")
+    codes = read(tmp_path / "cube/2020-05-01_mask.tif")[0]
+    np.testing.assert_array_equal(codes, np.where(mask > 0, Reason.CLOUD, Reason.CLEAR))
+
+
+def test_the_composite_is_the_median_of_the_clear_dates(tmp_path):
+    days = [f"2020-05-{d:02}" for d in range(1, 7)]
+    generator = np.random.default_rng(9)
+    scenes, series = [], []
+    for i, day in enumerate(days):
+        numbers, mask = dn(i), generator.random((ROWS, COLUMNS)) < 0.5
+        mask[0, 0] = True  # never clear
+        numbers[1, 10:12, i] = 0  # swath edge in one band: out for the whole pixel
+        scenes.append(scene(tmp_path, day, numbers, mask=mask))
+        out = mask | (numbers == 0).any(axis=0)
+        series.append(np.where(out, np.nan, numbers * 0.0001))
+    build(scenes, tmp_path / "cube", mask="file")
+    assert cube.dates_in(tmp_path / "cube") == days
+    for chosen, first, last in ((days, None, None), (days[1:4], days[1], days[3]), (days[2:3], days[2], days[2])):
+        said = cube.composite(tmp_path / "cube", None if first is None else [first, last])
+        with np.errstate(all="ignore"), pytest.warns(RuntimeWarning):
+            expected = np.nanmedian(series[days.index(chosen[0]) : days.index(chosen[-1]) + 1], axis=0)
+        found = raster.read(tmp_path / "cube/composite.tif")
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+        np.testing.assert_allclose(found, expected, atol=0.00005 + 1e-6)
+        assert said["dates"] == len(chosen)
+        assert said["covered"] == pytest.approx(np.isfinite(expected).all(axis=0).mean())
+        assert found.band.values.tolist() == ["B4", "B8"]
+
+
+def test_a_date_without_any_data_is_left_out_of_the_cube(tmp_path):
+    scenes = [
+        scene(tmp_path, "2020-05-01", dn(1)),
+        scene(tmp_path, "2020-06-01", dn(1) * 0),
+        scene(tmp_path, "2020-07-01", dn(2)),
+    ]
+    table = build(scenes, tmp_path / "cube").set_index("date")
+    assert table["in the cube"].to_dict() == {"2020-05-01": True, "2020-06-01": False, "2020-07-01": True}
+    assert table.loc["2020-06-01", "no data"] == 1
+    assert cube.dates_in(tmp_path / "cube") == ["2020-05-01", "2020-07-01"]
+
+
+def test_nothing_but_nodata_is_refused_and_writes_nothing(tmp_path):
+    with pytest.raises(LulcError, match=r"None of the 1 scene\(s\) has any data.*nodata in 01_download.yaml"):
+        build([scene(tmp_path, "2020-05-01", dn(1) * 0)], tmp_path / "cube")
+    assert not list((tmp_path / "cube").glob("*"))
+
+
+def test_dates_that_are_not_clear_enough_are_left_out(tmp_path):
+    mask = np.zeros((ROWS, COLUMNS))
+    mask[: ROWS // 2] = 1
+    scenes = [scene(tmp_path, "2020-05-01", dn(1), mask=mask * 0), scene(tmp_path, "2020-06-01", dn(2), mask=mask)]
+    table = build(scenes, tmp_path / "one", mask="file", min_clear=0.6)
+    assert table["clear"].tolist() == [1.0, 0.5]
+    assert cube.dates_in(tmp_path / "one") == ["2020-05-01"]
+    with pytest.raises(LulcError, match=r"min_clear is 60%.*2020-06-01 is 50%"):
+        build(scenes[1:], tmp_path / "two", mask="file", min_clear=0.6)
+
+
+def test_only_the_dates_wanted_are_built(tmp_path):
+    scenes = [scene(tmp_path, f"2020-0{m}-01", dn(m)) for m in (5, 6, 7)]
+    build(scenes, tmp_path / "cube", dates=["2020-05-15", "2020-07-01"])
+    assert cube.dates_in(tmp_path / "cube") == ["2020-06-01", "2020-07-01"]
+    with pytest.raises(LulcError, match=r"2020-05-01 … 2020-07-01"):
+        build(scenes, tmp_path / "cube", dates=["2021-01-01", "2021-02-01"])
+    with pytest.raises(LulcError, match=r"no such date.*2020-06-01, 2020-07-01"):
+        cube.composite(tmp_path / "cube", ["2019-01-01", "2019-02-01"])
+
+
+def test_mixed_levels_and_mixed_bands_are_refused(tmp_path):
+    one = scene(tmp_path, "2020-05-01", dn(1))
+    with pytest.raises(LulcError, match="mix levels L1C and L2A"):
+        build([one, scene(tmp_path, "2020-06-01", dn(1), level="L1C")], tmp_path / "cube")
+    with pytest.raises(LulcError, match=r"different bands \(B8, B8A in only one"):
+        build([one, scene(tmp_path, "2020-07-01", dn(1), bands=("B4", "B8A"))], tmp_path / "cube")
+
+
+@pytest.mark.parametrize(
+    ("mask", "level", "message"),
+    [
+        ("scl", "L2A", "no scene classification"),
+        ("file", "L2A", "no mask file"),
+        ("spectral", "L2A", "Use mask: scl"),
+        ("spectral", "L1C", "sun_azimuth"),
+    ],
+)
+def test_a_mask_without_its_source_is_refused(tmp_path, mask, level, message):
+    with pytest.raises(LulcError, match=message):
+        build([scene(tmp_path, "2020-05-01", dn(1), level=level)], tmp_path / "cube", mask=mask)
+
+
+def placed(path, folder):
+    """Give one of these reduced files its place on earth, which it has lost, by a VRT as a user would."""
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning), rasterio.open(path) as source:
+        assert source.driver == "JP2OpenJPEG"
+        with pytest.raises(LulcError, match="no CRS"):
+            raster.grid(path)
+        kind = {"uint16": "UInt16", "uint8": "Byte"}[source.dtypes[0]]
+        vrt = folder / f"{path.parent.name}-{path.stem}.vrt"
+        vrt.write_text(
+            f"""<VRTDataset rasterXSize="{source.width}" rasterYSize="{source.height}"><SRS>EPSG:32633</SRS>
+            <GeoTransform>499980, 120, 0, 5200020, 0, -120</GeoTransform><VRTRasterBand dataType="{kind}" band="1">
+            <SimpleSource><SourceFilename>{path}</SourceFilename><SourceBand>1</SourceBand></SimpleSource>
+            </VRTRasterBand></VRTDataset>"""
+        )
+    return vrt
+
+
+@pytest.mark.shared
+@needs_shared
+def test_real_jpeg2000_files_named_tif_with_stray_scene_classes(tmp_path):
+    folders = sorted((SHARED / "mapchete_eo_33TWM").glob("S2?_33TWM_*_L2A"))
+    assert len(folders) == 5
+    scenes = []
+    for folder in folders:
+        date = json.loads((folder / f"{folder.name}.json").read_text())["properties"]["datetime"][:10]
+        files = {b: placed(folder / f"{b}.tif", tmp_path) for b in ("B04", "B08", "SCL")}
+        bands = {b.replace("0", ""): Band(files[b], 1, 0.0001, 0.0, 0) for b in ("B04", "B08")}
+        scenes.append(Scene(date, "L2A", bands, scl=Band(files["SCL"])))
+    scenes.sort(key=lambda s: s.date)
+    catalog = Catalog(scenes)
+    # The middle of the tile at its native 120 m.
+    geobox = study_grid(catalog, resolution=120.0)[300:600, 300:600]
+    cloudy = (0, 1, 2, 3, 8, 9, 10)
+    table = cube.build(catalog, geobox, tmp_path, mask="scl", scl_exclude=cloudy, min_clear=0.01).set_index("date")
+    for s in scenes:
+        scl, red = (read(p)[0, 300:600, 300:600] for p in (s.scl.path, s.bands["B4"].path))
+        nir = read(s.bands["B8"].path)[0, 300:600, 300:600]
+        clear = np.isin(scl, [4, 5, 6, 7, 11]) & (red > 0) & (nir > 0)
+        assert table.loc[s.date, "clear"] == pytest.approx(clear.mean(), abs=1e-12)
+        if table.loc[s.date, "in the cube"]:
+            np.testing.assert_array_equal(read(tmp_path / f"{s.date}_mask.tif")[0] == Reason.CLEAR, clear)
+            np.testing.assert_allclose(
+                cube.clear(tmp_path, s.date).sel(band="B4").to_numpy()[clear], red[clear] * 0.0001, atol=1e-6
+            )
+    assert table.loc[["2023-08-13", "2023-08-15", "2023-08-20"], "clear"].min() > table.loc["2023-08-18", "clear"]
+    assert cube.composite(tmp_path)["covered"] > 0.9
+
+
+@pytest.mark.shared
+@needs_shared
+def test_real_months_that_are_entirely_nodata_are_left_out(tmp_path):
+    with xr.open_dataset(SHARED / "worldcereal_belgium/worldcereal_preprocessed_inputs.nc", decode_cf=False) as source:
+        series = np.stack([source[f"S2-L2A-{b}"].to_numpy().astype(np.uint16) for b in ("B04", "B08")], axis=1)
+    assert series.shape == (12, 2, 100, 100)
+    months = [f"{2020 + (m > 12)}-{(m - 1) % 12 + 1:02}-01" for m in range(11, 23)]
+    scenes = []
+    for month, numbers in zip(months, series, strict=True):
+        path = write(tmp_path / f"{month}.tif", numbers, left=664_000.0, crs="EPSG:32631")
+        scenes.append(
+            Scene(month, "L2A", {b: Band(path, i, 0.0001, 0.0, 65535) for i, b in enumerate(("B4", "B8"), 1)})
+        )
+    table = build(scenes, tmp_path / "cube").set_index("date")
+    assert table.index[~table["in the cube"]].tolist() == ["2020-12-01", "2021-01-01"]
+    assert cube.composite(tmp_path / "cube")["dates"] == 10
+    assert float(raster.read(tmp_path / "cube/composite.tif").max()) < 1.5
+
+
+@pytest.mark.shared
+@needs_shared
+def test_real_files_in_degrees_scaled_by_65535(tmp_path):
+    folder = SHARED / "sundarbans"
+    bands = {}
+    for name in ("B04", "B08"):
+        (path,) = folder.glob(f"*_{name}_*.tiff")
+        bands[name.replace("0", "")] = Band(path, 1, 1 / 65535, 0.0, 0)
+    catalog = Catalog([Scene("2020-01-27", "L2A", bands)])
+    with pytest.raises(LulcError, match="projected CRS"):
+        study_grid(catalog)
+    geobox = study_grid(catalog, crs="EPSG:32645", resolution=20.0)
+    cube.build(catalog, geobox, tmp_path, mask="none")
+    image = cube.clear(tmp_path, "2020-01-27").to_numpy()
+    with rasterio.open(bands["B8"].path) as source:
+        own = source.read(1)[source.read(2) > 0] / 65535
+    assert np.isnan(image).any(), "the collar around the turned scene has no data"
+    assert np.nanmedian(image[1]) == pytest.approx(np.median(own), abs=0.01)
+    assert 0 <= np.nanmin(image) and np.nanmax(image) <= 1
