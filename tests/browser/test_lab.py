@@ -100,7 +100,7 @@ def test_a_notebook_runs_from_top_to_bottom(lab: tuple[str, Path]) -> None:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{address}/lab/tree/notebooks/03_visualize.ipynb", wait_until="domcontentloaded")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=120_000)
+        page.wait_for_selector("text=Python 3 (ipykernel) | Idle", timeout=120_000)
         page.click(".lm-MenuBar-itemLabel:text-is('Run')", timeout=60_000)
         page.click(".lm-Menu-itemLabel:text-is('Run All Cells')", timeout=60_000)
         # The last code cell says what was written; it cannot before all others ran.

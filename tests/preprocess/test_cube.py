@@ -266,4 +266,4 @@ def test_real_files_in_degrees_scaled_by_65535(tmp_path):
         own = source.read(1)[source.read(2) > 0] / 65535
     assert np.isnan(image).any(), "the collar around the turned scene has no data"
     assert np.nanmedian(image[1]) == pytest.approx(np.median(own), abs=0.01)
-    assert 0 <= np.nanmin(image) and np.nanmax(image) <= 1
+    assert np.nanmin(image) >= 0 and np.nanmax(image) <= 1
