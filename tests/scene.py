@@ -38,7 +38,9 @@ def truth() -> np.ndarray:
     return (row + column) % len(SPECTRA)
 
 
-def write(path: Path, data: np.ndarray, pixel: float, crs: str | None = CRS, left: float = LEFT, **profile: Any) -> Path:
+def write(
+    path: Path, data: np.ndarray, pixel: float, crs: str | None = CRS, left: float = LEFT, **profile: Any
+) -> Path:
     """Write a raster whose upper left corner is that of the scene."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = data if data.ndim == 3 else data[None]

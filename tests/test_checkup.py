@@ -17,7 +17,9 @@ def test_python_bounds_are_those_of_the_package() -> None:
     assert "3.11 to 3.13" in checkup._python().what
 
 
-@pytest.mark.parametrize(("version", "good"), [((3, 10, 9), False), ((3, 11, 0), True), ((3, 13, 9), True), ((3, 14), False)])
+@pytest.mark.parametrize(
+    ("version", "good"), [((3, 10, 9), False), ((3, 11, 0), True), ((3, 13, 9), True), ((3, 14), False)]
+)
 def test_python(monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], good: bool) -> None:
     monkeypatch.setattr(checkup.sys, "version_info", version)
     assert checkup._python().good is good

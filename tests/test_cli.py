@@ -36,7 +36,18 @@ def test_quick_commands_import_nothing_slow(module: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], env=scene.environment(), capture_output=True, text=True, check=True
     )
-    slow = {"numpy", "pandas", "xarray", "dask", "rasterio", "sklearn", "matplotlib", "papermill", "tensorflow", "keras"}
+    slow = {
+        "numpy",
+        "pandas",
+        "xarray",
+        "dask",
+        "rasterio",
+        "sklearn",
+        "matplotlib",
+        "papermill",
+        "tensorflow",
+        "keras",
+    }
     if module in ("lulc_kit.run", "lulc_kit.params", "lulc_kit.study"):
         slow.remove("numpy")  # class schemes translate rasters
     assert slow & set(json.loads(done.stdout)) == set()

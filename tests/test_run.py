@@ -72,7 +72,14 @@ def test_everything_wrong_is_said_at_once(project: Path) -> None:
     put(project, "09_evaluate", resample=5)
     with pytest.raises(LulcError) as caught:
         run.plan("s")
-    for says in ("06_rf.yaml", "'many'", "07_other.yaml", "rename the file to 07_fcn.yaml", "09_evaluate.yaml", "resample:"):
+    for says in (
+        "06_rf.yaml",
+        "'many'",
+        "07_other.yaml",
+        "rename the file to 07_fcn.yaml",
+        "09_evaluate.yaml",
+        "resample:",
+    ):
         assert says in str(caught.value)
 
 

@@ -26,7 +26,9 @@ def make_wheel(**extra: bytes) -> bytes:
         archive.writestr("tinysample/data/image.tif", DATA)
         archive.writestr("tinysample/data/deep/polygons.gpkg", b"polygons")
         archive.writestr("tinysample/code.py", "raise SystemExit('the package must never be imported')")
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tinysample\nVersion: 1.0\nRequires-Dist: gdal\n")
+        archive.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: tinysample\nVersion: 1.0\nRequires-Dist: gdal\n"
+        )
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
         for name, content in extra.items():
