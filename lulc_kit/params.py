@@ -454,7 +454,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except OSError as error:
-        raise LulcError(f"{path} cannot be read ({error}). Check that it is a file and that you may read it.") from error
+        raise LulcError(f"{path} cannot be read ({error}). Check that it is a file you may read.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LulcError(f"{path} is not valid YAML: {error}") from error
     if values is None:
