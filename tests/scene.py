@@ -122,7 +122,7 @@ def parameters(data: Path) -> dict[str, dict[str, Any]]:
         },
         "06_knn": {"run": "knn", "model": "knn", "neighbours": 5},
         "06_rf": {"run": "rf", "model": "rf", "trees": 10},
-        "07_fcn": {"run": "fcn", "features": [*FINE, *COARSE], "filters": [4, 8], "epochs": 2, "learning_rate": 0.01},
+        "07_fcn": {"run": "fcn", "features": [*FINE, *COARSE], "filters": [4], "patch": 16, "epochs": 1},
         "08_lstm": {"run": "lstm", "length": 2, "dates": None, "epochs": 1, "draws": 1, "sequences": "fixed"},
         "09_evaluate": {"resamples": 100},
     }
