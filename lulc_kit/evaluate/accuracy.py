@@ -41,14 +41,19 @@ def by_block(
     block: npt.NDArray[np.integer],
     values: Sequence[int],
 ) -> Matrix:
-    """Return one confusion matrix for each block that has any counted pixel: (block, true, predicted)."""
+    """Return one confusion matrix for each block that has any labelled pixel: (block, true, predicted).
+
+    A block that a run leaves unmapped keeps its place, so that all runs have the same blocks.
+    """
     size = len(values)
     lookup = np.full(256, -1)
     lookup[list(values)] = np.arange(size)
     t, p = lookup[true.ravel()], lookup[predicted.ravel()]
-    both = (t >= 0) & (p >= 0)
-    numbers, position = np.unique(block.ravel()[both], return_inverse=True)
-    flat = (position * size + t[both]) * size + p[both]
+    labelled = t >= 0
+    numbers, position = np.unique(block.ravel()[labelled], return_inverse=True)
+    t, p = t[labelled], p[labelled]
+    both = p >= 0
+    flat = (position[both] * size + t[both]) * size + p[both]
     return np.bincount(flat, minlength=len(numbers) * size * size).reshape(len(numbers), size, size)
 
 

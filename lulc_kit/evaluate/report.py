@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -33,11 +34,11 @@ def verdicts(evaluation: Evaluation, run: str) -> dict[str, list[str]]:
 
 
 def confused(evaluation: Evaluation, run: str, count: int = 3) -> list[str]:
-    """Name the pairs of classes that a run confuses most, as parts of the labelled pixels."""
+    """Name the pairs of classes that a run confuses most, as parts of the labelled pixels; none if it confuses none."""
     matrix = evaluation.runs[run].matrix
     names = evaluation.classes.names
-    parts = matrix / matrix.sum(axis=1, keepdims=True)
-    pairs = [(parts[i, j], names[i], names[j]) for i in range(len(names)) for j in range(len(names)) if i != j]
+    parts = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    pairs = [(parts[i, j], names[i], names[j]) for i, j in zip(*np.nonzero(matrix), strict=True) if i != j]
     return [f"{part:.0%} of {true} is mapped as {called}" for part, true, called in sorted(pairs, reverse=True)[:count]]
 
 

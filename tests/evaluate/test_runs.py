@@ -1,0 +1,143 @@
+"""Runs of a study: judged on the same pixels, refused if they were made with other folds."""
+
+import json
+
+import numpy as np
+import pytest
+from odc.geo.geobox import GeoBox
+from rasterio.transform import from_origin
+from sklearn.metrics import accuracy_score, f1_score
+
+from lulc_kit import classes, files, raster
+from lulc_kit.errors import LulcError
+from lulc_kit.evaluate import runs
+
+SHAPE = (60, 80)
+BOX = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
+SCHEME = classes.scheme("workflow").subset([1, 3, 5])
+
+
+def labels():
+    fields = np.random.default_rng(1).choice([0, 1, 3, 5], (15, 20), p=[0.3, 0.3, 0.3, 0.1])
+    return np.kron(fields, np.ones((4, 4), int)).astype(np.uint8)
+
+
+def predicted(quality, seed):
+    generator = np.random.default_rng(seed)
+    guess = generator.choice(np.array([1, 3, 5], np.uint8), SHAPE)
+    return np.where(generator.random(SHAPE) < quality, labels(), guess) * (labels() > 0)
+
+
+def study(folder, **crossval):
+    """A study's folder with labels, folds and, by run, the bands of its cross-validated map."""
+    rows, columns = np.indices(SHAPE)
+    labelled = labels() > 0
+    block = ((rows // 20) * 4 + columns // 20 + 1) * labelled
+    folds = np.stack([block % 3 + 1, np.random.default_rng(2).integers(1, 4, SHAPE), block]) * labelled
+    raster.write(folder / "samples/labels.tif", raster.array(labels()[None], BOX, ["label"]), dtype="uint8", nodata=0)
+    names = ["fold", "random_fold", "block"]
+    raster.write(
+        folder / "samples/folds.tif",
+        raster.array(folds.astype(np.uint32), BOX, names),
+        dtype="uint32",
+        nodata=0,
+    )
+    files.write_json(folder / "samples/classes.json", {"scheme": SCHEME.to_dict(), "separation": "3 folds of blocks"})
+    for run, bands in crossval.items():
+        data = np.stack(list(bands.values())).astype(np.uint8)
+        path = folder / f"models/{run}/crossval.tif"
+        raster.write(path, raster.array(data, BOX, list(bands)), dtype="uint8", nodata=0)
+        about = {"model": f"model {run}", "folds": files.sha256(folder / "samples/folds.tif")}
+        files.write_json(folder / f"models/{run}/run.json", about)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return study(
+        tmp_path_factory.mktemp("study") / "s",
+        rf={"fold": predicted(0.7, 1), "random_fold": predicted(0.95, 2)},
+        fcn={"fold": predicted(0.9, 3)},
+    )
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return runs.evaluate(folder, resamples=300)
+
+
+def test_numbers_are_those_of_the_labelled_pixels(found):
+    labelled = labels() > 0
+    true = labels()[labelled]
+    for accuracy, guess in (
+        (found.runs["rf"], predicted(0.7, 1)),
+        (found.leaking["rf"], predicted(0.95, 2)),
+        (found.runs["fcn"], predicted(0.9, 3)),
+    ):
+        assert accuracy.matrix.sum() == labelled.sum()
+        assert accuracy.overall.value == pytest.approx(accuracy_score(true, guess[labelled]))
+        assert accuracy.macro.value == pytest.approx(f1_score(true, guess[labelled], average="macro"))
+        assert accuracy.macro.low < accuracy.macro.value < accuracy.macro.high
+    assert set(found.leaking) == {"rf"}
+    assert found.separation == "3 folds of blocks"
+
+
+def test_tables_are_ranked_and_name_the_flattery(found):
+    assert found.ranked() == ["fcn", "rf"]
+    table = found.table()
+    assert table.index.tolist() == ["fcn", "rf"]
+    assert table.loc["fcn", "it flatters by"] == "–"
+    by = found.leaking["rf"].macro.value - found.runs["rf"].macro.value
+    assert by > 0.1
+    assert table.loc["rf", "it flatters by"] == f"+{by:.3f}"
+    assert found.class_table("rf").index.tolist() == ["Build-up", "Forest", "Water"]
+    assert set(found.estimates()) == {"apart in space", "random pixels"}
+    assert list(found.class_estimates()) == ["fcn", "rf"]
+
+
+def test_plain_data_hold_all_numbers(found):
+    data = json.loads(json.dumps(found.to_dict()))
+    rf = data["runs"]["rf"]["apart in space"]
+    assert rf["confusion"] == found.runs["rf"].matrix.tolist()
+    assert rf["macro_f1"]["value"] == found.runs["rf"].macro.value
+    assert rf["quantity"] + rf["allocation"] == pytest.approx(1 - rf["overall_accuracy"]["value"])
+    assert "random pixels" not in data["runs"]["fcn"]
+    assert data["comparison"][0]["better"] == "fcn"
+    assert data["runs"]["rf"]["about"]["model"] == "model rf"
+
+
+def test_one_run_can_be_judged_alone(folder):
+    assert list(runs.evaluate(folder, only="rf", resamples=100).runs) == ["rf"]
+
+
+def test_the_same_seed_gives_the_same_intervals(folder, found):
+    again = runs.evaluate(folder, resamples=300)
+    assert again.runs["rf"].macro == found.runs["rf"].macro
+
+
+def test_runs_that_leave_pixels_unmapped_are_still_compared(tmp_path):
+    hole = predicted(0.7, 1)
+    hole[:20, :20] = 0
+    there = study(tmp_path / "s", whole={"fold": predicted(0.9, 3)}, hole={"fold": hole})
+    found = runs.evaluate(there, resamples=100)
+    assert found.runs["hole"].matrix.sum() < found.runs["whole"].matrix.sum()
+    assert len(found.to_dict()["comparison"]) == 1
+
+
+def test_a_run_with_other_folds_another_grid_or_none_is_refused(tmp_path):
+    there = study(tmp_path / "s", rf={"fold": predicted(0.7, 1)})
+    about = files.read_json(there / "models/rf/run.json")
+    files.write_json(there / "models/rf/run.json", about | {"folds": "0" * 64})
+    with pytest.raises(LulcError, match=r"Run rf was made with other folds.*delete models/rf"):
+        runs.evaluate(there)
+    other = GeoBox(SHAPE, from_origin(500_010, 5_000_000, 10, 10), "EPSG:32633")
+    raster.write(
+        there / "models/rf/crossval.tif",
+        raster.array(predicted(0.7, 1)[None].astype(np.uint8), other, ["fold"]),
+        dtype="uint8",
+        nodata=0,
+    )
+    with pytest.raises(LulcError, match=r"run rf is not on the study's grid"):
+        runs.evaluate(there)
+    with pytest.raises(LulcError, match="No run in"):
+        runs.evaluate(study(tmp_path / "none"))
