@@ -82,7 +82,7 @@ def test_all_steps_run(finished: Finished, data: Path) -> None:
         notebook = nbformat.read(finished.outputs / f"notebooks/{step}.ipynb", as_version=4)
         assert all(c.execution_count for c in notebook.cells if c.cell_type == "code" and c.source)
     assert {p.name for p in (finished.outputs / "notebooks").iterdir()} == {f"{step}.ipynb" for step in steps}
-    assert not [p for p in finished.outputs.rglob(".*")], "no half files are left"
+    assert not list(finished.outputs.rglob(".*")), "no half files are left"
 
 
 def test_nothing_is_written_outside_outputs(finished: Finished) -> None:
@@ -207,7 +207,7 @@ def put_notebook(project: Path, *code: str) -> None:
     """Put a notebook 01 of these cells after its parameters."""
     path = project / "notebooks/01_download.ipynb"
     content = nbformat.read(path, as_version=4)
-    first = [cell for cell in content.cells if cell.cell_type == "code"][0]
+    first = next(cell for cell in content.cells if cell.cell_type == "code")
     content.cells = [first, *map(nbformat.v4.new_code_cell, code)]
     nbformat.write(content, path)
 
