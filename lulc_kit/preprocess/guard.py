@@ -1,8 +1,9 @@
 """Does a scene's reflectance look as if its offset and scale were applied once, as declared?
 
-Since processing baseline 04.00 the digital numbers of Sentinel-2 carry an offset of 1000. Forgetting to take it off,
-or taking it off twice, shifts every band by 0.1 and shows in no picture. It shows in the darkest pixels: water, shadow
-and the red of dense vegetation reflect less than 0.06, and nothing reflects less than 0.
+Since processing baseline 04.00 the digital numbers of Sentinel-2 carry an offset of 1000. Forgetting to take
+it off, or taking it off twice, shifts every band by 0.1 and shows in no picture. It shows in the darkest
+pixels: water, shadow and the red of dense vegetation reflect less than 0.06, and nothing reflects less than
+0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,8 +41,8 @@ class Darkness:
     clipped
         Share of pixels that have the lowest value of all, for each band.
     vegetation_red
-        10 % percentile of the red of dense vegetation (NIR − red above 0.25); NaN if there is little of it, or its
-        bands are not given.
+        10 % percentile of the red of dense vegetation (NIR − red above 0.25); NaN if there is little of it,
+        or its bands are not given.
     pixels
         Number of pixels with data.
     """
@@ -79,8 +80,8 @@ def measure(reflectance: np.ndarray, bands: Sequence[str]) -> Darkness:
     Parameters
     ----------
     reflectance
-        (band, row, column), 0–1, NaN = no data. Mask clouds: under a closed veil a scene looks as if its offset was
-        missed. A sample of the scene (every tenth row and column) is enough.
+        (band, row, column), 0–1, NaN = no data. Mask clouds: under a closed veil a scene looks as if its
+        offset was missed. A sample of the scene (every tenth row and column) is enough.
     bands
         Names, such as ``["B2", "B3", "B4", "B8"]``.
 
@@ -101,7 +102,9 @@ def measure(reflectance: np.ndarray, bands: Sequence[str]) -> Darkness:
         valid = values[np.isfinite(values)]
         if valid.size == 0:
             if np.isfinite(reflectance).any():
-                raise LulcError(f"Band {band} has no pixel with data but others have; expected a whole scene.")
+                raise LulcError(
+                    f"Band {band} has no pixel with data but others have; expected a whole scene."
+                )
             empty = dict.fromkeys(bands, float("nan"))
             return Darkness(empty, empty, empty, float("nan"), 0)
         pixels = max(pixels, valid.size)
@@ -131,7 +134,8 @@ def judge(darkness: Darkness) -> Verdict:
     Returns
     -------
     Verdict
-        ``undecided`` for scenes without anything dark, such as a closed cloud deck or a desert, or with almost no data.
+        ``undecided`` for scenes without anything dark, such as a closed cloud deck or a desert, or with
+        almost no data.
     """
     if darkness.pixels < _FEW:
         return Verdict("undecided", f"only {darkness.pixels} pixels have data", darkness)
@@ -140,11 +144,14 @@ def judge(darkness: Darkness) -> Verdict:
     if top > _TOO_BRIGHT or top < _TOO_DARK:
         return Verdict(
             "wrong scale",
-            f"the brightest 1 % of {bright} are at {top:.4g}, and reflectance there is {_TOO_DARK} to {_TOO_BRIGHT}: "
-            "the numbers were divided by the wrong value (10000 is usual; exports from web maps use 65535)",
+            f"the brightest 1 % of {bright} are at {top:.4g}, and reflectance there is {_TOO_DARK} to "
+            f"{_TOO_BRIGHT}: the numbers were divided by the wrong value (10000 is usual; exports from web "
+            "maps use 65535)",
             darkness,
         )
-    floors = {band: value for band, value in darkness.floor.items() if band not in _BLUE_TO_GREEN} or darkness.floor
+    floors = {
+        band: value for band, value in darkness.floor.items() if band not in _BLUE_TO_GREEN
+    } or darkness.floor
     red = darkness.vegetation_red
     below = [band for band, value in darkness.floor.items() if value < _NEGATIVE]
     visible = [darkness.clipped[band] for band in ("B2", "B3", "B4") if band in darkness.clipped]
@@ -153,8 +160,8 @@ def judge(darkness: Darkness) -> Verdict:
         return Verdict("offset applied twice", reason, darkness)
     if visible and min(visible) > _CLIPPED:
         reason = (
-            f"{100 * min(visible):.0f} % or more of the pixels have the lowest value in every visible band, as if cut "
-            f"off at zero: {darkness}"
+            f"{100 * min(visible):.0f} % or more of the pixels have the lowest value in every visible band, "
+            f"as if cut off at zero: {darkness}"
         )
         return Verdict("offset applied twice", reason, darkness)
     darkest, even = min(floors.values()), max(floors.values()) - min(floors.values()) < _EVEN
@@ -162,7 +169,9 @@ def judge(darkness: Darkness) -> Verdict:
         reason = f"nothing in the scene is darker than {min(darkness.floor.values()):.3f}: {darkness}"
         return Verdict("offset missed", reason, darkness)
     if darkest > _MISSED[0]:
-        return Verdict("undecided", f"nothing in the scene is dark, so that it proves nothing: {darkness}", darkness)
+        return Verdict(
+            "undecided", f"nothing in the scene is dark, so that it proves nothing: {darkness}", darkness
+        )
     return Verdict("plausible", str(darkness), darkness)
 
 
@@ -196,17 +205,20 @@ def check(name: str, reflectance: np.ndarray, bands: Sequence[str], offset: floa
     applied = "" if offset is None else f" (applied: {offset:+.0f})"
     remedy = {
         "offset missed": f"reflectance seems {SHIFT} too high{applied}. Give this scene the offset −1000",
-        "offset applied twice": f"reflectance seems {SHIFT} too low{applied}. Give this scene the offset 0, if its "
-        "provider has taken it off already",
+        "offset applied twice": f"reflectance seems {SHIFT} too low{applied}. Give this scene the offset "
+        "0, if its provider has taken it off already",
         "wrong scale": "give this scene the scale that its provider states",
     }[verdict.kind]
-    raise LulcError(f"{name}: {verdict.kind}. Found: {verdict.reason}. Expected: dark pixels near 0; {remedy}.")
+    raise LulcError(
+        f"{name}: {verdict.kind}. Found: {verdict.reason}. Expected: dark pixels near 0; {remedy}."
+    )
 
 
 def refuse_mixture(scenes: Mapping[str, Darkness]) -> None:
     """Refuse scenes of one place of which some have the offset in them and some have not.
 
-    This finds what no scene betrays by itself: two scenes that differ by about 0.1 in the dark pixels of all bands.
+    This finds what no scene betrays by itself: two scenes that differ by about 0.1 in the dark pixels of all
+    bands.
 
     Parameters
     ----------
@@ -221,13 +233,14 @@ def refuse_mixture(scenes: Mapping[str, Darkness]) -> None:
     for (one, a), (two, b) in combinations(scenes.items(), 2):
         common = [band for band in a.floor if band in b.floor]
         steps = [a.floor[band] - b.floor[band] for band in common]
-        if len(common) < 2 or not (0.6 * SHIFT < min(map(abs, steps)) and max(map(abs, steps)) < 1.4 * SHIFT):
+        sizes = [abs(step) for step in steps]
+        if len(common) < 2 or min(sizes) < 0.6 * SHIFT or max(sizes) > 1.4 * SHIFT:
             continue
         if len({step > 0 for step in steps}) == 1:
             higher = one if steps[0] > 0 else two
             raise LulcError(
-                f"{one} and {two} differ by {min(map(abs, steps)):.3f} to {max(map(abs, steps)):.3f} in the dark pixels "
-                f"of all bands ({one}: {a}. {two}: {b}). Expected the same within 0.05: in {higher} the offset −1000 "
-                "seems not to be taken off, or in the other it was taken off twice. Correct the offset of one of them; "
-                "they are not mixed."
+                f"{one} and {two} differ by {min(sizes):.3f} to {max(sizes):.3f} in the "
+                f"dark pixels of all bands ({one}: {a}. {two}: {b}). Expected the same within 0.05: in "
+                f"{higher} the offset −1000 seems not to be taken off, or in the other it was taken off "
+                "twice. Correct the offset of one of them; they are not mixed."
             )

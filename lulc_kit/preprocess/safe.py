@@ -1,7 +1,7 @@
-"""Sentinel-2 products in SAFE format, L1C and L2A, old and new: their metadata, and their bands as reflectance.
+"""Sentinel-2 products in SAFE format, L1C and L2A, old and new: metadata, and bands as reflectance.
 
-Band names are B1, B2, …, B8, B8A, B9, …, B12. Everything that decides on radiometry is read from the metadata, never
-guessed from a date: reprocessed products of old dates carry an offset too.
+Band names are B1, B2, …, B8, B8A, B9, …, B12. Everything that decides on radiometry is read from the
+metadata, never guessed from a date: reprocessed products of old dates carry an offset too.
 """
 
 import datetime as dt
@@ -27,8 +27,8 @@ from lulc_kit.preprocess.safe_source import Source, checked_path, is_metadata, o
 
 # In the order of the metadata's bandId; native resolution in metres.
 BANDS = {
-    "B1": 60, "B2": 10, "B3": 10, "B4": 10, "B5": 20, "B6": 20, "B7": 20, "B8": 10, "B8A": 20, "B9": 60, "B10": 60,
-    "B11": 20, "B12": 20,
+    "B1": 60, "B2": 10, "B3": 10, "B4": 10, "B5": 20, "B6": 20, "B7": 20, "B8": 10, "B8A": 20, "B9": 60,
+    "B10": 60, "B11": 20, "B12": 20,
 }  # fmt: skip
 _NAMES = tuple(BANDS)
 # …_B02.jp2 of L1C, …_B02_10m.jp2 of L2A, …_SCL_20m.jp2
@@ -51,7 +51,8 @@ class Band:
     wavelength
         Shortest, central and longest wavelength in nm; None where the metadata lack them.
     response
-        Relative spectral response in steps of 1 nm from the shortest wavelength on; empty where there is none.
+        Relative spectral response in steps of 1 nm from the shortest wavelength on; empty where there is
+        none.
     view_zenith, view_azimuth
         Mean viewing angles in degrees; NaN where there are none.
     images
@@ -70,7 +71,7 @@ class Band:
 
 @dataclass(frozen=True)
 class CloudMask:
-    """The cloud mask that comes with a product: polygons before baseline 04.00, a raster of three layers since.
+    """The cloud mask of a product: polygons before baseline 04.00, a raster of three layers since.
 
     The layers are opaque cloud, cirrus and snow, at 60 m.
     """
@@ -184,8 +185,8 @@ def open_product(path: str | Path, tile: str | None = None) -> Product:
         return _read_metadata(source, tile)
     except (ValueError, IndexError, OverflowError) as error:
         raise LulcError(
-            f"The metadata of {source.path} are malformed ({error}); expected Sentinel-2 metadata of L1C or L2A. Fetch "
-            "the product again."
+            f"The metadata of {source.path} are malformed ({error}); expected Sentinel-2 metadata of L1C or "
+            "L2A. Fetch the product again."
         ) from error
 
 
@@ -195,7 +196,9 @@ def _read_metadata(source: Source, tile: str | None) -> Product:
     level: Literal["L1C", "L2A"] = "L2A" if "2A" in _local(root) else "L1C"
     granules = _granules(source, root)
     if tile is not None:
-        granules = {name: files for name, files in granules.items() if _tile_of(name) == tile.removeprefix("T")}
+        granules = {
+            name: files for name, files in granules.items() if _tile_of(name) == tile.removeprefix("T")
+        }
     if len(granules) != 1:
         tiles = sorted({str(_tile_of(name)) for name in _granules(source, root)})
         raise LulcError(
@@ -214,7 +217,9 @@ def _read_metadata(source: Source, tile: str | None) -> Product:
         name=name,
         level=level,
         processing_baseline=baseline,
-        sensing=_time(_find_text(root, "DATATAKE_SENSING_START") or _text(root, "PRODUCT_START_TIME", source)),
+        sensing=_time(
+            _find_text(root, "DATATAKE_SENSING_START") or _text(root, "PRODUCT_START_TIME", source)
+        ),
         generated=_time(text) if (text := _find_text(root, "GENERATION_TIME")) else None,
         tile=str(_tile_of(granule)),
         satellite=_text(root, "SPACECRAFT_NAME", source),
@@ -228,8 +233,7 @@ def _read_metadata(source: Source, tile: str | None) -> Product:
         cloud_percentage=_number(_find_text(root, "Cloud_Coverage_Assessment")),
         content=_content(metadata),
         quality={
-            str(check.get("checkType")): (check.text or "").strip()
-            for check in _all(root, "quality_check")
+            str(check.get("checkType")): (check.text or "").strip() for check in _all(root, "quality_check")
         },
         scl=_scl(source, images),
         cloud_mask=_cloud_mask(source, granule, metadata),
@@ -255,17 +259,20 @@ def open_products(folder: str | Path) -> list[Product]:
     Raises
     ------
     LulcError
-        If there is none, or one acquisition of one tile is there twice (in two processing baselines, or as a folder
-        and as its archive).
+        If there is none, or one acquisition of one tile is there twice (in two processing baselines, or as a
+        folder and as its archive).
     """
     folder = Path(folder)
     found = [
         path
         for path in sorted(folder.glob("*"))
-        if path.suffix.lower() == ".zip" or (path.is_dir() and any(is_metadata(file.name) for file in path.glob("*.xml")))
+        if path.suffix.lower() == ".zip"
+        or (path.is_dir() and any(is_metadata(file.name) for file in path.glob("*.xml")))
     ]
     if not found:
-        raise LulcError(f"{folder} holds no Sentinel-2 product; expected .SAFE folders or zip archives of them.")
+        raise LulcError(
+            f"{folder} holds no Sentinel-2 product; expected .SAFE folders or zip archives of them."
+        )
     products = [open_product(path) for path in found]
     seen: dict[tuple[object, ...], Product] = {}
     for product in products:
@@ -273,9 +280,9 @@ def open_products(folder: str | Path) -> list[Product]:
         if key in seen:
             other = seen[key]
             raise LulcError(
-                f"Tile {product.tile} of {product.sensing:%Y-%m-%d} is there twice: {other.path.name} (baseline "
-                f"{other.processing_baseline}) and {product.path.name} (baseline {product.processing_baseline}); "
-                "expected one. Move one away, preferably the older baseline."
+                f"Tile {product.tile} of {product.sensing:%Y-%m-%d} is there twice: {other.path.name} "
+                f"(baseline {other.processing_baseline}) and {product.path.name} (baseline "
+                f"{product.processing_baseline}); expected one. Move one away, preferably the older baseline."
             )
         seen[key] = product
     return sorted(products, key=lambda product: (product.sensing, product.tile))
@@ -296,13 +303,14 @@ def read_bands(product: Product, names: Sequence[str], chunks: int = 2048) -> xr
     Returns
     -------
     xarray.DataArray
-        (band, y, x) float32, reflectance (DN + offset) / quantification. No data (DN 0, before the offset) and
-        saturated pixels are NaN. Attributes tell the product, its baseline and what was applied.
+        (band, y, x) float32, reflectance (DN + offset) / quantification. No data (DN 0, before the offset)
+        and saturated pixels are NaN. Attributes tell the product, its baseline and what was applied.
 
     Raises
     ------
     LulcError
-        Now: if a band is missing, or the bands differ in resolution. When computed: if an image cannot be decoded.
+        Now: if a band is missing, or the bands differ in resolution. When computed: if an image cannot be
+        decoded.
     """
     resolution = _common_resolution(product, names)
     shape = product.shapes[resolution]
@@ -310,7 +318,7 @@ def read_bands(product: Product, names: Sequence[str], chunks: int = 2048) -> xr
     for name in names:
         band = product.bands[name]
         numbers = _lazy(_existing(product, name, resolution), shape, "uint16", chunks)
-        layers.append(numbers.map_blocks(_reflectance, product, band.offset, dtype="float32"))
+        layers.append(da.map_blocks(_reflectance, numbers, product, band.offset, dtype="float32"))
     attributes = {
         "product": product.name,
         "level": product.level,
@@ -338,12 +346,58 @@ def read_scl(product: Product, chunks: int = 2048) -> xr.DataArray:
     """
     if product.scl is None:
         raise LulcError(
-            f"{product.name} has no scene classification (SCL); expected an L2A product with SCL_20m.jp2. Use the "
-            "spectral cloud test for L1C, or fetch the product again."
+            f"{product.name} has no scene classification (SCL); expected an L2A product with SCL_20m.jp2. "
+            "Use the spectral cloud test for L1C, or fetch the product again."
         )
     resolution = 60 if product.scl.endswith("_60m.jp2") else 20
     values = _lazy(product.scl, product.shapes[resolution], "uint8", chunks)
     return _placed(product, values[None], resolution, ["SCL"])[0]
+
+
+def verify(product: Product) -> int:
+    """Compare the files of a product with the checksums in its manifest.
+
+    A damaged image does not always fail to decode: a few wrong bytes may become a few wrong pixels. This
+    reads every file once.
+
+    Parameters
+    ----------
+    product
+        From `open_product`.
+
+    Returns
+    -------
+    int
+        Number of files that were compared; files that are not there are passed over.
+
+    Raises
+    ------
+    LulcError
+        If the product has no manifest, or a file differs from it.
+    """
+    source = open_source(product.path)
+    if "manifest.safe" not in source.files:
+        raise LulcError(
+            f"{product.path} has no manifest.safe, so that its files cannot be compared with anything."
+        )
+    compared, damaged = 0, []
+    for element in _all(source.read_xml("manifest.safe"), "byteStream"):
+        location, checksum = _all(element, "fileLocation"), _all(element, "checksum")
+        if not location or not checksum:
+            continue
+        name = checked_path(location[0].get("href", "").removeprefix("./"), str(product.path))
+        kind = checksum[0].get("checksumName", "").lower().replace("-", "_")
+        if name not in source.files or kind not in ("md5", "sha3_256"):
+            continue
+        compared += 1
+        if source.digest(name, kind) != (checksum[0].text or "").strip().lower():
+            damaged.append(name)
+    if damaged:
+        raise LulcError(
+            f"{len(damaged)} of {compared} files in {product.path} differ from the manifest's checksums: "
+            f"{', '.join(damaged[:5])}. Fetch the product again."
+        )
+    return compared
 
 
 # ---- images ----
@@ -364,7 +418,9 @@ def _common_resolution(product: Product, names: Sequence[str]) -> int:
             f"{step} m: {', '.join(name for name in names if product.bands[name].resolution == step)}"
             for step in sorted(resolutions)
         )
-        raise LulcError(f"The bands have different resolutions ({groups}); read each group by itself, or sharpen.")
+        raise LulcError(
+            f"The bands have different resolutions ({groups}); read each group by itself, or sharpen."
+        )
     return resolutions.pop()
 
 
@@ -373,7 +429,8 @@ def _existing(product: Product, name: str, resolution: int) -> str:
     path = product.bands[name].images.get(resolution)
     if path is None:
         raise LulcError(
-            f"{product.name} lists no image of {name} at {resolution} m; the product is incomplete. Fetch it again."
+            f"{product.name} lists no image of {name} at {resolution} m; the product is incomplete. Fetch it "
+            "again."
         )
     try:
         with rasterio.open(path) as file:
@@ -393,18 +450,22 @@ def _existing(product: Product, name: str, resolution: int) -> str:
 
 def _lazy(path: str, shape: tuple[int, int], dtype: str, chunks: int) -> da.Array:
     template = da.zeros(shape, chunks=chunks, dtype=dtype)
-    return da.map_blocks(_read_block, path=path, kind=dtype, chunks=template.chunks, meta=np.empty((0, 0), dtype))
+    return da.map_blocks(
+        _read_block, path=path, kind=dtype, chunks=template.chunks, meta=np.empty((0, 0), dtype)
+    )
 
 
 def _read_block(path: str, kind: str, block_info: Any = None) -> np.ndarray:
     (top, bottom), (left, right) = block_info[None]["array-location"]
     try:
-        with rasterio.open(path) as file:
+        # Decoding in several threads, which is GDAL's default, it passes damaged tiles on as noise without an
+        # error; dask reads several blocks at a time instead.
+        with rasterio.Env(GDAL_NUM_THREADS="1"), rasterio.open(path) as file:
             return file.read(1, window=Window(left, top, right - left, bottom - top)).astype(kind, copy=False)
     except RasterioError as error:
         raise LulcError(
-            f"{path} cannot be decoded in rows {top}–{bottom}, columns {left}–{right} ({error.__cause__ or error}); "
-            "the file is damaged. Fetch the product again."
+            f"{path} cannot be decoded in rows {top}–{bottom}, columns {left}–{right} "
+            f"({error.__cause__ or error}); the file is damaged. Fetch the product again."
         ) from None
 
 
@@ -454,8 +515,8 @@ def _text(root: Element, name: str, source: Source) -> str:
     text = _find_text(root, name)
     if text is None:
         raise LulcError(
-            f"The metadata of {source.path} have no {name}; expected Sentinel-2 metadata of L1C or L2A. Fetch the "
-            "product again."
+            f"The metadata of {source.path} have no {name}; expected Sentinel-2 metadata of L1C or L2A. "
+            "Fetch the product again."
         )
     return text
 
@@ -497,7 +558,9 @@ def _granules(source: Source, root: Element) -> dict[str, list[str]]:
             folder = PurePosixPath(paths[0]).parts[1]
         else:  # old format: names only, in a folder named by the granule
             folder = checked_path(element.get("granuleIdentifier", "?"), str(source.path))
-            paths = [checked_path(f"GRANULE/{folder}/IMG_DATA/{name}", str(source.path)) for name in listed if name]
+            paths = [
+                checked_path(f"GRANULE/{folder}/IMG_DATA/{name}", str(source.path)) for name in listed if name
+            ]
         found.setdefault(folder, []).extend(paths)
     if not found:
         raise LulcError(f"The metadata of {source.path} list no granule; fetch the product again.")
@@ -505,16 +568,20 @@ def _granules(source: Source, root: Element) -> dict[str, list[str]]:
 
 
 def _check_tiles(source: Source, name: str, granule: str) -> None:
-    """Refuse files of another tile: in the granule, and (compact format: one tile to a product) in the product."""
+    """Refuse files of another tile: in the granule, and (compact format: one tile each) in the product."""
     expected = _tile_of(name) or _tile_of(granule)
     if expected is None:
-        raise LulcError(f"No tile could be read from the names of {source.path}; expected one such as _T33UVU_.")
+        raise LulcError(
+            f"No tile could be read from the names of {source.path}; expected one such as _T33UVU_."
+        )
     within = "GRANULE/" if _tile_of(name) else f"GRANULE/{granule}/"
     for file in [f"GRANULE/{granule}/", *sorted(source.files)]:
-        if file.startswith(within) and any(_tile_of(part) not in (None, expected) for part in file.split("/")):
+        if file.startswith(within) and any(
+            _tile_of(part) not in (None, expected) for part in file.split("/")
+        ):
             raise LulcError(
-                f"{source.path} is a product of tile {expected} but holds {file}; files of two tiles were mixed. Fetch "
-                "the product again."
+                f"{source.path} is a product of tile {expected} but holds {file}; files of two tiles were "
+                "mixed. Fetch the product again."
             )
 
 
@@ -542,8 +609,8 @@ def _granule_metadata(source: Source, granule: str) -> Element:
     ]
     if not candidates:
         raise LulcError(
-            f"{source.path} has no metadata of its granule {granule} (MTD_TL.xml); the product is incomplete. Fetch "
-            "it again."
+            f"{source.path} has no metadata of its granule {granule} (MTD_TL.xml); the product is "
+            "incomplete. Fetch it again."
         )
     return source.read_xml(candidates[0])
 
@@ -556,7 +623,9 @@ def _quantification(root: Element, level: str, source: Source) -> float:
     )
     value = _number(_find_text(root, *names))
     if not value > 0:
-        raise LulcError(f"The metadata of {source.path} have no {names[0]}; without it there is no reflectance.")
+        raise LulcError(
+            f"The metadata of {source.path} have no {names[0]}; without it there is no reflectance."
+        )
     return value
 
 
@@ -591,7 +660,9 @@ def _bands(
         found = {step or resolution: path for (kind, step), path in images.items() if kind == in_file}
         offset = float(offsets[name].text or 0) if name in offsets else 0.0
         if offsets and name not in offsets:
-            raise LulcError(f"The metadata of {source.path} declare an offset for other bands but not for {name}.")
+            raise LulcError(
+                f"The metadata of {source.path} declare an offset for other bands but not for {name}."
+            )
         wavelength, response = _spectrum(spectra[name]) if name in spectra else (None, ())
         view = views.get(name)
         bands[name] = Band(
@@ -650,9 +721,7 @@ def _cloud_mask(source: Source, granule: str, metadata: Element) -> CloudMask | 
     return None
 
 
-def _geocoding(
-    granule: Element, source: Source
-) -> tuple[str, dict[int, Affine], dict[int, tuple[int, int]]]:
+def _geocoding(granule: Element, source: Source) -> tuple[str, dict[int, Affine], dict[int, tuple[int, int]]]:
     crs = _text(granule, "HORIZONTAL_CS_CODE", source)
     shapes, transforms = {}, {}
     for element in _all(granule, "Size"):
@@ -660,11 +729,13 @@ def _geocoding(
         shapes[step] = (int(_text(element, "NROWS", source)), int(_text(element, "NCOLS", source)))
     for element in _all(granule, "Geoposition"):
         step = int(element.get("resolution", 0))
-        left, top, wide, high = (float(_text(element, name, source)) for name in ("ULX", "ULY", "XDIM", "YDIM"))
+        left, top, wide, high = (
+            float(_text(element, name, source)) for name in ("ULX", "ULY", "XDIM", "YDIM")
+        )
         transforms[step] = Affine(wide, 0, left, 0, high, top)
     if not {10, 20, 60} <= shapes.keys() & transforms.keys():
         raise LulcError(
-            f"The granule of {source.path} is located at {sorted(transforms)} m; expected 10, 20 and 60 m. Fetch the "
-            "product again."
+            f"The granule of {source.path} is located at {sorted(transforms)} m; expected 10, 20 and 60 m. "
+            "Fetch the product again."
         )
     return crs, transforms, shapes

@@ -1,9 +1,13 @@
 """A SAFE product as a tree of files, whether it is a folder or a zip archive that is never unpacked."""
 
+import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 from xml.etree.ElementTree import Element, ParseError
 
 import defusedxml.ElementTree
@@ -15,7 +19,9 @@ from lulc_kit.errors import LulcError
 MAX_BYTES = 8_000_000_000
 MAX_FILES = 20_000
 MAX_XML_BYTES = 64_000_000
-MAX_RATIO = 200  # of unpacked to packed size of one file: JPEG 2000 hardly shrinks, XML by a factor of 10 to 50
+MAX_RATIO = (
+    200  # of unpacked to packed size of one file: JPEG 2000 hardly shrinks, XML by a factor of 10 to 50
+)
 
 
 def checked_path(name: str, where: str) -> str:
@@ -36,8 +42,8 @@ def checked_path(name: str, where: str) -> str:
     path = PurePosixPath(name)
     if not name or path.is_absolute() or ".." in path.parts or set("\\\0:") & set(name):
         raise LulcError(
-            f"{where} names the file {name!r}, which would lie outside of the product; expected a path inside it. "
-            "Fetch the product again from its provider."
+            f"{where} names the file {name!r}, which would lie outside of the product; expected a path "
+            "inside it. Fetch the product again from its provider."
         )
     return path.as_posix()
 
@@ -73,33 +79,56 @@ class Source:
         # braces, because GDAL looks for ".zip" in the name otherwise
         return f"/vsizip/{{{self.path.resolve().as_posix()}}}/{inner}"
 
+    @contextmanager
+    def open(self, file: str) -> Iterator[IO[bytes]]:
+        """Open one of the product's files for reading."""
+        if not self.zipped:
+            with (self.path / file).open("rb") as stream:
+                yield stream
+            return
+        with (
+            zipfile.ZipFile(self.path) as archive,
+            archive.open(f"{self.root}/{file}" if self.root else file) as stream,
+        ):
+            yield stream
+
+    def digest(self, file: str, kind: str) -> str:
+        """Checksum of one of the files, hexadecimal; "" if it is archived and cannot be unpacked."""
+        total = hashlib.new(kind, usedforsecurity=False)
+        try:
+            with self.open(file) as stream:
+                while block := stream.read(1 << 20):
+                    total.update(block)
+        except (zipfile.BadZipFile, zlib.error):
+            return ""
+        return total.hexdigest()
+
     def read_xml(self, file: str) -> Element:
         """Parse one of the product's XML files; entities and document types are refused."""
-        if self.zipped:
-            with zipfile.ZipFile(self.path) as archive, archive.open(
-                f"{self.root}/{file}" if self.root else file
-            ) as stream:
+        try:
+            with self.open(file) as stream:
                 text = stream.read(MAX_XML_BYTES + 1)
-        else:
-            with (self.path / file).open("rb") as stream:
-                text = stream.read(MAX_XML_BYTES + 1)
+        except (zipfile.BadZipFile, zlib.error) as error:
+            raise LulcError(
+                f"{file} in {self.path} cannot be unpacked ({error}); fetch the archive again."
+            ) from None
         if len(text) > MAX_XML_BYTES:
             raise LulcError(
-                f"{file} in {self.path} is larger than {MAX_XML_BYTES // 1_000_000} MB; expected metadata of a few "
-                "MB. Fetch the product again from its provider."
+                f"{file} in {self.path} is larger than {MAX_XML_BYTES // 1_000_000} MB; expected metadata of "
+                "a few MB. Fetch the product again from its provider."
             )
         try:
             root = defusedxml.ElementTree.fromstring(text, forbid_dtd=True)
         except DefusedXmlException as error:
             raise LulcError(
-                f"{file} in {self.path} declares a document type or entities ({type(error).__name__}); Sentinel-2 "
-                "metadata have none, and they can be used to attack a reader. Fetch the product again from its "
-                "provider."
+                f"{file} in {self.path} declares a document type or entities ({type(error).__name__}); "
+                "Sentinel-2 metadata have none, and they can be used to attack a reader. Fetch the product "
+                "again from its provider."
             ) from None
         except ParseError as error:
             raise LulcError(
-                f"{file} in {self.path} is not readable XML ({error}); the download may be incomplete. Fetch the "
-                "product again."
+                f"{file} in {self.path} is not readable XML ({error}); the download may be incomplete. Fetch "
+                "the product again."
             ) from None
         return root
 
@@ -135,27 +164,34 @@ def open_source(path: str | Path) -> Source:
         _one_product(path, [found.name for found in path.glob("*.xml") if is_metadata(found.name)])
         root = path.resolve()
         # links that lead out of the product are not part of it
-        inside = [found for found in path.rglob("*") if found.is_file() and found.resolve().is_relative_to(root)]
+        inside = [
+            found for found in path.rglob("*") if found.is_file() and found.resolve().is_relative_to(root)
+        ]
         return Source(path, "", frozenset(found.relative_to(path).as_posix() for found in inside))
     if not path.exists():
         raise LulcError(f"{path} does not exist; expected a .SAFE folder or a zip archive of one.")
     if not zipfile.is_zipfile(path):
-        raise LulcError(f"{path} is neither a folder nor a zip archive; expected a Sentinel-2 product in SAFE format.")
+        raise LulcError(
+            f"{path} is neither a folder nor a zip archive; expected a Sentinel-2 product in SAFE format."
+        )
     names = list(_safe_names(path))
     main = _one_product(path, [name for name in names if is_metadata(PurePosixPath(name).name)])
     parent = PurePosixPath(main).parent.as_posix()
     prefix = "" if parent == "." else f"{parent}/"
     inside_names = frozenset(name[len(prefix) :] for name in names if name.startswith(prefix))
     if "manifest.safe" not in inside_names:
-        raise LulcError(f"{path} has no manifest.safe; an archive of a whole product has one. Fetch it again.")
+        raise LulcError(
+            f"{path} has no manifest.safe; an archive of a whole product has one. Fetch it again."
+        )
     return Source(path, prefix.rstrip("/"), inside_names)
 
 
 def _one_product(path: Path, found: list[str]) -> str:
     if not found:
         raise LulcError(
-            f"{path} holds no MTD_MSIL1C.xml or MTD_MSIL2A.xml; expected a whole Sentinel-2 product in SAFE format. "
-            "If it is a part of one, fetch the product again; if products lie in it, open them one by one."
+            f"{path} holds no MTD_MSIL1C.xml or MTD_MSIL2A.xml; expected a whole Sentinel-2 product in SAFE "
+            "format. If it is a part of one, fetch the product again; if products lie in it, open them one "
+            "by one."
         )
     if len(found) > 1:
         raise LulcError(f"{path} holds {len(found)} products ({', '.join(sorted(found))}); expected one.")
@@ -182,7 +218,8 @@ def _safe_names(path: Path) -> Iterator[str]:
             raise LulcError(f"{entry.filename} in {path} is encrypted; unpack the archive first.")
         if entry.file_size > max(1_000_000, MAX_RATIO * entry.compress_size):
             raise LulcError(
-                f"{entry.filename} in {path} is packed {entry.file_size / max(1, entry.compress_size):.0f}-fold, more "
-                f"than the {MAX_RATIO}-fold that is taken as safe. It is not read."
+                f"{entry.filename} in {path} is packed "
+                f"{entry.file_size / max(1, entry.compress_size):.0f}-fold, more than the {MAX_RATIO}-fold "
+                "that is taken as safe. It is not read."
             )
         yield checked_path(entry.filename, str(path))

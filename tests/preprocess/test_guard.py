@@ -1,4 +1,4 @@
-"""The radiometry guard on made-up numbers whose fault is known, and on the real scenes with every trap in them."""
+"""The radiometry guard on made-up numbers whose fault is known, and on real scenes with their traps."""
 
 from pathlib import Path
 
@@ -14,7 +14,8 @@ shared = pytest.mark.shared
 BANDS = ("B2", "B3", "B4", "B8", "B11", "B12")
 # columns: water, dense crop, soil
 SPECTRA = np.array(
-    [[0.04, 0.05, 0.03, 0.02, 0.008, 0.006], [0.025, 0.055, 0.03, 0.47, 0.2, 0.09], [0.085, 0.115, 0.15, 0.235, 0.33, 0.29]]
+    [[0.04, 0.05, 0.03, 0.02, 0.008, 0.006], [0.025, 0.055, 0.03, 0.47, 0.2, 0.09], [0.085, 0.115, 0.15,
+    0.235, 0.33, 0.29]]
 )  # fmt: skip
 
 
@@ -75,7 +76,9 @@ def test_all_masked_scene_is_undecided_and_half_a_scene_is_refused():
 
 
 def test_check_refuses_and_tells_numbers_and_remedy():
-    with pytest.raises(LulcError, match=r"2022-02-19: offset missed.*B4 0\.1\d\d.*applied: \+0.*offset −1000"):
+    with pytest.raises(
+        LulcError, match=r"2022-02-19: offset missed.*B4 0\.1\d\d.*applied: \+0.*offset −1000"
+    ):
         guard.check("2022-02-19", scene() + 0.1, BANDS, offset=0)
 
 

@@ -1,6 +1,7 @@
-"""The SAFE reader: values copied by hand from real metadata, and products that are broken or hostile in known ways."""
+"""The SAFE reader: values copied by hand from real metadata, and products broken in known ways."""
 
 import datetime as dt
+import hashlib
 import shutil
 import zipfile
 from pathlib import Path
@@ -26,10 +27,13 @@ def real(level: str) -> Path:
     return next(SHARED.glob(f"*_MSI{level}_*"))
 
 
-def tile_xml(size=SIZE, masks='<MASK_FILENAME type="MSK_CLASSI">GRANULE/%s/QI_DATA/MSK_CLASSI_B00.jp2</MASK_FILENAME>'):
+def tile_xml(
+    size=SIZE, masks='<MASK_FILENAME type="MSK_CLASSI">GRANULE/%s/QI_DATA/MSK_CLASSI_B00.jp2</MASK_FILENAME>'
+):
     sizes = "".join(
         f'<Size resolution="{r}"><NROWS>{size * 10 // r}</NROWS><NCOLS>{size * 10 // r}</NCOLS></Size>'
-        f'<Geoposition resolution="{r}"><ULX>399960</ULX><ULY>5900040</ULY><XDIM>{r}</XDIM><YDIM>-{r}</YDIM></Geoposition>'
+        f'<Geoposition resolution="{r}"><ULX>399960</ULX><ULY>5900040</ULY>'
+        f"<XDIM>{r}</XDIM><YDIM>-{r}</YDIM></Geoposition>"
         for r in (10, 20, 60)
     )
     return (
@@ -41,8 +45,13 @@ def tile_xml(size=SIZE, masks='<MASK_FILENAME type="MSK_CLASSI">GRANULE/%s/QI_DA
 
 def product_xml(images, baseline="04.00", offset=-1000, name=NAME, head=""):
     files = "".join(f"<IMAGE_FILE>{image}</IMAGE_FILE>" for image in images)
-    offsets = "".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(13)) if offset else ""
-    return f"""{head}<n1:Level-2A_User_Product xmlns:n1="x"><PRODUCT_START_TIME>2022-05-15T10:10:31.024Z</PRODUCT_START_TIME>
+    offsets = (
+        "".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(13))
+        if offset
+        else ""
+    )
+    return f"""{head}<n1:Level-2A_User_Product xmlns:n1="x">
+    <PRODUCT_START_TIME>2022-05-15T10:10:31.024Z</PRODUCT_START_TIME>
     <PRODUCT_URI>{name}.SAFE</PRODUCT_URI><PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE>
     <SPACECRAFT_NAME>Sentinel-2A</SPACECRAFT_NAME><SENSING_ORBIT_NUMBER>22</SENSING_ORBIT_NUMBER>
     <Granule_List><Granule>{files}</Granule></Granule_List>
@@ -66,7 +75,7 @@ def write_jp2(path, numbers, resolution=10):
 
 @pytest.fixture
 def numbers():
-    """DN of one band with no data, the least value, a dark, a bright and a saturated pixel in the first row."""
+    """DN of one band; its first row begins with no data, the least value, dark, bright, saturated."""
     values = np.random.default_rng(4).integers(1100, 5000, (SIZE, SIZE)).astype(np.uint16)
     values[0, :5] = [0, 1, 1000, 11000, 65535]
     return values
@@ -149,7 +158,9 @@ def test_real_image_is_what_rasterio_reads():
         assert found.rio.transform() == file.transform
         assert found.rio.crs == file.crs
     assert found.shape == (1, 1830, 1830)
-    assert np.array_equal(found[0].values, np.where(numbers == 0, np.nan, numbers / np.float32(10000)), equal_nan=True)
+    assert np.array_equal(
+        found[0].values, np.where(numbers == 0, np.nan, numbers / np.float32(10000)), equal_nan=True
+    )
 
 
 # ---- reading ----
@@ -215,17 +226,21 @@ def test_opened_by_its_metadata_file(product):
 def test_old_format_with_two_tiles(tmp_path):
     """Before December 2016: long names, several granules, images named but not located."""
     name = "S2A_OPER_PRD_MSIL1C_PDMC_20160606T232310_R022_V20160605T101026_20160605T101026"
-    granules = [f"S2A_OPER_MSI_L1C_TL_SGS__20160605T153933_A004984_T{tile}_N02.02" for tile in ("33UVU", "33UWU")]
+    granules = [
+        f"S2A_OPER_MSI_L1C_TL_SGS__20160605T153933_A004984_T{tile}_N02.02" for tile in ("33UVU", "33UWU")
+    ]
     root = tmp_path / f"{name}.SAFE"
     listed = ""
     for granule in granules:
         stem = granule.replace("_N02.02", "_B02")
-        listed += f'<Granule_List><Granules granuleIdentifier="{granule}"><IMAGE_ID>{stem}</IMAGE_ID></Granules></Granule_List>'
+        image = f"<IMAGE_ID>{stem}</IMAGE_ID>"
+        listed += f'<Granule_List><Granules granuleIdentifier="{granule}">{image}</Granules></Granule_List>'
         write_jp2(root / f"GRANULE/{granule}/IMG_DATA/{stem}.jp2", np.full((SIZE, SIZE), 1500, np.uint16))
         clouds = f'<MASK_FILENAME bandId="0" type="MSK_CLOUDS">{stem[:-3]}MSK_CLOUDS_B00.gml</MASK_FILENAME>'
         (root / f"GRANULE/{granule}/S2A_OPER_MTD_L1C_TL.xml").write_text(tile_xml(masks=clouds))
     (root / "S2A_OPER_MTD_SAFL1C_PDMC_20160606T232310.xml").write_text(
-        f"<n:Level-1C_User_Product xmlns:n='x'><PRODUCT_START_TIME>2016-06-05T10:10:26.000Z</PRODUCT_START_TIME>"
+        "<n:Level-1C_User_Product xmlns:n='x'>"
+        "<PRODUCT_START_TIME>2016-06-05T10:10:26.000Z</PRODUCT_START_TIME>"
         f"<PRODUCT_URI>{name}</PRODUCT_URI><PROCESSING_BASELINE>02.02</PROCESSING_BASELINE>{listed}"
         "<SPACECRAFT_NAME>Sentinel-2A</SPACECRAFT_NAME><SENSING_ORBIT_NUMBER>22</SENSING_ORBIT_NUMBER>"
         "<QUANTIFICATION_VALUE>10000</QUANTIFICATION_VALUE></n:Level-1C_User_Product>"
@@ -235,7 +250,9 @@ def test_old_format_with_two_tiles(tmp_path):
     opened = safe.open_product(root, tile="T33UWU")
     assert (opened.tile, opened.level, opened.processing_baseline) == ("33UWU", "L1C", "02.02")
     assert float(safe.read_bands(opened, ["B2"]).mean()) == pytest.approx(0.15)
-    assert opened.cloud_mask.path.endswith(f"GRANULE/{granules[1]}/QI_DATA/{granules[1][:-6]}MSK_CLOUDS_B00.gml")
+    assert opened.cloud_mask.path.endswith(
+        f"GRANULE/{granules[1]}/QI_DATA/{granules[1][:-6]}MSK_CLOUDS_B00.gml"
+    )
 
 
 # ---- bad input ----
@@ -266,9 +283,45 @@ def test_truncated_image_is_found_when_read(product):
         lazy.compute()
 
 
+def test_one_damaged_block_in_a_large_image(product):
+    """Several JPEG 2000 tiles, one broken: decoded in threads, GDAL hands out noise without an error."""
+    size = 2100
+    numbers = np.random.default_rng(1).integers(1000, 3000, (size, size)).astype(np.uint16)
+    path = product / f"{image_of('B02', 10)}.jp2"
+    write_jp2(path, numbers)
+    (product / "GRANULE" / GRANULE / "MTD_TL.xml").write_text(tile_xml(size))
+    lazy = safe.read_bands(safe.open_product(product), ["B2"], chunks=1024)
+    assert np.array_equal(lazy.values[0], (numbers - np.float32(1000)) / np.float32(10000))
+    data = bytearray(path.read_bytes())
+    start = data.find(b"\xff\x90\x00\x0a", len(data) // 2)  # where a tile begins
+    data[start : start + 4000] = bytes(4000)
+    path.write_bytes(data)
+    with pytest.raises(LulcError, match="cannot be decoded"):
+        lazy.compute()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_checksums(product, packed):
+    image = f"{image_of('B02', 10)}.jp2"
+    digest = hashlib.sha3_256((product / image).read_bytes()).hexdigest().upper()
+    entry = (
+        f'<byteStream><fileLocation href="./{image}"/>'
+        f'<checksum checksumName="SHA3-256">{digest}</checksum></byteStream>'
+        '<byteStream><fileLocation href="./absent.xml"/>'
+        '<checksum checksumName="MD5">00</checksum></byteStream>'
+    )
+    (product / "manifest.safe").write_text(f"<m>{entry}</m>")
+    assert safe.verify(safe.open_product(zipped(product) if packed else product)) == 1
+    data = bytearray((product / image).read_bytes())
+    data[-300] ^= 1
+    (product / image).write_bytes(data)
+    with pytest.raises(LulcError, match=r"1 of 1 files.*B02_10m\.jp2"):
+        safe.verify(safe.open_product(zipped(product) if packed else product))
+
+
 def test_image_of_another_size(product):
     write_jp2(product / f"{image_of('B02', 10)}.jp2", np.ones((2 * SIZE, SIZE), np.uint16))
-    with pytest.raises(LulcError, match="120×60 pixels.*say 60×60"):
+    with pytest.raises(LulcError, match=r"120×60 pixels.*say 60×60"):
         safe.read_bands(safe.open_product(product), ["B2"])
 
 
@@ -309,7 +362,9 @@ def test_empty_folder_and_no_product(tmp_path):
         safe.open_product(tmp_path / "text.zip")
 
 
-@pytest.mark.parametrize(("missing", "message"), [("manifest.safe", "manifest"), ("MTD_MSIL2A.xml", "MTD_MSIL1C")])
+@pytest.mark.parametrize(
+    ("missing", "message"), [("manifest.safe", "manifest"), ("MTD_MSIL2A.xml", "MTD_MSIL1C")]
+)
 def test_incomplete_zip(product, missing, message):
     (product / missing).unlink()
     with pytest.raises(LulcError, match=message):
@@ -362,7 +417,9 @@ def test_metadata_that_point_outside(product):
         safe.open_product(product)
 
 
-@pytest.mark.parametrize("name", ["../evil.xml", "/evil.xml", "a/../../evil.xml", "C:/evil.xml", "a\\..\\evil.xml"])
+@pytest.mark.parametrize(
+    "name", ["../evil.xml", "/evil.xml", "a/../../evil.xml", "C:/evil.xml", "a\\..\\evil.xml"]
+)
 def test_archive_that_points_outside(product, name):
     path = zipped(product)
     with zipfile.ZipFile(path, "a") as archive:

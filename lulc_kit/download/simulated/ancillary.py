@@ -114,8 +114,10 @@ def roads(plan: Plan, width: float, height: float) -> list[tuple[str, LineString
             continue
         start, stop = borders.vertices[ends]
         steps = max(3, int(np.hypot(*(stop - start)) / 15))
-        x, y = unwarped(*np.linspace(start, stop, steps).T.copy(), plan.seed)
-        clipped(ROAD_KINDS[road_kind(*cells[a], *cells[b], plan.seed)], x, y, on_land(x, y, plan))
+        bent = np.ascontiguousarray(np.linspace(start, stop, steps).T)
+        x, y = unwarped(bent[0], bent[1], plan.seed)
+        (i, j), (k, m) = cells[a], cells[b]
+        clipped(ROAD_KINDS[road_kind(i, j, k, m, plan.seed)], x, y, on_land(x, y, plan))
     for i in range(-1, int(width / plan.town) + 2):
         for j in range(-1, int(height / plan.town) + 2):
             cx, cy, radius = town_centre(i, j, plan.town, plan.seed)
@@ -158,19 +160,23 @@ def training_polygons(classes: Path, seed: int, each: int = 40) -> gpd.GeoDataFr
         chosen = min(windows, 16)
         for number in range(chosen):
             window = Window(
-                int(rng.integers(file.width - edge + 1)), int(rng.integers(file.height - edge + 1)), edge, edge
+                int(rng.integers(file.width - edge + 1)),
+                int(rng.integers(file.height - edge + 1)),
+                edge,
+                edge,
             )
             values = file.read(1, window=window)
             placement = file.window_transform(window)
             for value in CLASSES:
-                wanted = each * (number + 1) // chosen - sum(row["class"] == value for row in rows)
-                for x, y, radius in _sites(values == value, wanted, rng):
+                wanted = each * (number + 1) // chosen - sum(made["class"] == value for made in rows)
+                for column, row, radius in _sites(values == value, wanted, rng):
+                    x, y = placement * (column, row)
                     rows.append(
                         {
                             "class": value,
                             "name": CLASSES[value],
                             "fclass": _FCLASS[value][int(rng.integers(len(_FCLASS[value])))],
-                            "geometry": _drawn(*(placement * (x, y)), 10 * radius, rng),
+                            "geometry": _drawn(x, y, 10 * radius, rng),
                         }
                     )
         table = gpd.GeoDataFrame(rows, crs=file.crs).sort_values("class", kind="stable", ignore_index=True)

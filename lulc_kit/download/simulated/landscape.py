@@ -1,7 +1,7 @@
 """The ground of the simulated study: terrain, waters, woods, fields, towns and roads at 5 m.
 
-Everything is a function of place and seed, evaluated strip by strip; places are metres east (x) and south (y) of the
-study's upper-left corner. The cover of a 5 m cell is an index into `phenology.COVERS`.
+Everything is a function of place and seed, evaluated strip by strip; places are metres east (x) and south (y)
+of the study's upper-left corner. The cover of a 5 m cell is an index into `phenology.COVERS`.
 """
 
 import math
@@ -67,8 +67,8 @@ class Painted:
     covers
         (2 rows, 2 columns) uint8, cover of each 5 m cell.
     brightness, vigour
-        (rows, columns) float32, factors about 1 for each 10 m pixel: the first for all bands, the second for how
-        green the vegetation is.
+        (rows, columns) float32, factors about 1 for each 10 m pixel: the first for all bands, the second for
+        how green the vegetation is.
     """
 
     covers: np.ndarray
@@ -113,8 +113,8 @@ def _warp(x: float, y: float, seed: int) -> tuple[float, float]:
 
 @njit(cache=True)
 def _town_at(x: float, y: float, spacing: float, seed: int) -> tuple[float, int, int]:
-    """Closeness to the nearest town (1 in its centre, 0 at its edge, negative outside) and the town's cell."""
-    ci, cj = int(math.floor(x / spacing)), int(math.floor(y / spacing))
+    """Closeness to the nearest town (1 in its centre, 0 at its edge, negative outside) and its cell."""
+    ci, cj = math.floor(x / spacing), math.floor(y / spacing)
     best, bi, bj = -9.0, 0, 0
     for i in range(ci - 1, ci + 2):
         for j in range(cj - 1, cj + 2):
@@ -187,18 +187,26 @@ def road_kind(i: int, j: int, k: int, m: int, seed: int) -> int:
 @njit(cache=True)
 def _district(x: float, y: float, spacing: float, seed: int) -> tuple[int, int, float, int]:
     """District of a place, distance to its border in metres, and the kind of road there."""
-    ci, cj = int(math.floor(x / spacing)), int(math.floor(y / spacing))
+    ci, cj = math.floor(x / spacing), math.floor(y / spacing)
     d1, d2, i1, j1, i2, j2 = 1e30, 1e30, 0, 0, 0, 0
     x1, y1, x2, y2 = 0.0, 0.0, 0.0, 0.0
-    for i in range(ci - 2, ci + 3):
-        for j in range(cj - 2, cj + 3):
-            px, py = district_point(i, j, spacing, seed)
-            d = (x - px) ** 2 + (y - py) ** 2
-            if d < d1:
-                d2, i2, j2, x2, y2 = d1, i1, j1, x1, y1
-                d1, i1, j1, x1, y1 = d, i, j, px, py
-            elif d < d2:
-                d2, i2, j2, x2, y2 = d, i, j, px, py
+    for ring in range(2):
+        for i in range(ci - 1 - ring, ci + 2 + ring):
+            # the outer ring is needed only where its nearest point could be
+            gap_x = max(0.0, (i + 0.12) * spacing - x, x - (i + 0.88) * spacing)
+            for j in range(cj - 1 - ring, cj + 2 + ring):
+                if ring and abs(i - ci) < 2 and abs(j - cj) < 2:
+                    continue
+                gap_y = max(0.0, (j + 0.12) * spacing - y, y - (j + 0.88) * spacing)
+                if gap_x * gap_x + gap_y * gap_y > d2:
+                    continue
+                px, py = district_point(i, j, spacing, seed)
+                d = (x - px) ** 2 + (y - py) ** 2
+                if d < d1:
+                    d2, i2, j2, x2, y2 = d1, i1, j1, x1, y1
+                    d1, i1, j1, x1, y1 = d, i, j, px, py
+                elif d < d2:
+                    d2, i2, j2, x2, y2 = d, i, j, px, py
     edge = (d2 - d1) / (2 * math.hypot(x2 - x1, y2 - y1))
     return i1, j1, edge, road_kind(i1, j1, i2, j2, seed)
 
@@ -206,7 +214,7 @@ def _district(x: float, y: float, spacing: float, seed: int) -> tuple[int, int, 
 @njit(cache=True)
 def _cut(position: float, width: float, a: int, b: int, seed: int) -> tuple[int, float]:
     """Irregular strips along a line: number of the strip, and distance to its nearer edge."""
-    n = int(math.floor(position / width))
+    n = math.floor(position / width)
     left = (n + 0.6 * (unit(a + 7 * n, b, seed) - 0.5)) * width
     if position < left:
         n -= 1
@@ -230,7 +238,7 @@ def _in_town(x: float, y: float, closeness: float, plan: Plan) -> int:
     u = math.cos(turn) * (x - cx) + math.sin(turn) * (y - cy)
     v = -math.sin(turn) * (x - cx) + math.cos(turn) * (y - cy)
     long, deep = town_block(ti, tj, plan.seed)
-    bi, bj = int(math.floor(u / long)), int(math.floor(v / deep))
+    bi, bj = math.floor(u / long), math.floor(v / deep)
     du, dv = u - bi * long, v - bj * deep
     if du < STREET or dv < STREET:
         return ASPHALT
@@ -294,7 +302,8 @@ def _cover(
     town = _at(relief.town, r, c)
     if town > 0:
         return _in_town(x, y, town, plan), 0
-    if height < plan.reed + 0.02 * perlin(x / 60, y / 60, plan.seed + 51):
+    shore = height - plan.reed
+    if shore < 0.015 and shore < 0.02 * perlin(x / 60, y / 60, plan.seed + 51):
         return REED, 0
     # Fields: strips in the direction of the district, each cut across.
     turn = unit(di, dj, plan.seed + 52) * math.pi
@@ -359,10 +368,10 @@ def _paint(
             x, y = column * 10.0 + 5, (top + row) * 10.0 + 5
             coarse = fractal(x / 260, y / 260, 3, 0.55, plan.seed + 71)
             speckle = unit(column, top + row, plan.seed + 72) - 0.5
-            if cover == LAKE or cover == RIVER:
+            if cover in (LAKE, RIVER):
                 brightness[row, column] = 1 + 0.10 * coarse
                 vigour[row, column] = 1.0
-            elif cover == CONIFER or cover == BROADLEAF:  # crowns and gaps
+            elif cover in (CONIFER, BROADLEAF):  # crowns and gaps
                 crowns = perlin(x / 26, y / 26, plan.seed + 73)
                 brightness[row, column] = 1 + 0.16 * crowns + 0.10 * speckle + 0.12 * coarse
                 vigour[row, column] = 1 + 0.25 * coarse
@@ -379,7 +388,8 @@ def make_plan(size: int, width: int, height: int, seed: int) -> Plan:
     Parameters
     ----------
     size
-        Edge of a tile in 10 m pixels: small tiles get smaller hills, lakes and towns, so that all classes occur.
+        Edge of a tile in 10 m pixels: small tiles get smaller hills, lakes and towns, so that all classes
+        occur.
     width, height
         Extent of the study in 10 m pixels.
     seed
@@ -399,7 +409,8 @@ def make_plan(size: int, width: int, height: int, seed: int) -> Plan:
         river=float(np.clip(0.004 * scale, 9, 30)),
         water=0.0, reed=0.0, forest=0.0, other=0.0, meadow=0.0,
     )  # fmt: skip
-    # Thresholds are quantiles of the fields over the study, so that every class gets its share wherever it lies.
+    # Thresholds are quantiles of the fields over the study, so that every class gets its share wherever it
+    # lies.
     step = max(width, height) * 10 / 300
     field = _relief(0.0, 0.0, step, math.ceil(height * 10 / step), math.ceil(width * 10 / step), plan)
     water, reed, meadow = np.quantile(field.height, [0.055, 0.085, 0.27])

@@ -11,16 +11,17 @@ from lulc_kit.download.simulated.sensor import QUANTIFICATION, RESOLUTION
 _SPECTRAL = {
     "B1": (412, 456, 442.7), "B2": (456, 533, 492.7), "B3": (538, 583, 559.8), "B4": (646, 684, 664.6),
     "B5": (695, 714, 704.1), "B6": (731, 749, 740.5), "B7": (769, 797, 782.8), "B8": (760, 907, 832.8),
-    "B8A": (837, 881, 864.7), "B9": (932, 958, 945.1), "B10": (1337, 1412, 1373.5), "B11": (1539, 1682, 1613.7),
-    "B12": (2078, 2320, 2202.4),
+    "B8A": (837, 881, 864.7), "B9": (932, 958, 945.1), "B10": (1337, 1412, 1373.5), "B11": (1539, 1682,
+    1613.7), "B12": (2078, 2320, 2202.4),
 }  # fmt: skip
 SCL_NAMES = (
-    "NODATA", "SATURATED_DEFECTIVE", "DARK_FEATURE_SHADOW", "CLOUD_SHADOW", "VEGETATION", "NOT_VEGETATED", "WATER",
-    "UNCLASSIFIED", "CLOUD_MEDIUM_PROBA", "CLOUD_HIGH_PROBA", "THIN_CIRRUS", "SNOW_ICE",
+    "NODATA", "SATURATED_DEFECTIVE", "DARK_FEATURE_SHADOW", "CLOUD_SHADOW", "VEGETATION", "NOT_VEGETATED",
+    "WATER", "UNCLASSIFIED", "CLOUD_MEDIUM_PROBA", "CLOUD_HIGH_PROBA", "THIN_CIRRUS", "SNOW_ICE",
 )  # fmt: skip
 _SHARES = (
-    "NODATA_PIXEL", "SATURATED_DEFECTIVE_PIXEL", "DARK_FEATURES", "CLOUD_SHADOW", "VEGETATION", "NOT_VEGETATED",
-    "WATER", "UNCLASSIFIED", "MEDIUM_PROBA_CLOUDS", "HIGH_PROBA_CLOUDS", "THIN_CIRRUS", "SNOW_ICE",
+    "NODATA_PIXEL", "SATURATED_DEFECTIVE_PIXEL", "DARK_FEATURES", "CLOUD_SHADOW", "VEGETATION",
+    "NOT_VEGETATED", "WATER", "UNCLASSIFIED", "MEDIUM_PROBA_CLOUDS", "HIGH_PROBA_CLOUDS", "THIN_CIRRUS",
+    "SNOW_ICE",
 )  # fmt: skip
 _PSD = "https://psd-14.sentinel2.eo.esa.int/PSD"
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<!-- SIMULATED: no satellite saw this. -->\n'
@@ -132,7 +133,9 @@ def _content(scene: Scene) -> str:
 def _offsets(offset: int) -> str:
     if not offset:
         return ""
-    rows = "\n".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(len(_SPECTRAL)))
+    rows = "\n".join(
+        f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(len(_SPECTRAL))
+    )
     return f"<BOA_ADD_OFFSET_VALUES_LIST>\n{rows}\n</BOA_ADD_OFFSET_VALUES_LIST>\n"
 
 
@@ -140,12 +143,15 @@ def _spectral() -> str:
     rows = []
     for number, (band, (low, high, centre)) in enumerate(_SPECTRAL.items()):
         flanks = min(5, (high - low) // 4)  # a trapezium in place of the measured response
-        values = " ".join(f"{min(1, (k + 1) / flanks, (high - low - k + 1) / flanks):.3g}" for k in range(high - low + 1))
+        values = " ".join(
+            f"{min(1, (k + 1) / flanks, (high - low - k + 1) / flanks):.3g}" for k in range(high - low + 1)
+        )
         rows.append(
             f'<Spectral_Information bandId="{number}" physicalBand="{band}">\n'
             f"<RESOLUTION>{RESOLUTION.get(band, 60)}</RESOLUTION>\n<Wavelength>\n"
-            f'<MIN unit="nm">{low}</MIN>\n<MAX unit="nm">{high}</MAX>\n<CENTRAL unit="nm">{centre}</CENTRAL>\n'
-            f'</Wavelength>\n<Spectral_Response>\n<STEP unit="nm">1</STEP>\n<VALUES>{values}</VALUES>\n'
+            f'<MIN unit="nm">{low}</MIN>\n<MAX unit="nm">{high}</MAX>\n<CENTRAL '
+            f'unit="nm">{centre}</CENTRAL>\n</Wavelength>\n<Spectral_Response>\n<STEP '
+            f'unit="nm">1</STEP>\n<VALUES>{values}</VALUES>\n'
             "</Spectral_Response>\n</Spectral_Information>"
         )
     return "<Spectral_Information_List>\n" + "\n".join(rows) + "\n</Spectral_Information_List>\n"
@@ -170,9 +176,8 @@ def product_xml(product: Identity, scene: Scene) -> str:
         for check in ("FORMAT_CORRECTNESS", "GENERAL_QUALITY", "GEOMETRIC_QUALITY", "L2A_QUALITY",
                       "RADIOMETRIC_QUALITY", "SENSOR_QUALITY")
     )  # fmt: skip
-    datatake = (
-        f"G{product.satellite}_{product.sensing:%Y%m%dT%H%M%S}_{product.absolute_orbit:06d}_N{product.baseline}"
-    )
+    start = f"{product.sensing:%Y%m%dT%H%M%S}"
+    datatake = f"G{product.satellite}_{start}_{product.absolute_orbit:06d}_N{product.baseline}"
     return f"""{_HEAD}<n1:Level-2A_User_Product xmlns:n1="{_PSD}/User_Product_Level-2A.xsd">
 <n1:General_Info>
 <Product_Info>
@@ -277,8 +282,9 @@ def granule_xml(product: Identity, scene: Scene, masks: Sequence[tuple[str, str]
         for step in (10, 20, 60)
     )
     views = "".join(
-        f'<Mean_Viewing_Incidence_Angle bandId="{number}">\n<ZENITH_ANGLE unit="deg">{3.0 + 0.03 * number:.4f}'
-        f'</ZENITH_ANGLE>\n<AZIMUTH_ANGLE unit="deg">{104.0 + 0.5 * number:.4f}</AZIMUTH_ANGLE>\n'
+        f'<Mean_Viewing_Incidence_Angle bandId="{number}">\n<ZENITH_ANGLE '
+        f'unit="deg">{3.0 + 0.03 * number:.4f}</ZENITH_ANGLE>\n<AZIMUTH_ANGLE '
+        f'unit="deg">{104.0 + 0.5 * number:.4f}</AZIMUTH_ANGLE>\n'
         "</Mean_Viewing_Incidence_Angle>\n"
         for number in range(len(_SPECTRAL))
     )
@@ -358,19 +364,21 @@ def _mime(path: str) -> str:
 def cloud_gml(epsg: int, outlines: Sequence[tuple[str, Sequence[Sequence[tuple[float, float]]]]]) -> str:
     """Text of MSK_CLOUDS_B00.gml, the vector cloud mask of products before baseline 04.00.
 
-    `outlines` are pairs of type (OPAQUE or CIRRUS) and the closed rings of a polygon, the outer one first, in UTM
-    coordinates.
+    `outlines` are pairs of type (OPAQUE or CIRRUS) and the closed rings of a polygon, the outer one first, in
+    UTM coordinates.
     """
     members = []
     for number, (kind, rings) in enumerate(outlines):
         lines = [" ".join(f"{x:.0f} {y:.0f}" for x, y in ring) for ring in rings]
         parts = "\n".join(
-            f'<gml:{side}><gml:LinearRing><gml:posList srsDimension="2">{line}</gml:posList></gml:LinearRing></gml:{side}>'
+            f"<gml:{side}><gml:LinearRing><gml:posList "
+            f'srsDimension="2">{line}</gml:posList></gml:LinearRing></gml:{side}>'
             for side, line in zip(["exterior"] + ["interior"] * (len(lines) - 1), lines, strict=True)
         )
         members.append(
-            f'<eop:MaskFeature gml:id="{kind}.{number}">\n<eop:maskType codeSpace="urn:gs2:S2PDGS:maskType">{kind}'
-            f'</eop:maskType>\n<eop:extentOf>\n<gml:Polygon gml:id="{kind}.{number}_Polygon">\n{parts}\n'
+            f'<eop:MaskFeature gml:id="{kind}.{number}">\n<eop:maskType '
+            f'codeSpace="urn:gs2:S2PDGS:maskType">{kind}</eop:maskType>\n<eop:extentOf>\n<gml:Polygon '
+            f'gml:id="{kind}.{number}_Polygon">\n{parts}\n'
             "</gml:Polygon>\n</eop:extentOf>\n</eop:MaskFeature>"
         )
     listed = "<eop:maskMembers>\n" + "\n".join(members) + "\n</eop:maskMembers>\n" if members else ""

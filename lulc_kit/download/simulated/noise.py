@@ -17,7 +17,7 @@ def mix(i: int, j: int, seed: int) -> int:
     h ^= np.uint64(seed) * np.uint64(0x165667B19E3779F9)
     h = (h ^ (h >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
     h = (h ^ (h >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    return h ^ (h >> np.uint64(32))
+    return h ^ (h >> np.uint64(32))  # type: ignore[return-value]
 
 
 @njit(cache=True)
@@ -46,7 +46,7 @@ def perlin(x: float, y: float, seed: int) -> float:
 
 @njit(cache=True)
 def fractal(x: float, y: float, octaves: int, gain: float, seed: int) -> float:
-    """Sum of `octaves` gradient noises, each of half the wavelength and `gain` times the height of the last."""
+    """Sum of gradient noises, each of half the wavelength and `gain` times the height of the last."""
     total, height, norm = 0.0, 1.0, 0.0
     for octave in range(octaves):
         total += height * perlin(x, y, seed + 101 * octave)
@@ -60,4 +60,4 @@ def fractal(x: float, y: float, octaves: int, gain: float, seed: int) -> float:
 @njit(cache=True)
 def octaves_down_to(longest: float, shortest: float) -> int:
     """Number of octaves from one wavelength down to another, both in metres."""
-    return max(1, int(math.ceil(math.log2(longest / shortest))) + 1)
+    return max(1, math.ceil(math.log2(longest / shortest)) + 1)

@@ -1,7 +1,7 @@
 """Spectra of the simulated covers through the year: the table that the simulated scenes are painted from.
 
-Reflectances are typical published values for temperate lowlands, rounded; they make plausible pictures and a known
-truth, and describe no place on the earth.
+Reflectances are typical published values for temperate lowlands, rounded; they make plausible pictures and a
+known truth, and describe no place on the earth.
 """
 
 from dataclasses import dataclass, replace
@@ -83,8 +83,8 @@ _PLACES = (
     Cover("mown meadow", 4, "dry grass",
           (Season("grass", 0.95, 80, 152, 20, 4), Season("grass", 0.80, 168, 214, 10, 4),
            Season("grass", 0.80, 230, 325, 10, 25))),
-    Cover("pasture", 4, "dry grass", (Season("grass", 0.80, 95, 200, 25, 20), Season("grass", 0.60, 200, 312, 20, 25))),
-    Cover("asphalt", 1, "asphalt"),
+    Cover("pasture", 4, "dry grass", (Season("grass", 0.80, 95, 200, 25, 20), Season("grass", 0.60, 200, 312,
+    20, 25))), Cover("asphalt", 1, "asphalt"),
     Cover("tiled roof", 1, "tiles"),
     Cover("slate roof", 1, "slate"),
     Cover("metal roof", 1, "metal"),
@@ -101,9 +101,9 @@ _CROPS = (
           (Season("broad crop", 0.55, -110, 72, 15, 15), Season("broad crop", 0.85, 78, 116, 12, 6),
            Season("rape flower", 0.85, 118, 142, 6, 6), Season("broad crop", 0.80, 142, 180, 6, 10),
            Season("straw", 0.80, 186, 214))),
-    Cover("spring barley", 2, "dark soil", (Season("crop", 0.85, 112, 178, 14, 8), Season("straw", 0.85, 182, 226, 6))),
-    Cover("maize", 2, "dark soil", (Season("broad crop", 0.92, 165, 258, 14, 12), Season("straw", 0.60, 262, 292))),
-    Cover("sugar beet", 2, "loam", (Season("broad crop", 0.95, 155, 292, 16, 8),)),
+    Cover("spring barley", 2, "dark soil", (Season("crop", 0.85, 112, 178, 14, 8), Season("straw", 0.85, 182,
+    226, 6))), Cover("maize", 2, "dark soil", (Season("broad crop", 0.92, 165, 258, 14, 12), Season("straw",
+    0.60, 262, 292))), Cover("sugar beet", 2, "loam", (Season("broad crop", 0.95, 155, 292, 16, 8),)),
     Cover("potatoes", 2, "dark soil", (Season("crop", 0.85, 150, 228, 14, 14),)),
 )  # fmt: skip
 CROP_SHIFTS = (-7.0, 0.0, 7.0)

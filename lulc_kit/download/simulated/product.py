@@ -1,4 +1,4 @@
-"""Writing one simulated L2A product: strips go into plain rasters, which become JPEG 2000 when it is complete."""
+"""Writing one simulated L2A product: strips go into plain rasters, and these become JPEG 2000."""
 
 import hashlib
 import shutil
@@ -61,7 +61,7 @@ class ProductWriter:
         )
 
     def write(self, kind: str, top: int, strip: np.ndarray) -> None:
-        """Write a strip of a band (uint16 DN) or of SCL (uint8); `top` is its first row at its own resolution."""
+        """Write a strip of a band (uint16) or SCL (uint8); `top` is its first row at this resolution."""
         self._files[kind].write(strip, 1, window=Window(0, top, strip.shape[1], strip.shape[0]))
         if kind == "SCL":
             self._counts += np.bincount(strip.ravel(), minlength=12)
@@ -88,7 +88,9 @@ class ProductWriter:
                 self._to_jp2(kind, self.root / f"{stem}.jp2")
             mask = self._write_mask_file(quality)
         (self.root / "MTD_MSIL2A.xml").write_text(product_xml(product, scene), encoding="utf-8")
-        (self.root / product.granule / "MTD_TL.xml").write_text(granule_xml(product, scene, [mask]), encoding="utf-8")
+        (self.root / product.granule / "MTD_TL.xml").write_text(
+            granule_xml(product, scene, [mask]), encoding="utf-8"
+        )
         listed = [
             (path.relative_to(self.root).as_posix(), path.stat().st_size, _md5(path))
             for path in sorted(self.root.rglob("*"))
@@ -124,4 +126,3 @@ class ProductWriter:
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-

@@ -7,7 +7,8 @@ from numba import njit, prange
 
 from lulc_kit.download.simulated.phenology import BANDS
 
-# Modulation transfer at the Nyquist frequency of each band (Sentinel-2 MSI), and its ground sampling in metres.
+# Modulation transfer at the Nyquist frequency of each band (Sentinel-2 MSI), and its ground sampling in
+# metres.
 MTF = dict(zip(BANDS, (0.32, 0.26, 0.28, 0.24, 0.38, 0.34, 0.34, 0.26, 0.33, 0.26, 0.22, 0.23), strict=True))
 RESOLUTION = dict(zip(BANDS, (60, 10, 10, 10, 20, 20, 20, 10, 20, 60, 20, 20), strict=True))
 QUANTIFICATION = 10000
@@ -18,7 +19,7 @@ _TAPS = 6
 
 
 def psf_sigma(ratio: float, mtf: float) -> float:
-    """Standard deviation of the Gaussian point spread whose transfer at the coarse Nyquist frequency is `mtf`.
+    """Standard deviation of the Gaussian whose transfer at the coarse Nyquist frequency is `mtf`.
 
     In fine pixels, at a sampling `ratio` times coarser: σ = ratio · √(−2 ln(mtf) / π²).
     """
@@ -26,7 +27,7 @@ def psf_sigma(ratio: float, mtf: float) -> float:
 
 
 def psf_taps(ratio: int, mtf: float) -> np.ndarray:
-    """Weights (sum 1) of the fine pixels around the centre of a coarse pixel, along one axis; `ratio` is even."""
+    """Weights (sum 1) of the fine pixels around a coarse pixel's centre, on one axis; `ratio` is even."""
     sigma = psf_sigma(ratio, mtf)
     half = math.ceil(4 * sigma)
     offsets = np.arange(-half, half) + 0.5  # the centre of an even block lies between two pixels
@@ -139,8 +140,8 @@ def add_noise(reflectance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def to_numbers(reflectance: np.ndarray, offset: int) -> np.ndarray:
     """Digital numbers of a product: ρ·10000 − offset, at least 1 where there is a value, 0 where it is NaN.
 
-    Before baseline 04.00 (`offset` 0) dark pixels that noise made negative are cut off at 1; the offset of −1000
-    was introduced to keep them.
+    Before baseline 04.00 (`offset` 0) dark pixels that noise made negative are cut off at 1; the offset of
+    −1000 was introduced to keep them.
     """
     scaled = np.rint(np.nan_to_num(reflectance, nan=0.0) * QUANTIFICATION) - offset
     return np.where(np.isnan(reflectance), 0, np.clip(scaled, 1, 65534)).astype(np.uint16)

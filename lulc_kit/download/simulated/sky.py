@@ -55,7 +55,7 @@ class Sky(NamedTuple):
 
 @dataclass(frozen=True)
 class Air:
-    """A strip of sky at 10 m: opacity of clouds and of cirrus, depth of cloud shadow (0–1), and what is not imaged."""
+    """A strip of sky at 10 m: opacity of cloud and cirrus, depth of shadow (0–1), what is not imaged."""
 
     cloud: np.ndarray
     cirrus: np.ndarray
@@ -88,7 +88,9 @@ def _veil(x: float, y: float, scale: float, seed: int) -> float:
 
 
 @njit(cache=True, parallel=True)
-def _fields(top: int, rows: int, columns: int, sky: Sky) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _fields(
+    top: int, rows: int, columns: int, sky: Sky
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     cloud = np.zeros((rows, columns), np.float32)
     cirrus, shadow = np.zeros_like(cloud), np.zeros_like(cloud)
     outside = np.zeros((rows, columns), np.bool_)
@@ -137,8 +139,8 @@ def make_sky(weather: Weather, day: float, size: int, width: int, height: int, s
     day
         Day of the year.
     size
-        Edge of a tile in pixels: over small tiles the clouds are smaller and lower, so that they and their shadows
-        are both in the picture.
+        Edge of a tile in pixels: over small tiles the clouds are smaller and lower, so that they and their
+        shadows are both in the picture.
     width, height
         Extent of the study in 10 m pixels.
     seed

@@ -1,4 +1,4 @@
-"""The simulated study: products of two neighbouring tiles and many dates over a landscape whose truth is known."""
+"""The simulated study: products of two tiles and many dates over a landscape whose truth is known."""
 
 import datetime as dt
 import shutil
@@ -31,7 +31,14 @@ EPSG = 32633
 _RIGHT, _TOP = 509760, 5900040  # upper-right corner of 33UVU, metres
 _COARSEST = 6  # 60 m pixels are six 10 m pixels wide
 _STRIP, _HALO = 240, 18  # rows worked on at once, and seen beyond them by the widest point spread
-_COLOURS = {1: (255, 0, 0), 2: (0, 200, 0), 3: (0, 150, 150), 4: (255, 230, 0), 5: (0, 80, 255), 6: (90, 90, 90)}
+_COLOURS = {
+    1: (255, 0, 0),
+    2: (0, 200, 0),
+    3: (0, 150, 150),
+    4: (255, 230, 0),
+    5: (0, 80, 255),
+    6: (90, 90, 90),
+}
 # First day on which new products had a processing baseline.
 _BASELINES = (
     (dt.date(2015, 6, 23), "02.04"), (dt.date(2017, 10, 23), "02.06"), (dt.date(2018, 11, 6), "02.10"),
@@ -123,17 +130,17 @@ def simulate(
     ----------
     folder
         Receives ``scenes/`` (products as .SAFE folders), ``ancillary/dem.tif`` and ``roads.gpkg``,
-        ``reference/training.gpkg``, ``truth/`` and ``README.txt``. What an earlier call left there is replaced;
-        anything else is not touched.
+        ``reference/training.gpkg``, ``truth/`` and ``README.txt``. What an earlier call left there is
+        replaced; anything else is not touched.
     size
-        Edge of a tile in 10 m pixels, 256 to 10980 (a whole tile); rounded up to a multiple of 6, because a 60 m
-        pixel is 6 wide.
+        Edge of a tile in 10 m pixels, 256 to 10980 (a whole tile); rounded up to a multiple of 6, because a
+        60 m pixel is 6 wide.
     tiles
         1 or 2 neighbours, which overlap by 9 % as real tiles do.
     dates
-        Days of acquisition, ISO dates; default ten days between July 2021 and June 2022, on both sides of the change
-        to processing baseline 04.00. The second of three or more days before that change is delivered reprocessed
-        (05.00), with an offset although it is old. The day nearest to 1 June is cloudless.
+        Days of acquisition, ISO dates; default ten days between July 2021 and June 2022, on both sides of the
+        change to processing baseline 04.00. The second of three or more days before that change is delivered
+        reprocessed (05.00), with an offset although it is old. The day nearest to 1 June is cloudless.
     seed
         The same seed gives the same rasters, byte for byte.
 
@@ -148,9 +155,10 @@ def simulate(
 
     Notes
     -----
-    The scene exists at 5 m; the true 10 m image is what a band with a modulation transfer of 0.26 at the Nyquist
-    frequency of 10 m sees of it. The 10 m bands are that image and noise; the 20 m and 60 m bands are that image
-    blurred by a Gaussian of σ = ratio·√(−2 ln(mtf)/π²) pixels and sampled at their pixel centres, and noise.
+    The scene exists at 5 m; the true 10 m image is what a band with a modulation transfer of 0.26 at the
+    Nyquist frequency of 10 m sees of it. The 10 m bands are that image and noise; the 20 m and 60 m bands are
+    that image blurred by a Gaussian of σ = ratio·√(−2 ln(mtf)/π²) pixels and sampled at their pixel centres,
+    and noise.
     """
     folder = Path(folder)
     frame, days = _checked(size, tiles, dates)
@@ -189,9 +197,7 @@ def simulate(
     )
 
 
-def _checked(
-    size: int, tiles: int, dates: Sequence[str | dt.date] | None
-) -> tuple[_Frame, list[dt.date]]:
+def _checked(size: int, tiles: int, dates: Sequence[str | dt.date] | None) -> tuple[_Frame, list[dt.date]]:
     if not 256 <= size <= FULL:
         raise LulcError(f"size is {size}; expected 256 to {FULL} pixels of 10 m, the edge of a tile.")
     if tiles not in (1, 2):
@@ -203,7 +209,9 @@ def _checked(
     if len(set(days)) < len(days):
         raise LulcError(f"A date occurs twice in {[str(day) for day in days]}; give each day once.")
     if min(days) < _BASELINES[0][0]:
-        raise LulcError(f"{min(days)} is before Sentinel-2A was launched; give dates from {_BASELINES[0][0]} on.")
+        raise LulcError(
+            f"{min(days)} is before Sentinel-2A was launched; give dates from {_BASELINES[0][0]} on."
+        )
     size = -(-size // _COARSEST) * _COARSEST
     step = size - _COARSEST * round(size * 163 / FULL)  # real tiles of one row overlap by 163 pixels of 60 m
     return _Frame(size, tuple(step * k for k in range(tiles))), sorted(days)
@@ -212,10 +220,12 @@ def _checked(
 def _refuse_foreign(folder: Path) -> None:
     for product in (folder / "scenes").glob("*"):
         metadata = product / "MTD_MSIL2A.xml"
-        if not (metadata.is_file() and _MARK in metadata.read_text(encoding="utf-8", errors="replace")[:4000]):
+        if not (
+            metadata.is_file() and _MARK in metadata.read_text(encoding="utf-8", errors="replace")[:4000]
+        ):
             raise LulcError(
-                f"{product} is not a simulated product, and would be replaced; expected an empty folder or an "
-                "earlier simulated study. Choose another folder."
+                f"{product} is not a simulated product, and would be replaced; expected an empty folder or "
+                "an earlier simulated study. Choose another folder."
             )
 
 
@@ -258,7 +268,9 @@ def _lay_ground(part: Path, plan: landscape.Plan, frame: _Frame, shown: object) 
             first, last = (-1 if top == 0 else top), (stop + 1 if stop == frame.size else stop)
             y, x = np.mgrid[first:last, -1 : frame.width + 1] * 10.0 + 5
             ground.height.append(landscape.elevation(x.ravel(), y.ravel(), plan).reshape(x.shape))
-            file.write(_majority(COVER_CLASS[painted.covers]), 1, window=Window(0, top, frame.width, stop - top))
+            file.write(
+                _majority(COVER_CLASS[painted.covers]), 1, window=Window(0, top, frame.width, stop - top)
+            )
             shown.update(1)  # type: ignore[attr-defined]
     return ground
 
@@ -279,7 +291,7 @@ def _observe(
     seed: Sequence[int],
     shown: object,
 ) -> None:
-    """Take one date: products of all tiles, the true cloud mask, and the true reflectance if it is cloudless."""
+    """Take one date: products of all tiles, the true mask, and the true reflectance if it is cloudless."""
     day = identities[0].sensing.timetuple().tm_yday
     number = int(np.random.default_rng(seed).integers(1 << 31))
     air_of = sky.make_sky(weather, day, frame.size, frame.width, frame.size, number)
@@ -337,7 +349,7 @@ def _expose(
         image = seen[k] if ratio == 1 else sensor.degrade(seen[k], ratio, sensor.MTF[band])
         rows = slice((strip[0] - first) // ratio, (strip[1] - first) // ratio)
         noisy = sensor.add_noise(image[rows], rng)
-        noisy[_blocks(air.outside, ratio).any(axis=(1, 3))[rows]] = np.nan
+        noisy[_any(air.outside, ratio)[rows]] = np.nan
         numbers = sensor.to_numbers(noisy, writers[0].identity.offset)
         for writer, left in zip(writers, frame.lefts, strict=True):
             cut = numbers[:, left // ratio : (left + frame.size) // ratio]
@@ -361,20 +373,27 @@ def _blocks(image: np.ndarray, ratio: int) -> np.ndarray:
     return image.reshape(rows // ratio, ratio, columns // ratio, ratio)
 
 
+def _any(mask: np.ndarray, ratio: int) -> np.ndarray:
+    """Coarse pixels in which any fine pixel is set."""
+    return np.asarray(np.any(_blocks(mask, ratio), axis=(1, 3)))
+
+
 def _scene_classes(bands: dict[str, np.ndarray], air: sky.Air) -> np.ndarray:
-    """A scene classification at 20 m such as Sen2Cor makes: good in the open, blind for the thin edges of clouds."""
+    """A scene classification at 20 m such as Sen2Cor makes: good in the open, blind for thin cloud edges."""
     green, red, nir, swir = (bands[name] for name in ("B3", "B4", "B8A", "B11"))
     ndvi = (nir - red) / np.maximum(nir + red, 1e-6)
     scl = np.where(ndvi > 0.4, 4, 5).astype(np.uint8)
     scl[(ndvi > 0.3) & (ndvi <= 0.4)] = 7
     scl[(nir < 0.09) & (swir < 0.06)] = 2
     scl[(green > swir) & (ndvi < 0.1) & (nir < 0.12)] = 6
-    cloud, shadow, cirrus = (_blocks(part, 2).mean(axis=(1, 3)) for part in (air.cloud, air.shadow, air.cirrus))
+    cloud, shadow, cirrus = (
+        _blocks(part, 2).mean(axis=(1, 3)) for part in (air.cloud, air.shadow, air.cirrus)
+    )
     scl[shadow > 0.3] = 3
     scl[cirrus > 0.06] = 10
     scl[cloud > 0.25] = 8
     scl[cloud > 0.65] = 9
-    scl[_blocks(air.outside, 2).any(axis=(1, 3))] = 0
+    scl[_any(air.outside, 2)] = 0
     return scl
 
 
@@ -419,10 +438,11 @@ def _write_ancillary(part: Path, plan: landscape.Plan, frame: _Frame, seed: int)
 
 
 def _readme(frame: _Frame, days: Sequence[dt.date], clear: dt.date, seed: int) -> str:
-    return f"""SIMULATED. No satellite saw anything of this: landscape, weather and images were computed by lulc_kit.
+    return f"""SIMULATED. No satellite saw this: landscape, weather and images were computed by lulc_kit.
 It is a teaching and testing instrument. Accuracies reached on it say nothing about the earth.
 
-scenes/      Sentinel-2 L2A products in SAFE layout, {len(frame.lefts)} tile(s) of {frame.size} x {frame.size} pixels
+scenes/      Sentinel-2 L2A products in SAFE layout, {len(frame.lefts)} tile(s) of {frame.size} x {frame.size}
+pixels
              at 10 m, {len(days)} dates from {days[0]} to {days[-1]}; seed {seed}
 ancillary/   dem.tif: terrain, about 30 m, EPSG:4326; roads.gpkg: lines with a field "highway"
 reference/   training.gpkg: polygons with the fields "class", "name" and "fclass"
