@@ -314,11 +314,12 @@ def read_bands(product: Product, names: Sequence[str], chunks: int = 2048) -> xr
     """
     resolution = _common_resolution(product, names)
     shape = product.shapes[resolution]
+    scale, invalid = product.quantification, (product.nodata, product.saturated)
     layers = []
     for name in names:
         band = product.bands[name]
         numbers = _lazy(_existing(product, name, resolution), shape, "uint16", chunks)
-        layers.append(da.map_blocks(_reflectance, numbers, product, band.offset, dtype="float32"))
+        layers.append(da.map_blocks(_reflectance, numbers, band.offset, scale, invalid, dtype="float32"))
     attributes = {
         "product": product.name,
         "level": product.level,
@@ -469,9 +470,11 @@ def _read_block(path: str, kind: str, block_info: Any = None) -> np.ndarray:
         ) from None
 
 
-def _reflectance(numbers: np.ndarray, product: Product, offset: float) -> np.ndarray:
-    value = (numbers.astype(np.float32) + np.float32(offset)) / np.float32(product.quantification)
-    value[(numbers == product.nodata) | (numbers == product.saturated)] = np.nan
+def _reflectance(
+    numbers: np.ndarray, offset: float, quantification: float, invalid: tuple[int, int]
+) -> np.ndarray:
+    value = (numbers.astype(np.float32) + np.float32(offset)) / np.float32(quantification)
+    value[np.isin(numbers, invalid)] = np.nan
     return value
 
 

@@ -19,6 +19,7 @@ from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import guard, safe
 
 SIZE = 300
+BAND_IDS = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12"]
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,7 @@ def image(product: Path, kind: str) -> np.ndarray:
 
 def reflectance(product: Path, band: str) -> np.ndarray:
     """Read as a careful stranger would: the offset of that band from the XML, 0 is no data."""
-    number = [*sensor.RESOLUTION][:10].index(band) if band in [*sensor.RESOLUTION][:10] else None
-    number = {"B11": 11, "B12": 12}.get(band, number)
-    offset = re.search(rf'<BOA_ADD_OFFSET band_id="{number}">(-?\d+)<', metadata(product))
+    offset = re.search(rf'<BOA_ADD_OFFSET band_id="{BAND_IDS.index(band)}">(-?\d+)<', metadata(product))
     numbers = image(product, band if band == "B8A" else f"B{int(band[1:]):02d}")
     value = (numbers + float(offset.group(1) if offset else 0)) / 10000
     return np.where(numbers == 0, np.nan, value)
@@ -396,8 +395,16 @@ def test_same_seed_same_bytes_and_another_seed_another_land(study, tmp_path):
 
 
 def test_a_study_is_replaced_but_real_products_never(tmp_path):
+    own = tmp_path / "reference" / "mine.gpkg"
+    own.parent.mkdir()
+    own.write_text("a user's own")
     made = simulate(tmp_path, size=256, tiles=1, dates=["2022-06-14", "2022-07-01"])
     again = simulate(tmp_path, size=256, tiles=1, dates=["2022-06-14"])
+    assert own.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "README.txt", "ancillary", "reference", "scenes", "truth"
+    ]  # fmt: skip
+    assert len(again.masks) == 1
     assert len(made.scenes) == 2
     assert [path.name for path in (tmp_path / "scenes").iterdir()] == [again.scenes[0].name]
     text = metadata(again.scenes[0]).replace("SIMULATED", "10.5270/S2_-znk9xsj")

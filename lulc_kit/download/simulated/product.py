@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ class ProductWriter:
         for file in self._files.values():
             file.close()
         shares = {value: 100 * float(n) / float(self._counts.sum()) for value, n in enumerate(self._counts)}
-        scene = Scene(**{**vars(self.scene), "classes": shares})
+        scene = replace(self.scene, classes=shares)
         quality = self.root / product.granule / "QI_DATA"
         for directory in (quality, self.root / product.datastrip / "QI_DATA", self.root / "HTML",
                           self.root / product.granule / "AUX_DATA", self.root / "AUX_DATA"):  # fmt: skip

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -178,11 +179,7 @@ def simulate(
     _write_ancillary(part, plan, frame, seed)
     shutil.rmtree(part / "work")
     (part / "README.txt").write_text(_readme(frame, days, clear, seed), encoding="utf-8")
-    for made in sorted(part.iterdir()):
-        if (folder / made.name).is_dir():
-            shutil.rmtree(folder / made.name)
-        made.replace(folder / made.name)
-    part.rmdir()
+    _move_in(part, folder)
     truth = folder / "truth"
     return SimulatedStudy(
         folder=folder,
@@ -229,6 +226,22 @@ def _refuse_foreign(folder: Path) -> None:
             )
 
 
+def _move_in(part: Path, folder: Path) -> None:
+    """Put what was made in its place: earlier simulated products and truths go, a user's own files stay."""
+    truth = folder / "truth"
+    for old in [*(folder / "scenes").glob("*"), *truth.glob("mask_*.tif"), *truth.glob("reflectance_*.tif")]:
+        if old.is_dir():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
+    for made in sorted(part.glob("*/*")):
+        target = folder / made.relative_to(part)
+        target.parent.mkdir(exist_ok=True)
+        made.replace(target)
+    (part / "README.txt").replace(folder / "README.txt")
+    shutil.rmtree(part)
+
+
 def _identities(days: Sequence[dt.date]) -> list[list[Identity]]:
     """The product names of each date, one for each tile that there can be."""
     old = [day for day in days if day < _SWITCH]
@@ -245,7 +258,7 @@ def _identities(days: Sequence[dt.date]) -> list[list[Identity]]:
     return found
 
 
-def _lay_ground(part: Path, plan: landscape.Plan, frame: _Frame, shown: object) -> _Ground:
+def _lay_ground(part: Path, plan: landscape.Plan, frame: _Frame, shown: Any) -> _Ground:
     """Paint the ground once, into files that every date reads; write the true classes."""
     work = part / "work"
     ground = _Ground(
@@ -271,7 +284,7 @@ def _lay_ground(part: Path, plan: landscape.Plan, frame: _Frame, shown: object) 
             file.write(
                 _majority(COVER_CLASS[painted.covers]), 1, window=Window(0, top, frame.width, stop - top)
             )
-            shown.update(1)  # type: ignore[attr-defined]
+            shown.update(1)
     return ground
 
 
@@ -289,7 +302,7 @@ def _observe(
     identities: Sequence[Identity],
     weather: sky.Weather,
     seed: Sequence[int],
-    shown: object,
+    shown: Any,
 ) -> None:
     """Take one date: products of all tiles, the true mask, and the true reflectance if it is cloudless."""
     day = identities[0].sensing.timetuple().tm_yday
@@ -325,7 +338,7 @@ def _observe(
         seen = sky.through(lit, air)
         del lit
         _expose(writers, frame, seen, air, first, (top, stop), np.random.default_rng([*seed, top]))
-        shown.update(1)  # type: ignore[attr-defined]
+        shown.update(1)
     for file in (masks, truth):
         if file is not None:
             file.close()
