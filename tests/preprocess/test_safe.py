@@ -201,6 +201,17 @@ def test_before_0400_no_offset(product):
     assert float(safe.read_bands(opened, ["B2"])[0, 0, 3]) == pytest.approx(1.1)
 
 
+def test_l1c_since_0400_declares_its_offset_by_another_name(product):
+    text = product_xml([image_of("B02", 10)]).replace("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")
+    text = text.replace("BOA_QUANTIFICATION", "QUANTIFICATION").replace("Level-2A", "Level-1C")
+    (product / "MTD_MSIL2A.xml").unlink()
+    (product / "MTD_MSIL1C.xml").write_text(text)
+    opened = safe.open_product(product)
+    assert opened.level == "L1C"
+    assert opened.offsets["B10"] == -1000
+    assert float(safe.read_bands(opened, ["B2"])[0, 0, 3]) == pytest.approx(1.0)
+
+
 def test_scl(product):
     found = safe.read_scl(safe.open_product(product))
     assert found.dtype == np.uint8
