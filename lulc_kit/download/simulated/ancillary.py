@@ -102,6 +102,10 @@ def roads(plan: Plan, width: float, height: float) -> list[tuple[str, LineString
         keep = keep & (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
         found.extend((kind, LineString(np.column_stack([x[run], y[run]]))) for run in _runs(keep))
 
+    def dry(x: np.ndarray, y: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        inside[inside] = on_land(x[inside], y[inside], plan)
+        return inside
+
     found: list[tuple[str, LineString]] = []
     cells = [
         (i, j)
@@ -122,7 +126,7 @@ def roads(plan: Plan, width: float, height: float) -> list[tuple[str, LineString
         for j in range(-1, int(height / plan.town) + 2):
             cx, cy, radius = town_centre(i, j, plan.town, plan.seed)
             first = town_turn(cx, cy, i, j, plan)
-            reach = 2.5 * radius
+            reach = 2.0 * radius  # no farther does the frayed outline go
             along = np.arange(-reach, reach, 10.0)
             for turn in (first, first + 0.5):
                 for axis, spacing in enumerate(town_block(i, j, plan.seed)):
@@ -131,7 +135,7 @@ def roads(plan: Plan, width: float, height: float) -> list[tuple[str, LineString
                         u, v = (across, along) if axis == 0 else (along, across)
                         x = cx + np.cos(turn) * u - np.sin(turn) * v
                         y = cy + np.sin(turn) * u + np.cos(turn) * v
-                        clipped("residential", x, y, in_quarter(x, y, i, j, turn, plan) & on_land(x, y, plan))
+                        clipped("residential", x, y, dry(x, y, in_quarter(x, y, i, j, turn, plan)))
     return found
 
 

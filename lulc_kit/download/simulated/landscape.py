@@ -501,7 +501,9 @@ def in_quarter(x: np.ndarray, y: np.ndarray, ti: int, tj: int, turn: float, plan
     """Whether places lie in town (ti, tj), in the quarter whose streets run in direction `turn`."""
     out = np.zeros(x.size, np.bool_)
     for k in range(x.size):
-        _, i, j = _town_at(x[k], y[k], plan.town, plan.seed)
-        if i == ti and j == tj and town_score(x[k], y[k], plan.town, plan.seed) > 0:
+        closeness, i, j = _town_at(x[k], y[k], plan.town, plan.seed)
+        if closeness < -1.0 or i != ti or j != tj:
+            continue
+        if town_score(x[k], y[k], plan.town, plan.seed) > 0:
             out[k] = abs(town_turn(x[k], y[k], ti, tj, plan) - turn) < 1e-9
     return out
