@@ -1,0 +1,477 @@
+"""The SAFE reader: values copied by hand from real metadata, and products broken in known ways."""
+
+import datetime as dt
+import hashlib
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from lulc_kit.errors import LulcError
+from lulc_kit.preprocess import safe, safe_source
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "safe_metadata"
+shared = pytest.mark.shared
+NAME = "S2A_MSIL2A_20220515T101031_N0400_R022_T33UVU_20220515T142331"
+GRANULE = "L2A_T33UVU_A036019_20220515T101033"
+SIZE = 60
+
+
+def real(level: str) -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the development data safe_metadata are not beside the checkout")
+    return next(SHARED.glob(f"*_MSI{level}_*"))
+
+
+def tile_xml(
+    size=SIZE, masks='<MASK_FILENAME type="MSK_CLASSI">GRANULE/%s/QI_DATA/MSK_CLASSI_B00.jp2</MASK_FILENAME>'
+):
+    sizes = "".join(
+        f'<Size resolution="{r}"><NROWS>{size * 10 // r}</NROWS><NCOLS>{size * 10 // r}</NCOLS></Size>'
+        f'<Geoposition resolution="{r}"><ULX>399960</ULX><ULY>5900040</ULY>'
+        f"<XDIM>{r}</XDIM><YDIM>-{r}</YDIM></Geoposition>"
+        for r in (10, 20, 60)
+    )
+    return (
+        f"<T><Tile_Geocoding><HORIZONTAL_CS_CODE>EPSG:32633</HORIZONTAL_CS_CODE>{sizes}</Tile_Geocoding>"
+        "<Mean_Sun_Angle><ZENITH_ANGLE>35.5</ZENITH_ANGLE><AZIMUTH_ANGLE>151.25</AZIMUTH_ANGLE></Mean_Sun_Angle>"
+        f"{masks.replace('%s', GRANULE)}</T>"
+    )
+
+
+def product_xml(images, baseline="04.00", offset=-1000, name=NAME, head=""):
+    files = "".join(f"<IMAGE_FILE>{image}</IMAGE_FILE>" for image in images)
+    offsets = (
+        "".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(13))
+        if offset
+        else ""
+    )
+    return f"""{head}<n1:Level-2A_User_Product xmlns:n1="x">
+    <PRODUCT_START_TIME>2022-05-15T10:10:31.024Z</PRODUCT_START_TIME>
+    <PRODUCT_URI>{name}.SAFE</PRODUCT_URI><PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE>
+    <SPACECRAFT_NAME>Sentinel-2A</SPACECRAFT_NAME><SENSING_ORBIT_NUMBER>22</SENSING_ORBIT_NUMBER>
+    <Granule_List><Granule>{files}</Granule></Granule_List>
+    <BOA_QUANTIFICATION_VALUE>10000</BOA_QUANTIFICATION_VALUE>{offsets}</n1:Level-2A_User_Product>"""
+
+
+def image_of(band, resolution):
+    return f"GRANULE/{GRANULE}/IMG_DATA/R{resolution}m/T33UVU_20220515T101031_{band}_{resolution}m"
+
+
+def write_jp2(path, numbers, resolution=10):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    profile = {
+        "driver": "JP2OpenJPEG", "width": numbers.shape[1], "height": numbers.shape[0], "count": 1,
+        "dtype": numbers.dtype, "crs": "EPSG:32633", "QUALITY": "100", "REVERSIBLE": "YES",
+        "transform": from_origin(399960, 5900040, resolution, resolution),
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(numbers, 1)
+
+
+@pytest.fixture
+def numbers():
+    """DN of one band; its first row begins with no data, the least value, dark, bright, saturated."""
+    values = np.random.default_rng(4).integers(1100, 5000, (SIZE, SIZE)).astype(np.uint16)
+    values[0, :5] = [0, 1, 1000, 11000, 65535]
+    return values
+
+
+@pytest.fixture
+def product(tmp_path, numbers):
+    """A small product with B2 and B3 at 10 m, and SCL."""
+    root = tmp_path / f"{NAME}.SAFE"
+    images = [image_of("B02", 10), image_of("B03", 10), image_of("SCL", 20)]
+    for image in images[:2]:
+        write_jp2(root / f"{image}.jp2", numbers)
+    write_jp2(root / f"{images[2]}.jp2", np.full((SIZE // 2, SIZE // 2), 4, np.uint8), 20)
+    (root / "MTD_MSIL2A.xml").write_text(product_xml(images))
+    (root / "GRANULE" / GRANULE / "MTD_TL.xml").write_text(tile_xml())
+    (root / "manifest.safe").write_text("<m/>")
+    return root
+
+
+def zipped(root, top=None):
+    path = root.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in root.rglob("*"):
+            archive.write(file, Path(top or root.name) / file.relative_to(root))
+    return path
+
+
+# ---- real metadata, values read off the XML by eye ----
+
+
+@shared
+def test_real_l1c_of_baseline_0206():
+    product = safe.open_product(real("L1C"))
+    assert (product.level, product.processing_baseline, product.tile) == ("L1C", "02.06", "31TDH")
+    assert product.sensing == dt.datetime(2018, 1, 1, 10, 54, 41, 26000, dt.UTC)
+    assert (product.satellite, product.orbit, product.quantification) == ("Sentinel-2A", 51, 10000)
+    assert set(product.offsets.values()) == {0.0}
+    assert len(product.bands) == 13
+    assert (product.nodata, product.saturated) == (0, 65535)
+    assert product.sun_zenith == 67.0354071200132
+    assert product.sun_azimuth == 166.328513490143
+    assert product.bands["B8A"].view_zenith == 9.32123002562227  # bandId 8
+    assert product.bands["B9"].view_azimuth == 288.264272208681  # bandId 9, second in the file
+    assert product.bands["B2"].wavelength == (440, 496.6, 538)
+    assert product.bands["B1"].response[:2] == (0.01522444, 0.06669758)
+    assert product.cloud_percentage == 11.9204
+    assert product.quality["RADIOMETRIC_QUALITY"] == "PASSED"
+    assert product.cloud_mask.kind == "vector"
+    assert product.cloud_mask.path.endswith("QI_DATA/MSK_CLOUDS_B00.gml")
+    assert product.scl is None
+    assert product.crs == "EPSG:32631"
+    assert product.transforms[60][:6] == (60, 0, 399960, 0, -60, 4800000)
+    assert not product.simulated
+
+
+@shared
+def test_real_l2a_of_baseline_0509():
+    product = safe.open_product(real("L2A"))
+    assert (product.level, product.processing_baseline, product.tile) == ("L2A", "05.09", "01KAB")
+    assert set(product.offsets.values()) == {-1000.0}
+    assert "B10" not in product.bands
+    assert len(product.bands) == 12
+    assert product.content["WATER_PERCENTAGE"] == 31.683847
+    assert product.bands["B12"].wavelength == (2078, 2202.4, 2320)
+    assert product.cloud_mask.kind == "raster"
+    assert sorted(product.bands["B5"].images) == [20, 60]
+    assert product.scl.endswith("IMG_DATA/R20m/T01KAB_20230821T221941_SCL_20m.jp2")
+    assert product.crs == "EPSG:32701"
+    assert product.shapes == {10: (10980, 10980), 20: (5490, 5490), 60: (1830, 1830)}
+    with pytest.raises(LulcError, match="image of B2 is missing"):
+        safe.read_bands(product, ["B2"])
+
+
+@shared
+def test_real_image_is_what_rasterio_reads():
+    product = safe.open_product(real("L1C"))
+    found = safe.read_bands(product, ["B1"], chunks=1000)
+    with rasterio.open(next(real("L1C").rglob("*_B01.jp2"))) as file:
+        numbers = file.read(1)
+        assert found.rio.transform() == file.transform
+        assert found.rio.crs == file.crs
+    assert found.shape == (1, 1830, 1830)
+    assert np.array_equal(
+        found[0].values, np.where(numbers == 0, np.nan, numbers / np.float32(10000)), equal_nan=True
+    )
+
+
+# ---- reading ----
+
+
+def test_calibration_nodata_before_offset(product, numbers):
+    found = safe.read_bands(safe.open_product(product), ["B3", "B2"])
+    assert list(found.band.values) == ["B3", "B2"]
+    assert found.dtype == np.float32
+    first = found.values[1, 0]
+    assert np.isnan(first[[0, 4]]).all()
+    np.testing.assert_allclose(first[1:4], [-0.0999, 0.0, 1.0], atol=1e-7)
+    np.testing.assert_allclose(found.values[0, 1:], (numbers[1:] - 1000.0) / 10000, rtol=1e-6)
+    assert float(found.x[0]) == 399965
+    assert float(found.y[0]) == 5900035
+    assert found.attrs["applied_offset"] == [-1000, -1000]
+
+
+@pytest.mark.parametrize("chunks", [7, 32, 2048])
+def test_block_size_changes_nothing(product, chunks):
+    opened = safe.open_product(product)
+    whole = safe.read_bands(opened, ["B2"]).values
+    assert np.array_equal(safe.read_bands(opened, ["B2"], chunks=chunks).values, whole, equal_nan=True)
+
+
+def test_nothing_is_read_before_it_is_computed(product):
+    lazy = safe.read_bands(safe.open_product(product), ["B2"])
+    (product / f"{image_of('B02', 10)}.jp2").unlink()
+    with pytest.raises(LulcError, match="cannot be decoded in rows 0–60"):
+        lazy.compute()
+
+
+def test_before_0400_no_offset(product):
+    images = [image_of("B02", 10)]
+    (product / "MTD_MSIL2A.xml").write_text(product_xml(images, "03.01", 0))
+    opened = safe.open_product(product)
+    assert opened.offsets["B2"] == 0
+    assert float(safe.read_bands(opened, ["B2"])[0, 0, 3]) == pytest.approx(1.1)
+
+
+def test_l1c_since_0400_declares_its_offset_by_another_name(product):
+    text = product_xml([image_of("B02", 10)]).replace("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")
+    text = text.replace("BOA_QUANTIFICATION", "QUANTIFICATION").replace("Level-2A", "Level-1C")
+    (product / "MTD_MSIL2A.xml").unlink()
+    (product / "MTD_MSIL1C.xml").write_text(text)
+    opened = safe.open_product(product)
+    assert opened.level == "L1C"
+    assert opened.offsets["B10"] == -1000
+    assert float(safe.read_bands(opened, ["B2"])[0, 0, 3]) == pytest.approx(1.0)
+
+
+def test_scl(product):
+    found = safe.read_scl(safe.open_product(product))
+    assert found.dtype == np.uint8
+    assert (found.values == 4).all()
+    assert found.shape == (30, 30)
+    assert found.rio.transform().a == 20
+
+
+@pytest.mark.parametrize("top", [None, "."])
+def test_zip_is_read_in_place(product, top):
+    expected = safe.read_bands(safe.open_product(product), ["B2"]).values
+    path = zipped(product, top)
+    shutil.rmtree(product)
+    opened = safe.open_product(path)
+    assert np.array_equal(safe.read_bands(opened, ["B2"]).values, expected, equal_nan=True)
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name]
+
+
+def test_opened_by_its_metadata_file(product):
+    assert safe.open_product(product / "MTD_MSIL2A.xml").name == NAME
+
+
+def test_old_format_with_two_tiles(tmp_path):
+    """Before December 2016: long names, several granules, images named but not located."""
+    name = "S2A_OPER_PRD_MSIL1C_PDMC_20160606T232310_R022_V20160605T101026_20160605T101026"
+    granules = [
+        f"S2A_OPER_MSI_L1C_TL_SGS__20160605T153933_A004984_T{tile}_N02.02" for tile in ("33UVU", "33UWU")
+    ]
+    root = tmp_path / f"{name}.SAFE"
+    listed = ""
+    for granule in granules:
+        stem = granule.replace("_N02.02", "_B02")
+        image = f"<IMAGE_ID>{stem}</IMAGE_ID>"
+        listed += f'<Granule_List><Granules granuleIdentifier="{granule}">{image}</Granules></Granule_List>'
+        write_jp2(root / f"GRANULE/{granule}/IMG_DATA/{stem}.jp2", np.full((SIZE, SIZE), 1500, np.uint16))
+        clouds = f'<MASK_FILENAME bandId="0" type="MSK_CLOUDS">{stem[:-3]}MSK_CLOUDS_B00.gml</MASK_FILENAME>'
+        (root / f"GRANULE/{granule}/S2A_OPER_MTD_L1C_TL.xml").write_text(tile_xml(masks=clouds))
+    (root / "S2A_OPER_MTD_SAFL1C_PDMC_20160606T232310.xml").write_text(
+        "<n:Level-1C_User_Product xmlns:n='x'>"
+        "<PRODUCT_START_TIME>2016-06-05T10:10:26.000Z</PRODUCT_START_TIME>"
+        f"<PRODUCT_URI>{name}</PRODUCT_URI><PROCESSING_BASELINE>02.02</PROCESSING_BASELINE>{listed}"
+        "<SPACECRAFT_NAME>Sentinel-2A</SPACECRAFT_NAME><SENSING_ORBIT_NUMBER>22</SENSING_ORBIT_NUMBER>"
+        "<QUANTIFICATION_VALUE>10000</QUANTIFICATION_VALUE></n:Level-1C_User_Product>"
+    )
+    with pytest.raises(LulcError, match=r"tiles 33UVU, 33UWU.*tile=…"):
+        safe.open_product(root)
+    opened = safe.open_product(root, tile="T33UWU")
+    assert (opened.tile, opened.level, opened.processing_baseline) == ("33UWU", "L1C", "02.02")
+    assert float(safe.read_bands(opened, ["B2"]).mean()) == pytest.approx(0.15)
+    assert opened.cloud_mask.path.endswith(
+        f"GRANULE/{granules[1]}/QI_DATA/{granules[1][:-6]}MSK_CLOUDS_B00.gml"
+    )
+
+
+# ---- bad input ----
+
+
+def test_missing_band_file(product):
+    (product / f"{image_of('B02', 10)}.jp2").unlink()
+    opened = safe.open_product(product)
+    with pytest.raises(LulcError, match="image of B2 is missing"):
+        safe.read_bands(opened, ["B2"])
+    with pytest.raises(LulcError, match="no image of B4"):
+        safe.read_bands(opened, ["B4"])
+
+
+def test_unknown_band_and_mixed_resolutions(product):
+    opened = safe.open_product(product)
+    with pytest.raises(LulcError, match="B02 is not among the bands"):
+        safe.read_bands(opened, ["B02"])
+    with pytest.raises(LulcError, match="10 m: B2; 20 m: B11"):
+        safe.read_bands(opened, ["B2", "B11"])
+
+
+def test_truncated_image_is_found_when_read(product):
+    path = product / f"{image_of('B02', 10)}.jp2"
+    path.write_bytes(path.read_bytes()[:-2500])
+    lazy = safe.read_bands(safe.open_product(product), ["B2"])
+    with pytest.raises(LulcError, match=r"cannot be decoded.*damaged"):
+        lazy.compute()
+
+
+def test_one_damaged_block_in_a_large_image(product):
+    """Several JPEG 2000 tiles, one broken: decoded in threads, GDAL hands out noise without an error."""
+    size = 2100
+    numbers = np.random.default_rng(1).integers(1000, 3000, (size, size)).astype(np.uint16)
+    path = product / f"{image_of('B02', 10)}.jp2"
+    write_jp2(path, numbers)
+    (product / "GRANULE" / GRANULE / "MTD_TL.xml").write_text(tile_xml(size))
+    lazy = safe.read_bands(safe.open_product(product), ["B2"], chunks=1024)
+    assert np.array_equal(lazy.values[0], (numbers - np.float32(1000)) / np.float32(10000))
+    data = bytearray(path.read_bytes())
+    start = data.find(b"\xff\x90\x00\x0a", len(data) // 2)  # where a tile begins
+    data[start : start + 4000] = bytes(4000)
+    path.write_bytes(data)
+    with pytest.raises(LulcError, match="cannot be decoded"):
+        lazy.compute()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_checksums(product, packed):
+    image = f"{image_of('B02', 10)}.jp2"
+    digest = hashlib.sha3_256((product / image).read_bytes()).hexdigest().upper()
+    entry = (
+        f'<byteStream><fileLocation href="./{image}"/>'
+        f'<checksum checksumName="SHA3-256">{digest}</checksum></byteStream>'
+        '<byteStream><fileLocation href="./absent.xml"/>'
+        '<checksum checksumName="MD5">00</checksum></byteStream>'
+    )
+    (product / "manifest.safe").write_text(f"<m>{entry}</m>")
+    assert safe.verify(safe.open_product(zipped(product) if packed else product)) == 1
+    data = bytearray((product / image).read_bytes())
+    data[-300] ^= 1
+    (product / image).write_bytes(data)
+    with pytest.raises(LulcError, match=r"1 of 1 files.*B02_10m\.jp2"):
+        safe.verify(safe.open_product(zipped(product) if packed else product))
+
+
+def test_image_of_another_size(product):
+    write_jp2(product / f"{image_of('B02', 10)}.jp2", np.ones((2 * SIZE, SIZE), np.uint16))
+    with pytest.raises(LulcError, match=r"120×60 pixels.*say 60×60"):
+        safe.read_bands(safe.open_product(product), ["B2"])
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        f"GRANULE/{GRANULE}/IMG_DATA/R10m/T33UWU_20220515T101031_B02_10m.jp2",
+        "GRANULE/L2A_T33UWU_A036019_20220515T101033/MTD_TL.xml",
+    ],
+)
+def test_wrong_tile_in_the_folder(product, stranger):
+    (product / stranger).parent.mkdir(parents=True, exist_ok=True)
+    (product / stranger).write_text("x")
+    with pytest.raises(LulcError, match=r"tile 33UVU but holds .*T33UWU"):
+        safe.open_product(product)
+
+
+def test_two_baselines_of_one_acquisition(product):
+    other = product.with_name(product.name.replace("N0400", "N0500"))
+    shutil.copytree(product, other)
+    text = product_xml([image_of("B02", 10)], "05.00", name=NAME.replace("N0400", "N0500"))
+    (other / "MTD_MSIL2A.xml").write_text(text)
+    with pytest.raises(LulcError, match=r"33UVU of 2022-05-15 is there twice.*04\.00.*05\.00"):
+        safe.open_products(product.parent)
+    shutil.rmtree(other)
+    assert [found.name for found in safe.open_products(product.parent)] == [NAME]
+
+
+def test_empty_folder_and_no_product(tmp_path):
+    with pytest.raises(LulcError, match="holds no Sentinel-2 product"):
+        safe.open_products(tmp_path)
+    with pytest.raises(LulcError, match=r"holds no MTD_MSIL1C\.xml"):
+        safe.open_product(tmp_path)
+    with pytest.raises(LulcError, match="does not exist"):
+        safe.open_product(tmp_path / "nothing.zip")
+    (tmp_path / "text.zip").write_text("no archive")
+    with pytest.raises(LulcError, match="neither a folder nor a zip"):
+        safe.open_product(tmp_path / "text.zip")
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"), [("manifest.safe", "manifest"), ("MTD_MSIL2A.xml", "MTD_MSIL1C")]
+)
+def test_incomplete_zip(product, missing, message):
+    (product / missing).unlink()
+    with pytest.raises(LulcError, match=message):
+        safe.open_product(zipped(product))
+
+
+def test_granule_without_metadata(product):
+    (product / "GRANULE" / GRANULE / "MTD_TL.xml").unlink()
+    with pytest.raises(LulcError, match=r"no metadata of its granule"):
+        safe.open_product(product)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]>',
+        '<!DOCTYPE a SYSTEM "http://example.org/a.dtd">',
+    ],
+)
+def test_entities_are_refused(product, head):
+    (product / "MTD_MSIL2A.xml").write_text(product_xml([image_of("B02", 10)], head=head))
+    with pytest.raises(LulcError, match="declares a document type or entities"):
+        safe.open_product(product)
+
+
+def test_broken_xml_and_malformed_values(product):
+    metadata = product / "MTD_MSIL2A.xml"
+    text = metadata.read_text()
+    metadata.write_text(text[: len(text) // 2])
+    with pytest.raises(LulcError, match="not readable XML"):
+        safe.open_product(product)
+    metadata.write_text(text.replace("<SENSING_ORBIT_NUMBER>22", "<SENSING_ORBIT_NUMBER>many"))
+    with pytest.raises(LulcError, match=r"malformed.*'many'"):
+        safe.open_product(product)
+    metadata.write_text(text.replace("2022-05-15T10:10:31.024Z", "2022-05-15"))
+    with pytest.raises(LulcError, match="date without a time of day"):
+        safe.open_product(product)
+    metadata.write_text(text.replace("BOA_QUANTIFICATION_VALUE", "GONE"))
+    with pytest.raises(LulcError, match="no BOA_QUANTIFICATION_VALUE"):
+        safe.open_product(product)
+    metadata.write_text(text.replace('<BOA_ADD_OFFSET band_id="3">-1000</BOA_ADD_OFFSET>', ""))
+    with pytest.raises(LulcError, match="not for B4"):
+        safe.open_product(product)
+
+
+def test_metadata_that_point_outside(product):
+    (product / "MTD_MSIL2A.xml").write_text(product_xml(["GRANULE/../../../secret_B02"]))
+    with pytest.raises(LulcError, match="outside of the product"):
+        safe.open_product(product)
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.xml", "/evil.xml", "a/../../evil.xml", "C:/evil.xml", "a\\..\\evil.xml"]
+)
+def test_archive_that_points_outside(product, name):
+    path = zipped(product)
+    with zipfile.ZipFile(path, "a") as archive:
+        entry = zipfile.ZipInfo("placeholder")
+        entry.filename = name
+        archive.writestr(entry, "x")
+    with pytest.raises(LulcError, match="outside of the product"):
+        safe.open_product(path)
+
+
+def test_link_that_leads_outside_is_not_part_of_the_product(product, tmp_path):
+    image = product / f"{image_of('B04', 10)}.jp2"
+    target = tmp_path / "secret.jp2"
+    shutil.copy(product / f"{image_of('B02', 10)}.jp2", target)
+    try:
+        image.symlink_to(target)
+    except OSError:
+        pytest.skip("this system makes no links")
+    assert not safe.open_product(product).bands["B4"].images
+
+
+def test_zip_bombs(product, monkeypatch):
+    path = zipped(product)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{product.name}/bomb.xml", bytes(20_000_000))
+    with pytest.raises(LulcError, match="fold"):
+        safe.open_product(path)
+    monkeypatch.setattr(safe_source, "MAX_BYTES", 1_000_000)
+    with pytest.raises(LulcError, match="would unpack to"):
+        safe.open_product(path)
+
+
+def test_oversized_xml(product, monkeypatch):
+    monkeypatch.setattr(safe_source, "MAX_XML_BYTES", 500)
+    with pytest.raises(LulcError, match="larger than"):
+        safe.open_product(product)
+
+
+def test_two_products_in_one_archive(product):
+    path = zipped(product)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other.SAFE/MTD_MSIL2A.xml", "<a/>")
+    with pytest.raises(LulcError, match="holds 2 products"):
+        safe.open_product(path)
