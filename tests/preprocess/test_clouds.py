@@ -1,0 +1,287 @@
+"""Masks: tables for the scene classification, scenes with a known cloud and shadow for the spectral rule."""
+
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+
+from lulc_kit.errors import LulcError
+from lulc_kit.preprocess import clouds
+from lulc_kit.preprocess.clouds import Reason
+
+# Top-of-atmosphere reflectance under a sun at 66°, from the scene of 2017-02-16: B2 B3 B4 B8 B11
+SPECTRA = {
+    "field": (0.144, 0.119, 0.121, 0.175, 0.190),
+    "wood": (0.120, 0.087, 0.063, 0.150, 0.080),
+    "lake": (0.145, 0.109, 0.090, 0.060, 0.016),
+    "sand": (0.190, 0.191, 0.240, 0.297, 0.420),
+    "roof": (0.240, 0.235, 0.240, 0.260, 0.250),
+    "cloud": (0.281, 0.262, 0.293, 0.379, 0.425),
+    "shadow": (0.138, 0.103, 0.090, 0.090, 0.060),
+    "snow": (0.600, 0.600, 0.600, 0.550, 0.080),
+}
+NAMES = ("B2", "B3", "B4", "B8", "B11")
+ZENITH = 66.0
+
+
+def paint(cover):
+    """Reflectance of a map of cover names, with sensor noise."""
+    rng = np.random.default_rng(1)
+    scene = np.empty((5, *cover.shape), dtype=np.float32)
+    for name, spectrum in SPECTRA.items():
+        scene[:, cover == name] = np.array(spectrum, dtype=np.float32)[:, None]
+    scene += rng.normal(0, 0.001, scene.shape).astype(np.float32)
+    return dict(zip(NAMES, scene, strict=True)) | {"B10": np.full(cover.shape, 0.001, dtype=np.float32)}
+
+
+def fields(shape=(400, 400)):
+    return np.full(shape, "field", dtype="U6")
+
+
+def shadow_vector(azimuth, height, zenith=ZENITH, resolution=10.0):
+    length = height * math.tan(math.radians(zenith)) / resolution
+    away = math.radians(azimuth + 180)
+    return round(-math.cos(away) * length), round(math.sin(away) * length)
+
+
+@pytest.mark.parametrize("azimuth", [163.0, 45.0, 250.0, 330.0])
+@pytest.mark.parametrize("height", [400.0, 700.0])
+def test_cloud_and_its_displaced_shadow_are_found(azimuth, height):
+    cover = fields()
+    down, right = shadow_vector(azimuth, height)
+    rows, columns = slice(180, 230), slice(175, 235)
+    cover[rows.start + down : rows.stop + down, columns.start + right : columns.stop + right] = "shadow"
+    cover[rows, columns] = "cloud"
+    mask = clouds.from_l1c(paint(cover), sun_azimuth=azimuth, sun_zenith=ZENITH)
+    assert (mask[cover == "cloud"] == Reason.CLOUD).all()
+    assert (mask[cover == "shadow"] == Reason.SHADOW).mean() > 0.97
+    assert (mask[cover == "field"] == Reason.CLEAR).mean() > 0.99
+
+
+def test_dark_patch_that_no_cloud_explains_is_not_shadow():
+    cover = fields()
+    cover[180:230, 175:235] = "cloud"
+    cover[300:350, 175:235] = "shadow"  # towards the sun, where no shadow can fall
+    mask = clouds.from_l1c(paint(cover), sun_azimuth=163, sun_zenith=ZENITH)
+    assert not (mask == Reason.SHADOW).any()
+
+
+@pytest.mark.parametrize("kind", ["lake", "wood", "sand", "field"])
+def test_cloudless_ground_is_clear(kind):
+    cover = fields()
+    cover[100:300, 50:200] = kind
+    mask = clouds.from_l1c(paint(cover), sun_azimuth=163, sun_zenith=ZENITH, buffer=100)
+    assert (mask == Reason.CLEAR).all()
+
+
+def test_lake_beside_a_cloud_is_not_shadow_but_its_shaded_part_is():
+    cover = fields()
+    cover[60:130, :] = "lake"
+    down, right = shadow_vector(180.0, 500.0)
+    cover[220:260, 180:240] = "cloud"
+    shaded = np.zeros(cover.shape, dtype=bool)
+    shaded[220 + down : 260 + down, 180 + right : 240 + right] = True
+    cover[shaded & (cover == "field")] = "shadow"
+    mask = clouds.from_l1c(paint(cover), sun_azimuth=180, sun_zenith=ZENITH)
+    assert (mask[shaded] == Reason.SHADOW).mean() > 0.9
+    assert (mask[(cover == "lake") & (ndimage.distance_transform_edt(~shaded) > 50)] == Reason.CLEAR).all()
+
+
+def test_small_bright_roof_is_not_a_cloud():
+    cover = fields()
+    cover[200:204, 200:206] = "roof"
+    mask = clouds.from_l1c(paint(cover), sun_azimuth=163, sun_zenith=ZENITH)
+    assert (mask == Reason.CLEAR).all()
+
+
+def test_snow_cirrus_saturation_and_nodata_keep_their_reasons():
+    cover = fields((120, 120))
+    cover[:40, :40] = "snow"
+    bands = paint(cover)
+    bands["B10"][60:80, 60:80] = 0.02
+    bands["B4"][100:, 100:] = 6.5535
+    bands["B11"][:, 90:94] = np.nan
+    mask = clouds.from_l1c(bands, sun_azimuth=163, sun_zenith=ZENITH)
+    assert (mask[:40, :40] == Reason.SNOW).all()
+    assert (mask[60:80, 60:80] == Reason.CIRRUS).all()
+    assert (mask[100:, 100:] == Reason.DEFECTIVE).all()
+    assert (mask[:, 90:94] == Reason.NODATA).all()
+    assert mask.dtype == np.uint8
+
+
+@pytest.mark.parametrize("zenith", [20.0, 45.0, 66.0])
+def test_thresholds_hold_for_high_and_low_sun(zenith):
+    """The same ground and cloud under another sun: only the light scattered by the air changes."""
+    cover = fields()
+    cover[180:230, 175:235] = "cloud"
+    cover[300:, :] = "lake"
+    bands = paint(cover)
+    for name, wavelength in clouds._WAVELENGTH.items():
+        air = clouds.rayleigh(wavelength, zenith) - clouds.rayleigh(wavelength, ZENITH)
+        bands[name] = bands[name] + np.float32(air)
+    mask = clouds.from_l1c(bands, sun_azimuth=163, sun_zenith=zenith)
+    assert (mask[cover == "cloud"] == Reason.CLOUD).all()
+    assert (mask[cover != "cloud"] == Reason.CLEAR).mean() > 0.99
+
+
+def test_20_m_grid_and_odd_sizes():
+    cover = fields((201, 203))
+    cover[80:120, 60:110] = "cloud"
+    fine = clouds.from_l1c(paint(cover), sun_azimuth=163, sun_zenith=ZENITH, buffer=50)
+    assert fine.shape == (201, 203)
+    coarse = clouds.from_l1c(paint(cover), sun_azimuth=163, sun_zenith=ZENITH, resolution=20)
+    assert (coarse[cover == "cloud"] == Reason.CLOUD).all()
+
+
+def test_all_nodata_and_all_cloud():
+    nothing = dict.fromkeys(NAMES, np.full((30, 40), np.nan, dtype=np.float32))
+    assert (clouds.from_l1c(nothing, sun_azimuth=163, sun_zenith=40) == Reason.NODATA).all()
+    cover = np.full((60, 60), "cloud", dtype="U6")
+    assert (clouds.from_l1c(paint(cover), sun_azimuth=163, sun_zenith=ZENITH) == Reason.CLOUD).all()
+
+
+def test_a_block_with_its_halo_sees_what_the_whole_scene_sees():
+    cover = fields((400, 1200))
+    down, right = shadow_vector(180.0, 500.0)
+    for left in (300, 800):
+        cover[200 + down : 240 + down, left + right : left + 60 + right] = "shadow"
+        cover[200:240, left : left + 60] = "cloud"
+    bands = paint(cover)
+    sun = {"sun_azimuth": 180.0, "sun_zenith": ZENITH}
+    whole = clouds.from_l1c(bands, **sun)
+    # clouds at 500 m: the part of the halo that this scene needs
+    block = clouds.from_l1c({name: band[:, 400:] for name, band in bands.items()}, **sun)
+    assert (whole[:, 700:] == block[:, 300:]).mean() > 0.999
+    assert clouds.halo(sun_zenith=66, buffer=100) > 6000 * math.tan(math.radians(66)) / 10
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"B11": None}, "B11"),
+        ({"B8": np.zeros((3, 3))}, "one grid"),
+        ({"B2": np.full((60, 60), 1400.0)}, "scale and offset"),
+        ({"B3": np.zeros(5)}, "one plane"),
+    ],
+)
+def test_bad_bands_are_refused(change, message):
+    bands = paint(fields((60, 60))) | change
+    bands = {name: band for name, band in bands.items() if band is not None}
+    with pytest.raises(LulcError, match=message):
+        clouds.from_l1c(bands, sun_azimuth=163, sun_zenith=ZENITH)
+
+
+def test_night_is_refused():
+    with pytest.raises(LulcError, match="sun_zenith"):
+        clouds.from_l1c(paint(fields((60, 60))), sun_azimuth=163, sun_zenith=88)
+
+
+# Scene classification
+
+
+def test_scl_table():
+    scl = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert clouds.from_scl(scl).tolist() == [[1, 6, 0, 4], [0, 0, 0, 0], [2, 2, 3, 5]]
+    assert clouds.from_scl(scl, exclude=()).tolist() == [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert clouds.from_scl(scl, exclude=(2, 6, 7)).tolist() == [[1, 0, 4, 0], [0, 0, 8, 8], [0, 0, 0, 0]]
+
+
+def test_few_stray_codes_are_defective_and_many_are_refused():
+    scl = np.full((100, 100), 4, dtype=np.uint8)
+    scl[5, 5] = 12
+    mask = clouds.from_scl(scl, exclude=())
+    assert mask[5, 5] == Reason.DEFECTIVE
+    assert (mask == Reason.CLEAR).sum() == scl.size - 1
+    with pytest.raises(LulcError, match="nearest neighbour"):
+        clouds.from_scl(np.full((10, 10), 37, dtype=np.uint8))
+    with pytest.raises(LulcError, match="whole"):
+        clouds.from_scl(np.full((10, 10), 4.5))
+    with pytest.raises(LulcError, match="exclude"):
+        clouds.from_scl(scl, exclude=(12,))
+
+
+def test_nan_is_nodata():
+    assert clouds.from_scl(np.array([[np.nan, 4.0]])).tolist() == [[Reason.NODATA, Reason.CLEAR]]
+
+
+scls = hnp.arrays(
+    np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 11)
+)
+
+
+@given(scls, st.sets(st.integers(0, 11)), st.floats(0, 300), st.floats(0, 300))
+@settings(max_examples=60, deadline=None)
+def test_buffers_only_grow_and_nodata_stays(scl, exclude, one, other):
+    small = clouds.from_scl(scl, exclude=exclude, buffer=min(one, other))
+    large = clouds.from_scl(scl, exclude=exclude, buffer=max(one, other))
+    assert ((small == Reason.NODATA) == (scl == 0)).all()
+    assert ((large == Reason.NODATA) == (scl == 0)).all()
+    assert not ((small != Reason.CLEAR) & (large == Reason.CLEAR)).any()
+    changed = small != large
+    assert (large[changed] == Reason.BUFFER).all()
+
+
+@given(scls, st.floats(0, 300), st.sampled_from([10.0, 20.0, 60.0]))
+@settings(max_examples=60, deadline=None)
+def test_buffer_is_the_euclidean_distance(scl, buffer, resolution):
+    mask = clouds.from_scl(scl, buffer=buffer, resolution=resolution)
+    source = np.argwhere(np.isin(scl, (3, 8, 9, 10)))
+    for row, column in np.argwhere(np.isin(scl, (2, 4, 5, 6, 7))):
+        distance = np.hypot(*(source - (row, column)).T).min(initial=np.inf) * resolution
+        if abs(distance - buffer) > 1e-6 * resolution:
+            assert (mask[row, column] == Reason.BUFFER) == (distance < buffer)
+
+
+def test_negative_buffer_is_refused():
+    with pytest.raises(LulcError, match="buffer"):
+        clouds.from_scl(np.zeros((3, 3), dtype=np.uint8), buffer=-1)
+
+
+def test_every_reason_has_a_name_and_a_colour():
+    assert list(clouds.REASONS) == list(Reason)
+    assert len({colour for _, colour in clouds.REASONS.values()}) == len(Reason)
+
+
+@pytest.mark.parametrize(
+    ("time", "longitude", "latitude", "azimuth", "zenith"),
+    [  # Mean_Sun_Angle of a real product, T01KAB; the worked example of NREL's SPA (TP-560-34302)
+        (datetime(2023, 8, 21, 22, 20, 45, tzinfo=UTC), 179.7632, -16.7517, 43.3009, 38.4174),
+        (datetime(2003, 10, 17, 19, 30, 30), -105.1786, 39.7425, 194.3402, 50.1116),
+    ],
+)
+def test_sun_position(time, longitude, latitude, azimuth, zenith):
+    assert clouds.sun_position(time, longitude, latitude) == pytest.approx((azimuth, zenith), abs=0.5)
+
+
+def test_rayleigh_against_the_known_optical_depth():
+    # τ = 0.0974 at 550 nm (Bodhaine et al. 1999); overhead sun: P = 1.5, ρ = τ·1.5/4
+    assert clouds.rayleigh(0.55, 0.0) == pytest.approx(0.0974 * 1.5 / 4, rel=0.02)
+
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "mapchete_eo_33TWM"
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the development data (../shared/data) are not here")
+def test_real_scene_classifications():
+    import rasterio
+
+    files = sorted(SHARED.glob("*/SCL.tif"))
+    assert len(files) == 5
+    clear = {}
+    for file in files:
+        with rasterio.open(file) as source:
+            scl = source.read(1)
+        mask = clouds.from_scl(scl, buffer=240, resolution=120)
+        assert ((mask == Reason.NODATA) == (scl == 0)).all()
+        assert (mask[scl > 11] == Reason.DEFECTIVE).all()
+        clear[file.parent.name[10:18]] = (mask == Reason.CLEAR).sum() / (scl != 0).sum()
+    assert min(clear["20230813"], clear["20230815"], clear["20230820"]) > max(
+        clear["20230810"], clear["20230818"]
+    )
