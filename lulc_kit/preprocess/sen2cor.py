@@ -161,7 +161,8 @@ def process(
         ``.SAFE`` folders. They are only read.
     output
         Folder for the Level-2A products; logs go to ``sen2cor_logs`` in it. Also holds the work folder
-        ``.sen2cor`` while a batch runs. On Windows keep its path short: products have long file names.
+        ``.sen2cor`` while a batch runs, so let one batch at a time write to it. On Windows keep its path
+        short: products have long file names.
     installations
         From `find`.
     resolution
@@ -198,6 +199,7 @@ def process(
         )
     _refuse_twins(products)
     output.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(output / ".sen2cor", ignore_errors=True)  # of a run that was killed
     running: set[subprocess.Popen[str]] = set()
 
     with progress.bar(100 * len(products), "Sen2Cor", "%") as bar:
@@ -321,7 +323,6 @@ def _correct(
     if existing := find_complete(product, output, resolution):
         return Outcome(product.path, "skipped", existing, f"{existing.name} is there and complete.")
     installation = choose(product, installations)
-    shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
     results = work / "out"
     results.mkdir(parents=True)
     twin = mirror(product.path, work / "in")

@@ -262,11 +262,14 @@ def choose(product: Product, installations: Sequence[Installation]) -> Installat
         If none fits: which one is needed, and which there are.
     """
     old = product.baseline < _FIRST_CURRENT_BASELINE
+    # the metadata name only the major format; baseline 03.00 (2021-03-30) came with 14.6, which 2.8 cannot read
+    minor = 6 if product.format == 14 and product.baseline >= (3, 0) else 0
     fitting = [
         installation
         for installation in installations
         if (installation.version < (2, 6)) == old
-        and installation.first_format[0] <= product.format <= installation.last_format[0]
+        and installation.first_format[0] <= product.format
+        and (product.format, minor) <= (*installation.last_format, 0)
     ]
     if fitting:
         return max(fitting, key=lambda installation: installation.version)

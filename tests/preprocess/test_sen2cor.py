@@ -254,6 +254,7 @@ def test_version_is_chosen_by_the_metadata(tmp_path, baseline, psd, version):
     [
         ("02.04", 14, "02.11.00", "Sen2Cor 2.5.5"),
         ("02.06", 14, "2.5.5", "2.10 to 2.12"),
+        ("03.00", 14, "2.8.0", "2.10 to 2.12"),
         ("05.11", 15, "02.11.00", "3.3 or later"),
     ],
 )
@@ -324,6 +325,13 @@ def test_batch_is_resumed(tmp_path, current):
     assert [outcome.status for outcome in second] == ["skipped", "done"]
     assert second[0].output == first[0].output
     assert made.stat().st_mtime_ns == stamp
+
+
+def test_rest_of_a_killed_batch_is_cleared_away(tmp_path, current):
+    rest = tmp_path / "out" / ".sen2cor" / "7" / "out" / "half.SAFE"
+    rest.mkdir(parents=True)
+    sen2cor.process([make_product(tmp_path)], tmp_path / "out", installations=current)
+    assert not (tmp_path / "out" / ".sen2cor").exists()
 
 
 def test_incomplete_result_is_not_taken_and_not_deleted(tmp_path, current):
