@@ -262,7 +262,7 @@ def choose(product: Product, installations: Sequence[Installation]) -> Installat
         If none fits: which one is needed, and which there are.
     """
     old = product.baseline < _FIRST_CURRENT_BASELINE
-    # the metadata name only the major format; baseline 03.00 (2021-03-30) came with 14.6, which 2.8 cannot read
+    # the metadata name only the major format; baseline 03.00 came with 14.6, which 2.8 cannot read
     minor = 6 if product.format == 14 and product.baseline >= (3, 0) else 0
     fitting = [
         installation
