@@ -30,9 +30,10 @@ pixels matter less.
    left alone.
 
 What it cannot do: find the shadow of a cloud outside the image (unless it continues one that was explained),
-thin veils, thin cloud over water, cloud over snow. It was judged by eye on one winter scene of lowland with
-broken low cloud (Havel lakes, 2017-02-16), and by numbers only on constructed scenes; it has not been
-compared with a set of hand-drawn masks.
+thin veils, thin cloud over water, cloud over snow. Dense haze can pass for thin cloud, and with the sun lower
+than 20° the subtraction of the air is rough. It was judged by eye on one winter scene of lowland with broken
+low cloud (Havel lakes, 2017-02-16), and by numbers only on constructed scenes; it has not been compared with
+a set of hand-drawn masks.
 """
 
 import math

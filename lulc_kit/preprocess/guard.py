@@ -102,9 +102,7 @@ def measure(reflectance: np.ndarray, bands: Sequence[str]) -> Darkness:
         valid = values[np.isfinite(values)]
         if valid.size == 0:
             if np.isfinite(reflectance).any():
-                raise LulcError(
-                    f"Band {band} has no pixel with data but others have; expected a whole scene."
-                )
+                raise LulcError(f"Band {band} has no pixel with data but others have; expected a whole scene.")
             empty = dict.fromkeys(bands, float("nan"))
             return Darkness(empty, empty, empty, float("nan"), 0)
         pixels = max(pixels, valid.size)
@@ -149,9 +147,7 @@ def judge(darkness: Darkness) -> Verdict:
             "maps use 65535)",
             darkness,
         )
-    floors = {
-        band: value for band, value in darkness.floor.items() if band not in _BLUE_TO_GREEN
-    } or darkness.floor
+    floors = {band: value for band, value in darkness.floor.items() if band not in _BLUE_TO_GREEN} or darkness.floor
     red = darkness.vegetation_red
     below = [band for band, value in darkness.floor.items() if value < _NEGATIVE]
     visible = [darkness.clipped[band] for band in ("B2", "B3", "B4") if band in darkness.clipped]
@@ -169,9 +165,7 @@ def judge(darkness: Darkness) -> Verdict:
         reason = f"nothing in the scene is darker than {min(darkness.floor.values()):.3f}: {darkness}"
         return Verdict("offset missed", reason, darkness)
     if darkest > _MISSED[0]:
-        return Verdict(
-            "undecided", f"nothing in the scene is dark, so that it proves nothing: {darkness}", darkness
-        )
+        return Verdict("undecided", f"nothing in the scene is dark, so that it proves nothing: {darkness}", darkness)
     return Verdict("plausible", str(darkness), darkness)
 
 
@@ -209,9 +203,7 @@ def check(name: str, reflectance: np.ndarray, bands: Sequence[str], offset: floa
         "0, if its provider has taken it off already",
         "wrong scale": "give this scene the scale that its provider states",
     }[verdict.kind]
-    raise LulcError(
-        f"{name}: {verdict.kind}. Found: {verdict.reason}. Expected: dark pixels near 0; {remedy}."
-    )
+    raise LulcError(f"{name}: {verdict.kind}. Found: {verdict.reason}. Expected: dark pixels near 0; {remedy}.")
 
 
 def refuse_mixture(scenes: Mapping[str, Darkness]) -> None:

@@ -16,7 +16,8 @@ from scipy.ndimage import binary_erosion, gaussian_filter
 
 from lulc_kit.download.simulated import landscape, phenology, sensor, simulate, sky
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import guard, safe
+from lulc_kit.preprocess import guard
+from lulc_kit.safe import product as safe
 
 SIZE = 300
 BAND_IDS = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12"]
@@ -85,9 +86,7 @@ def test_gdal_reads_every_product_with_its_own_driver(study):
                 for k, band in enumerate(bands, start=1):
                     tags = file.tags(k)
                     assert tags["BANDNAME"] == band
-                    assert tags.get("BOA_ADD_OFFSET", "0") == (
-                        "-1000" if baseline(product) >= "04.00" else "0"
-                    )
+                    assert tags.get("BOA_ADD_OFFSET", "0") == ("-1000" if baseline(product) >= "04.00" else "0")
                     assert np.array_equal(file.read(k), image(product, f"B{int(band[1:]):02d}"))
 
 
@@ -344,16 +343,10 @@ def test_roads_lie_where_the_picture_has_them(study):
         wide = roads[roads.highway.isin(["primary", "secondary"])].to_crs(file.crs)
         assert len(wide) > 3
         points = [
-            line.interpolate(part, normalized=True)
-            for line in wide.geometry
-            for part in np.linspace(0.2, 0.8, 7)
+            line.interpolate(part, normalized=True) for line in wide.geometry for part in np.linspace(0.2, 0.8, 7)
         ]
-        rows, columns = rasterio.transform.rowcol(
-            file.transform, [p.x for p in points], [p.y for p in points]
-        )
-    around = [
-        classes[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2] for r, c in zip(rows, columns, strict=True)
-    ]
+        rows, columns = rasterio.transform.rowcol(file.transform, [p.x for p in points], [p.y for p in points])
+    around = [classes[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2] for r, c in zip(rows, columns, strict=True)]
     assert np.mean([(part == 1).any() for part in around]) > 0.95
     west, south, east, north = wide.total_bounds
     assert box.left - 1 <= west < east <= box.right + 1

@@ -76,9 +76,7 @@ def test_all_masked_scene_is_undecided_and_half_a_scene_is_refused():
 
 
 def test_check_refuses_and_tells_numbers_and_remedy():
-    with pytest.raises(
-        LulcError, match=r"2022-02-19: offset missed.*B4 0\.1\d\d.*applied: \+0.*offset −1000"
-    ):
+    with pytest.raises(LulcError, match=r"2022-02-19: offset missed.*B4 0\.1\d\d.*applied: \+0.*offset −1000"):
         guard.check("2022-02-19", scene() + 0.1, BANDS, offset=0)
 
 

@@ -108,9 +108,7 @@ def roads(plan: Plan, width: float, height: float) -> list[tuple[str, LineString
 
     found: list[tuple[str, LineString]] = []
     cells = [
-        (i, j)
-        for i in range(-3, int(width / plan.district) + 4)
-        for j in range(-3, int(height / plan.district) + 4)
+        (i, j) for i in range(-3, int(width / plan.district) + 4) for j in range(-3, int(height / plan.district) + 4)
     ]
     borders = Voronoi([district_point(i, j, plan.district, plan.seed) for i, j in cells])
     for (a, b), ends in zip(borders.ridge_points, borders.ridge_vertices, strict=True):

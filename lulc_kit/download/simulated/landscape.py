@@ -17,9 +17,7 @@ from lulc_kit.download.simulated.phenology import CROP_SHIFTS, CROPS, FIRST_CROP
 LAKE, RIVER, REED, SAND, HEATH = (cover_number(n) for n in ("lake", "river", "reed", "sand pit", "heath"))
 CONIFER, BROADLEAF = cover_number("conifers"), cover_number("broadleaves")
 MOWN, PASTURE = cover_number("mown meadow"), cover_number("pasture")
-ASPHALT, TILES, SLATE, METAL = (
-    cover_number(n) for n in ("asphalt", "tiled roof", "slate roof", "metal roof")
-)
+ASPHALT, TILES, SLATE, METAL = (cover_number(n) for n in ("asphalt", "tiled roof", "slate roof", "metal roof"))
 GARDEN, TOWN_TREE, PARK, TRACK = (cover_number(n) for n in ("garden", "town trees", "park", "track"))
 _SHIFTS = len(CROP_SHIFTS)
 
@@ -286,9 +284,7 @@ def _at(field: np.ndarray, r: float, c: float) -> float:
 
 
 @njit(cache=True)
-def _cover(
-    x: float, y: float, r: float, c: float, relief: Relief, plan: Plan, half: np.ndarray
-) -> tuple[int, int]:
+def _cover(x: float, y: float, r: float, c: float, relief: Relief, plan: Plan, half: np.ndarray) -> tuple[int, int]:
     """Cover of one place and a number that its whole parcel shares (0 where there is none)."""
     height = _at(relief.height, r, c)
     if height < plan.water:

@@ -133,9 +133,7 @@ def _content(scene: Scene) -> str:
 def _offsets(offset: int) -> str:
     if not offset:
         return ""
-    rows = "\n".join(
-        f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(len(_SPECTRAL))
-    )
+    rows = "\n".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(len(_SPECTRAL)))
     return f"<BOA_ADD_OFFSET_VALUES_LIST>\n{rows}\n</BOA_ADD_OFFSET_VALUES_LIST>\n"
 
 

@@ -89,9 +89,7 @@ class ProductWriter:
                 self._to_jp2(kind, self.root / f"{stem}.jp2")
             mask = self._write_mask_file(quality)
         (self.root / "MTD_MSIL2A.xml").write_text(product_xml(product, scene), encoding="utf-8")
-        (self.root / product.granule / "MTD_TL.xml").write_text(
-            granule_xml(product, scene, [mask]), encoding="utf-8"
-        )
+        (self.root / product.granule / "MTD_TL.xml").write_text(granule_xml(product, scene, [mask]), encoding="utf-8")
         listed = [
             (path.relative_to(self.root).as_posix(), path.stat().st_size, _md5(path))
             for path in sorted(self.root.rglob("*"))

@@ -88,9 +88,7 @@ def _veil(x: float, y: float, scale: float, seed: int) -> float:
 
 
 @njit(cache=True, parallel=True)
-def _fields(
-    top: int, rows: int, columns: int, sky: Sky
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _fields(top: int, rows: int, columns: int, sky: Sky) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     cloud = np.zeros((rows, columns), np.float32)
     cirrus, shadow = np.zeros_like(cloud), np.zeros_like(cloud)
     outside = np.zeros((rows, columns), np.bool_)

@@ -206,9 +206,7 @@ def _checked(size: int, tiles: int, dates: Sequence[str | dt.date] | None) -> tu
     if len(set(days)) < len(days):
         raise LulcError(f"A date occurs twice in {[str(day) for day in days]}; give each day once.")
     if min(days) < _BASELINES[0][0]:
-        raise LulcError(
-            f"{min(days)} is before Sentinel-2A was launched; give dates from {_BASELINES[0][0]} on."
-        )
+        raise LulcError(f"{min(days)} is before Sentinel-2A was launched; give dates from {_BASELINES[0][0]} on.")
     size = -(-size // _COARSEST) * _COARSEST
     step = size - _COARSEST * round(size * 163 / FULL)  # real tiles of one row overlap by 163 pixels of 60 m
     return _Frame(size, tuple(step * k for k in range(tiles))), sorted(days)
@@ -217,9 +215,7 @@ def _checked(size: int, tiles: int, dates: Sequence[str | dt.date] | None) -> tu
 def _refuse_foreign(folder: Path) -> None:
     for product in (folder / "scenes").glob("*"):
         metadata = product / "MTD_MSIL2A.xml"
-        if not (
-            metadata.is_file() and _MARK in metadata.read_text(encoding="utf-8", errors="replace")[:4000]
-        ):
+        if not (metadata.is_file() and _MARK in metadata.read_text(encoding="utf-8", errors="replace")[:4000]):
             raise LulcError(
                 f"{product} is not a simulated product, and would be replaced; expected an empty folder or "
                 "an earlier simulated study. Choose another folder."
@@ -281,9 +277,7 @@ def _lay_ground(part: Path, plan: landscape.Plan, frame: _Frame, shown: Any) -> 
             first, last = (-1 if top == 0 else top), (stop + 1 if stop == frame.size else stop)
             y, x = np.mgrid[first:last, -1 : frame.width + 1] * 10.0 + 5
             ground.height.append(landscape.elevation(x.ravel(), y.ravel(), plan).reshape(x.shape))
-            file.write(
-                _majority(COVER_CLASS[painted.covers]), 1, window=Window(0, top, frame.width, stop - top)
-            )
+            file.write(_majority(COVER_CLASS[painted.covers]), 1, window=Window(0, top, frame.width, stop - top))
             shown.update(1)
     return ground
 
@@ -315,9 +309,7 @@ def _observe(
     table = spectra(day)
     date = identities[0].sensing.date()
     truth = _truth_file(part, frame, date) if weather == sky.CLEAR else None
-    masks = rasterio.open(
-        part / "truth" / f"mask_{date}.tif", "w", **frame.profile | {"count": 1, "dtype": "uint8"}
-    )
+    masks = rasterio.open(part / "truth" / f"mask_{date}.tif", "w", **frame.profile | {"count": 1, "dtype": "uint8"})
     masks.update_tags(SIMULATED="YES", values="0 clear, 1 cloud, 2 cloud shadow, 3 cirrus, 4 not imaged")
     for top, stop in frame.strips():
         first, last = max(0, top - _HALO), min(frame.size, stop + _HALO)
@@ -399,9 +391,7 @@ def _scene_classes(bands: dict[str, np.ndarray], air: sky.Air) -> np.ndarray:
     scl[(ndvi > 0.3) & (ndvi <= 0.4)] = 7
     scl[(nir < 0.09) & (swir < 0.06)] = 2
     scl[(green > swir) & (ndvi < 0.1) & (nir < 0.12)] = 6
-    cloud, shadow, cirrus = (
-        _blocks(part, 2).mean(axis=(1, 3)) for part in (air.cloud, air.shadow, air.cirrus)
-    )
+    cloud, shadow, cirrus = (_blocks(part, 2).mean(axis=(1, 3)) for part in (air.cloud, air.shadow, air.cirrus))
     scl[shadow > 0.3] = 3
     scl[cirrus > 0.06] = 10
     scl[cloud > 0.25] = 8

@@ -17,8 +17,8 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess.safe_metadata import Band, CloudMask, Product, find_all, read_metadata
-from lulc_kit.preprocess.safe_source import checked_path, is_metadata, open_source
+from lulc_kit.safe.metadata import Band, CloudMask, Product, find_all, read_metadata
+from lulc_kit.safe.source import checked_path, is_metadata, open_source
 
 __all__ = [
     "Band",
@@ -87,9 +87,7 @@ def open_products(folder: str | Path) -> list[Product]:
         or (path.is_dir() and any(is_metadata(file.name) for file in path.glob("*.xml")))
     ]
     if not found:
-        raise LulcError(
-            f"{folder} holds no Sentinel-2 product; expected .SAFE folders or zip archives of them."
-        )
+        raise LulcError(f"{folder} holds no Sentinel-2 product; expected .SAFE folders or zip archives of them.")
     products = [open_product(path) for path in found]
     seen: dict[tuple[object, ...], Product] = {}
     for product in products:
@@ -195,9 +193,7 @@ def verify(product: Product) -> int:
     """
     source = open_source(product.path)
     if "manifest.safe" not in source.files:
-        raise LulcError(
-            f"{product.path} has no manifest.safe, so that its files cannot be compared with anything."
-        )
+        raise LulcError(f"{product.path} has no manifest.safe, so that its files cannot be compared with anything.")
     compared, damaged = 0, []
     for element in find_all(source.read_xml("manifest.safe"), "byteStream"):
         location, checksum = find_all(element, "fileLocation"), find_all(element, "checksum")
@@ -233,9 +229,7 @@ def _common_resolution(product: Product, names: Sequence[str]) -> int:
             f"{step} m: {', '.join(name for name in names if product.bands[name].resolution == step)}"
             for step in sorted(resolutions)
         )
-        raise LulcError(
-            f"The bands have different resolutions ({groups}); read each group by itself, or sharpen."
-        )
+        raise LulcError(f"The bands have different resolutions ({groups}); read each group by itself, or sharpen.")
     return resolutions.pop()
 
 
@@ -244,8 +238,7 @@ def _existing(product: Product, name: str, resolution: int) -> str:
     path = product.bands[name].images.get(resolution)
     if path is None:
         raise LulcError(
-            f"{product.name} lists no image of {name} at {resolution} m; the product is incomplete. Fetch it "
-            "again."
+            f"{product.name} lists no image of {name} at {resolution} m; the product is incomplete. Fetch it again."
         )
     try:
         with rasterio.open(path) as file:
@@ -265,9 +258,7 @@ def _existing(product: Product, name: str, resolution: int) -> str:
 
 def _lazy(path: str, shape: tuple[int, int], dtype: str, chunks: int) -> da.Array:
     template = da.zeros(shape, chunks=chunks, dtype=dtype)
-    return da.map_blocks(
-        _read_block, path=path, kind=dtype, chunks=template.chunks, meta=np.empty((0, 0), dtype)
-    )
+    return da.map_blocks(_read_block, path=path, kind=dtype, chunks=template.chunks, meta=np.empty((0, 0), dtype))
 
 
 def _read_block(path: str, kind: str, block_info: Any = None) -> np.ndarray:
@@ -284,9 +275,7 @@ def _read_block(path: str, kind: str, block_info: Any = None) -> np.ndarray:
         ) from None
 
 
-def _reflectance(
-    numbers: np.ndarray, offset: float, quantification: float, invalid: tuple[int, int]
-) -> np.ndarray:
+def _reflectance(numbers: np.ndarray, offset: float, quantification: float, invalid: tuple[int, int]) -> np.ndarray:
     value = (numbers.astype(np.float32) + np.float32(offset)) / np.float32(quantification)
     value[np.isin(numbers, invalid)] = np.nan
     return value

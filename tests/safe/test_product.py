@@ -12,7 +12,8 @@ import rasterio
 from rasterio.transform import from_origin
 
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import safe, safe_source
+from lulc_kit.safe import product as safe
+from lulc_kit.safe import source as safe_source
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "safe_metadata"
 shared = pytest.mark.shared
@@ -27,9 +28,7 @@ def real(level: str) -> Path:
     return next(SHARED.glob(f"*_MSI{level}_*"))
 
 
-def tile_xml(
-    size=SIZE, masks='<MASK_FILENAME type="MSK_CLASSI">GRANULE/%s/QI_DATA/MSK_CLASSI_B00.jp2</MASK_FILENAME>'
-):
+def tile_xml(size=SIZE, masks='<MASK_FILENAME type="MSK_CLASSI">GRANULE/%s/QI_DATA/MSK_CLASSI_B00.jp2</MASK_FILENAME>'):
     sizes = "".join(
         f'<Size resolution="{r}"><NROWS>{size * 10 // r}</NROWS><NCOLS>{size * 10 // r}</NCOLS></Size>'
         f'<Geoposition resolution="{r}"><ULX>399960</ULX><ULY>5900040</ULY>'
@@ -45,11 +44,7 @@ def tile_xml(
 
 def product_xml(images, baseline="04.00", offset=-1000, name=NAME, head=""):
     files = "".join(f"<IMAGE_FILE>{image}</IMAGE_FILE>" for image in images)
-    offsets = (
-        "".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(13))
-        if offset
-        else ""
-    )
+    offsets = "".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(13)) if offset else ""
     return f"""{head}<n1:Level-2A_User_Product xmlns:n1="x">
     <PRODUCT_START_TIME>2022-05-15T10:10:31.024Z</PRODUCT_START_TIME>
     <PRODUCT_URI>{name}.SAFE</PRODUCT_URI><PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE>
@@ -158,9 +153,7 @@ def test_real_image_is_what_rasterio_reads():
         assert found.rio.transform() == file.transform
         assert found.rio.crs == file.crs
     assert found.shape == (1, 1830, 1830)
-    assert np.array_equal(
-        found[0].values, np.where(numbers == 0, np.nan, numbers / np.float32(10000)), equal_nan=True
-    )
+    assert np.array_equal(found[0].values, np.where(numbers == 0, np.nan, numbers / np.float32(10000)), equal_nan=True)
 
 
 # ---- reading ----
@@ -237,9 +230,7 @@ def test_opened_by_its_metadata_file(product):
 def test_old_format_with_two_tiles(tmp_path):
     """Before December 2016: long names, several granules, images named but not located."""
     name = "S2A_OPER_PRD_MSIL1C_PDMC_20160606T232310_R022_V20160605T101026_20160605T101026"
-    granules = [
-        f"S2A_OPER_MSI_L1C_TL_SGS__20160605T153933_A004984_T{tile}_N02.02" for tile in ("33UVU", "33UWU")
-    ]
+    granules = [f"S2A_OPER_MSI_L1C_TL_SGS__20160605T153933_A004984_T{tile}_N02.02" for tile in ("33UVU", "33UWU")]
     root = tmp_path / f"{name}.SAFE"
     listed = ""
     for granule in granules:
@@ -261,9 +252,7 @@ def test_old_format_with_two_tiles(tmp_path):
     opened = safe.open_product(root, tile="T33UWU")
     assert (opened.tile, opened.level, opened.processing_baseline) == ("33UWU", "L1C", "02.02")
     assert float(safe.read_bands(opened, ["B2"]).mean()) == pytest.approx(0.15)
-    assert opened.cloud_mask.path.endswith(
-        f"GRANULE/{granules[1]}/QI_DATA/{granules[1][:-6]}MSK_CLOUDS_B00.gml"
-    )
+    assert opened.cloud_mask.path.endswith(f"GRANULE/{granules[1]}/QI_DATA/{granules[1][:-6]}MSK_CLOUDS_B00.gml")
 
 
 # ---- bad input ----
@@ -373,9 +362,7 @@ def test_empty_folder_and_no_product(tmp_path):
         safe.open_product(tmp_path / "text.zip")
 
 
-@pytest.mark.parametrize(
-    ("missing", "message"), [("manifest.safe", "manifest"), ("MTD_MSIL2A.xml", "MTD_MSIL1C")]
-)
+@pytest.mark.parametrize(("missing", "message"), [("manifest.safe", "manifest"), ("MTD_MSIL2A.xml", "MTD_MSIL1C")])
 def test_incomplete_zip(product, missing, message):
     (product / missing).unlink()
     with pytest.raises(LulcError, match=message):
@@ -428,9 +415,7 @@ def test_metadata_that_point_outside(product):
         safe.open_product(product)
 
 
-@pytest.mark.parametrize(
-    "name", ["../evil.xml", "/evil.xml", "a/../../evil.xml", "C:/evil.xml", "a\\..\\evil.xml"]
-)
+@pytest.mark.parametrize("name", ["../evil.xml", "/evil.xml", "a/../../evil.xml", "C:/evil.xml", "a\\..\\evil.xml"])
 def test_archive_that_points_outside(product, name):
     path = zipped(product)
     with zipfile.ZipFile(path, "a") as archive:

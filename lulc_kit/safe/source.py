@@ -19,9 +19,7 @@ from lulc_kit.errors import LulcError
 MAX_BYTES = 8_000_000_000
 MAX_FILES = 20_000
 MAX_XML_BYTES = 64_000_000
-MAX_RATIO = (
-    200  # of unpacked to packed size of one file: JPEG 2000 hardly shrinks, XML by a factor of 10 to 50
-)
+MAX_RATIO = 200  # of unpacked to packed size of one file: JPEG 2000 hardly shrinks, XML by a factor of 10 to 50
 
 
 def checked_path(name: str, where: str) -> str:
@@ -109,9 +107,7 @@ class Source:
             with self.open(file) as stream:
                 text = stream.read(MAX_XML_BYTES + 1)
         except (zipfile.BadZipFile, zlib.error) as error:
-            raise LulcError(
-                f"{file} in {self.path} cannot be unpacked ({error}); fetch the archive again."
-            ) from None
+            raise LulcError(f"{file} in {self.path} cannot be unpacked ({error}); fetch the archive again.") from None
         if len(text) > MAX_XML_BYTES:
             raise LulcError(
                 f"{file} in {self.path} is larger than {MAX_XML_BYTES // 1_000_000} MB; expected metadata of "
@@ -164,25 +160,19 @@ def open_source(path: str | Path) -> Source:
         _one_product(path, [found.name for found in path.glob("*.xml") if is_metadata(found.name)])
         root = path.resolve()
         # links that lead out of the product are not part of it
-        inside = [
-            found for found in path.rglob("*") if found.is_file() and found.resolve().is_relative_to(root)
-        ]
+        inside = [found for found in path.rglob("*") if found.is_file() and found.resolve().is_relative_to(root)]
         return Source(path, "", frozenset(found.relative_to(path).as_posix() for found in inside))
     if not path.exists():
         raise LulcError(f"{path} does not exist; expected a .SAFE folder or a zip archive of one.")
     if not zipfile.is_zipfile(path):
-        raise LulcError(
-            f"{path} is neither a folder nor a zip archive; expected a Sentinel-2 product in SAFE format."
-        )
+        raise LulcError(f"{path} is neither a folder nor a zip archive; expected a Sentinel-2 product in SAFE format.")
     names = list(_safe_names(path))
     main = _one_product(path, [name for name in names if is_metadata(PurePosixPath(name).name)])
     parent = PurePosixPath(main).parent.as_posix()
     prefix = "" if parent == "." else f"{parent}/"
     inside_names = frozenset(name[len(prefix) :] for name in names if name.startswith(prefix))
     if "manifest.safe" not in inside_names:
-        raise LulcError(
-            f"{path} has no manifest.safe; an archive of a whole product has one. Fetch it again."
-        )
+        raise LulcError(f"{path} has no manifest.safe; an archive of a whole product has one. Fetch it again.")
     return Source(path, prefix.rstrip("/"), inside_names)
 
 

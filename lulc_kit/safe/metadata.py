@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 from affine import Affine
 
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess.safe_source import Source, checked_path, is_metadata
+from lulc_kit.safe.source import Source, checked_path, is_metadata
 
 # In the order of the metadata's bandId; native resolution in metres.
 BANDS = {
@@ -179,9 +179,7 @@ def read_metadata(source: Source, tile: str | None = None) -> Product:
     level: Literal["L1C", "L2A"] = "L2A" if "2A" in _local(root) else "L1C"
     granules = _granules(source, root)
     if tile is not None:
-        granules = {
-            name: files for name, files in granules.items() if _tile_of(name) == tile.removeprefix("T")
-        }
+        granules = {name: files for name, files in granules.items() if _tile_of(name) == tile.removeprefix("T")}
     if len(granules) != 1:
         tiles = sorted({str(_tile_of(name)) for name in _granules(source, root)})
         raise LulcError(
@@ -200,9 +198,7 @@ def read_metadata(source: Source, tile: str | None = None) -> Product:
         name=name,
         level=level,
         processing_baseline=baseline,
-        sensing=_time(
-            _find_text(root, "DATATAKE_SENSING_START") or _text(root, "PRODUCT_START_TIME", source)
-        ),
+        sensing=_time(_find_text(root, "DATATAKE_SENSING_START") or _text(root, "PRODUCT_START_TIME", source)),
         generated=_time(text) if (text := _find_text(root, "GENERATION_TIME")) else None,
         tile=str(_tile_of(granule)),
         satellite=_text(root, "SPACECRAFT_NAME", source),
@@ -215,10 +211,7 @@ def read_metadata(source: Source, tile: str | None = None) -> Product:
         sun_azimuth=_angle(metadata, "Mean_Sun_Angle", "AZIMUTH_ANGLE"),
         cloud_percentage=_number(_find_text(root, "Cloud_Coverage_Assessment")),
         content=_content(metadata),
-        quality={
-            str(check.get("checkType")): (check.text or "").strip()
-            for check in find_all(root, "quality_check")
-        },
+        quality={str(check.get("checkType")): (check.text or "").strip() for check in find_all(root, "quality_check")},
         scl=_scl(source, images),
         cloud_mask=_cloud_mask(source, granule, metadata),
         crs=place[0],
@@ -292,9 +285,7 @@ def _granules(source: Source, root: Element) -> dict[str, list[str]]:
             folder = PurePosixPath(paths[0]).parts[1]
         else:  # old format: names only, in a folder named by the granule
             folder = checked_path(element.get("granuleIdentifier", "?"), str(source.path))
-            paths = [
-                checked_path(f"GRANULE/{folder}/IMG_DATA/{name}", str(source.path)) for name in listed if name
-            ]
+            paths = [checked_path(f"GRANULE/{folder}/IMG_DATA/{name}", str(source.path)) for name in listed if name]
         found.setdefault(folder, []).extend(paths)
     if not found:
         raise LulcError(f"The metadata of {source.path} list no granule; fetch the product again.")
@@ -305,14 +296,10 @@ def _check_tiles(source: Source, name: str, granule: str) -> None:
     """Refuse files of another tile: in the granule, and (compact format: one tile each) in the product."""
     expected = _tile_of(name) or _tile_of(granule)
     if expected is None:
-        raise LulcError(
-            f"No tile could be read from the names of {source.path}; expected one such as _T33UVU_."
-        )
+        raise LulcError(f"No tile could be read from the names of {source.path}; expected one such as _T33UVU_.")
     within = "GRANULE/" if _tile_of(name) else f"GRANULE/{granule}/"
     for file in [f"GRANULE/{granule}/", *sorted(source.files)]:
-        if file.startswith(within) and any(
-            _tile_of(part) not in (None, expected) for part in file.split("/")
-        ):
+        if file.startswith(within) and any(_tile_of(part) not in (None, expected) for part in file.split("/")):
             raise LulcError(
                 f"{source.path} is a product of tile {expected} but holds {file}; files of two tiles were "
                 "mixed. Fetch the product again."
@@ -357,9 +344,7 @@ def _quantification(root: Element, level: str, source: Source) -> float:
     )
     value = _number(_find_text(root, *names))
     if not value > 0:
-        raise LulcError(
-            f"The metadata of {source.path} have no {names[0]}; without it there is no reflectance."
-        )
+        raise LulcError(f"The metadata of {source.path} have no {names[0]}; without it there is no reflectance.")
     return value
 
 
@@ -394,9 +379,7 @@ def _bands(
         found = {step or resolution: path for (kind, step), path in images.items() if kind == in_file}
         offset = float(offsets[name].text or 0) if name in offsets else 0.0
         if offsets and name not in offsets:
-            raise LulcError(
-                f"The metadata of {source.path} declare an offset for other bands but not for {name}."
-            )
+            raise LulcError(f"The metadata of {source.path} declare an offset for other bands but not for {name}.")
         wavelength, response = _spectrum(spectra[name]) if name in spectra else (None, ())
         view = views.get(name)
         bands[name] = Band(
@@ -463,9 +446,7 @@ def _geocoding(granule: Element, source: Source) -> tuple[str, dict[int, Affine]
         shapes[step] = (int(_text(element, "NROWS", source)), int(_text(element, "NCOLS", source)))
     for element in find_all(granule, "Geoposition"):
         step = int(element.get("resolution", 0))
-        left, top, wide, high = (
-            float(_text(element, name, source)) for name in ("ULX", "ULY", "XDIM", "YDIM")
-        )
+        left, top, wide, high = (float(_text(element, name, source)) for name in ("ULX", "ULY", "XDIM", "YDIM"))
         transforms[step] = Affine(wide, 0, left, 0, high, top)
     if not {10, 20, 60} <= shapes.keys() & transforms.keys():
         raise LulcError(

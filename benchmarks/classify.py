@@ -1,0 +1,138 @@
+"""Class maps by k-nearest neighbours and random forest: ours, plain scikit-learn, and OTB's ImageClassifier.
+
+    python -m benchmarks.classify [--side 1024] [--runs 3]
+
+The same simulated stack of 20 features, the same 30 000 training samples of 6 classes, 15 neighbours, 100 trees, all
+cores. Each reads the stack from a GeoTIFF and writes what it writes: ours the class, the probabilities and their
+entropy; scikit-learn and OTB the class alone. Needs OTB for its rows (Debian: otb-bin).
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks import report
+from lulc_kit import mapping, raster
+from lulc_kit.classes import SCHEMES
+
+FEATURES, SAMPLES, NEIGHBOURS, TREES = 20, 30_000, 15, 100
+NAMES = [f"f{i}" for i in range(1, FEATURES + 1)]
+
+
+def simulate(folder: Path, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Write a stack whose classes overlap as real ones do, and return training samples and labels."""
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(6, FEATURES))
+    true = np.kron(rng.integers(0, 6, (side // 16 + 1, side // 16 + 1)), np.ones((16, 16), int))[:side, :side]
+    stack = (centres[true] + rng.normal(scale=1.5, size=(side, side, FEATURES))).astype(np.float32)
+    grid = GeoBox((side, side), Affine(10, 0, 500_000, 0, -10, 5_800_000), "EPSG:32633")
+    raster.write(folder / "stack.tif", raster.array(np.moveaxis(stack, -1, 0).copy(), grid, NAMES))
+    labels = rng.integers(0, 6, SAMPLES)
+    return (centres[labels] + rng.normal(scale=1.5, size=(SAMPLES, FEATURES))).astype(np.float32), labels + 1
+
+
+def ours(folder: Path, model: object) -> None:
+    stack = raster.read(folder / "stack.tif", chunk=512)
+    predictor = mapping.pixelwise(mapping.accelerated(model), SCHEMES["workflow"].values)
+    mapping.write_map(folder, "ours", stack, predictor, SCHEMES["workflow"], {})
+
+
+def scikit_learn(folder: Path, model: object) -> None:
+    with rasterio.open(folder / "stack.tif") as source:
+        pixels = source.read().reshape(FEATURES, -1).T
+        side = source.width
+    codes = np.concatenate([model.predict(part) for part in np.array_split(pixels, max(1, len(pixels) // 65536))])
+    profile = {"driver": "GTiff", "width": side, "height": side, "count": 1, "dtype": "uint8"}
+    with rasterio.open(folder / "sklearn.tif", "w", **profile) as target:
+        target.write(codes.reshape(1, side, side).astype(np.uint8))
+
+
+def train_otb(folder: Path, x: np.ndarray, y: np.ndarray, kind: str) -> bool:
+    """Train OTB's classifier on the same standardized samples; False if OTB is missing or has no such classifier."""
+    if shutil.which("otbcli_TrainVectorClassifier") is None:
+        return False
+    table = gpd.GeoDataFrame(dict(zip(NAMES, x.T, strict=True)) | {"code": y})
+    table = table.set_geometry(gpd.points_from_xy(np.zeros(len(x)), np.zeros(len(x))), crs="EPSG:32633")
+    table.to_file(folder / "samples.gpkg")
+    options = {
+        "knn": ["-classifier", "knn", "-classifier.knn.k", str(NEIGHBOURS)],
+        "rf": [
+            *("-classifier", "rf", "-classifier.rf.nbtrees", str(TREES), "-classifier.rf.max", "25"),
+            *("-classifier.rf.min", "3", "-classifier.rf.acc", "0"),
+        ],
+    }
+    command = [
+        *("otbcli_TrainVectorClassifier", "-io.vd", folder / "samples.gpkg", "-cfield", "code"),
+        *("-io.out", folder / f"{kind}.otb", "-feat", *NAMES, *options[kind]),
+    ]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def otb(folder: Path, kind: str) -> None:
+    command = [
+        *("otbcli_ImageClassifier", "-in", folder / "stack.tif", "-model", folder / f"{kind}.otb"),
+        *("-out", folder / "otb.tif", "uint8"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=1024, help="side of the scene, pixels")
+    parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts")
+    arguments = parser.parse_args()
+    rows: list[list[object]] = []
+    notes = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        x, y = simulate(folder, arguments.side)
+        pixels = arguments.side**2
+        models = {
+            "knn": KNeighborsClassifier(NEIGHBOURS, algorithm="brute", n_jobs=-1),
+            "rf": RandomForestClassifier(TREES, min_samples_leaf=3, random_state=1, n_jobs=-1),
+        }
+        for kind, classifier in models.items():
+            model = make_pipeline(StandardScaler(), classifier).fit(x, y)
+            peer = report.seconds(lambda m=model: scikit_learn(folder, m), arguments.runs)
+            model[-1].set_params(n_jobs=1)  # blocks of the map run on all cores
+            mine = report.seconds(lambda m=model: ours(folder, m), arguments.runs)
+            rows.append([peer / mine, kind, "ours", mine, pixels / mine])
+            rows.append([1.0, kind, "scikit-learn", peer, pixels / peer])
+            with rasterio.open(folder / "maps/ours.tif") as a, rasterio.open(folder / "sklearn.tif") as b:
+                same = float((a.read(1) == b.read(1)).mean())
+            notes.append(f"{kind}: {same:.4%} of the pixels have scikit-learn's class.")
+            if train_otb(folder, x, y, kind):
+                # k-nearest neighbours of OTB takes minutes: one run counts.
+                runs = arguments.runs if kind == "rf" else 1
+                other = report.seconds(lambda k=kind: otb(folder, k), runs) if kind == "rf" else _once(folder, kind)
+                rows.append([peer / other, kind, "OTB ImageClassifier", other, pixels / other])
+            else:
+                notes.append(f"{kind}: OTB's classifier is not installed, or does not know it.")
+    columns = ["speed, times scikit-learn", "model", "program", "seconds", "pixels/s"]
+    title = f"Class maps of {pixels / 1e6:.1f} Mpx, {FEATURES} features, {SAMPLES} samples ({os.cpu_count()} cores)"
+    report.publish("classify", title, columns, rows, "\n".join(notes))
+
+
+def _once(folder: Path, kind: str) -> float:
+    import time
+
+    start = time.perf_counter()
+    otb(folder, kind)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
