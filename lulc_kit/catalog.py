@@ -49,6 +49,8 @@ class Scene:
         Degrees; azimuth clockwise from north.
     baseline
         ESA's processing baseline, e.g. ``"05.09"``.
+    tile
+        MGRS tile of a whole product, e.g. ``"33UUU"``; scenes of one date and different tiles are mosaicked.
     """
 
     date: str
@@ -59,6 +61,12 @@ class Scene:
     sun_azimuth: float | None = None
     sun_zenith: float | None = None
     baseline: str | None = None
+    tile: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Date, and tile if there is one."""
+        return f"{self.date}_{self.tile}" if self.tile else self.date
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ class Catalog:
         rows = [
             {
                 "date": s.date,
+                "tile": s.tile or "–",
                 "level": s.level,
                 "baseline": s.baseline or "–",
                 "bands": " ".join(s.bands),
@@ -109,16 +118,18 @@ def write(path: Path, catalog: Catalog) -> None:
         return pystac.Asset(_href(band.path, path.parent), title=name, roles=[role], extra_fields=extra)
 
     items = []
-    for scene in sorted(catalog.scenes, key=lambda s: s.date):
+    for scene in sorted(catalog.scenes, key=lambda s: s.name):
         moment = datetime.datetime.fromisoformat(scene.date).replace(tzinfo=datetime.UTC)
         properties: dict[str, Any] = {"lulc:kind": "scene", "processing:level": scene.level}
+        if scene.tile is not None:
+            properties["s2:mgrs_tile"] = scene.tile
         if scene.baseline is not None:
             properties["s2:processing_baseline"] = scene.baseline
         if scene.sun_azimuth is not None:
             properties["view:sun_azimuth"] = scene.sun_azimuth
         if scene.sun_zenith is not None:
             properties["view:sun_elevation"] = 90 - scene.sun_zenith
-        item = pystac.Item(scene.date, None, None, moment, properties)
+        item = pystac.Item(scene.name, None, None, moment, properties)
         for name, band in scene.bands.items():
             item.add_asset(name, asset(name, band, "data"))
         for name, extra in (("SCL", scene.scl), ("mask", scene.mask)):
@@ -156,7 +167,7 @@ def read(path: Path) -> Catalog:
             elevation = properties.get("view:sun_elevation")
             scenes.append(
                 Scene(
-                    date=item["id"],
+                    date=properties["datetime"][:10],
                     level=properties["processing:level"],
                     bands={n: b for n, b in bands.items() if n not in ("SCL", "mask")},
                     scl=bands.get("SCL"),
@@ -164,6 +175,7 @@ def read(path: Path) -> Catalog:
                     sun_azimuth=properties.get("view:sun_azimuth"),
                     sun_zenith=None if elevation is None else 90 - elevation,
                     baseline=properties.get("s2:processing_baseline"),
+                    tile=properties.get("s2:mgrs_tile"),
                 )
             )
         return Catalog(scenes, ancillary, content["lulc:attribution"])

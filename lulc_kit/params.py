@@ -174,19 +174,26 @@ class Download(Parameters):
     """01: which scenes, and where from."""
 
     notebook = "01_download"
-    source: Literal["sample", "files"] = Field(
-        "sample", description="sample: a real sample from the package index; files: your own rasters"
+    source: Literal["sample", "files", "products", "simulated"] = Field(
+        "sample",
+        description="sample: a real sample; files: your own rasters; products: SAFE folders or zips; simulated",
     )
     sample: Literal["havelland", "romania"] = Field("havelland", description="which sample, for source: sample")
     scenes: list[Scene] = Field([], description="your scenes, for source: files")
     reference: str | None = Field(None, description="your training polygons or class map, for source: files")
     dem: str | None = Field(None, description="your elevation model, for source: files")
     roads: str | None = Field(None, description="your roads (lines), for source: files")
+    products: str | None = Field(None, description="folder of whole products, for source: products")
+    size: int = Field(510, ge=256, le=10980, description="side of a tile, pixels of 10 m, for source: simulated")
+    tiles: int = Field(2, ge=1, le=2, description="adjacent tiles, for source: simulated")
+    seed: Seed = Field(1, description="seed of the landscape, for source: simulated")
 
     @model_validator(mode="after")
     def _scenes_for_files(self) -> Self:
         if (self.source == "files") != bool(self.scenes):
             raise ValueError("source 'files' needs at least one entry in 'scenes', other sources take none")
+        if (self.source == "products") != (self.products is not None):
+            raise ValueError("source 'products' needs 'products', the folder they are in; other sources take none")
         dates = [s.date for s in self.scenes]
         if len(set(dates)) < len(dates):
             raise ValueError(f"two scenes have the same date: {sorted(d for d in dates if dates.count(d) > 1)[0]}")

@@ -102,6 +102,9 @@ class Study:
         """Return the files outside the study's folder that a step reads: the user's own."""
         if isinstance(p, params.Download):
             named: list[str | None] = [p.reference, p.dem, p.roads]
+            if p.products is not None:
+                named += [str(f) for f in sorted(resolve(p.products).rglob("MTD_*.xml"))]
+                named += [str(f) for f in sorted(resolve(p.products).glob("*.zip"))]
             for scene in p.scenes:
                 named += [scene.file, scene.scl, scene.mask, *(scene.bands or {}).values()]
             return [resolve(n) for n in named if n]
@@ -296,12 +299,18 @@ def catalog_files(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
     scenes: list[Path] = []
     ancillary: dict[str, list[Path]] = {}
     for item in files.read_json(path)["features"]:
-        found = [(path.parent / asset["href"]).absolute() for asset in item["assets"].values()]
+        found = [_on_disk((path.parent / asset["href"]).absolute()) for asset in item["assets"].values()]
         if item["properties"]["lulc:kind"] == "scene":
             scenes += found
         else:
             ancillary[item["id"]] = found
     return list(dict.fromkeys(scenes)), ancillary
+
+
+def _on_disk(path: Path) -> Path:
+    # A file inside a zip archive, as GDAL names it: the archive is what lies on the disk.
+    inside = path.as_posix()
+    return Path("/" + inside.removeprefix("/vsizip/").split(".zip/")[0] + ".zip") if "/vsizip/" in inside else path
 
 
 def code_version(p: params.Parameters) -> str:

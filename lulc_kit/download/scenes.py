@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lulc_kit import params
 from lulc_kit.catalog import Catalog
-from lulc_kit.download import own_files, sample
+from lulc_kit.download import own_files, products, sample
 
 
 def get(p: params.Download, folder: Path) -> Catalog:
@@ -22,4 +22,12 @@ def get(p: params.Download, folder: Path) -> Catalog:
     LulcError
         See `lulc_kit.download.sample.fetch` and `lulc_kit.download.own_files.catalog`.
     """
-    return sample.catalog(p.sample, folder) if p.source == "sample" else own_files.catalog(p)
+    match p.source:
+        case "sample":
+            return sample.catalog(p.sample, folder)
+        case "files":
+            return own_files.catalog(p)
+        case "products":
+            return products.catalog(p)
+        case "simulated":
+            return products.simulated(p, folder)

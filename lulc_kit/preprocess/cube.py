@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from lulc_kit import raster
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import clouds, radiometry, sharpen_scene
+from lulc_kit.preprocess import clouds, guard, radiometry, sharpen_scene
 from lulc_kit.preprocess.clouds import Reason
 from lulc_kit.progress import track
 
@@ -76,14 +76,23 @@ def build(
         raise LulcError(f"No scene between {dates}. The catalog has {known}.")
     _check_alike(scenes)
     rows: list[dict[str, Any]] = []
-    for scene in track(scenes, "dates"):
-        codes = _mask(scene, radiometry.scene_on_grid(scene, geobox), geobox, mask, mask_buffer, scl_exclude)
+    darkness: dict[str, guard.Darkness] = {}
+    by_date = {s.date: [t for t in scenes if t.date == s.date] for s in scenes}
+    for date, tiles in track(by_date.items(), "dates", total=len(by_date)):
+        masks = [_mask(t, radiometry.scene_on_grid(t, geobox), geobox, mask, mask_buffer, scl_exclude) for t in tiles]
+        for tile, codes in zip(tiles, masks, strict=True):
+            _check_radiometry(tile, geobox, codes, darkness)
+        codes, chosen = mosaic(masks)
         clear, empty = float((codes == Reason.CLEAR).mean()), float((codes == Reason.NODATA).mean())
         used = clear >= min_clear and clear > 0
         if used:
-            with sharpen_scene.sharpened(scene, folder) if sharpen else contextlib.nullcontext(scene) as shown:
-                _write(folder, shown, radiometry.scene_on_grid(shown, geobox), codes, sharpen)
-        rows.append({"date": scene.date, "level": scene.level, "clear": clear, "no data": empty, "in the cube": used})
+            with contextlib.ExitStack() as stack:
+                if sharpen:
+                    tiles = [stack.enter_context(sharpen_scene.sharpened(t, folder)) for t in tiles]
+                image = _join([radiometry.scene_on_grid(t, geobox) for t in tiles], chosen)
+                _write(folder, date, tiles[0].level, image, codes, sharpen)
+        rows.append({"date": date, "level": tiles[0].level, "clear": clear, "no data": empty, "in the cube": used})
+    guard.refuse_mixture(darkness)
     table = pd.DataFrame(rows)
     if (table["no data"] == 1).all():
         raise LulcError(
@@ -103,15 +112,61 @@ def build(
     return table
 
 
-def _write(folder: Path, scene: Scene, image: xr.DataArray, codes: npt.NDArray[np.uint8], sharpened: bool) -> None:
-    tags = {"date": scene.date, "level": scene.level}
+def mosaic(masks: Sequence[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp]]:
+    """Choose for each pixel the scene that shows it best: a clear one before a masked one before none.
+
+    Parameters
+    ----------
+    masks
+        Masks of scenes of one date on one grid, (row, column), codes of `clouds.Reason`.
+
+    Returns
+    -------
+    codes
+        The mask of the mosaic.
+    chosen
+        Number of the scene (from 0) that each pixel comes from; the first of equals.
+    """
+    stack = np.stack(masks)
+    rank = np.where(stack == Reason.CLEAR, 0, np.where(stack == Reason.NODATA, 2, 1))
+    chosen = rank.argmin(axis=0)
+    return np.take_along_axis(stack, chosen[None], axis=0)[0], chosen
+
+
+def _join(images: Sequence[xr.DataArray], chosen: npt.NDArray[np.intp]) -> xr.DataArray:
+    joined = images[0]
+    bands = [str(b) for b in joined.band.values]
+    for number, other in enumerate(images[1:], 1):
+        joined = joined.where(chosen != number, raster.select(other, bands))
+    return joined
+
+
+def _check_radiometry(
+    scene: Scene, geobox: GeoBox, codes: npt.NDArray[np.uint8], darkness: dict[str, guard.Darkness]
+) -> None:
+    # A sample is enough, and clouds would hide what is dark.
+    step = max(1, max(geobox.shape) // 500)
+    bands = [b for b in ("B2", "B3", "B4", "B8", "B8A", "B11", "B12") if b in scene.bands]
+    image = raster.select(radiometry.scene_on_grid(scene, geobox), bands).data[:, ::step, ::step].compute()
+    image = np.where(codes[::step, ::step] == Reason.CLEAR, image, np.nan)
+    offset = next(iter(scene.bands.values())).offset * 10000
+    guard.check(f"Scene {scene.name}", image, bands, offset)
+    measured = guard.measure(image, bands)
+    if measured.pixels and (codes == Reason.CLEAR).mean() > 0.5:
+        darkness[scene.name] = measured
+
+
+def _write(
+    folder: Path, date: str, level: str, image: xr.DataArray, codes: npt.NDArray[np.uint8], sharpened: bool
+) -> None:
+    tags = {"date": date, "level": level}
     detail = {"coarse_bands": "sharpened" if sharpened else "interpolated"}
     reasons = {"codes": ", ".join(f"{r.value} {name}" for r, (name, _) in clouds.REASONS.items())}
     raster.write_all(
         [
-            raster.reflectance(folder / f"{scene.date}.tif", image, **tags, **detail),
+            raster.reflectance(folder / f"{date}.tif", image, **tags, **detail),
             raster.Output(
-                folder / f"{scene.date}_mask.tif",
+                folder / f"{date}_mask.tif",
                 raster.array(codes[None], image.odc.geobox, ["mask"]),
                 "uint8",
                 nodata=None,

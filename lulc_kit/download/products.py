@@ -1,0 +1,60 @@
+"""Whole Sentinel-2 products (SAFE folders or zip archives), and simulated ones, described as a catalog."""
+
+from pathlib import Path
+
+from lulc_kit import params, study
+from lulc_kit.catalog import Band, Catalog, Scene
+from lulc_kit.errors import LulcError
+from lulc_kit.safe.metadata import Product
+from lulc_kit.safe.product import open_products
+
+SIMULATED = "SIMULATED data, made by lulc_kit: a teaching and testing instrument that says nothing about the earth."
+
+
+def catalog(p: params.Download) -> Catalog:
+    """Describe the products in a folder; they stay where they are and are only read.
+
+    Raises
+    ------
+    LulcError
+        If there is no product, one is broken, or one acquisition is there in two processing baselines.
+    """
+    assert p.products is not None
+    named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
+    ancillary = {role: study.resolve(name) for role, name in named.items() if name}
+    for role, path in ancillary.items():
+        if not path.exists():
+            raise LulcError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
+    scenes = [_scene(product) for product in open_products(study.resolve(p.products))]
+    years = sorted({scene.date[:4] for scene in scenes})
+    return Catalog(scenes, ancillary, f"Contains modified Copernicus Sentinel data {'–'.join({years[0], years[-1]})}.")
+
+
+def simulated(p: params.Download, folder: Path) -> Catalog:
+    """Make the simulated study's products in the study's folder, and describe them."""
+    from lulc_kit.download.simulated import simulate
+
+    made = simulate(folder, size=p.size, tiles=p.tiles, seed=p.seed)
+    scenes = [_scene(product) for product in open_products(folder / "scenes")]
+    return Catalog(scenes, {"reference": made.training, "dem": made.dem, "roads": made.roads}, SIMULATED)
+
+
+def _scene(product: Product) -> Scene:
+    bands = {}
+    for name, band in product.bands.items():
+        if not band.images:
+            continue  # an L2A product has no B10
+        path = band.images[min(band.images)]
+        bands[name] = Band(
+            Path(path), 1, 1 / product.quantification, band.offset / product.quantification, product.nodata
+        )
+    return Scene(
+        product.sensing.date().isoformat(),
+        product.level,
+        bands,
+        scl=Band(Path(product.scl), nodata=0) if product.scl else None,
+        sun_azimuth=product.sun_azimuth,
+        sun_zenith=product.sun_zenith,
+        baseline=product.processing_baseline,
+        tile=product.tile,
+    )
