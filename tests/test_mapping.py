@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
-from scipy import ndimage
+from scipy import ndimage, stats
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -46,12 +46,12 @@ def forest():
     return RandomForestClassifier(10, random_state=1).fit(x, y)
 
 
-def smooth(values):
-    """A predictor that looks three pixels around: the mean of feature 0 is the probability of the first class."""
+def smooth(factor):
+    """A predictor that looks three pixels around: the mean of feature 0, by a factor, is the first probability."""
 
     def predict(block):
         missing = ~np.isfinite(block).all(axis=0)
-        p = ndimage.uniform_filter(np.where(missing, 0, block[0]), 7, mode="mirror")
+        p = factor * ndimage.uniform_filter(np.where(missing, 0, block[0]), 7, mode="mirror")
         out = np.stack([p, 1 - p, np.zeros_like(p)]).astype(np.float32)
         out[:, missing] = np.nan
         return out
@@ -89,80 +89,92 @@ def test_percent_is_rounded_and_never_the_mark_of_no_data(numbers):
     assert mapping.percent(np.array([np.nan], np.float32)).tolist() == [255]
 
 
+def test_entropy_is_0_for_one_class_and_1_for_all_alike():
+    probabilities = np.array([[[1, 1 / 3, 0.5, np.nan]], [[0, 1 / 3, 0.5, 0.5]], [[0, 1 / 3, 0, 0.5]]], np.float32)
+    found = mapping.entropy(probabilities)[0]
+    np.testing.assert_allclose(found, [0, 1, np.log(2) / np.log(3), np.nan], atol=1e-6)
+    pixels = np.random.default_rng(1).dirichlet([1, 1, 1, 1], 50).T.astype(np.float32)
+    expected = stats.entropy(pixels, base=4, axis=0)
+    np.testing.assert_allclose(mapping.entropy(pixels[:, None])[0], expected, atol=1e-5)
+
+
 @given(chunk=st.integers(7, 60))
 @settings(max_examples=6, deadline=None)
 def test_map_does_not_depend_on_blocks(chunk, forest, tmp_path_factory):
     folder = tmp_path_factory.mktemp("map")
     data = features()
-    mapping.write_map(
-        folder / "m.tif", folder / "p.tif", image(data, chunk), mapping.pixelwise(forest, SCHEME.values), SCHEME
-    )
+    mapping.write_map(folder, "rf", image(data, chunk), mapping.pixelwise(forest, SCHEME.values), SCHEME, {})
     missing = ~np.isfinite(data).all(axis=0)
     expected = np.zeros(missing.shape, np.uint8)
     expected[~missing] = forest.predict(data[:, ~missing].T)
-    np.testing.assert_array_equal(read(folder / "m.tif")[0], expected)
-    np.testing.assert_array_equal(read(folder / "p.tif") == 255, np.broadcast_to(missing, (3, *missing.shape)))
+    np.testing.assert_array_equal(read(folder / "maps/rf.tif")[0], expected)
+    probabilities = read(folder / "maps/rf_probability.tif")
+    np.testing.assert_array_equal(probabilities == 255, np.broadcast_to(missing, (3, *missing.shape)))
+    np.testing.assert_array_equal(read(folder / "maps/rf_entropy.tif")[0] == 255, missing)
+
+
+def layer(numbers, names):
+    return raster.array(da.from_array(numbers, (1, *numbers.shape[1:])), grid(*numbers.shape[1:]), names)
 
 
 @pytest.mark.parametrize("chunk", [None, 8, 16, 33])
-def test_map_with_halo_does_not_depend_on_blocks(tmp_path, chunk):
+def test_ensemble_with_halo_does_not_depend_on_blocks(tmp_path, chunk):
     data = features(60, 45)
-    predict = smooth(SCHEME.values)
-    mapping.write_map(tmp_path / "m.tif", tmp_path / "p.tif", image(data, chunk), predict, SCHEME, halo=6)
-    whole = predict(data)
-    np.testing.assert_array_equal(read(tmp_path / "m.tif")[0], mapping.classify(whole, SCHEME.values))
-    np.testing.assert_array_equal(read(tmp_path / "p.tif"), mapping.percent(whole))
+    folds = np.random.default_rng(2).integers(0, 3, (1, 60, 45)).astype(np.uint32)
+    single = [smooth(0.6), smooth(1.0)]
+    mapping.write_ensemble(tmp_path, "x", image(data, chunk), layer(folds, ["fold"]), single, SCHEME, halo=6)
+    each = [predict(data) for predict in single]
+    whole = np.mean(each, axis=0)
+    np.testing.assert_array_equal(read(tmp_path / "maps/x.tif")[0], mapping.classify(whole, SCHEME.values))
+    np.testing.assert_array_equal(read(tmp_path / "maps/x_probability.tif"), mapping.percent(whole))
+    np.testing.assert_array_equal(read(tmp_path / "maps/x_entropy.tif")[0], mapping.percent(mapping.entropy(whole)))
+    alone = [mapping.classify(e, SCHEME.values) for e in each]
+    assert (alone[0] != alone[1]).any()
+    expected = np.select([folds[0] == 1, folds[0] == 2], alone)
+    np.testing.assert_array_equal(read(tmp_path / "models/x/crossval.tif")[0], expected)
 
 
 def test_maps_carry_names_colours_and_nodata(tmp_path, forest):
     predictor = mapping.pixelwise(forest, SCHEME.values)
-    mapping.write_map(tmp_path / "m.tif", tmp_path / "p.tif", image(features()), predictor, SCHEME, tags={"run": "rf"})
-    with rasterio.open(tmp_path / "m.tif") as source:
+    mapping.write_map(tmp_path, "rf", image(features()), predictor, SCHEME, {"model": "random forest"})
+    with rasterio.open(tmp_path / "maps/rf.tif") as source:
         assert (source.count, source.nodata, source.dtypes[0]) == (1, 0, "uint8")
         assert source.tags()["classes"] == "1 Build-up; 3 Forest; 5 Water"
-        assert source.tags()["run"] == "rf"
+        assert (source.tags()["run"], source.tags()["model"]) == ("rf", "random forest")
         assert [source.colormap(1)[v][:3] for v in (1, 3, 5)] == [c.rgb for c in SCHEME.classes]
-    with rasterio.open(tmp_path / "p.tif") as source:
+    with rasterio.open(tmp_path / "maps/rf_probability.tif") as source:
         assert source.descriptions == ("Build-up", "Forest", "Water")
         assert source.nodata == 255
         known = source.read().astype(int)
         known = known[:, (known != 255).all(axis=0)]
         assert (np.abs(known.sum(axis=0) - 100) <= 2).all()
+    with rasterio.open(tmp_path / "maps/rf_entropy.tif") as source:
+        assert (source.descriptions, source.nodata) == (("entropy",), 255)
 
 
-@pytest.mark.parametrize("halo", [0, 6])
-def test_crossval_asks_for_each_pixel_only_the_model_that_did_not_see_its_fold(tmp_path, halo):
-    rows, columns = 40, 30
-    data = features(rows, columns)
-    generator = np.random.default_rng(2)
-    folds = generator.integers(0, 4, (2, rows, columns)).astype(np.uint32)
+def always(position):
+    """A predictor that is sure of one class everywhere."""
 
-    def always(position):
-        def predict(block):
-            out = np.zeros((3, *block.shape[1:]), np.float32)
-            out[position] = 1
-            out[:, ~np.isfinite(block).all(axis=0)] = np.nan
-            return out
+    def predict(block):
+        out = np.zeros((3, *block.shape[1:]), np.float32)
+        out[position] = 1
+        out[:, ~np.isfinite(block).all(axis=0)] = np.nan
+        return out
 
-        return predict
+    return predict
 
-    layers = raster.array(da.from_array(folds, (1, 40, 30)), grid(rows, columns), ["random_fold", "fold"])
+
+def test_crossval_asks_for_each_pixel_only_the_model_that_did_not_see_its_fold(tmp_path):
+    data = features()
+    folds = np.random.default_rng(2).integers(0, 4, (2, 40, 50)).astype(np.uint32)
     predictors = {"fold": [always(0), always(1), always(2)], "random_fold": [always(2), always(1), always(0)]}
-    mapping.write_crossval(tmp_path / "c.tif", image(data, 16), layers, predictors, SCHEME, halo=halo)
-    assert raster.band_names(tmp_path / "c.tif") == ["fold", "random_fold"]
+    mapping.write_crossval(tmp_path, "x", image(data, 16), layer(folds, ["random_fold", "fold"]), predictors, SCHEME)
+    path = tmp_path / "models/x/crossval.tif"
+    assert raster.band_names(path) == ["fold", "random_fold"]
     valid = np.isfinite(data).all(axis=0)
-    found = read(tmp_path / "c.tif")
+    found = read(path)
     np.testing.assert_array_equal(found[0], np.array([0, 1, 3, 5])[folds[1]] * valid)
     np.testing.assert_array_equal(found[1], np.array([0, 5, 3, 1])[folds[0]] * valid)
-
-
-def test_crossval_with_halo_sees_the_pixels_around(tmp_path):
-    data = features(50, 40)
-    folds = np.ones((1, 50, 40), np.uint32)
-    layers = raster.array(da.from_array(folds, (1, 50, 40)), grid(50, 40), ["fold"])
-    predict = smooth(SCHEME.values)
-    mapping.write_crossval(tmp_path / "c.tif", image(data, 20), layers, {"fold": [predict]}, SCHEME, halo=6)
-    np.testing.assert_array_equal(read(tmp_path / "c.tif")[0], mapping.classify(predict(data), SCHEME.values))
 
 
 def test_faster_neighbours_give_the_same_classes():

@@ -130,6 +130,10 @@ class Patches(keras.utils.PyDataset):
         limit = np.array([height - self.patch, width - self.patch])
         self.epoch = self.generator.permutation(np.clip(self.corners + shift, 0, limit))
 
+    def weights(self, row: int, column: int) -> npt.NDArray[np.float32]:
+        """Return the weights of the patch with this upper left corner."""
+        return self.goals.weights[row : row + self.patch, column : column + self.patch]
+
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
         corners = self.epoch[index * self.batch : (index + 1) * self.batch]
         images, classes, weights = [], [], []
@@ -138,7 +142,7 @@ class Patches(keras.utils.PyDataset):
             window = np.s_[row : row + self.patch, column : column + self.patch]
             images.append(_turn(self.read(row, column), turn, mirror, -3))
             classes.append(_turn(self.goals.classes[window], turn, mirror, -2))
-            weights.append(_turn(self.goals.weights[window], turn, mirror, -2))
+            weights.append(_turn(self.weights(row, column), turn, mirror, -2))
         return np.stack(images), np.stack(classes), np.stack(weights)
 
 

@@ -43,9 +43,14 @@ class Series:
             images.append(np.moveaxis(image.where(clear).data.compute(), 0, -1))
         self.images = np.stack(images).astype(np.float32)
 
+    @property
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """Whether a date shows a pixel, (time, row, column)."""
+        return np.asarray(np.isfinite(self.images).all(axis=-1))
+
     def clear_parts(self) -> list[float]:
         """Part of the pixels (0–1) that is clear on each date."""
-        return [float(x) for x in np.isfinite(self.images).all(axis=-1).mean(axis=(1, 2))]
+        return [float(x) for x in self.seen.mean(axis=(1, 2))]
 
 
 def fixed(count: int, length: int) -> npt.NDArray[np.intp]:
@@ -59,18 +64,33 @@ def draw(count: int, length: int, generator: np.random.Generator) -> npt.NDArray
 
 
 class SequencePatches(patches.Patches):
-    """Patches over sequences of dates; with random sequences every batch has its own."""
+    """Patches over sequences of dates; with random sequences every batch has its own.
+
+    ``images`` hold no NaN; ``seen``, (time, row, column), says where they are real. A pixel that no date of a
+    sequence shows teaches nothing.
+    """
 
     def __init__(
-        self, images: npt.NDArray[np.float32], goals: patches.Targets, patch: int, p: params.LSTM, seed: int
+        self,
+        images: npt.NDArray[np.float32],
+        seen: npt.NDArray[np.bool_],
+        goals: patches.Targets,
+        patch: int,
+        p: params.LSTM,
+        seed: int,
     ) -> None:
-        self.images, self.p = images, p
+        self.images, self.seen, self.p = images, seen, p
         self.chosen = fixed(len(images), p.length)
 
         def read(row: int, column: int) -> npt.NDArray[np.float32]:
             return self.images[self.chosen, row : row + patch, column : column + patch]
 
         super().__init__(read, goals, patch, p.batch, seed)
+
+    def weights(self, row: int, column: int) -> npt.NDArray[np.float32]:
+        """Return the weights of a patch, 0 where no date of the present sequence shows the pixel."""
+        window = np.s_[row : row + self.patch, column : column + self.patch]
+        return super().weights(row, column) * self.seen[self.chosen][:, *window].any(axis=0)
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
         if self.p.sequences == "random":
@@ -89,7 +109,7 @@ def train(
         training._seed(p.seed + k)
         goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
         model = networks.fcn_lstm(fcn, len(scene.classes.values), patch)
-        data = SequencePatches(fill(series.images, fcn), goals, patch, p, p.seed + k)
+        data = SequencePatches(fill(series.images, fcn), series.seen, goals, patch, p, p.seed + k)
         history[f"fold {k}"] = training._fit(model, data, p, f"{p.run}: fold {k} of {scene.folds}")
         models.append(model)
     return models, pd.DataFrame(history, index=pd.RangeIndex(1, p.epochs + 1, name="epoch"))
@@ -106,9 +126,8 @@ def predict(
 ) -> npt.NDArray[np.float32]:
     """Return each fold's class probabilities for the whole scene, (fold, class, row, column).
 
-    Pixels that no date of the series shows are NaN.
-
-    With random sequences the mean of ``p.draws`` of them is taken, the same ones for every fold.
+    With random sequences the mean of ``p.draws`` of them is taken, the same ones for every fold. A sequence says
+    nothing of a pixel that none of its dates shows; a pixel that no sequence shows is NaN.
     """
     count = len(series.dates)
     generator = np.random.default_rng(p.seed)
@@ -116,18 +135,19 @@ def predict(
         choices = [fixed(count, p.length)]
     else:
         choices = [draw(count, p.length, generator) for _ in range(p.draws)]
-    never = ~np.isfinite(series.images).all(axis=-1).any(axis=0)
+    shown = np.stack([series.seen[chosen].any(axis=0) for chosen in choices])[..., None]
     out = []
     side = training.tile_side(*series.images.shape[1:3]) + 2 * training.HALO
     for trained, fcn in zip(models, fcns, strict=True):
         model = networks.resized(trained, fcn, side)
         filled = fill(series.images, fcn)
         states = [
-            training.tiled(filled[chosen], lambda tile, m=model: np.asarray(m.predict_on_batch(tile[None]))[0])  # type: ignore[misc]
+            training.tiled(filled[chosen], lambda tile, m=model: training.apply(m, tile))  # type: ignore[misc]
             for chosen in choices
         ]
-        mean = np.mean([s / s.sum(axis=-1, keepdims=True) for s in states], axis=0)
-        mean[never] = np.nan
+        each = np.stack([s / s.sum(axis=-1, keepdims=True) for s in states])
+        with np.errstate(invalid="ignore"):
+            mean = np.where(shown, each, 0).sum(axis=0) / shown.sum(axis=0)
         out.append(np.moveaxis(mean, -1, 0))
     return np.stack(out).astype(np.float32)
 

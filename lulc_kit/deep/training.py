@@ -8,6 +8,7 @@ the same seed on the same machine with the same versions gives the same networks
 point; across machines or thread counts sums are ordered differently, and a few pixels of the map may differ.
 """
 
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def predictor(model: keras.Model) -> Predictor:
         image = np.moveaxis(features, 0, -1)
         missing = ~np.isfinite(image).all(axis=-1)
         filled = np.where(np.isfinite(image), image, mean).astype(np.float32)
-        out = tiled(filled, lambda tile: np.asarray(model.predict_on_batch(tile[None]))[0])
+        out = tiled(filled, lambda tile: apply(model, tile))
         out[missing] = np.nan
         return np.moveaxis(out, -1, 0)
 
@@ -142,6 +143,21 @@ def predictor(model: keras.Model) -> Predictor:
 def tile_side(height: int, width: int) -> int:
     """Return the side of the tiles, without their margin, in which `tiled` predicts an image of this size."""
     return min(TILE, -(-max(height, width) // 8) * 8)
+
+
+_TRACED: "weakref.WeakKeyDictionary[keras.Model, tuple[int, ...]]" = weakref.WeakKeyDictionary()
+
+
+def apply(model: keras.Model, tile: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Give one image, without a batch axis, to a network.
+
+    TensorFlow answers images of a second size with a graph for every size, in which bilinear upsampling fails: each
+    size gets a graph of its own.
+    """
+    if _TRACED.get(model) != tile.shape:
+        model.make_predict_function(force=True)
+        _TRACED[model] = tile.shape
+    return np.asarray(model.predict_on_batch(tile[None]))[0]
 
 
 def tiled(image: npt.NDArray[np.float32], predict: Callable[[Any], npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:

@@ -56,6 +56,7 @@ def _extent(geobox: GeoBox) -> tuple[float, float, float, float]:
 
 
 def _nice(length: float) -> float:
+    length *= 1 + 1e-9  # a last digit lost in subtracting edges must not halve the bar
     power = 10 ** np.floor(np.log10(length))
     return float(max(m for m in (1, 2, 5) if m * power <= length) * power)
 

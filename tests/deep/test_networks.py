@@ -1,0 +1,96 @@
+"""The networks: shapes, standardization within, and what the FCN+LSTM takes over from the FCN."""
+
+import keras
+import numpy as np
+import pytest
+
+from lulc_kit.deep import networks, training
+
+MEAN, VARIANCE = np.array([0.2, 50.0], np.float32), np.array([0.01, 400.0], np.float32)
+
+
+def images(count=2, side=16, seed=1):
+    generator = np.random.default_rng(seed)
+    return (generator.normal(size=(count, side, side, 2)) * np.sqrt(VARIANCE) + MEAN).astype(np.float32)
+
+
+def network(filters=(4, 8), mean=MEAN, variance=VARIANCE, seed=1):
+    keras.utils.set_random_seed(seed)
+    return networks.fcn(mean, variance, 3, filters)
+
+
+@pytest.mark.parametrize("filters", [(4,), (4, 8), (4, 8, 8)])
+def test_fcn_gives_probabilities_for_any_multiple_of_its_stride(filters):
+    stride = 2 ** (len(filters) - 1)
+    for rows, columns in ((stride * 4, stride * 5), (stride * 8, stride * 4)):
+        model = network(filters)
+        x = np.zeros((1, rows, columns, 2), np.float32) + MEAN
+        found = np.asarray(model(x))
+        assert found.shape == (1, rows, columns, 3)
+        np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-5)
+        assert (found >= 0).all()
+
+
+def test_fcn_standardizes_its_input_itself():
+    own, bare = network(), network(mean=np.zeros(2, np.float32), variance=np.ones(2, np.float32))
+    x = images()
+    np.testing.assert_allclose(np.asarray(own(x)), np.asarray(bare((x - MEAN) / np.sqrt(VARIANCE))), atol=1e-5)
+
+
+def test_lstm_scores_each_date_by_the_trained_fcn():
+    fcn = network()
+    model = networks.fcn_lstm(fcn, 3, 16)
+    scores = model.get_layer(index=1).layer
+    x = images()
+    np.testing.assert_allclose(np.asarray(keras.ops.softmax(scores(x))), np.asarray(fcn(x)), atol=1e-6)
+
+
+def test_lstm_is_bidirectional_over_any_number_of_dates():
+    model = networks.fcn_lstm(network(), 3, 16)
+    joint = model.get_layer("probabilities")
+    assert isinstance(joint, keras.layers.Bidirectional)
+    lstm = joint.forward_layer
+    assert (lstm.filters, lstm.kernel_size, lstm.activation) == (3, (3, 3), keras.activations.softmax)
+    for dates in (2, 5):
+        found = np.asarray(model(np.stack([images(1, seed=d)[0] for d in range(dates)])[None]))
+        assert found.shape == (1, 16, 16, 3)
+        assert (found > 0).all()
+
+
+def test_lstm_with_both_directions_alike_does_not_care_which_way_time_runs():
+    model = networks.fcn_lstm(network(), 3, 16)
+    joint = model.get_layer("probabilities")
+    joint.backward_layer.set_weights(joint.forward_layer.get_weights())
+    x = np.stack([images(1, seed=d)[0] for d in range(4)])[None]
+    np.testing.assert_allclose(np.asarray(model(x)), np.asarray(model(x[:, ::-1])), atol=1e-6)
+    shuffled = np.asarray(model(x[:, [1, 0, 3, 2]]))
+    assert np.abs(np.asarray(model(x)) - shuffled).max() > 1e-5, "but it does care about the order"
+
+
+def test_lstm_of_another_side_has_the_same_weights_and_says_the_same_inside():
+    fcn = network((4,))  # sees 2 pixels around, and the ConvLSTM 1 more for each of 2 dates and its own state
+    model = networks.fcn_lstm(fcn, 3, 16)
+    large = networks.resized(model, fcn, 32)
+    x = np.stack([images(1, side=32, seed=d)[0] for d in range(2)])[None]
+    inside = np.asarray(large(x))[:, 8:24, 8:24]
+    cut = np.asarray(model(x[:, :, 8:24, 8:24]))
+    assert inside.shape == cut.shape
+    np.testing.assert_allclose(inside[:, 6:-6, 6:-6], cut[:, 6:-6, 6:-6], atol=1e-6)
+
+
+def test_stored_and_loaded_networks_predict_the_same(tmp_path):
+    fcns = [network(seed=s) for s in (1, 2)]
+    training.save(fcns, tmp_path / "fcn")
+    lstm = networks.fcn_lstm(fcns[0], 3, 16)
+    training.save([lstm], tmp_path / "lstm")
+    assert sorted(p.name for p in (tmp_path / "fcn").iterdir()) == ["fold_1.keras", "fold_2.keras"]
+    x = images()
+    for before, after in zip(fcns, training.load(tmp_path / "fcn"), strict=True):
+        np.testing.assert_array_equal(np.asarray(before(x)), np.asarray(after(x)))
+    loaded = training.load(tmp_path / "fcn")
+    with_nan = np.moveaxis(x[0], -1, 0).copy()
+    with_nan[0, 2, 3] = np.nan
+    for before, after in zip(fcns, loaded, strict=True):
+        np.testing.assert_array_equal(training.predictor(before)(with_nan), training.predictor(after)(with_nan))
+    (after,) = training.load(tmp_path / "lstm")
+    np.testing.assert_array_equal(np.asarray(lstm(x[None])), np.asarray(after(x[None])))

@@ -1,0 +1,210 @@
+"""Sequences: which dates, what a date hides, and what only time tells apart."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from rasterio.transform import from_origin
+
+from lulc_kit import classes, params, raster
+from lulc_kit.deep import networks, patches, sequences, training
+from lulc_kit.errors import LulcError
+
+SHAPE = (32, 48)
+BOX = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
+SCHEME = classes.scheme("forest")
+DATES = [f"2020-{m:02}-01" for m in range(1, 8)]
+
+
+def parameters(**more):
+    defaults = {"run": "t", "sequences": "random", "length": 3, "batch": 2, "epochs": 12, "draws": 3}
+    return params.LSTM(**defaults | {"learning_rate": 0.03} | more)
+
+
+def fcn(seed=1):
+    keras.utils.set_random_seed(seed)
+    return networks.fcn(np.array([0.3, 0.5], np.float32), np.array([0.04, 0.04], np.float32), 2, [4])
+
+
+@given(count=st.integers(1, 60), data=st.data())
+def test_fixed_dates_reach_from_the_first_to_the_last_evenly(count, data):
+    length = data.draw(st.integers(1, count))
+    found = sequences.fixed(count, length)
+    assert len(set(found)) == length
+    steps = np.diff(found)
+    assert found[0] == 0 and (length == 1 or found[-1] == count - 1)
+    assert (steps > 0).all() and (length < 3 or steps.max() - steps.min() <= 1)
+
+
+@given(count=st.integers(1, 60), seed=st.integers(0, 100), data=st.data())
+def test_random_dates_are_in_order_and_none_twice(count, seed, data):
+    length = data.draw(st.integers(1, count))
+    found = sequences.draw(count, length, np.random.default_rng(seed))
+    assert len(found) == length
+    assert (np.diff(found) > 0).all()
+    assert found.min() >= 0 and found.max() < count
+
+
+def test_every_date_is_drawn_about_as_often():
+    generator = np.random.default_rng(1)
+    counts = np.bincount(np.concatenate([sequences.draw(10, 4, generator) for _ in range(2000)]))
+    np.testing.assert_allclose(counts, 800, rtol=0.1)
+
+
+def dated_patches(p, seed=1, hidden=None):
+    """Patches whose pixels hold the number of their date."""
+    images = np.broadcast_to(np.arange(7, dtype=np.float32)[:, None, None, None], (7, *SHAPE, 2))
+    seen = np.ones((7, *SHAPE), bool)
+    if hidden is not None:
+        seen[hidden] = False
+    goals = patches.Targets(np.zeros(SHAPE, np.int32), np.ones(SHAPE, np.float32))
+    return sequences.SequencePatches(images, seen, goals, 16, p, seed)
+
+
+def drawn(data):
+    for index in range(len(data)):
+        images, _, weights = data[index]
+        assert images.shape[1:] == (3, 16, 16, 2)
+        assert (images == images[:1, :, :1, :1, :1]).all(), "one sequence for the whole batch"
+        yield tuple(images[0, :, 0, 0, 0].astype(int)), weights
+
+
+def test_random_sequences_are_drawn_anew_for_every_batch():
+    data = dated_patches(parameters())
+    found = [s for _ in range(10) for s, _ in drawn(data)]
+    assert all(list(s) == sorted(set(s)) for s in found)
+    assert len(set(found)) > len(found) / 2
+    assert [s for s, _ in drawn(dated_patches(parameters()))] == found[: len(data)], "the same seed, the same dates"
+
+
+def test_fixed_sequences_are_always_the_same():
+    data = dated_patches(parameters(sequences="fixed"))
+    assert {s for _ in range(3) for s, _ in drawn(data)} == {(0, 3, 6)}
+
+
+def test_a_pixel_that_no_date_of_a_sequence_shows_teaches_nothing():
+    hidden = (np.isin(np.arange(7), [0, 3, 6])[:, None, None]) & (np.arange(48) < 24)[None, None]
+    hidden = np.broadcast_to(hidden, (7, *SHAPE))
+    fixed = dated_patches(parameters(sequences="fixed"), hidden=hidden)
+    totals = [weights.mean() for _ in range(5) for _, weights in drawn(fixed)]
+    assert 0.2 < np.mean(totals) < 0.8, "the hidden half weighs nothing"
+    for chosen, weights in drawn(dated_patches(parameters(), hidden=hidden)):
+        assert weights.all() == (not set(chosen) <= {0, 3, 6})
+
+
+def test_missing_numbers_become_what_the_network_subtracts():
+    images = np.full((2, 3, 3, 2), 7, np.float32)
+    images[0, 1, 1, 0] = images[1, 2, 2, 1] = np.nan
+    filled = sequences.fill(images, fcn())
+    assert filled[0, 1, 1].tolist() == pytest.approx([0.3, 7])
+    assert filled[1, 2, 2].tolist() == pytest.approx([7, 0.5])
+    assert np.isfinite(filled).all() and filled.dtype == np.float32
+
+
+def truth():
+    """Squares of two classes, both dark in half of the dates: one is bright early, the other late."""
+    return np.kron(np.random.default_rng(1).integers(0, 2, (4, 6)), np.ones((8, 8), int))
+
+
+@pytest.fixture(scope="module")
+def cube(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cube")
+    generator = np.random.default_rng(2)
+    for i, date in enumerate(DATES):
+        bright = (truth() == 0) == (i < 3)
+        image = 0.2 + 0.4 * bright + generator.normal(0, 0.03, (2, *SHAPE))
+        mask = np.where(generator.random(SHAPE) < 0.1, 2, 0)
+        mask[:4, :4] = 2  # never clear
+        mask[10:14, 20:24] = 2 if i in (0, 3, 6) else 0  # hidden on the dates of the fixed sequence
+        layer = raster.array(image.astype(np.float32), BOX, ["B4", "B8"])
+        raster.write_all(
+            [
+                raster.reflectance(folder / f"{date}.tif", layer),
+                raster.Output(
+                    folder / f"{date}_mask.tif", raster.array(mask[None].astype(np.uint8), BOX, ["mask"]), "uint8", None
+                ),
+            ]
+        )
+    return folder
+
+
+def test_series_reads_the_clear_pixels_of_the_dates_wanted(cube):
+    series = sequences.Series(cube, ["B8"], ["2020-02-01", "2020-05-31"], 3)
+    assert series.dates == DATES[1:5]
+    assert series.images.shape == (4, *SHAPE, 1)
+    assert np.isnan(series.images[:, :4, :4]).all()
+    for i, date in enumerate(series.dates):
+        mask = raster.read_codes(cube / f"{date}_mask.tif").to_numpy()[0]
+        values = raster.read(cube / f"{date}.tif", ["B8"]).to_numpy()[0]
+        np.testing.assert_array_equal(series.seen[i], mask == 0)
+        np.testing.assert_array_equal(series.images[i, ..., 0], np.where(mask == 0, values, np.nan))
+        assert series.clear_parts()[i] == pytest.approx((mask == 0).mean())
+
+
+def test_too_few_dates_are_refused(cube):
+    with pytest.raises(LulcError, match=r"needs 3 dates, and the cube has 2"):
+        sequences.Series(cube, ["B4"], ["2020-02-01", "2020-03-31"], 3)
+
+
+def scene():
+    generator = np.random.default_rng(3)
+    labels = np.where(generator.random(SHAPE) < 0.7, truth() + 1, 0).astype(np.uint8)
+    fold = np.where(np.arange(48) < 24, 1, 2) * (labels > 0)
+    folds = np.stack([fold, (fold == 2), (fold == 1)]).astype(np.uint32)
+    features = np.zeros((2, *SHAPE), np.float32)
+
+    def lazy(numbers, names):
+        return raster.array(numbers, BOX, names).chunk()
+
+    return training.Scene(
+        lazy(features, ["B4", "B8"]), lazy(labels[None], ["label"]), lazy(folds, ["fold", "train_1", "train_2"]), SCHEME
+    )
+
+
+def test_a_network_over_time_learns_what_no_single_date_tells(cube):
+    series = sequences.Series(cube, ["B4", "B8"], None, 3)
+    p = parameters(sequences="fixed", length=5, epochs=10, learning_rate=0.05)
+    learnt = scene()
+    with pytest.raises(LulcError, match="1 networks for 2 folds"):
+        sequences.train(learnt, series, [fcn()], 16, p)
+    learnt.trainable = learnt.trainable[:1]
+    fcns = [fcn()]
+    models, history = sequences.train(learnt, series, fcns, 16, p)
+    assert history.columns.tolist() == ["fold 1"] and len(history) == 10
+    probabilities = sequences.predict(series, models, fcns, p)
+    assert probabilities.shape == (1, 2, *SHAPE)
+    known = np.isfinite(probabilities).all(axis=(0, 1))
+    np.testing.assert_allclose(probabilities[:, :, known].sum(axis=1), 1, rtol=1e-5)
+    right = probabilities[0].argmax(axis=0) == truth()
+    assert right[known & (np.arange(48) < 24)].mean() > 0.95, "on the half it has not seen"
+
+
+@pytest.mark.parametrize("kind", ["fixed", "random"])
+def test_a_pixel_that_no_sequence_shows_has_no_class(cube, kind):
+    series = sequences.Series(cube, ["B4", "B8"], None, 3)
+    p = parameters(sequences=kind, draws=2)
+    one = fcn()
+    model = networks.fcn_lstm(one, 2, 16)
+    found = sequences.predict(series, [model], [one], p)
+    if kind == "fixed":
+        choices = [[0, 3, 6]]
+    else:
+        generator = np.random.default_rng(p.seed)
+        choices = [sequences.draw(7, 3, generator) for _ in range(2)]
+    shown = np.any([series.seen[c].any(axis=0) for c in choices], axis=0)
+    assert not shown[:4, :4].any()
+    assert shown[10:14, 20:24].any() == (kind == "random")
+    np.testing.assert_array_equal(np.isfinite(found).all(axis=(0, 1)), shown)
+    assert np.isnan(found[:, :, ~shown]).all()
+    np.testing.assert_array_equal(found, sequences.predict(series, [model], [one], p))
+
+
+def test_probabilities_are_mapped_by_fold():
+    probabilities = np.random.default_rng(1).random((3, 2, *SHAPE)).astype(np.float32)
+    like = raster.array(np.zeros((1, *SHAPE), np.uint8), BOX, ["label"])
+    stack = sequences.as_stack(probabilities, like)
+    assert stack.odc.geobox == BOX
+    for k, predict in enumerate(sequences.predictors(3, 2)):
+        np.testing.assert_array_equal(predict(stack.to_numpy()), probabilities[k])
