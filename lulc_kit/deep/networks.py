@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+STANDARDIZE = "standardize"
+"""Name of the FCN's first layer, which subtracts the mean and divides by the spread."""
 SCORES = "scores"
 """Name of the FCN's last layer before the softmax."""
 
@@ -37,7 +39,11 @@ def fcn(
         2^(levels − 1).
     """
     image = keras.Input((None, None, len(mean)), name="features")
-    x = layers.Normalization(mean=mean, variance=variance)(image)
+    # Batch normalization that is never trained: mean and variance are weights, so that one compiled network serves
+    # all folds.
+    standardize = layers.BatchNormalization(center=False, scale=False, epsilon=1e-12, trainable=False, name=STANDARDIZE)
+    x = standardize(image)
+    standardize.set_weights([np.asarray(mean), np.asarray(variance)])
     skipped = []
     for number in filters[:-1]:
         x = _convolve(_convolve(x, number), number)
@@ -49,6 +55,11 @@ def fcn(
         x = _convolve(_convolve(x, number), number)
     x = layers.Conv2D(classes, 1, name=SCORES)(x)
     return keras.Model(image, layers.Softmax(name="probabilities")(x), name="fcn")
+
+
+def mean_of(fcn: keras.Model) -> npt.NDArray[np.float32]:
+    """Return the mean of each feature that an FCN subtracts, shape (band,)."""
+    return np.asarray(fcn.get_layer(STANDARDIZE).moving_mean, np.float32)
 
 
 def _convolve(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:

@@ -105,20 +105,21 @@ def train(
     if len(fcns) != scene.folds:
         raise LulcError(f"Run {p.fcn} has {len(fcns)} networks for {scene.folds} folds. Run 07_fcn again.")
     models, history = [], {}
+    classes = len(scene.classes.values)
+    trainer = training.Trainer(networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, patch), p)
     for k, fcn in enumerate(fcns, 1):
         training._seed(p.seed + k)
         goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
-        model = networks.fcn_lstm(fcn, len(scene.classes.values), patch)
+        model = networks.fcn_lstm(fcn, classes, patch)
         data = SequencePatches(fill(series.images, fcn), series.seen, goals, patch, p, p.seed + k)
-        history[f"fold {k}"] = training._fit(model, data, p, f"{p.run}: fold {k} of {scene.folds}")
+        history[f"fold {k}"] = trainer.fit(model, data, f"{p.run}: fold {k} of {scene.folds}")
         models.append(model)
     return models, pd.DataFrame(history, index=pd.RangeIndex(1, p.epochs + 1, name="epoch"))
 
 
 def fill(images: npt.NDArray[np.float32], fcn: keras.Model) -> npt.NDArray[np.float32]:
     """Replace missing numbers by the mean that the FCN subtracts: after standardization they are 0."""
-    norm = next(x for x in fcn.layers if isinstance(x, keras.layers.Normalization))
-    return np.where(np.isfinite(images), images, np.asarray(norm.mean).ravel()).astype(np.float32)
+    return np.where(np.isfinite(images), images, networks.mean_of(fcn)).astype(np.float32)
 
 
 def predict(
@@ -138,13 +139,11 @@ def predict(
     shown = np.stack([series.seen[chosen].any(axis=0) for chosen in choices])[..., None]
     out = []
     side = training.tile_side(*series.images.shape[1:3]) + 2 * training.HALO
+    model = networks.resized(models[0], keras.models.clone_model(fcns[0]), side)
     for trained, fcn in zip(models, fcns, strict=True):
-        model = networks.resized(trained, fcn, side)
+        model.set_weights(trained.get_weights())
         filled = fill(series.images, fcn)
-        states = [
-            training.tiled(filled[chosen], lambda tile, m=model: training.apply(m, tile))  # type: ignore[misc]
-            for chosen in choices
-        ]
+        states = [training.tiled(filled[chosen], lambda tile: training.apply(model, tile)) for chosen in choices]
         each = np.stack([s / s.sum(axis=-1, keepdims=True) for s in states])
         with np.errstate(invalid="ignore"):
             mean = np.where(shown, each, 0).sum(axis=0) / shown.sum(axis=0)

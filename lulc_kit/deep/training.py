@@ -73,19 +73,21 @@ def train_fcn(scene: Scene, p: params.FCN) -> tuple[list[keras.Model], pd.DataFr
         The loss by epoch (rows) and fold (columns).
     """
     models, history = [], {}
+    trainer = None
     for k in range(1, scene.folds + 1):
         _seed(p.seed + k)
         goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
         teach = goals.weights > 0
         mean, variance = scene.features[teach].mean(axis=0), scene.features[teach].var(axis=0)
         model = networks.fcn(mean, np.maximum(variance, 1e-12), len(scene.classes.values), p.filters)
+        trainer = trainer or Trainer(keras.models.clone_model(model), p)
         filled = np.where(np.isfinite(scene.features), scene.features, mean)
 
         def read(row: int, column: int, source: npt.NDArray[np.float32] = filled) -> npt.NDArray[np.float32]:
             return source[row : row + p.patch, column : column + p.patch]
 
         data = patches.Patches(read, goals, p.patch, p.batch, p.seed + k)
-        history[f"fold {k}"] = _fit(model, data, p, f"{p.run}: fold {k} of {scene.folds}")
+        history[f"fold {k}"] = trainer.fit(model, data, f"{p.run}: fold {k} of {scene.folds}")
         models.append(model)
     return models, pd.DataFrame(history, index=pd.RangeIndex(1, p.epochs + 1, name="epoch"))
 
@@ -98,16 +100,39 @@ def _seed(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _fit(model: keras.Model, data: patches.Patches, p: params.FCN | params.LSTM, name: str) -> list[float]:
-    schedule = keras.optimizers.schedules.CosineDecay(p.learning_rate, p.epochs * len(data))
-    model.compile(
-        optimizer=keras.optimizers.Adam(schedule, clipnorm=1.0),
-        loss=keras.losses.SparseCategoricalCrossentropy(),
-    )
-    with bar(p.epochs, name, "epochs") as progress:
-        shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: progress.update(1))
-        history = model.fit(data, epochs=p.epochs, verbose=0, callbacks=[shown])
-    return [float(loss) for loss in history.history["loss"]]
+class Trainer:
+    """Trains networks of one architecture one after the other, compiled once.
+
+    Parameters
+    ----------
+    compiled
+        A network of that architecture, to compute with; its weights are lent by the networks that are trained.
+    p
+        Epochs and learning rate. The rate falls along a cosine (Loshchilov & Hutter 2017, arXiv 1608.03983).
+    """
+
+    def __init__(self, compiled: keras.Model, p: params.FCN | params.LSTM) -> None:
+        self.compiled, self.p = compiled, p
+        compiled.compile(
+            optimizer=keras.optimizers.Adam(p.learning_rate, clipnorm=1.0),
+            loss=keras.losses.SparseCategoricalCrossentropy(),
+        )
+
+    def fit(self, model: keras.Model, data: patches.Patches, name: str) -> list[float]:
+        """Train a network, which starts from the weights it has; return the loss of each epoch."""
+        self.compiled.set_weights(model.get_weights())
+        for state in self.compiled.optimizer.variables:
+            state.assign(keras.ops.zeros_like(state))
+
+        def rate(epoch: int, _: float) -> float:
+            return float(self.p.learning_rate * (1 + np.cos(np.pi * epoch / self.p.epochs)) / 2)
+
+        with bar(self.p.epochs, name, "epochs") as progress:
+            shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: progress.update(1))
+            falling = keras.callbacks.LearningRateScheduler(rate)
+            history = self.compiled.fit(data, epochs=self.p.epochs, verbose=0, callbacks=[falling, shown])
+        model.set_weights(self.compiled.get_weights())
+        return [float(loss) for loss in history.history["loss"]]
 
 
 def save(models: Sequence[keras.Model], folder: Path) -> None:
@@ -127,7 +152,7 @@ def load(folder: Path) -> list[keras.Model]:
 
 def predictor(model: keras.Model) -> Predictor:
     """Make a predictor of an FCN (see `lulc_kit.mapping`): pixels without data are filled, and come out as NaN."""
-    mean = np.asarray(next(x for x in model.layers if isinstance(x, keras.layers.Normalization)).mean).ravel()
+    mean = networks.mean_of(model)
 
     def predict(features: Array) -> Array:
         image = np.moveaxis(features, 0, -1)
