@@ -165,14 +165,14 @@ def scene():
 
 def test_a_network_over_time_learns_what_no_single_date_tells(cube):
     series = sequences.Series(cube, ["B4", "B8"], None, 3)
-    p = parameters(sequences="fixed", length=5, epochs=10, learning_rate=0.05)
+    p = parameters(sequences="fixed", length=5, epochs=6, learning_rate=0.1)
     learnt = scene()
     with pytest.raises(LulcError, match="1 networks for 2 folds"):
         sequences.train(learnt, series, [fcn()], 16, p)
     learnt.trainable = learnt.trainable[:1]
     fcns = [fcn()]
     models, history = sequences.train(learnt, series, fcns, 16, p)
-    assert history.columns.tolist() == ["fold 1"] and len(history) == 10
+    assert history.columns.tolist() == ["fold 1"] and len(history) == 6
     probabilities = sequences.predict(series, models, fcns, p)
     assert probabilities.shape == (1, 2, *SHAPE)
     known = np.isfinite(probabilities).all(axis=(0, 1))

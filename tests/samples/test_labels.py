@@ -1,5 +1,7 @@
 """Labels: polygons against shapely's own point-in-polygon test, rasters by nearest neighbour, bad input refused."""
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pyproj
@@ -15,6 +17,8 @@ from lulc_kit.errors import LulcError
 from lulc_kit.samples import labels
 from lulc_kit.samples.labels import Labels
 
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the development data are not in {SHARED}")
 SCHEME = classes.scheme("workflow")
 GRID = GeoBox((60, 80), from_origin(500_000, 5_000_600, 10, 10), "EPSG:32633")
 WANTED = {"Forest": ["forest"], "Water": ["lake", "river"], "Meadow": ["grass"]}
@@ -230,3 +234,23 @@ def test_usable_refuses_a_lost_class_and_a_single_one():
         labels.usable(small([[1, 2, 3]]), np.array([[True, False, True]]))
     with pytest.raises(LulcError, match="single class"):
         labels.usable(small([[1, 1, 0]]), np.ones((1, 3), bool))
+
+
+@pytest.mark.shared
+@needs_shared
+def test_real_worldcover_becomes_the_workflow_s_classes():
+    path = SHARED / "worldcover_saotome/worldcover_2021_v200_saotome_10m.tif"
+    box = GeoBox((300, 300), from_origin(232_000, 38_000, 10, 10), "EPSG:32632")
+    x, y = np.meshgrid(232_005 + 10 * np.arange(300), 37_995 - 10 * np.arange(300))
+    longitude, latitude = pyproj.Transformer.from_crs(32632, 4326, always_xy=True).transform(x, y)
+    with rasterio.open(path) as source:
+        left, step, top = source.transform.c, source.transform.a, source.transform.f
+        column, row = (longitude - left) / step, (top - latitude) / step
+        codes = source.read(1)[row.astype(int), column.astype(int)]
+    names = {c.name: [v for v, n in classes.TO_WORKFLOW["worldcover"].items() if n == c.name] for c in SCHEME.classes}
+    wanted = {name: [v for v in values if (codes == v).any()] for name, values in names.items()}
+    wanted = {name: values for name, values in wanted.items() if values}
+    assert {"Forest", "Build-up", "Meadow"} <= set(wanted), "the window shows a town and the land around"
+    found = labels.read(path, box, SCHEME, wanted)
+    clear = (np.abs(column - column.round()) > 0.01) & (np.abs(row - row.round()) > 0.01)
+    np.testing.assert_array_equal(found.values[clear], classes.to_workflow(codes, "worldcover")[clear])

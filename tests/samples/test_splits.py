@@ -76,6 +76,29 @@ def test_random_folds_are_of_equal_size_and_unlike_the_blocks():
     assert len(np.unique(found.random_fold[inside])) == 4
 
 
+def test_polygons_are_tested_whole_in_the_block_of_their_centre():
+    # Fields of 6×7 pixels across blocks of 8×8: many fields lie in several blocks.
+    generator = np.random.default_rng(4)
+    kinds = generator.choice([0, 1, 3, 5], (10, 10), p=[0.2, 0.3, 0.3, 0.2])
+    numbers = np.arange(1, 101).reshape(10, 10) * (kinds > 0)
+    values, source = (np.kron(a, np.ones((6, 7), int)) for a in (kinds, numbers))
+    source[:, 35:] = 0  # labels from elsewhere, without polygons
+    plain = labels(values)
+    found = splits.split(
+        Labels(plain.values, source.astype(np.uint32), plain.geobox, SCHEME), folds=3, block=80, gap=0, seed=1
+    )
+    blocks = {}
+    for number in np.unique(source[source > 0]):
+        rows, columns = np.nonzero(source == number)
+        assert len(np.unique(found.fold[rows, columns])) == 1, "no polygon is torn apart"
+        square = (int(rows.mean()) // 8, int(columns.mean()) // 8)
+        blocks.setdefault(square, set()).update(np.unique(found.block[rows, columns]))
+    for row, column in np.argwhere((source == 0) & (values > 0)):
+        blocks.setdefault((row // 8, column // 8), set()).add(found.block[row, column])
+    assert all(len(b) == 1 for b in blocks.values())
+    assert len({b for of_square in blocks.values() for b in of_square}) == len(blocks)
+
+
 def test_blocks_do_not_wrap_around_the_edge_of_the_scene():
     values = np.full((8, 23), 1, np.uint8)
     values[:, ::2] = 3
