@@ -17,9 +17,9 @@ and subtraction are exact, nothing drifts, and a result does not depend on where
 import numpy as np
 from numba import njit
 
-# What a feature is called in `finish_row`.
-CONTRAST, DISSIMILARITY, HOMOGENEITY, ASM, ENERGY, MAXIMUM = 0, 1, 2, 3, 4, 5
-ENTROPY, MEAN, VARIANCE, CORRELATION, CLUSTER_SHADE, CLUSTER_PROMINENCE = 6, 7, 8, 9, 10, 11
+# The features; those that need the same sums stand together.
+CONTRAST, DISSIMILARITY, MEAN, VARIANCE, CORRELATION, HOMOGENEITY = 0, 1, 2, 3, 4, 5
+CLUSTER_SHADE, CLUSTER_PROMINENCE, ASM, ENERGY, ENTROPY, MAXIMUM = 6, 7, 8, 9, 10, 11
 
 # Rows of the integer and of the float moments.
 COUNT, EQUAL, SUM, SQUARES, PRODUCT, DIFFERENCE = 0, 1, 2, 3, 4, 5
@@ -67,54 +67,76 @@ def quantize_tile(image, top, left, low, width, levels, edges, tile):  # type: i
 
 
 @njit(cache=True, nogil=True)
-def _move_row(first, second, sign, whole, inverse, real, with_inverse, with_cubes):  # type: ignore[no-untyped-def]
-    """Add (sign 1) or take away (sign −1) a row of pairs from the column sums."""
+def _weight(a, b, sign):  # type: ignore[no-untyped-def]
+    return np.int32(sign) if (a | b) >= 0 else np.int32(0)
+
+
+@njit(cache=True, nogil=True)
+def _move_row(first, second, sign, step, whole, inverse, real, with_inverse, with_cubes):  # type: ignore[no-untyped-def]
+    """Add (sign 1) or take away (sign −1) a row of pairs from the column sums.
+
+    One loop for each sum, over contiguous arrays of 32-bit integers: so it becomes vector instructions.
+    """
     size = first.size
-    count, equal, total = whole[COUNT], whole[EQUAL], whole[SUM]
-    squares, product, difference = whole[SQUARES], whole[PRODUCT], whole[DIFFERENCE]
+    sums = whole[COUNT][step:]
     for k in range(size):
-        a = np.int32(first[k])
-        b = np.int32(second[k])
-        weight = sign if (a | b) >= 0 else np.int32(0)
-        count[k] += weight
-        equal[k] += weight if a == b else np.int32(0)
-        total[k] += weight * (a + b)
-        squares[k] += weight * (a * a + b * b)
-        product[k] += weight * (a * b)
-        difference[k] += weight * abs(a - b)
+        sums[k] += _weight(first[k], second[k], sign)
+    sums = whole[EQUAL][step:]
+    for k in range(size):
+        sums[k] += _weight(first[k], second[k], sign) if first[k] == second[k] else np.int32(0)
+    sums = whole[SUM][step:]
+    for k in range(size):
+        a, b = np.int32(first[k]), np.int32(second[k])
+        sums[k] += _weight(a, b, sign) * (a + b)
+    sums = whole[SQUARES][step:]
+    for k in range(size):
+        a, b = np.int32(first[k]), np.int32(second[k])
+        sums[k] += _weight(a, b, sign) * (a * a + b * b)
+    sums = whole[PRODUCT][step:]
+    for k in range(size):
+        a, b = np.int32(first[k]), np.int32(second[k])
+        sums[k] += _weight(a, b, sign) * (a * b)
+    sums = whole[DIFFERENCE][step:]
+    for k in range(size):
+        a, b = np.int32(first[k]), np.int32(second[k])
+        sums[k] += _weight(a, b, sign) * np.int32(max(a, b) - min(a, b))
     if with_inverse:
-        closeness = real[INVERSE]
+        closeness = real[INVERSE][step:]
         for k in range(size):
-            a = np.int32(first[k])
-            b = np.int32(second[k])
-            weight = sign if (a | b) >= 0 else np.int32(0)
-            closeness[k] += weight * inverse[abs(a - b)]
+            a, b = np.int32(first[k]), np.int32(second[k])
+            closeness[k] += _weight(a, b, sign) * inverse[abs(a - b)]
     if with_cubes:
-        cubes, fourths = real[CUBES], real[FOURTHS]
+        cubes, fourths = real[CUBES][step:], real[FOURTHS][step:]
         for k in range(size):
-            a = np.int32(first[k])
-            b = np.int32(second[k])
-            weight = sign if (a | b) >= 0 else np.int32(0)
-            t = np.float64(a + b)
-            cube = np.float64(weight) * t * t * t
+            a, b = np.int32(first[k]), np.int32(second[k])
+            t = np.float64(np.int32(a + b))
+            cube = np.float64(_weight(a, b, sign)) * t * t * t
             cubes[k] += cube
             fourths[k] += cube * t
 
 
 @njit(cache=True, nogil=True)
-def _slide_sums(step, window, column_sums, accumulated):  # type: ignore[no-untyped-def]
-    """Add to ``accumulated`` the sums over the columns that each window holds."""
-    for m in range(column_sums.shape[0]):
-        entering = column_sums[m, window - 1 :]
-        leaving = column_sums[m, step:]
-        target = accumulated[m]
-        running = column_sums[m, 0] - column_sums[m, 0]  # zero of the right type
-        for k in range(step, window - 1):
-            running += column_sums[m, k]
-        for c in range(target.size):
-            running += entering[c]
-            target[c] += running
-            running -= leaving[c]
+def _add_window_sums(column_sums, step, window, scratch, accumulated):  # type: ignore[no-untyped-def]
+    """Add to ``accumulated`` the sums over the columns that each window holds.
+
+    The sum over n columns is put together from sums over 1, 2, 4, … columns: log n vector additions, where a
+    running sum would be a chain of single ones.
+    """
+    columns = accumulated.size
+    for k in range(scratch.size):
+        scratch[k] = column_sums[k]
+    start, power, left = step, 1, window - step
+    while left > 0:
+        if left & 1:
+            part = scratch[start:]
+            for c in range(columns):
+                accumulated[c] += part[c]
+            start += power
+        ahead = scratch[power:]
+        for k in range(scratch.size - power):
+            scratch[k] += ahead[k]
+        power *= 2
+        left //= 2
 
 
 @njit(cache=True, nogil=True)
@@ -284,6 +306,14 @@ def _finish_row(feature, total, whole, real, information, squares, maxima, logar
 
 
 @njit(cache=True, nogil=True)
+def _asked(features, first, last):  # type: ignore[no-untyped-def]
+    for feature in features:
+        if first <= feature <= last:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
 def texture_tile(tile, window, levels, directions, steps, slots, features, total, inverse, logarithm, growth, out):  # type: ignore[no-untyped-def]
     """Compute the features of a tile of levels.
 
@@ -307,14 +337,13 @@ def texture_tile(tile, window, levels, directions, steps, slots, features, total
     """
     rows, columns = out.shape[1:]
     width = tile.shape[1]
-    with_inverse = with_cubes = with_histogram = with_maximum = False
-    for f in features:
-        with_inverse |= f == HOMOGENEITY
-        with_cubes |= f in (CLUSTER_SHADE, CLUSTER_PROMINENCE)
-        with_histogram |= f in (ASM, ENERGY, ENTROPY)
-        with_maximum |= f == MAXIMUM
+    with_inverse = _asked(features, HOMOGENEITY, HOMOGENEITY)
+    with_cubes = _asked(features, CLUSTER_SHADE, CLUSTER_PROMINENCE)
+    with_histogram = _asked(features, ASM, ENTROPY)
+    with_maximum = _asked(features, MAXIMUM, MAXIMUM)
     whole_columns = np.zeros((steps.size, 6, width), np.int32)
     real_columns = np.zeros((steps.size, 3, width))
+    whole_scratch, real_scratch = np.empty(width, np.int32), np.empty(width)
     whole = np.empty((6, columns), np.int32)
     real = np.empty((3, columns))
     codes = np.full((width + window, slots[-1]), NO_PAIR, np.uint16)
@@ -333,12 +362,11 @@ def texture_tile(tile, window, levels, directions, steps, slots, features, total
             # A pair is filed under its larger column; it falls to the left or to the right of the upper pixel.
             left_of_upper, left_of_lower = max(0, -column_step), max(0, column_step)
             pairs = width - step
-            whole_sums = whole_columns[directions[d, GROUP], :, step:]
-            real_sums = real_columns[directions[d, GROUP], :, step:]
+            whole_sums, real_sums = whole_columns[directions[d, GROUP]], real_columns[directions[d, GROUP]]
             for lower in range(row_step if r == 0 else r + window - 1, r + window):
                 a = tile[lower - row_step, left_of_upper : left_of_upper + pairs]
                 b = tile[lower, left_of_lower : left_of_lower + pairs]
-                _move_row(a, b, np.int32(1), whole_sums, inverse, real_sums, with_inverse, with_cubes)
+                _move_row(a, b, np.int32(1), step, whole_sums, inverse, real_sums, with_inverse, with_cubes)
                 if with_histogram or with_maximum:
                     slot = directions[d, FIRST_SLOT] + lower % (window - row_step)
                     _write_codes(a, b, levels, codes[window + step :], slot)
@@ -346,15 +374,15 @@ def texture_tile(tile, window, levels, directions, steps, slots, features, total
                 lower = r - 1 + row_step
                 a = tile[lower - row_step, left_of_upper : left_of_upper + pairs]
                 b = tile[lower, left_of_lower : left_of_lower + pairs]
-                _move_row(a, b, np.int32(-1), whole_sums, inverse, real_sums, with_inverse, with_cubes)
+                _move_row(a, b, np.int32(-1), step, whole_sums, inverse, real_sums, with_inverse, with_cubes)
         whole[:] = 0
         real[:] = 0.0
         for g in range(steps.size):
-            _slide_sums(steps[g], window, whole_columns[g], whole)
-            if with_inverse:
-                _slide_sums(steps[g], window, real_columns[g, : INVERSE + 1], real[: INVERSE + 1])
-            if with_cubes:
-                _slide_sums(steps[g], window, real_columns[g, CUBES:], real[CUBES:])
+            for m in range(whole.shape[0]):
+                _add_window_sums(whole_columns[g, m], steps[g], window, whole_scratch, whole[m])
+            for m in range(real.shape[0]):
+                if with_inverse if m == INVERSE else with_cubes:
+                    _add_window_sums(real_columns[g, m], steps[g], window, real_scratch, real[m])
         if with_histogram:
             _slide_histogram(codes, steps, slots, window, levels, growth, histogram, information, squares)
         if with_maximum:
