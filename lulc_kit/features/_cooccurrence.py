@@ -1,20 +1,24 @@
+# mypy: allow-untyped-defs
 """Numba kernels of `lulc_kit.features.texture`: grey-level co-occurrence in a moving window.
 
-A pair of pixels (a, b) counts once, unordered; the symmetric matrix of Haralick holds it twice. With ``c`` pairs
-in an unordered bin its symmetric counts are ``c`` and ``c`` off the diagonal and ``2c`` on it, hence for N pairs,
-of which D have a = b,
+A pair of pixels (a, b) counts once, unordered; the symmetric matrix of Haralick holds it twice. With ``c``
+pairs in an unordered bin its symmetric counts are ``c`` and ``c`` off the diagonal and ``2c`` on it. Hence,
+for N pairs of which D have a = b,
 
-- Σ over the symmetric matrix of n ln n = 2 Σ c ln c + 2 ln 2 · D,
-- Σ n² = 2 Σ c² (c² twice on the diagonal),
+- Σ n ln n over the symmetric matrix is 2 Σ c ln c + 2 ln 2 · D,
+- Σ n² is 2 Σ c², where c² counts twice on the diagonal,
 - mean, variance, contrast, … are moments of a + b, a² + b², ab and |a − b|.
 
-Moments move as sums: a row of pairs enters the column sums and one leaves, then a column enters the window and
-one leaves. Entropy, ASM and maximum follow a histogram that the same columns enter and leave. Every running
-number is an integer, or a float64 that holds a multiple of 2^-40 below 2^13 (or an integer below 2^53): addition
-and subtraction are exact, nothing drifts, and a result does not depend on where the window came from.
+Moments are moving sums: a row of pairs enters the column sums and one leaves; columns add up to windows.
+Entropy, ASM and maximum follow a histogram that a column of pairs enters and one leaves. Every running
+number is an integer, or a float64 that holds an integer below 2^53 or a multiple of 2^-40 below 2^13: sums
+are exact, nothing drifts, and a result does not depend on where the window came from.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 # The features; those that need the same sums stand together.
@@ -25,16 +29,45 @@ CLUSTER_SHADE, CLUSTER_PROMINENCE, ASM, ENERGY, ENTROPY, MAXIMUM = 6, 7, 8, 9, 1
 COUNT, EQUAL, SUM, SQUARES, PRODUCT, DIFFERENCE = 0, 1, 2, 3, 4, 5
 INVERSE, CUBES, FOURTHS = 0, 1, 2
 
-# What is known of a direction: see `texture_tile`.
-ROW_STEP, COLUMN_STEP, GROUP, FIRST_SLOT = 0, 1, 2, 3
-
 NODATA = -1
 NO_PAIR = 65535  # above the largest code of 256 levels, 256 + 256 · 255 / 2 − 1
 FIXED_POINT = 2.0**40
 
 
+class Plan(NamedTuple):
+    """How the pairs of some directions are pooled in one matrix.
+
+    Directions with the same absolute column step make a group: their pairs enter and leave the window
+    together. Each direction has slots in a ring of codes, one for each row of pairs that a window holds.
+    """
+
+    row_steps: npt.NDArray[np.int64]
+    """(direction,): 0 or more."""
+    column_steps: npt.NDArray[np.int64]
+    """(direction,)"""
+    groups: npt.NDArray[np.int64]
+    """(direction,): in which group a direction is."""
+    first_slots: npt.NDArray[np.int64]
+    """(direction,): where its slots begin."""
+    steps: npt.NDArray[np.int64]
+    """(group,): absolute column step."""
+    slots: npt.NDArray[np.int64]
+    """(group + 1,): where the slots of each group begin."""
+
+
+class Tables(NamedTuple):
+    """Functions of small integers."""
+
+    inverse: npt.NDArray[np.float64]
+    """1 / (1 + d²), in multiples of 1 / `FIXED_POINT`, for differences up to ``levels``."""
+    logarithm: npt.NDArray[np.int64]
+    """n ln n · `FIXED_POINT`, for all numbers of pairs that a window may hold."""
+    growth: npt.NDArray[np.int64]
+    """Its increments from n to n + 1."""
+
+
 @njit(cache=True, nogil=True)
-def quantize_tile(image, top, left, low, width, levels, edges, tile):  # type: ignore[no-untyped-def]
+def quantize_tile(image, top, left, low, width, levels, edges, tile):
     """Write the levels of the part of ``image`` under ``tile``; outside the image and not finite is `NODATA`.
 
     With ``edges`` a level is the number of edges at or below the value, else equal steps from ``low``.
@@ -67,18 +100,18 @@ def quantize_tile(image, top, left, low, width, levels, edges, tile):  # type: i
 
 
 @njit(cache=True, nogil=True)
-def _weight(a, b, sign):  # type: ignore[no-untyped-def]
+def _weight(a, b, sign):
     return np.int32(sign) if (a | b) >= 0 else np.int32(0)
 
 
 @njit(cache=True, nogil=True)
-def _move_row(first, second, sign, step, whole, inverse, real, with_inverse, with_cubes):  # type: ignore[no-untyped-def]
+def _move_row(first, second, sign, step, whole, inverse, real, with_inverse, with_cubes):
     """Add (sign 1) or take away (sign −1) a row of pairs from the column sums.
 
     One loop for each sum, over contiguous arrays of 32-bit integers: so it becomes vector instructions.
     """
     size = first.size
-    sums = whole[COUNT][step:]
+    sums = whole[COUNT][step:]  # pairs are filed under the larger of their two columns
     for k in range(size):
         sums[k] += _weight(first[k], second[k], sign)
     sums = whole[EQUAL][step:]
@@ -116,7 +149,7 @@ def _move_row(first, second, sign, step, whole, inverse, real, with_inverse, wit
 
 
 @njit(cache=True, nogil=True)
-def _add_window_sums(column_sums, step, window, scratch, accumulated):  # type: ignore[no-untyped-def]
+def _add_window_sums(column_sums, step, window, scratch, accumulated):
     """Add to ``accumulated`` the sums over the columns that each window holds.
 
     The sum over n columns is put together from sums over 1, 2, 4, … columns: log n vector additions, where a
@@ -140,7 +173,7 @@ def _add_window_sums(column_sums, step, window, scratch, accumulated):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def _write_codes(first, second, levels, codes, slot):  # type: ignore[no-untyped-def]
+def _write_codes(first, second, levels, codes, slot):
     """Number the unordered pairs of a row: equal levels first, then the triangle below the diagonal."""
     for k in range(first.size):
         a = np.int32(first[k])
@@ -152,7 +185,7 @@ def _write_codes(first, second, levels, codes, slot):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def _slide_histogram(codes, steps, slots, window, levels, growth, histogram, information, squares):  # type: ignore[no-untyped-def]
+def _slide_histogram(codes, plan, window, levels, growth, histogram, information, squares):
     """Slide the histogram of pairs along a row: Σ c ln c (fixed point) and Σ c² of each window.
 
     ``codes`` has ``window`` columns without pairs on its left; ``histogram`` is empty before and after.
@@ -161,72 +194,73 @@ def _slide_histogram(codes, steps, slots, window, levels, growth, histogram, inf
     running_information = np.int64(0)
     running_squares = np.int64(0)
     for k in range(columns + window - 1):
-        for g in range(steps.size):
+        for g in range(plan.steps.size):
             entering = codes[window + k]
-            leaving = codes[k + steps[g]]
-            for s in range(slots[g], slots[g + 1]):
-                e = np.int64(entering[s])
-                l = np.int64(leaving[s])
-                if e == l:
+            leaving = codes[k + plan.steps[g]]
+            for s in range(plan.slots[g], plan.slots[g + 1]):
+                new = np.int64(entering[s])
+                old = np.int64(leaving[s])
+                if new == old:
                     continue
-                if e != NO_PAIR:
-                    n = histogram[e]
-                    histogram[e] = n + 1
+                if new != NO_PAIR:
+                    n = histogram[new]
+                    histogram[new] = n + 1
                     running_information += growth[n]
-                    running_squares += (2 * n + 1) << np.int64(e < levels)
-                if l != NO_PAIR:
-                    n = histogram[l] - 1
-                    histogram[l] = n
+                    running_squares += (2 * n + 1) << np.int64(new < levels)
+                if old != NO_PAIR:
+                    n = histogram[old] - 1
+                    histogram[old] = n
                     running_information -= growth[n]
-                    running_squares -= (2 * n + 1) << np.int64(l < levels)
+                    running_squares -= (2 * n + 1) << np.int64(old < levels)
         if k >= window - 1:
             information[k - window + 1] = running_information
             squares[k - window + 1] = running_squares
-    for g in range(steps.size):
-        for k in range(columns - 1 + steps[g], columns + window - 1):
-            for s in range(slots[g], slots[g + 1]):
+    for g in range(plan.steps.size):
+        for k in range(columns - 1 + plan.steps[g], columns + window - 1):
+            for s in range(plan.slots[g], plan.slots[g + 1]):
                 code = codes[window + k, s]
                 if code != NO_PAIR:
                     histogram[code] = 0
 
 
 @njit(cache=True, nogil=True)
-def _slide_maximum(codes, steps, slots, window, levels, histogram, frequency, maxima):  # type: ignore[no-untyped-def]
+def _slide_maximum(codes, plan, window, levels, histogram, frequency, maxima):
     """Slide the histogram along a row: the largest symmetric count of each window.
 
-    ``frequency[n]`` is how many bins have the symmetric count n, so that the maximum is known after a loss too.
+    ``frequency[n]`` is how many bins have the symmetric count n, so that the maximum is known after a loss
+    too. It is empty before and after, as the histogram is.
     """
     columns = maxima.size
     largest = np.int64(0)
     for k in range(columns + window - 1):
-        for g in range(steps.size):
+        for g in range(plan.steps.size):
             entering = codes[window + k]
-            leaving = codes[k + steps[g]]
-            for s in range(slots[g], slots[g + 1]):
-                e = np.int64(entering[s])
-                l = np.int64(leaving[s])
-                if e == l:
+            leaving = codes[k + plan.steps[g]]
+            for s in range(plan.slots[g], plan.slots[g + 1]):
+                new = np.int64(entering[s])
+                old = np.int64(leaving[s])
+                if new == old:
                     continue
-                if e != NO_PAIR:
-                    n = np.int64(histogram[e])
-                    grown = n + 1 + np.int64(e < levels)
-                    histogram[e] = grown
+                if new != NO_PAIR:
+                    n = np.int64(histogram[new])
+                    grown = n + 1 + np.int64(new < levels)
+                    histogram[new] = grown
                     frequency[n] -= 1
                     frequency[grown] += 1
                     largest = max(largest, grown)
-                if l != NO_PAIR:
-                    n = np.int64(histogram[l])
-                    shrunk = n - 1 - np.int64(l < levels)
-                    histogram[l] = shrunk
+                if old != NO_PAIR:
+                    n = np.int64(histogram[old])
+                    shrunk = n - 1 - np.int64(old < levels)
+                    histogram[old] = shrunk
                     frequency[n] -= 1
                     frequency[shrunk] += 1
         while largest > 0 and frequency[largest] == 0:
             largest -= 1
         if k >= window - 1:
             maxima[k - window + 1] = largest
-    for g in range(steps.size):
-        for k in range(columns - 1 + steps[g], columns + window - 1):
-            for s in range(slots[g], slots[g + 1]):
+    for g in range(plan.steps.size):
+        for k in range(columns - 1 + plan.steps[g], columns + window - 1):
+            for s in range(plan.slots[g], plan.slots[g + 1]):
                 code = codes[window + k, s]
                 if code != NO_PAIR:
                     frequency[histogram[code]] = 0
@@ -234,11 +268,11 @@ def _slide_maximum(codes, steps, slots, window, levels, histogram, frequency, ma
 
 
 @njit(cache=True, nogil=True)
-def _finish_row(feature, total, whole, real, information, squares, maxima, logarithm, inverse_count, out):  # type: ignore[no-untyped-def]
+def _finish_row(feature, total, whole, real, information, squares, maxima, logarithm, inverse_count, out):
     """Turn the sums of a row of windows into one feature.
 
-    ``total`` is Σp: 1, or 2 after SNAP. ``inverse_count`` is 1/N, NaN where the result is nodata; it multiplies
-    every result.
+    ``total`` is Σp: 1, or 2 after SNAP. ``inverse_count`` is 1/N, and NaN where the result is nodata: it is a
+    factor of every result.
     """
     count, equal, first = whole[COUNT], whole[EQUAL], whole[SUM]
     second, product, difference = whole[SQUARES], whole[PRODUCT], whole[DIFFERENCE]
@@ -306,89 +340,90 @@ def _finish_row(feature, total, whole, real, information, squares, maxima, logar
 
 
 @njit(cache=True, nogil=True)
-def _asked(features, first, last):  # type: ignore[no-untyped-def]
-    for feature in features:
-        if first <= feature <= last:
-            return True
-    return False
+def _asked(features, first, last):
+    return ((features >= first) & (features <= last)).any()
 
 
 @njit(cache=True, nogil=True)
-def texture_tile(tile, window, levels, directions, steps, slots, features, total, inverse, logarithm, growth, out):  # type: ignore[no-untyped-def]
+def texture_tile(tile, window, levels, plan, features, total, tables, out):
     """Compute the features of a tile of levels.
 
     Parameters
     ----------
     tile : int16 (rows + window − 1, columns + window − 1)
         Levels, with a border of half a window; `NODATA` where there is none.
-    directions : int64 (direction, 4)
-        Row step (≥ 0), column step, group and first slot of each direction whose pairs are pooled. A group holds
-        the directions with the same absolute column step: their pairs enter and leave the window together.
-    steps, slots : int64 (group,), (group + 1,)
-        Absolute column step of each group, and where its slots begin in the ring of codes: one slot for each row of
-        pairs that fits in a window.
+    window, levels : int
+    plan : Plan
     features : int64 (feature,)
         The constants above.
     total : float64
         Σp of the matrix.
-    inverse, logarithm, growth : float64 (levels + 1,), int64, int64
-        1 / (1 + d²); n ln n in fixed point; and its increments.
+    tables : Tables
     out : float (feature, rows, columns)
     """
     rows, columns = out.shape[1:]
     width = tile.shape[1]
+    half = window // 2
     with_inverse = _asked(features, HOMOGENEITY, HOMOGENEITY)
     with_cubes = _asked(features, CLUSTER_SHADE, CLUSTER_PROMINENCE)
     with_histogram = _asked(features, ASM, ENTROPY)
     with_maximum = _asked(features, MAXIMUM, MAXIMUM)
-    whole_columns = np.zeros((steps.size, 6, width), np.int32)
-    real_columns = np.zeros((steps.size, 3, width))
+    whole_columns = np.zeros((plan.steps.size, 6, width), np.int32)
+    real_columns = np.zeros((plan.steps.size, 3, width))
     whole_scratch, real_scratch = np.empty(width, np.int32), np.empty(width)
-    whole = np.empty((6, columns), np.int32)
-    real = np.empty((3, columns))
-    codes = np.full((width + window, slots[-1]), NO_PAIR, np.uint16)
+    whole, real = np.empty((6, columns), np.int32), np.empty((3, columns))
+    codes = np.full((window + width, plan.slots[-1]), NO_PAIR, np.uint16)
     histogram = np.zeros(levels * (levels + 1) // 2, np.int32)
-    frequency = np.zeros(2 * logarithm.size, np.int32)
-    information = np.zeros(columns, np.int64)
-    squares = np.zeros(columns, np.int64)
+    frequency = np.zeros(2 * tables.logarithm.size, np.int32)
+    information, squares = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
     maxima = np.zeros(columns, np.int64)
     inverse_count = np.empty(columns)
-    half = window // 2
 
     for r in range(rows):
-        for d in range(directions.shape[0]):
-            row_step, column_step = directions[d, ROW_STEP], directions[d, COLUMN_STEP]
+        for d in range(plan.groups.size):
+            row_step, column_step = plan.row_steps[d], plan.column_steps[d]
             step = abs(column_step)
-            # A pair is filed under its larger column; it falls to the left or to the right of the upper pixel.
-            left_of_upper, left_of_lower = max(0, -column_step), max(0, column_step)
-            pairs = width - step
-            whole_sums, real_sums = whole_columns[directions[d, GROUP]], real_columns[directions[d, GROUP]]
+            first_upper, first_lower = max(0, -column_step), max(0, column_step)
+            sums, real_sums = whole_columns[plan.groups[d]], real_columns[plan.groups[d]]
+            # Rows of pairs are known by their lower row. The first window takes all of its rows, later ones
+            # take one and lose one.
             for lower in range(row_step if r == 0 else r + window - 1, r + window):
-                a = tile[lower - row_step, left_of_upper : left_of_upper + pairs]
-                b = tile[lower, left_of_lower : left_of_lower + pairs]
-                _move_row(a, b, np.int32(1), step, whole_sums, inverse, real_sums, with_inverse, with_cubes)
+                a = tile[lower - row_step, first_upper : first_upper + width - step]
+                b = tile[lower, first_lower : first_lower + width - step]
+                _move_row(a, b, np.int32(1), step, sums, tables.inverse, real_sums, with_inverse, with_cubes)
                 if with_histogram or with_maximum:
-                    slot = directions[d, FIRST_SLOT] + lower % (window - row_step)
+                    slot = plan.first_slots[d] + lower % (window - row_step)
                     _write_codes(a, b, levels, codes[window + step :], slot)
             if r > 0:
                 lower = r - 1 + row_step
-                a = tile[lower - row_step, left_of_upper : left_of_upper + pairs]
-                b = tile[lower, left_of_lower : left_of_lower + pairs]
-                _move_row(a, b, np.int32(-1), step, whole_sums, inverse, real_sums, with_inverse, with_cubes)
+                a = tile[lower - row_step, first_upper : first_upper + width - step]
+                b = tile[lower, first_lower : first_lower + width - step]
+                _move_row(a, b, np.int32(-1), step, sums, tables.inverse, real_sums, with_inverse, with_cubes)
         whole[:] = 0
         real[:] = 0.0
-        for g in range(steps.size):
+        for g in range(plan.steps.size):
             for m in range(whole.shape[0]):
-                _add_window_sums(whole_columns[g, m], steps[g], window, whole_scratch, whole[m])
+                _add_window_sums(whole_columns[g, m], plan.steps[g], window, whole_scratch, whole[m])
             for m in range(real.shape[0]):
                 if with_inverse if m == INVERSE else with_cubes:
-                    _add_window_sums(real_columns[g, m], steps[g], window, real_scratch, real[m])
+                    _add_window_sums(real_columns[g, m], plan.steps[g], window, real_scratch, real[m])
         if with_histogram:
-            _slide_histogram(codes, steps, slots, window, levels, growth, histogram, information, squares)
+            _slide_histogram(codes, plan, window, levels, tables.growth, histogram, information, squares)
         if with_maximum:
-            _slide_maximum(codes, steps, slots, window, levels, histogram, frequency, maxima)
+            _slide_maximum(codes, plan, window, levels, histogram, frequency, maxima)
         for c in range(columns):
             known = whole[COUNT, c] > 0 and tile[half + r, half + c] >= 0
             inverse_count[c] = 1.0 / whole[COUNT, c] if known else np.nan
         for f in range(features.size):
-            _finish_row(features[f], total, whole, real, information, squares, maxima, logarithm, inverse_count, out[f, r])
+            _finish_row(
+                features[f],
+                total,
+                whole,
+                real,
+                information,
+                squares,
+                maxima,
+                tables.logarithm,
+                inverse_count,
+                out[f, r],
+            )

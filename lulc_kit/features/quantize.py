@@ -25,11 +25,11 @@ class Quantizer:
     levels
         Number of levels.
     low, high
-        Values where the first level begins and the last one ends. What lies outside belongs to the first or the
-        last level.
+        Values where the first level begins and the last one ends. What lies outside belongs to the first or
+        the last level.
     edges
-        The ``levels`` − 1 borders between the levels where they are not equally wide, else empty. A value on a
-        border belongs to the upper level.
+        The ``levels`` − 1 borders between the levels where they are not equally wide, else empty. A value on
+        a border belongs to the upper level.
     """
 
     levels: int
@@ -37,7 +37,9 @@ class Quantizer:
     high: float
     edges: tuple[float, ...] = field(default=(), repr=False)
 
-    def tile(self, image: npt.NDArray[Any], top: int, left: int, rows: int, columns: int) -> npt.NDArray[np.int16]:
+    def tile(
+        self, image: npt.NDArray[Any], top: int, left: int, rows: int, columns: int
+    ) -> npt.NDArray[np.int16]:
         """Levels of a rectangle, which may reach over the image's border (nodata there)."""
         levels = np.empty((rows, columns), np.int16)
         width = self.high - self.low if self.high > self.low else math.inf  # all in the first level
@@ -50,7 +52,9 @@ def as_image(image: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return ``image`` as a 2-D array of float32 or float64 (integers as float64), or raise `LulcError`."""
     array = np.asarray(image)
     if array.ndim != 2 or array.size == 0:
-        raise LulcError(f"Texture needs a 2-D image (row, column), got shape {array.shape}. Give one band at a time.")
+        raise LulcError(
+            f"Texture needs a 2-D image (row, column), got shape {array.shape}. Give one band at a time."
+        )
     if array.dtype.kind not in "fiu":
         raise LulcError(f"Texture needs an image of real numbers, got dtype {array.dtype}.")
     if array.dtype not in (np.float32, np.float64):
@@ -70,16 +74,16 @@ def fit_quantizer(
     Parameters
     ----------
     image : array_like of float, (row, column)
-        One band; what is not finite is nodata. Of a large image every n-th row and column is looked at (about a
-        million pixels), so a thinned image of a scene gives nearly the same quantizer.
+        One band; what is not finite is nodata. Of a large image every n-th row and column is looked at (about
+        a million pixels), so a thinned image of a scene gives nearly the same quantizer.
     levels
         Number of levels, 8–256.
     value_range
         Lowest and highest value, in units of the image. None takes the 1st and the 99th percentile, or the
         extremes if those are equal.
     method
-        ``"equal_width"``: equal steps over the range. ``"equal_probability"``: borders at quantiles of the values
-        within the range (of all values without a range), so that every level is about equally frequent.
+        ``"equal_width"``: equal steps over the range. ``"equal_probability"``: borders at quantiles of the
+        values within the range (of all values without a range): every level is about equally frequent.
 
     Returns
     -------

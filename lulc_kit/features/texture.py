@@ -32,6 +32,7 @@ FEATURES = {
     "cluster_prominence": kernels.CLUSTER_PROMINENCE,
 }
 SNAP_FEATURES = tuple(FEATURES)[:10]
+"""The features that both conventions know."""
 ANGLES = (0, 45, 90, 135)
 
 # A tile's running sums and its ring of codes stay in the processor's second-level cache.
@@ -54,7 +55,7 @@ def glcm(
     value_range: tuple[float, float] | None = None,
     directions: str | Sequence[int] = "all",
     distance: int = 1,
-    features: Sequence[str] = ("correlation", "entropy"),
+    features: Sequence[str] = SNAP_FEATURES,
     convention: Literal["haralick", "snap"] = "haralick",
     quantizer: Method | Quantizer = "equal_width",
     threads: int | None = None,
@@ -62,12 +63,12 @@ def glcm(
     """Compute co-occurrence texture around every pixel.
 
     In a window of ``window`` × ``window`` pixels each pair of pixels that lie ``distance`` apart in the given
-    direction is counted, in both orders. p(i, j) is the share of pairs with levels i and j, μ and σ² are mean and
-    variance of p's margin:
+    direction is counted, in both orders. p(i, j) is the share of pairs with levels i and j; μ and σ² are the
+    mean and the variance of p's margin:
 
     ======================= ==================================  ==========================
     contrast                Σ p (i − j)²                        0 … (levels − 1)²
-    dissimilarity           Σ p \\|i − j\\|                       0 … levels − 1
+    dissimilarity           Σ p abs(i − j)                      0 … levels − 1
     homogeneity             Σ p / (1 + (i − j)²)                0 … 1
     asm                     Σ p²  (angular second moment)       0 … 1
     energy                  √asm                                0 … 1
@@ -89,32 +90,32 @@ def glcm(
     levels
         Number of grey levels, 8–256.
     value_range
-        Values where the first level begins and the last one ends; what lies outside joins them. None takes the 1st
-        and 99th percentile of this image: give it, or a `Quantizer`, to compare images or blocks.
+        Values where the first level begins and the last one ends; what lies outside joins them. None takes
+        the 1st and 99th percentile of this image: give it, or a `Quantizer`, to compare images or blocks.
     directions
-        ``"all"``: the pairs of 0, 45, 90 and 135 degrees in one matrix. ``"average"``: the mean of the features of
-        the four matrices. A list of angles: their pairs in one matrix.
+        ``"all"``: the pairs of 0, 45, 90 and 135 degrees in one matrix. ``"average"``: the mean of the
+        features of the four matrices (of those that have pairs). A list of angles: their pairs in one matrix.
     distance
         Distance of a pair in pixels, 1 … ``window`` − 1.
     features
-        Names of the table above, in the order of the result.
+        Names of the table above, in the order of the result; the first ten by default.
     convention
-        ``"haralick"``: the definitions above, equal to scikit-image's symmetric, normed matrix; as there, 45° is
-        one pixel down and one to the right, and a diagonal step is ``distance``/√2 rounded. ``"snap"``: equal to
-        ESA SNAP's GLCM operator, whose p sums to 2, whose 45° is one down and one to the left, and whose diagonal
-        step is ``distance`` rows and columns (no cluster features).
+        ``"haralick"``: the definitions above, equal to scikit-image's symmetric, normed matrix; as there, 45°
+        is one pixel down and one to the right, and a diagonal step is ``distance``/√2 rounded, in rows and
+        columns. ``"snap"``: as ESA SNAP's GLCM operator, whose p sums to 2, whose 45° is one down and one to
+        the left, and whose diagonal step is ``distance`` rows and columns; without the cluster features.
     quantizer
         ``"equal_width"`` or ``"equal_probability"`` fits one to this image (see
-        `lulc_kit.features.quantize.fit_quantizer`). A `Quantizer` that was fitted before is used as it is; its
-        ``levels`` must be ``levels``.
+        `lulc_kit.features.quantize.fit_quantizer`). A `Quantizer` that was fitted before is used as it is;
+        its ``levels`` must be ``levels``.
     threads
         Number of threads; None for all processors that this process may use. 1 where blocks run in parallel.
 
     Returns
     -------
     numpy.ndarray of float32 (for a float32 image) or float64, (feature, row, column)
-        NaN where the pixel is nodata or no pair exists. The result of a block that has `halo` pixels around it
-        and the scene's quantizer equals the scene's to the last bit.
+        NaN where the pixel is nodata or no pair exists. A block that has `halo` pixels around it and the
+        scene's quantizer gives what the scene gives, to the last bit.
 
     Raises
     ------
@@ -130,8 +131,8 @@ def glcm(
     elif quantizer.levels != levels or value_range is not None:
         raise LulcError(
             f"The quantizer has {quantizer.levels} levels from {quantizer.low:g} to {quantizer.high:g}, but "
-            f"levels={levels} and value_range={value_range} are asked for. Give levels={quantizer.levels} and no "
-            "value_range."
+            f"levels={levels} and value_range={value_range} are asked for. Give levels={quantizer.levels} "
+            "and no value_range."
         )
     plans = [_plan(offsets, window) for offsets in matrices]
     tables = _tables(window, quantizer.levels, max(len(offsets) for offsets in matrices))
@@ -145,11 +146,11 @@ def glcm(
         tile = quantizer.tile(image, rows.start - half, columns.start - half, height, width)
         target = out[:, rows, columns]
         if len(plans) == 1:
-            kernels.texture_tile(tile, window, quantizer.levels, *plans[0], codes, total, *tables, target)
+            kernels.texture_tile(tile, window, quantizer.levels, plans[0], codes, total, tables, target)
             return
         each = np.empty((len(plans), *target.shape))
         for plan, result in zip(plans, each, strict=True):
-            kernels.texture_tile(tile, window, quantizer.levels, *plan, codes, total, *tables, result)
+            kernels.texture_tile(tile, window, quantizer.levels, plan, codes, total, tables, result)
         target[:] = _mean(each)
 
     places = list(_places(*image.shape))
@@ -177,11 +178,11 @@ def _check_features(features: Sequence[str], convention: str) -> npt.NDArray[np.
     offered = SNAP_FEATURES if convention == "snap" else tuple(FEATURES)
     names = (features,) if isinstance(features, str) else tuple(features)
     unknown = [name for name in names if name not in offered]
-    if unknown or not names:
+    if not names:
+        raise LulcError(f"No texture feature is asked for: choose from {', '.join(offered)}.")
+    if unknown:
         raise LulcError(
-            f"Unknown texture features {unknown} for convention {convention!r}: choose from {', '.join(offered)}."
-            if unknown
-            else f"No texture feature is asked for: choose from {', '.join(offered)}."
+            f"Convention {convention!r} has no texture features {unknown}: choose from {', '.join(offered)}."
         )
     return np.array([FEATURES[name] for name in names], np.int64)
 
@@ -192,7 +193,9 @@ def _matrices(
     """Steps (rows ≥ 0, columns) of the directions, one list for each matrix whose features are averaged."""
     whole = isinstance(distance, int | np.integer) and not isinstance(distance, bool)
     if not whole or not 1 <= distance < window:
-        raise LulcError(f"distance must be a whole number from 1 to {window - 1} (window − 1), got {distance!r}.")
+        raise LulcError(
+            f"distance must be a whole number from 1 to {window - 1} (window − 1), got {distance!r}."
+        )
     choice = "'all', 'average', or a list of angles out of 0, 45, 90, 135"
     angles: tuple[Any, ...]
     if isinstance(directions, str):
@@ -211,27 +214,22 @@ def _matrices(
     return [[steps[angle] for angle in angles]]
 
 
-def _plan(offsets: list[tuple[int, int]], window: int) -> tuple[npt.NDArray[np.int64], ...]:
-    """Arrays ``directions``, ``steps`` and ``slots`` of the kernel `texture_tile`."""
-    steps = sorted({abs(column) for _, column in offsets})
-    directions, slots = [], [0]
-    for group, step in enumerate(steps):
-        slot = slots[-1]
-        for row, column in offsets:
-            if abs(column) == step:
-                directions.append((row, column, group, slot))
-                slot += window - row
-        slots.append(slot)
-    return np.array(directions, np.int64), np.array(steps, np.int64), np.array(slots, np.int64)
+def _plan(offsets: list[tuple[int, int]], window: int) -> kernels.Plan:
+    offsets = sorted(offsets, key=lambda offset: abs(offset[1]))
+    row_steps, column_steps = np.array(offsets, np.int64).T.copy()
+    steps, groups = np.unique(abs(column_steps), return_inverse=True)
+    slots = np.concatenate([[0], np.cumsum(window - row_steps)])
+    first_of_group = np.searchsorted(abs(column_steps), steps)
+    group_slots = np.append(slots[first_of_group], slots[-1])
+    return kernels.Plan(row_steps, column_steps, groups, slots[:-1].copy(), steps, group_slots)
 
 
-def _tables(window: int, levels: int, directions: int) -> tuple[npt.NDArray[Any], ...]:
-    """Arrays ``inverse``, ``logarithm`` and ``growth`` of the kernel `texture_tile`."""
+def _tables(window: int, levels: int, directions: int) -> kernels.Tables:
     difference = np.arange(levels + 1, dtype=np.float64)
     inverse = np.round(kernels.FIXED_POINT / (1.0 + difference**2)) / kernels.FIXED_POINT
     count = np.arange(directions * window * window + 1, dtype=np.float64)
     logarithm = np.round(count * np.log(np.maximum(count, 1.0)) * kernels.FIXED_POINT).astype(np.int64)
-    return inverse, logarithm, np.diff(logarithm)
+    return kernels.Tables(inverse, logarithm, np.diff(logarithm))
 
 
 def _places(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
