@@ -345,7 +345,7 @@ def _asked(features, first, last):
 
 
 @njit(cache=True, nogil=True)
-def texture_tile(tile, window, levels, plan, features, total, tables, out):
+def texture_tile(tile, window, levels, plan, features, total, tables, out, top, left):
     """Compute the features of a tile of levels.
 
     Parameters
@@ -359,10 +359,11 @@ def texture_tile(tile, window, levels, plan, features, total, tables, out):
     total : float64
         Σp of the matrix.
     tables : Tables
-    out : float (feature, rows, columns)
+    out : float (feature, row, column)
+        The result of the whole image; the tile's is written from row ``top`` and column ``left`` on.
     """
-    rows, columns = out.shape[1:]
     width = tile.shape[1]
+    rows, columns = tile.shape[0] - (window - 1), width - (window - 1)
     half = window // 2
     with_inverse = _asked(features, HOMOGENEITY, HOMOGENEITY)
     with_cubes = _asked(features, CLUSTER_SHADE, CLUSTER_PROMINENCE)
@@ -425,5 +426,5 @@ def texture_tile(tile, window, levels, plan, features, total, tables, out):
                 maxima,
                 tables.logarithm,
                 inverse_count,
-                out[f, r],
+                out[f, top + r, left : left + columns],
             )

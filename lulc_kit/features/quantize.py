@@ -59,7 +59,7 @@ def as_image(image: npt.ArrayLike) -> npt.NDArray[Any]:
         raise LulcError(f"Texture needs an image of real numbers, got dtype {array.dtype}.")
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float64)
-    return array
+    return np.ascontiguousarray(array)  # one memory layout, so that one kernel is compiled
 
 
 def fit_quantizer(

@@ -134,24 +134,23 @@ def glcm(
             f"levels={levels} and value_range={value_range} are asked for. Give levels={quantizer.levels} "
             "and no value_range."
         )
+    levels = quantizer.levels
     plans = [_plan(offsets, window) for offsets in matrices]
-    tables = _tables(window, quantizer.levels, max(len(offsets) for offsets in matrices))
+    tables = _tables(window, levels, max(len(offsets) for offsets in matrices))
     total = 2.0 if convention == "snap" else 1.0
     out = np.empty((len(codes), *image.shape), np.float32 if image.dtype == np.float32 else np.float64)
 
-    def compute(place: tuple[slice, slice]) -> None:
-        rows, columns = place
-        half, border = window // 2, window - 1
-        height, width = rows.stop - rows.start + border, columns.stop - columns.start + border
-        tile = quantizer.tile(image, rows.start - half, columns.start - half, height, width)
-        target = out[:, rows, columns]
+    def compute(place: tuple[int, int, int, int]) -> None:
+        top, left, rows, columns = place
+        half = window // 2
+        tile = quantizer.tile(image, top - half, left - half, rows + 2 * half, columns + 2 * half)
         if len(plans) == 1:
-            kernels.texture_tile(tile, window, quantizer.levels, plans[0], codes, total, tables, target)
+            kernels.texture_tile(tile, window, levels, plans[0], codes, total, tables, out, top, left)
             return
-        each = np.empty((len(plans), *target.shape))
+        each = np.empty((len(plans), len(codes), rows, columns))
         for plan, result in zip(plans, each, strict=True):
-            kernels.texture_tile(tile, window, quantizer.levels, plan, codes, total, tables, result)
-        target[:] = _mean(each)
+            kernels.texture_tile(tile, window, levels, plan, codes, total, tables, result, 0, 0)
+        out[:, top : top + rows, left : left + columns] = _mean(each)
 
     places = list(_places(*image.shape))
     workers = min(len(places), _processors() if threads is None else max(1, int(threads)))
@@ -232,10 +231,11 @@ def _tables(window: int, levels: int, directions: int) -> kernels.Tables:
     return kernels.Tables(inverse, logarithm, np.diff(logarithm))
 
 
-def _places(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+def _places(rows: int, columns: int) -> Iterator[tuple[int, int, int, int]]:
+    """Top, left, rows and columns of the tiles."""
     for top in range(0, rows, TILE_ROWS):
         for left in range(0, columns, TILE_COLUMNS):
-            yield slice(top, min(top + TILE_ROWS, rows)), slice(left, min(left + TILE_COLUMNS, columns))
+            yield top, left, min(TILE_ROWS, rows - top), min(TILE_COLUMNS, columns - left)
 
 
 def _mean(each: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -270,6 +271,24 @@ def test_tiles_and_threads_do_not_show(monkeypatch):
     with ThreadPoolExecutor(4) as pool:  # as under dask: many callers at once
         for result in pool.map(lambda _: glcm(image, features=ALL), range(8)):
             np.testing.assert_array_equal(result, whole)
+
+
+def test_works_within_dask():
+    image = make_image((150, 90), dtype=np.float32)
+    options = {"window": 7, "quantizer": fit_quantizer(image), "features": ["entropy"], "threads": 1}
+    blocks = da.from_array(image, chunks=(40, 50))
+    lazy = blocks.map_overlap(
+        lambda block: glcm(block, **options)[0], depth=halo(7), boundary="none", dtype=np.float32
+    )
+    np.testing.assert_array_equal(lazy.compute(scheduler="threads"), glcm(image, **options)[0])
+
+
+def test_memory_layout_does_not_matter():
+    image = make_image((20, 30))
+    fixed = image.copy()
+    fixed.flags.writeable = False
+    for other in (np.asfortranarray(image), np.repeat(image, 2, axis=1)[:, ::2], image.astype(">f8"), fixed):
+        np.testing.assert_array_equal(glcm(other), glcm(image))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.31, 1.0])
