@@ -326,7 +326,7 @@ def _finish_row(feature, total, whole, real, information, squares, maxima, logar
             # Moments of t = a + b about an integer near the mean, still exact; then the small rest.
             n, t1 = np.float64(count[c]), np.float64(first[c])
             t2 = np.float64(second[c]) + 2.0 * product[c]
-            near = np.floor(t1 * inverse_count[c])
+            near = np.rint(t1 * inverse_count[c])
             u1 = t1 - n * near
             u2 = t2 - near * (2.0 * t1 - n * near)
             u3 = cubes[c] - near * (3.0 * t2 - near * (3.0 * t1 - n * near))
