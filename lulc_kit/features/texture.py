@@ -102,8 +102,9 @@ def glcm(
     convention
         ``"haralick"``: the definitions above, equal to scikit-image's symmetric, normed matrix; as there, 45°
         is one pixel down and one to the right, and a diagonal step is ``distance``/√2 rounded, in rows and
-        columns. ``"snap"``: as ESA SNAP's GLCM operator, whose p sums to 2, whose 45° is one down and one to
-        the left, and whose diagonal step is ``distance`` rows and columns; without the cluster features.
+        columns. ``"snap"``: as ESA SNAP's GLCM operator, whose p sums to 2 (so the ranges above do not hold),
+        whose 45° is one down and one to the left, and whose diagonal step is ``distance`` rows and columns;
+        without the cluster features. Unlike SNAP, a pixel of nodata stays nodata, and a correlation 0/0 is 1.
     quantizer
         ``"equal_width"`` or ``"equal_probability"`` fits one to this image (see
         `lulc_kit.features.quantize.fit_quantizer`). A `Quantizer` that was fitted before is used as it is;
@@ -121,6 +122,10 @@ def glcm(
     ------
     LulcError
         If the image is not 2-D and real, or a parameter is outside what is said above.
+
+    References
+    ----------
+    Haralick et al. (1973), doi:10.1109/TSMC.1973.4309314.
     """
     image = as_image(image)
     window = _check_window(window)
