@@ -182,7 +182,8 @@ def machine() -> str:
         ]
         model = names[0] if names else model
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{model}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
+    busy = f", load average {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
+    return f"{model}, {cores} cores, {platform.system()}, Python {platform.python_version()}{busy}"
 
 
 def table(result: dict) -> str:
@@ -254,12 +255,12 @@ def run(side: int, runs: int) -> dict:
             middle = median(times[name] for times in rounds)
             rows[name] = {"seconds": middle, "pixels": pixels, "rate": pixels / middle / 1e6}
         return {
-            "machine": machine(),
             "side": side,
             "runs": runs,
             "rows": rows,
             "agreement": agreement(np.ascontiguousarray(scene[:300, :280]), folder),
             "curves": curves(np.ascontiguousarray(scene[:2048, :2048]), folder, runs),
+            "machine": machine(),
         }
 
 
