@@ -246,6 +246,8 @@ def _warp_block(
             dtype=np.dtype(dtype).name,
             # Otherwise GDAL takes a pixel for nodata only where all bands of the file are.
             UNIFIED_SRC_NODATA="NO",
+            # GDAL's default of 1/8 pixel would make the result depend on how the grid is cut into blocks.
+            tolerance=1e-9,
             **options,
         ) as warped,
     ):
