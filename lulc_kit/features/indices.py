@@ -25,6 +25,7 @@ import xarray as xr
 
 from lulc_kit import raster
 from lulc_kit.errors import LulcError
+from lulc_kit.features import blocks
 
 Bands = npt.NDArray[Any]
 
@@ -177,7 +178,7 @@ def find(name: str) -> Index:
 
     if name in curated.names():
         return curated.index(name)
-    known = [*INDICES, *curated.names()]
+    known = list(dict.fromkeys([*INDICES, *curated.names()]))
     similar = difflib.get_close_matches(name, known, n=4, cutoff=0.5)
     hint = f"Did you mean {', '.join(similar)}? " if similar else ""
     raise LulcError(
@@ -227,8 +228,9 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
     for index in indices:
         sources = [da.asarray(raster.select(image, [b]).data[0]) for b in index.bands]
         layers.append(da.map_blocks(_float32, *sources, function=index.compute, dtype=np.float32))
-    data = da.stack(layers) if layers else da.zeros((0, *image.shape[1:]), dtype=np.float32, chunks=raster.CHUNK)
-    return raster.array(data, image.odc.geobox, list(names))
+    if not layers:
+        return blocks.empty(image)
+    return raster.array(da.stack(layers), image.odc.geobox, list(names))
 
 
 def table(names: Sequence[str]) -> pd.DataFrame:
@@ -258,10 +260,9 @@ def _typical(image: xr.DataArray) -> float:
     rows, columns = image.shape[1:]
     spread = [(int(r * rows), int(c * columns)) for r, c in ((0.5, 0.5), (0.2, 0.2), (0.8, 0.8))]
     windows = [image.data[:, r : r + 64, c : c + 64] for r, c in spread]
-    step = max(1, max(rows, columns) // 512)
-    for places in (windows, [image.data[:, ::step, ::step]]):
-        values = np.concatenate([v.ravel() for v in dask.compute(*places)])
-        values = values[np.isfinite(values)]
-        if values.size:
-            return float(np.median(values))
-    return 0.0
+    values = np.concatenate([v.ravel() for v in dask.compute(*windows)])
+    if not np.isfinite(values).any():
+        step = max(1, max(rows, columns) // 512)
+        values = blocks.thinned(image, step, step)
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else 0.0

@@ -33,12 +33,9 @@ def names(bands: Sequence[str], features: Sequence[str]) -> list[str]:
 
 
 def quantizers(image: xr.DataArray, settings: Settings) -> list[Quantizer]:
-    """Fit one quantizer to each band of a scene, in one pass over it.
-
-    Blocks are thinned as they are read: of a large scene only every n-th row and column is held in memory.
-    """
+    """Fit one quantizer to each band of a scene, in one pass over it; of a large scene to about a million pixels."""
     step_row, step_column = (-(-n // quantize.SAMPLE_SIDE) for n in image.shape[1:])
-    thin = blocks.lazy(image)[:, ::step_row, ::step_column].compute()
+    thin = blocks.thinned(image, step_row, step_column)
     options: dict[str, Any] = {"value_range": settings.value_range, "method": settings.quantizer}
     return [quantize.fit_quantizer(band, levels=settings.levels, **options) for band in thin]
 
