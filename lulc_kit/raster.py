@@ -218,18 +218,16 @@ def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int 
     return _lazy(path, bands, False, dtype, chunk)
 
 
-def _warp_block(
+def warp_block(
     path: str,
-    index: int,
+    band: int,
     geobox: GeoBox,
     resampling: str,
     source_nodata: float | None,
     fill: float,
     dtype: Any,
-    block_info: Any = None,
-) -> npt.NDArray[np.generic]:
-    location = block_info[None]["array-location"]
-    block = geobox[slice(*location[0]), slice(*location[1])]
+) -> npt.NDArray[Any]:
+    """Bring one band of a file onto a part of a grid, at once; see `warp`, whose blocks it computes."""
     options: dict[str, Any] = {"nodata": fill}
     if source_nodata is not None:
         options["src_nodata"] = source_nodata
@@ -239,9 +237,9 @@ def _warp_block(
         WarpedVRT(
             source,
             crs=geobox.crs.to_wkt(),  # type: ignore[union-attr]
-            transform=block.affine,
-            width=block.width,
-            height=block.height,
+            transform=geobox.affine,
+            width=geobox.width,
+            height=geobox.height,
             resampling=Resampling[resampling],
             dtype=np.dtype(dtype).name,
             # Otherwise GDAL takes a pixel for nodata only where all bands of the file are.
@@ -251,7 +249,28 @@ def _warp_block(
             **options,
         ) as warped,
     ):
-        return warped.read(index)
+        return warped.read(band)
+
+
+def _warp_located(path: str, band: int, geobox: GeoBox, *options: Any, block_info: Any = None) -> npt.NDArray[Any]:
+    rows, columns = block_info[None]["array-location"]
+    return warp_block(path, band, geobox[slice(*rows), slice(*columns)], *options)
+
+
+def check_overlap(path: str | Path, geobox: GeoBox) -> None:
+    """Refuse a file that has no CRS or lies wholly outside a grid."""
+    own = grid(path)
+    if own.crs is None or not geobox.extent.to_crs(own.crs).intersects(own.extent):
+        raise LulcError(
+            f"{path} lies wholly outside the study's grid.\n  the file:  {describe_grid(own)}\n"
+            f"  the grid:  {describe_grid(geobox)}"
+        )
+
+
+def nodata(path: str | Path) -> float | None:
+    """Return the number that a file says means nodata, or None."""
+    with _open(path) as source:
+        return None if source.nodata is None else float(source.nodata)
 
 
 def warp(
@@ -293,18 +312,13 @@ def warp(
         If the file cannot be opened, has no such band or no CRS, or lies wholly outside the grid.
     """
     path = str(Path(path).resolve())
-    own = grid(path)
     with _open(path) as source:
         if not 1 <= band <= source.count:
             raise LulcError(f"{path} has {source.count} band(s); band {band} was asked for.")
         source_nodata = source.nodata if nodata is None else nodata
-    if own.crs is None or not geobox.extent.to_crs(own.crs).intersects(own.extent):
-        raise LulcError(
-            f"{path} lies wholly outside the study's grid.\n  the file:  {describe_grid(own)}\n"
-            f"  the grid:  {describe_grid(geobox)}"
-        )
+    check_overlap(path, geobox)
     return da.map_blocks(
-        _warp_block,
+        _warp_located,
         path,
         band,
         geobox,

@@ -20,12 +20,6 @@ def lazy(image: xr.DataArray) -> da.Array:
     return data.rechunk({0: -1})
 
 
-def empty(image: xr.DataArray) -> xr.DataArray:
-    """Return a raster on the image's grid without any band."""
-    shape = (0, *image.shape[1:])
-    return raster.array(da.zeros(shape, dtype=np.float32, chunks=(0, *lazy(image).chunks[1:])), image.odc.geobox, [])
-
-
 def thinned(image: xr.DataArray, row_step: int, column_step: int) -> npt.NDArray[Any]:
     """Compute every n-th row and column of an image. No block stays in memory for the sake of its few pixels."""
     return lazy(image)[:, ::row_step, ::column_step].map_blocks(np.array).compute()

@@ -11,7 +11,7 @@ import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.errors import LulcError
-from lulc_kit.features import blocks
+from lulc_kit.features import blocks, stack
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,9 @@ def explain(
     if components == 0 or image.sizes["band"] == 0:
         none = np.empty(0)
         bands = tuple(str(b) for b in image.band.values)
-        return blocks.empty(image), Components(bands, none, np.empty((0, len(bands))), none, 0.0, none, prefix)
+        return stack.nothing(image.odc.geobox), Components(
+            bands, none, np.empty((0, len(bands))), none, 0.0, none, prefix
+        )
     fitted = fit(image, components, standardize=standardize, prefix=prefix)
     return transform(image, fitted), fitted
 
@@ -162,7 +164,12 @@ def write(path: Path, fitted: Components) -> None:
         "scale": fitted.scale.tolist(),
         "total_variance": fitted.total_variance,
         "components": [
-            {"name": name, "variance": variance, "explained": part, "loadings": dict(zip(fitted.bands, row, strict=True))}
+            {
+                "name": name,
+                "variance": variance,
+                "explained": part,
+                "loadings": dict(zip(fitted.bands, row, strict=True)),
+            }
             for name, variance, part, row in rows
         ],
     }

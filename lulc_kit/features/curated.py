@@ -61,8 +61,10 @@ def index(name: str) -> Index:
     expression = ast.parse(found.formula, mode="eval").body
 
     def compute(*bands: Bands) -> Bands:
-        values = constants | dict(zip(letters, bands, strict=True))
-        values |= {v: _kernel(*(values[t] for t in _terms(v)), constants["sigma"]) for v in found.bands if _pair(v)}
+        values: dict[str, Any] = constants | dict(zip(letters, bands, strict=True))
+        for variable in filter(_pair, found.bands):
+            a, b = (values[term] for term in _terms(variable))
+            values[variable] = _kernel(a, b, constants["sigma"])
         with np.errstate(all="ignore"):
             out = np.asarray(_evaluate(expression, values))
         return np.where(np.isfinite(out), out, np.nan)

@@ -25,7 +25,7 @@ import xarray as xr
 
 from lulc_kit import raster
 from lulc_kit.errors import LulcError
-from lulc_kit.features import blocks
+from lulc_kit.features import blocks, stack
 
 Bands = npt.NDArray[Any]
 
@@ -229,7 +229,7 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
         sources = [da.asarray(raster.select(image, [b]).data[0]) for b in index.bands]
         layers.append(da.map_blocks(_float32, *sources, function=index.compute, dtype=np.float32))
     if not layers:
-        return blocks.empty(image)
+        return stack.nothing(image.odc.geobox)
     return raster.array(da.stack(layers), image.odc.geobox, list(names))
 
 

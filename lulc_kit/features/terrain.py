@@ -25,36 +25,33 @@ from lulc_kit.errors import LulcError
 
 LAYERS = ["DEM", "slope", "aspect"]
 HALO = 1
-DEGREES = np.float32(180 / math.pi)
+DEGREES = 180 / math.pi
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _horn(dem, x_size, y_size, flat_aspect, slope, aspect):  # type: ignore[no-untyped-def]
     rows, columns = slope.shape
-    east_factor = np.float32(1 / (8 * x_size))
-    north_factor = np.float32(1 / (8 * y_size))
-    two, full, quarter = np.float32(2), np.float32(360), np.float32(90)
+    east_factor, north_factor = 1 / (8 * x_size), 1 / (8 * y_size)
     for r in range(rows):
         above, middle, below = dem[r], dem[r + 1], dem[r + 2]
         for c in range(columns):
-            west = above[c] + two * middle[c] + below[c]
-            east = above[c + 2] + two * middle[c + 2] + below[c + 2]
-            north = above[c] + two * above[c + 1] + above[c + 2]
-            south = below[c] + two * below[c + 1] + below[c + 2]
+            # Sums of float32 in the order of gdaldem, so that nearly flat ground gets the same aspect.
+            west = above[c] + middle[c] + middle[c] + below[c]
+            east = above[c + 2] + middle[c + 2] + middle[c + 2] + below[c + 2]
+            north = above[c] + above[c + 1] + above[c + 1] + above[c + 2]
+            south = below[c] + below[c + 1] + below[c + 1] + below[c + 2]
             up_east = (east - west) * east_factor
             up_north = (north - south) * north_factor
             steepness = np.sqrt(up_east * up_east + up_north * up_north) + (middle[c + 1] - middle[c + 1])
             slope[r, c] = np.arctan(steepness) * DEGREES
             if steepness == 0:
                 aspect[r, c] = flat_aspect
-            elif np.isnan(steepness):
-                aspect[r, c] = np.nan
             else:
                 # Downhill is opposite to the gradient; clockwise from north.
                 angle = np.arctan2(-up_east, -up_north) * DEGREES
-                if angle < 0:
-                    angle += full
-                aspect[r, c] = np.float32(0) if angle >= full else angle
+                aspect[r, c] = np.float32(angle + 360 if angle < 0 else angle + 0 * steepness)
+                if aspect[r, c] >= 360:  # by rounding
+                    aspect[r, c] = 0
 
 
 def slope_aspect(
@@ -87,7 +84,7 @@ def slope_aspect(
         raise LulcError(f"Slope needs an elevation model of at least 3×3 pixels, got an array of shape {dem.shape}.")
     slope = np.empty((dem.shape[0] - 2, dem.shape[1] - 2), np.float32)
     aspect = np.empty_like(slope)
-    _horn(dem, float(x_size), float(y_size), np.float32(flat_aspect), slope, aspect)
+    _horn(dem, float(x_size), float(y_size), float(flat_aspect), slope, aspect)
     return slope, aspect
 
 
@@ -97,7 +94,7 @@ def _block(
     _, rows, columns = block_info[None]["array-location"]
     # One pixel more on each side, also beyond the grid: slopes at the rim are as right as elsewhere.
     margin = geobox.pad(HALO)[slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO)]
-    dem = raster.warp_block(path, 1, margin, resampling, nodata, np.nan, np.float32)
+    dem: npt.NDArray[np.float32] = raster.warp_block(path, 1, margin, resampling, nodata, np.nan, np.float32)
     slope, aspect = slope_aspect(dem, abs(geobox.resolution.x), abs(geobox.resolution.y), flat_aspect)
     return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
 

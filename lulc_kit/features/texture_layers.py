@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from lulc_kit import raster
-from lulc_kit.features import blocks, quantize, texture
+from lulc_kit.features import blocks, quantize, stack, texture
 from lulc_kit.features.quantize import Method, Quantizer
 
 
@@ -66,7 +66,7 @@ def compute(image: xr.DataArray, bands: Sequence[str], settings: Settings) -> xr
         If a band is missing, or a setting is not as `lulc_kit.features.texture.glcm` wants it.
     """
     if not bands:
-        return blocks.empty(image)
+        return stack.nothing(image.odc.geobox)
     chosen = raster.select(image, bands)
     fitted = quantizers(chosen, settings)
 
