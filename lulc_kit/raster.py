@@ -228,6 +228,10 @@ def warp_block(
     dtype: Any,
 ) -> npt.NDArray[Any]:
     """Bring one band of a file onto a part of a grid, at once; see `warp`, whose blocks it computes."""
+    if resampling in ("bilinear", "cubic") and np.dtype(dtype).kind == "f" and np.isnan(fill):
+        found = _interpolate(path, band, geobox, resampling, source_nodata)
+        if found is not None:
+            return found.astype(dtype, copy=False)
     options: dict[str, Any] = {"nodata": fill}
     if source_nodata is not None:
         options["src_nodata"] = source_nodata
@@ -250,6 +254,29 @@ def warp_block(
         ) as warped,
     ):
         return warped.read(band)
+
+
+def _interpolate(
+    path: str, band: int, geobox: GeoBox, kernel: str, source_nodata: float | None
+) -> npt.NDArray[np.float32] | None:
+    """Warp from another CRS without GDAL's warper; None where it is the better tool (finer sources, no position)."""
+    own = grid(path)
+    if own.crs == geobox.crs or geobox.affine.b or geobox.affine.d:
+        return None
+    from lulc_kit.resample import Positions, resample  # numba takes its time to load
+
+    positions = Positions(geobox, own)
+    if not positions.known or positions.step > 1 / 0.95:  # where GDAL widens its kernel
+        return None
+    rows, columns = positions.window(own)
+    if rows.start == rows.stop or columns.start == columns.stop:
+        return np.full(geobox.shape, np.nan, np.float32)
+    with _reading(path), _open(path) as source:
+        data = source.read(band, window=Window.from_slices(rows, columns))
+    values = data.astype(np.float32)
+    if source_nodata is not None and not np.isnan(source_nodata):
+        values[data == source_nodata] = np.nan
+    return resample(values, (rows.start, columns.start), positions, tuple(geobox.shape), kernel)
 
 
 def _warp_located(path: str, band: int, geobox: GeoBox, *options: Any, block_info: Any = None) -> npt.NDArray[Any]:
