@@ -323,7 +323,7 @@ class Features(Parameters):
         "bilinear", description="how the elevation model comes onto the grid; average if it is finer than the grid"
     )
     flat_aspect: float | None = Field(
-        None, ge=-1, le=360, description="aspect of flat ground, degrees; null: nodata, and out of every map"
+        -1.0, ge=-1, le=360, description="aspect of flat ground, degrees; null: nodata, so that no map has it"
     )
     roads_all_touched: bool = Field(True, description="every pixel that a road touches, or a line one pixel wide")
     roads_distance: float = Field(

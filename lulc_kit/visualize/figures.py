@@ -323,7 +323,7 @@ def folds(split: xr.DataArray) -> Figure:
 def layers(stack: xr.DataArray, bands: Sequence[str] | None = None, unit: str = "") -> Figure:
     """Draw layers of a stack, each with its own colour bar (2–98 %); no data is grey."""
     if stack.sizes["band"] == 0:
-        return _nothing("No layers: the parameters ask for none here.")
+        return _nothing("No layers here: none are asked for, or there is nothing to compute them from.")
     small = thin(stack if bands is None else raster.select(stack, bands))
     names = [str(b) for b in small.band.values]
     columns = 2 if small.sizes["x"] > 1.4 * small.sizes["y"] else 3
