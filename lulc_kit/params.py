@@ -344,7 +344,12 @@ class Features(Parameters):
             )
         layers = len(self.texture_bands) * len(self.texture_features)
         if self.texture_bands and self.texture_components > layers:
-            raise ValueError(f"texture_components: {self.texture_components} of {layers} texture layer(s) asked for")
+            raise ValueError(
+                f"texture_components is {self.texture_components}, but texture_bands × texture_features are {layers} "
+                f"layer(s): set it to at most {layers}, or 0"
+            )
+        if self.components > len(self.bands):
+            raise ValueError(f"components is {self.components}, but there are {len(self.bands)} bands: set it lower")
         if self.stack is not None and len(set(self.stack)) < len(self.stack):
             raise ValueError(f"a layer occurs twice in stack: {self.stack}")
         return self

@@ -42,16 +42,19 @@ def _horn(dem, x_size, y_size, flat_aspect, slope, aspect):  # type: ignore[no-u
             south = below[c] + below[c + 1] + below[c + 1] + below[c + 2]
             up_east = (east - west) * east_factor
             up_north = (north - south) * north_factor
-            steepness = np.sqrt(up_east * up_east + up_north * up_north) + (middle[c + 1] - middle[c + 1])
+            steepness = np.sqrt(up_east * up_east + up_north * up_north)
+            if np.isnan(steepness) or np.isnan(middle[c + 1]):
+                slope[r, c] = aspect[r, c] = np.nan
+                continue
             slope[r, c] = np.arctan(steepness) * DEGREES
             if steepness == 0:
                 aspect[r, c] = flat_aspect
-            else:
-                # Downhill is opposite to the gradient; clockwise from north.
-                angle = np.arctan2(-up_east, -up_north) * DEGREES
-                aspect[r, c] = np.float32(angle + 360 if angle < 0 else angle + 0 * steepness)
-                if aspect[r, c] >= 360:  # by rounding
-                    aspect[r, c] = 0
+                continue
+            # Downhill is opposite to the gradient; clockwise from north.
+            angle = np.arctan2(-up_east, -up_north) * DEGREES
+            aspect[r, c] = angle + 360 if angle < 0 else angle
+            if aspect[r, c] >= 360:  # by rounding
+                aspect[r, c] = 0
 
 
 def slope_aspect(

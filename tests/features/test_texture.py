@@ -51,9 +51,7 @@ def haralick(counts):
         "cluster_shade": (p * (i + j - 2 * mean) ** 3).sum(),
         "cluster_prominence": (p * (i + j - 2 * mean) ** 4).sum(),
     }
-    return np.array(
-        [own[n] if n in own else graycoprops(counts[..., None, None], PROPERTIES[n])[0, 0] for n in ALL]
-    )
+    return np.array([own[n] if n in own else graycoprops(counts[..., None, None], PROPERTIES[n])[0, 0] for n in ALL])
 
 
 def brute_force(image, window, levels, value_range, directions, distance):
@@ -277,9 +275,7 @@ def test_works_within_dask():
     image = make_image((150, 90), dtype=np.float32)
     options = {"window": 7, "quantizer": fit_quantizer(image), "features": ["entropy"], "threads": 1}
     blocks = da.from_array(image, chunks=(40, 50))
-    lazy = blocks.map_overlap(
-        lambda block: glcm(block, **options)[0], depth=halo(7), boundary="none", dtype=np.float32
-    )
+    lazy = blocks.map_overlap(lambda block: glcm(block, **options)[0], depth=halo(7), boundary="none", dtype=np.float32)
     np.testing.assert_array_equal(lazy.compute(scheduler="threads"), glcm(image, **options)[0])
 
 
@@ -301,9 +297,7 @@ def test_a_constant_image_has_no_texture(value, directions):
     for name in ["homogeneity", "asm", "energy", "maximum", "correlation"]:
         assert (result[name] == 1).all(), name
     assert (result["mean"] == min(int(value * 32), 31)).all()
-    assert (
-        glcm(image, window=9, features=["entropy", "cluster_prominence"]) == 0
-    ).all()  # without a range too
+    assert (glcm(image, window=9, features=["entropy", "cluster_prominence"]) == 0).all()  # without a range too
 
 
 def test_images_without_data_or_without_pairs_give_nodata():
