@@ -148,10 +148,7 @@ def agreement(image: np.ndarray, folder: Path) -> dict[str, float]:
         "Cluster shade": (theirs[5], value["cluster_shade"]),
         "Cluster prominence": (theirs[6], value["cluster_prominence"]),
     }
-    return {
-        name: float(np.max(np.abs(a - b)[varied]) / np.max(np.abs(a[varied])))
-        for name, (a, b) in pairs.items()
-    }
+    return {name: float(np.max(np.abs(a - b)[varied]) / np.max(np.abs(a[varied]))) for name, (a, b) in pairs.items()}
 
 
 def curves(image: np.ndarray, folder: Path, runs: int) -> dict[str, dict[int, dict[str, float]]]:
@@ -162,9 +159,7 @@ def curves(image: np.ndarray, folder: Path, runs: int) -> dict[str, dict[int, di
     def both(window: int, levels: int) -> dict[str, float]:
         mine = seconds(ours, image, window, levels, runs=runs + 2)
         half = window // 2
-        theirs = seconds(
-            otb, folder / "part.tif", folder / "part_otb.tif", (half, half), (1, 1), levels, runs=1
-        )
+        theirs = seconds(otb, folder / "part.tif", folder / "part_otb.tif", (half, half), (1, 1), levels, runs=1)
         return {"ours": image.size / mine / 1e6, "OTB": part.size / theirs / 1e6}
 
     return {
@@ -177,9 +172,7 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [
-            line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
-        ]
+        names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     busy = f", load average {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""

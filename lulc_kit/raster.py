@@ -276,7 +276,7 @@ def _interpolate(
     values = data.astype(np.float32)
     if source_nodata is not None and not np.isnan(source_nodata):
         values[data == source_nodata] = np.nan
-    return resample(values, (rows.start, columns.start), positions, tuple(geobox.shape), kernel)
+    return resample(values, (rows.start, columns.start), positions, (geobox.height, geobox.width), kernel)
 
 
 def _warp_located(path: str, band: int, geobox: GeoBox, *options: Any, block_info: Any = None) -> npt.NDArray[Any]:

@@ -64,10 +64,15 @@ class Positions:
         return needed(self.y, source.height), needed(self.x, source.width)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
-def _cubic(a, b, c, d, t):  # type: ignore[no-untyped-def]
-    # Keys (1981) with a = −1/2, as in GDAL.
-    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+@numba.njit(nogil=True, cache=True)
+def _keys(t):  # type: ignore[no-untyped-def]
+    """Weights of four neighbours at a distance t from the second one: Keys (1981) with a = −1/2, as in GDAL."""
+    return (
+        ((-0.5 * t + 1.0) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1.0,
+        ((-1.5 * t + 2.0) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+    )
 
 
 @numba.njit(nogil=True, cache=True)
@@ -111,11 +116,12 @@ def _resample(data, top, left, x, y, row, column, cubic, out):  # type: ignore[n
             fx, fy = px - nx, py - ny
             value = np.nan
             if cubic and nx >= 1 and ny >= 1 and nx + 2 < width and ny + 2 < height:
-                above = _cubic(data[ny - 1, nx - 1], data[ny - 1, nx], data[ny - 1, nx + 1], data[ny - 1, nx + 2], fx)
-                first = _cubic(data[ny, nx - 1], data[ny, nx], data[ny, nx + 1], data[ny, nx + 2], fx)
-                second = _cubic(data[ny + 1, nx - 1], data[ny + 1, nx], data[ny + 1, nx + 1], data[ny + 1, nx + 2], fx)
-                below = _cubic(data[ny + 2, nx - 1], data[ny + 2, nx], data[ny + 2, nx + 1], data[ny + 2, nx + 2], fx)
-                value = _cubic(above, first, second, below, fy)
+                a, b, d, e = _keys(fx)
+                weights = _keys(fy)
+                value = 0.0
+                for dy in range(4):
+                    line = data[ny - 1 + dy]
+                    value += weights[dy] * (a * line[nx - 1] + b * line[nx] + d * line[nx + 1] + e * line[nx + 2])
             if np.isnan(value) and nx >= 0 and ny >= 0 and nx + 1 < width and ny + 1 < height:
                 first = data[ny, nx] + (data[ny, nx + 1] - data[ny, nx]) * fx
                 second = data[ny + 1, nx] + (data[ny + 1, nx + 1] - data[ny + 1, nx]) * fx

@@ -308,7 +308,7 @@ def _finish_row(feature, total, whole, real, information, squares, maxima, logar
     elif feature == VARIANCE:
         for c in range(columns):
             n, s = np.float64(count[c]), np.float64(first[c])
-            if total == 1.0:
+            if total == 1.0:  # noqa: SIM108
                 spread = (2.0 * n * second[c] - s * s) * 0.25 * inverse_count[c]
             else:  # about twice the mean: 2 (σ² + μ²)
                 spread = np.float64(second[c])

@@ -37,9 +37,7 @@ class Quantizer:
     high: float
     edges: tuple[float, ...] = field(default=(), repr=False)
 
-    def tile(
-        self, image: npt.NDArray[Any], top: int, left: int, rows: int, columns: int
-    ) -> npt.NDArray[np.int16]:
+    def tile(self, image: npt.NDArray[Any], top: int, left: int, rows: int, columns: int) -> npt.NDArray[np.int16]:
         """Levels of a rectangle, which may reach over the image's border (nodata there)."""
         levels = np.empty((rows, columns), np.int16)
         width = self.high - self.low if self.high > self.low else math.inf  # all in the first level
@@ -52,9 +50,7 @@ def as_image(image: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return ``image`` as a 2-D array of float32 or float64 (integers as float64), or raise `LulcError`."""
     array = np.asarray(image)
     if array.ndim != 2 or array.size == 0:
-        raise LulcError(
-            f"Texture needs a 2-D image (row, column), got shape {array.shape}. Give one band at a time."
-        )
+        raise LulcError(f"Texture needs a 2-D image (row, column), got shape {array.shape}. Give one band at a time.")
     if array.dtype.kind not in "fiu":
         raise LulcError(f"Texture needs an image of real numbers, got dtype {array.dtype}.")
     if array.dtype not in (np.float32, np.float64):

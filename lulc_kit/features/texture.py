@@ -197,9 +197,7 @@ def _matrices(
     """Steps (rows ≥ 0, columns) of the directions, one list for each matrix whose features are averaged."""
     whole = isinstance(distance, int | np.integer) and not isinstance(distance, bool)
     if not whole or not 1 <= distance < window:
-        raise LulcError(
-            f"distance must be a whole number from 1 to {window - 1} (window − 1), got {distance!r}."
-        )
+        raise LulcError(f"distance must be a whole number from 1 to {window - 1} (window − 1), got {distance!r}.")
     choice = "'all', 'average', or a list of angles out of 0, 45, 90, 135"
     angles: tuple[Any, ...]
     if isinstance(directions, str):
