@@ -355,7 +355,7 @@ class Features(Parameters):
         return self
 
     def reads(self) -> list[str]:
-        return ["catalog.json", "cube/composite.tif"]
+        return ["cube/composite.tif", "catalog.json"]
 
     def writes(self) -> list[str]:
         written = ["features/stack.tif"]
