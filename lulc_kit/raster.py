@@ -218,18 +218,20 @@ def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int 
     return _lazy(path, bands, False, dtype, chunk)
 
 
-def _warp_block(
+def warp_block(
     path: str,
-    index: int,
+    band: int,
     geobox: GeoBox,
     resampling: str,
     source_nodata: float | None,
     fill: float,
     dtype: Any,
-    block_info: Any = None,
-) -> npt.NDArray[np.generic]:
-    location = block_info[None]["array-location"]
-    block = geobox[slice(*location[0]), slice(*location[1])]
+) -> npt.NDArray[Any]:
+    """Bring one band of a file onto a part of a grid, at once; see `warp`, whose blocks it computes."""
+    if resampling in ("bilinear", "cubic") and np.dtype(dtype).kind == "f" and np.isnan(fill):
+        found = _interpolate(path, band, geobox, resampling, source_nodata)
+        if found is not None:
+            return found.astype(dtype, copy=False)
     options: dict[str, Any] = {"nodata": fill}
     if source_nodata is not None:
         options["src_nodata"] = source_nodata
@@ -239,17 +241,63 @@ def _warp_block(
         WarpedVRT(
             source,
             crs=geobox.crs.to_wkt(),  # type: ignore[union-attr]
-            transform=block.affine,
-            width=block.width,
-            height=block.height,
+            transform=geobox.affine,
+            width=geobox.width,
+            height=geobox.height,
             resampling=Resampling[resampling],
             dtype=np.dtype(dtype).name,
             # Otherwise GDAL takes a pixel for nodata only where all bands of the file are.
             UNIFIED_SRC_NODATA="NO",
+            # GDAL's default of 1/8 pixel would make the result depend on how the grid is cut into blocks.
+            tolerance=1e-9,
             **options,
         ) as warped,
     ):
-        return warped.read(index)
+        return warped.read(band)
+
+
+def _interpolate(
+    path: str, band: int, geobox: GeoBox, kernel: str, source_nodata: float | None
+) -> npt.NDArray[np.float32] | None:
+    """Warp from another CRS without GDAL's warper; None where it is the better tool (finer sources, no position)."""
+    own = grid(path)
+    if own.crs == geobox.crs or geobox.affine.b or geobox.affine.d:
+        return None
+    from lulc_kit.resample import Positions, resample  # numba takes its time to load
+
+    positions = Positions(geobox, own)
+    if not positions.known or positions.step > 1 / 0.95:  # where GDAL widens its kernel
+        return None
+    rows, columns = positions.window(own)
+    if rows.start == rows.stop or columns.start == columns.stop:
+        return np.full(geobox.shape, np.nan, np.float32)
+    with _reading(path), _open(path) as source:
+        data = source.read(band, window=Window.from_slices(rows, columns))
+    values = data.astype(np.float32)
+    if source_nodata is not None and not np.isnan(source_nodata):
+        values[data == source_nodata] = np.nan
+    return resample(values, (rows.start, columns.start), positions, (geobox.height, geobox.width), kernel)
+
+
+def _warp_located(path: str, band: int, geobox: GeoBox, *options: Any, block_info: Any = None) -> npt.NDArray[Any]:
+    rows, columns = block_info[None]["array-location"]
+    return warp_block(path, band, geobox[slice(*rows), slice(*columns)], *options)
+
+
+def check_overlap(path: str | Path, geobox: GeoBox) -> None:
+    """Refuse a file that has no CRS or lies wholly outside a grid."""
+    own = grid(path)
+    if own.crs is None or not geobox.extent.to_crs(own.crs).intersects(own.extent):
+        raise LulcError(
+            f"{path} lies wholly outside the study's grid.\n  the file:  {describe_grid(own)}\n"
+            f"  the grid:  {describe_grid(geobox)}"
+        )
+
+
+def nodata(path: str | Path) -> float | None:
+    """Return the number that a file says means nodata, or None."""
+    with _open(path) as source:
+        return None if source.nodata is None else float(source.nodata)
 
 
 def warp(
@@ -291,18 +339,13 @@ def warp(
         If the file cannot be opened, has no such band or no CRS, or lies wholly outside the grid.
     """
     path = str(Path(path).resolve())
-    own = grid(path)
     with _open(path) as source:
         if not 1 <= band <= source.count:
             raise LulcError(f"{path} has {source.count} band(s); band {band} was asked for.")
         source_nodata = source.nodata if nodata is None else nodata
-    if own.crs is None or not geobox.extent.to_crs(own.crs).intersects(own.extent):
-        raise LulcError(
-            f"{path} lies wholly outside the study's grid.\n  the file:  {describe_grid(own)}\n"
-            f"  the grid:  {describe_grid(geobox)}"
-        )
+    check_overlap(path, geobox)
     return da.map_blocks(
-        _warp_block,
+        _warp_located,
         path,
         band,
         geobox,

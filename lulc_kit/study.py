@@ -27,8 +27,19 @@ ROOMS = {
     "08": ("deep",),
     "09": ("evaluate", "visualize"),
 }
-GROUND_FLOOR = ("catalog.py", "classes.py", "files.py", "mapping.py", "raster.py")
-PACKAGES = ("numpy", "rasterio", "scikit-learn", "keras", "tensorflow", "tensorflow-cpu", "dask", "xarray")
+GROUND_FLOOR = ("catalog.py", "classes.py", "files.py", "mapping.py", "raster.py", "resample.py")
+PACKAGES = (
+    "numpy",
+    "numba",
+    "rasterio",
+    "spyndex",
+    "scikit-learn",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "dask",
+    "xarray",
+)
 
 
 def project_folder() -> Path:
@@ -49,6 +60,14 @@ def _state(path: Path) -> tuple[int, int, int]:
     # Files are written beside their place and renamed, so that a new one has another inode.
     stat = path.stat()
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+def named_files(pattern: str) -> list[Path]:
+    """Return the files that a parameter names: one path, or those that fit a glob (``exports/NAME-*.tif``)."""
+    path = resolve(pattern)
+    if not any(mark in pattern for mark in "*?["):
+        return [path]
+    return sorted(f for f in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if f.is_file())
 
 
 def _parts(pattern: str, folder: Path) -> list[Path]:
@@ -110,9 +129,15 @@ class Study:
             return [resolve(n) for n in named if n]
         if isinstance(p, params.Samples) and p.labels != "reference":
             return [resolve(p.labels)]
-        if isinstance(p, params.Preprocess | params.Samples) and self.path("catalog.json").exists():
+        if isinstance(p, params.Preprocess | params.Features | params.Samples) and self.path("catalog.json").exists():
             scenes, ancillary = catalog_files(self.path("catalog.json"))
-            return scenes if isinstance(p, params.Preprocess) else ancillary.get("reference", [])
+            if isinstance(p, params.Preprocess):
+                return scenes
+            roles = ["reference"] if isinstance(p, params.Samples) else ["dem", "roads"]
+            found = [f for role in roles for f in ancillary.get(role, [])]
+            if isinstance(p, params.Features):
+                found += [f for entry in p.external for f in named_files(entry.file)]
+            return found
         return []
 
     def inputs(self, p: params.Parameters) -> list[Path]:

@@ -12,7 +12,7 @@ from lulc_kit import catalog, params, study
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
 
-FEATURES = params.Features(study="s")
+FEATURES = params.Features(study="s", components=0, texture_bands=[])
 
 
 def write(path: Path, text: str = "x") -> Path:
@@ -34,6 +34,7 @@ def do_features(folder: Path, p: params.Features = FEATURES, text: str = "stack"
 def home(project: Path) -> Path:
     """A project whose study has a composite."""
     write(project / "outputs/s/cube/composite.tif")
+    catalog.write(project / "outputs/s/catalog.json", Catalog([]))
     return project
 
 
@@ -60,7 +61,7 @@ def test_record_says_what_was_done(home: Path) -> None:
     do_features(home)
     record = json.loads((home / "outputs/s/steps/04_features.json").read_text())
     assert record["parameters"] == {k: v for k, v in FEATURES.model_dump().items() if k != "outputs"}
-    assert [f["path"] for f in record["inputs"]] == ["cube/composite.tif"]
+    assert [f["path"] for f in record["inputs"]] == ["cube/composite.tif", "catalog.json"]
     assert [f["path"] for f in record["outputs"]] == ["features/stack.tif"]
     assert {"python", "lulc_kit", "numpy", "rasterio"} <= set(record["versions"])
     assert record["duration_s"] >= 0
@@ -70,12 +71,13 @@ def test_record_says_what_was_done(home: Path) -> None:
 def test_outputs_may_be_moved(home: Path) -> None:
     do_features(home)
     (home / "outputs").rename(home / "elsewhere")
-    assert outdated(params.Features(study="s", outputs="elsewhere")) is None
+    assert outdated(FEATURES.model_copy(update={"outputs": "elsewhere"})) is None
 
 
 def test_what_makes_a_step_outdated(home: Path) -> None:
     do_features(home)
-    assert outdated(params.Features(study="s", components=2, indices=[])) == "parameters changed: components, indices"
+    other = FEATURES.model_copy(update={"components": 2, "indices": []})
+    assert outdated(other) == "parameters changed: components, indices"
     write(home / "outputs/s/cube/composite.tif", "another")
     assert outdated(FEATURES) == "inputs changed"
     (home / "outputs/s/cube/composite.tif").unlink()

@@ -1,16 +1,17 @@
 """Principal components of named bands, from a covariance that is summed block by block."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import dask
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import raster
+from lulc_kit import files, raster
 from lulc_kit.errors import LulcError
+from lulc_kit.features import blocks, stack
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Components:
         Eigenvalues: the variance of each component, shape (component,).
     total_variance
         Sum of the bands' variances.
+    scale
+        What each band is divided by after its mean is taken away, shape (band,): 1, or its standard deviation.
+    prefix
+        What the components' names begin with.
     """
 
     bands: tuple[str, ...]
@@ -37,11 +42,13 @@ class Components:
     loadings: npt.NDArray[np.float64]
     variance: npt.NDArray[np.float64]
     total_variance: float
+    scale: npt.NDArray[np.float64]
+    prefix: str = "PC"
 
     @property
     def names(self) -> list[str]:
         """PC1, PC2, …."""
-        return [f"PC{i}" for i in range(1, len(self.variance) + 1)]
+        return [f"{self.prefix}{i}" for i in range(1, len(self.variance) + 1)]
 
     def table(self) -> pd.DataFrame:
         """Loadings and explained variance (parts of the total, 0–1), one row per component."""
@@ -58,7 +65,7 @@ def _moments(block: npt.NDArray[np.float32], shift: npt.NDArray[np.float64]) -> 
     return ones.T @ ones
 
 
-def fit(image: xr.DataArray, components: int) -> Components:
+def fit(image: xr.DataArray, components: int, *, standardize: bool = False, prefix: str = "PC") -> Components:
     """Find the principal components of an image's bands, in one pass over its blocks.
 
     As Orfeo ToolBox and scikit-learn do by default, bands are centred and not normalized (Pearson 1901,
@@ -70,6 +77,11 @@ def fit(image: xr.DataArray, components: int) -> Components:
         (band, y, x), NaN for nodata. Pixels that miss any band do not count.
     components
         How many to keep, 1 to the number of bands.
+    standardize
+        Divide each band by its standard deviation first, so that bands of different units weigh the same: components
+        of the correlation matrix. A band that does not vary has no part in them.
+    prefix
+        What the components' names begin with.
 
     Raises
     ------
@@ -79,32 +91,34 @@ def fit(image: xr.DataArray, components: int) -> Components:
     bands = tuple(str(b) for b in image.band.values)
     if not 1 <= components <= len(bands):
         raise LulcError(f"{components} components of {len(bands)} bands were asked for: expected 1 to {len(bands)}.")
-    lazy = image.data if dask.is_dask_collection(image.data) else da.from_array(image.data)
-    lazy = lazy.rechunk({0: -1})
-    shift = _centre(lazy)
-    blocks = lazy.to_delayed().ravel()
-    total = sum(dask.compute(*(dask.delayed(_moments)(block, shift) for block in blocks)))
+    shift = _centre(image)
+    delayed = blocks.lazy(image).to_delayed().ravel()
+    total = sum(dask.compute(*(dask.delayed(_moments)(block, shift) for block in delayed)))
     n = total[0, 0]
     if n < 2:
         raise LulcError(f"Principal components need at least two pixels with all of {', '.join(bands)}; found {n:.0f}.")
     mean = total[0, 1:] / n
     covariance = (total[1:, 1:] - n * np.outer(mean, mean)) / (n - 1)
+    scale = np.ones(len(bands))
+    if standardize:
+        deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
+        scale = np.where(deviation > 0, deviation, 1)
+        covariance /= np.outer(scale, scale)
     eigenvalues, vectors = np.linalg.eigh(covariance)
     order = np.argsort(eigenvalues)[::-1][:components]
     loadings = vectors[:, order].T
     largest = np.abs(loadings).argmax(axis=1)
     loadings *= np.sign(loadings[np.arange(components), largest])[:, None]
     variance = np.maximum(eigenvalues[order], 0)
-    return Components(bands, mean + shift, loadings, variance, float(np.trace(covariance)))
+    return Components(bands, mean + shift, loadings, variance, float(np.trace(covariance)), scale, prefix)
 
 
-def _centre(lazy: da.Array) -> npt.NDArray[np.float64]:
+def _centre(image: xr.DataArray) -> npt.NDArray[np.float64]:
     # Sums of squares lose digits where the mean is large beside the spread: subtract something near the mean first.
-    step = max(1, max(lazy.shape[1:]) // 64)
-    thin = lazy[:, ::step, ::step].compute().reshape(len(lazy), -1)
-    with np.errstate(invalid="ignore"):
-        centre = np.array([np.mean(b[np.isfinite(b)]) if np.isfinite(b).any() else 0.0 for b in thin])
-    return centre.astype(np.float64)
+    step = max(1, max(image.shape[1:]) // 64)
+    thin = blocks.thinned(image, step, step).reshape(image.shape[0], -1)
+    centre = [np.mean(b[np.isfinite(b)], dtype=np.float64) if np.isfinite(b).any() else 0.0 for b in thin]
+    return np.array(centre)
 
 
 def transform(image: xr.DataArray, fitted: Components) -> xr.DataArray:
@@ -113,16 +127,50 @@ def transform(image: xr.DataArray, fitted: Components) -> xr.DataArray:
 
     def project(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         centred = block.astype(np.float64) - fitted.mean[:, None, None]
-        return np.tensordot(fitted.loadings, centred, axes=1).astype(np.float32)
+        return np.tensordot(fitted.loadings / fitted.scale, centred, axes=1).astype(np.float32)
 
-    lazy = image.data if dask.is_dask_collection(image.data) else da.from_array(image.data)
-    lazy = lazy.rechunk({0: -1})
-    count = len(fitted.variance)
-    data = da.map_blocks(project, lazy, chunks=((count,), *lazy.chunks[1:]), dtype=np.float32)
-    return raster.array(data, image.odc.geobox, fitted.names)
+    return blocks.with_halo(project, image, 0, fitted.names)
 
 
-def explain(image: xr.DataArray, components: int) -> tuple[xr.DataArray, pd.DataFrame]:
-    """Fit and project in one call: the components as a raster, and their table (see `Components.table`)."""
-    fitted = fit(image, components)
-    return transform(image, fitted), fitted.table()
+def explain(
+    image: xr.DataArray, components: int, *, standardize: bool = False, prefix: str = "PC"
+) -> tuple[xr.DataArray, Components]:
+    """Fit and project in one call; with ``components`` 0 or no bands, a raster without bands.
+
+    Returns
+    -------
+    xarray.DataArray
+        The components, lazy.
+    Components
+        What they are made of; draw it with `lulc_kit.visualize.figures.loadings` of its table.
+    """
+    if components == 0 or image.sizes["band"] == 0:
+        none = np.empty(0)
+        bands = tuple(str(b) for b in image.band.values)
+        return stack.nothing(image.odc.geobox), Components(
+            bands, none, np.empty((0, len(bands))), none, 0.0, none, prefix
+        )
+    fitted = fit(image, components, standardize=standardize, prefix=prefix)
+    return transform(image, fitted), fitted
+
+
+def write(path: Path, fitted: Components) -> None:
+    """Write bands, mean, scale, loadings, variances and explained parts as JSON."""
+    explained = fitted.variance / fitted.total_variance
+    rows = zip(fitted.names, fitted.variance.tolist(), explained.tolist(), fitted.loadings.tolist(), strict=True)
+    content = {
+        "bands": list(fitted.bands),
+        "mean": fitted.mean.tolist(),
+        "scale": fitted.scale.tolist(),
+        "total_variance": fitted.total_variance,
+        "components": [
+            {
+                "name": name,
+                "variance": variance,
+                "explained": part,
+                "loadings": dict(zip(fitted.bands, row, strict=True)),
+            }
+            for name, variance, part, row in rows
+        ],
+    }
+    files.write_json(path, content)

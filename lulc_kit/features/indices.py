@@ -1,19 +1,31 @@
-"""Spectral indices by name.
+"""Spectral indices by name: the kit's own, and every other one that spyndex defines.
 
-Formulas are for reflectance 0–1, not for digital numbers: EVI2 and BI2 are not scale-free.
+Formulas are for reflectance 0–1, not for digital numbers: EVI2 and BI2, for example, are not scale-free.
+
+Where the kit and spyndex use one name, the kit's definition holds. It differs for
+
+- NDBI: with B8A, as in the source workflow; spyndex has B8, here called NDBI_B8;
+- SAVI: with L = 0.5, as published; spyndex's constant L is 1;
+- S2REP: the same formula, but NaN outside 690–740 nm.
+
+NDRE is called NDREI in spyndex; BI2 is not in it.
 """
 
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from lulc_kit import raster
 from lulc_kit.errors import LulcError
+from lulc_kit.features import blocks, stack
 
 Bands = npt.NDArray[Any]
 
@@ -45,6 +57,11 @@ def normalized_difference(a: Bands, b: Bands) -> Bands:
 def evi2(b8: Bands, b4: Bands) -> Bands:
     """Two-band enhanced vegetation index with gain 2.5 (Jiang et al. 2008, doi:10.1016/j.rse.2008.06.006)."""
     return ratio(2.5 * (b8 - b4), b8 + 2.4 * b4 + 1)
+
+
+def savi(b8: Bands, b4: Bands) -> Bands:
+    """Soil-adjusted vegetation index with L = 0.5 (Huete 1988, doi:10.1016/0034-4257(88)90106-X)."""
+    return ratio(1.5 * (b8 - b4), b8 + b4 + 0.5)
 
 
 def bi2(b4: Bands, b3: Bands, b8: Bands) -> Bands:
@@ -97,6 +114,14 @@ INDICES: dict[str, Index] = {
             "2.5·(B8−B4)/(B8+2.4·B4+1)",
             "Jiang et al. 2008, doi:10.1016/j.rse.2008.06.006",
         ),
+        Index(
+            "SAVI",
+            ("B8", "B4"),
+            savi,
+            "soil-adjusted vegetation index",
+            "1.5·(B8−B4)/(B8+B4+0.5)",
+            "Huete 1988, doi:10.1016/0034-4257(88)90106-X",
+        ),
         Index("BI2", ("B4", "B3", "B8"), bi2, "second brightness index", "√((B4²+B3²+B8²)/3)", "Escadafal 1989"),
         Index(
             "MNDWI",
@@ -135,6 +160,39 @@ INDICES: dict[str, Index] = {
 }
 
 
+REFLECTANCE_LIMIT = 1.6
+"""An image whose median is above this holds digital numbers: even bright cloud rarely reflects more."""
+
+
+def find(name: str) -> Index:
+    """Return an index by name: the kit's own, or else that of spyndex.
+
+    Raises
+    ------
+    LulcError
+        If neither defines it, or spyndex's needs what Sentinel-2 does not measure.
+    """
+    if name in INDICES:
+        return INDICES[name]
+    from lulc_kit.features import curated  # only now: it reads all of spyndex's definitions
+
+    if name in curated.names():
+        return curated.index(name)
+    known = list(dict.fromkeys([*INDICES, *curated.names()]))
+    similar = difflib.get_close_matches(name, known, n=4, cutoff=0.5)
+    hint = f"Did you mean {', '.join(similar)}? " if similar else ""
+    raise LulcError(
+        f"Index {name!r} is unknown. {hint}The kit's own are {', '.join(INDICES)}; all others are "
+        f"spyndex's (https://github.com/awesome-spectral-indices/awesome-spectral-indices)."
+    )
+
+
+def scale_free(index: Index) -> bool:
+    """Whether an index is the same for reflectance and for any multiple of it, such as digital numbers."""
+    points = np.random.default_rng(0).uniform(0.02, 0.5, (len(index.bands), 64))
+    return bool(np.allclose(index.compute(*points), index.compute(*(4 * points)), equal_nan=True))
+
+
 def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
     """Compute indices of an image, lazily.
 
@@ -143,7 +201,7 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
     image
         Reflectance 0–1 with named bands, (band, y, x); NaN for nodata.
     names
-        Names in `INDICES`.
+        Names in `INDICES` or in spyndex.
 
     Returns
     -------
@@ -153,24 +211,58 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
     Raises
     ------
     LulcError
-        If an index is unknown, or needs a band that the image does not have.
+        If an index is unknown, needs a band that the image does not have, or needs reflectance where the image
+        holds digital numbers.
     """
     have = [str(b) for b in image.band.values]
-    layers = []
-    for name in names:
-        if name not in INDICES:
-            raise LulcError(f"Index {name!r} is unknown. Known indices: {', '.join(INDICES)}.")
-        index = INDICES[name]
+    indices = [find(name) for name in names]
+    for index in indices:
         missing = [b for b in index.bands if b not in have]
         if missing:
             raise LulcError(
-                f"Index {name} = {index.formula} needs band(s) {', '.join(missing)}, which the image lacks. "
-                f"It has: {', '.join(have)}. Leave {name} out of 'indices', or bring the band in."
+                f"Index {index.name} = {index.formula} needs band(s) {', '.join(missing)}, which the image lacks. "
+                f"It has: {', '.join(have)}. Leave {index.name} out of 'indices', or bring the band in."
             )
+    _check_reflectance(image, [index for index in indices if not scale_free(index)])
+    layers = []
+    for index in indices:
         sources = [da.asarray(raster.select(image, [b]).data[0]) for b in index.bands]
         layers.append(da.map_blocks(_float32, *sources, function=index.compute, dtype=np.float32))
+    if not layers:
+        return stack.nothing(image.odc.geobox)
     return raster.array(da.stack(layers), image.odc.geobox, list(names))
+
+
+def table(names: Sequence[str]) -> pd.DataFrame:
+    """Return one row per index for reading: what it is called, its formula and its source."""
+    rows = [{"index": i.name, "is": i.title, "formula": i.formula, "source": i.source} for i in map(find, names)]
+    return pd.DataFrame(rows, columns=["index", "is", "formula", "source"]).set_index("index")
 
 
 def _float32(*bands: Bands, function: Callable[..., Bands]) -> Bands:
     return function(*bands).astype(np.float32)
+
+
+def _check_reflectance(image: xr.DataArray, indices: Sequence[Index]) -> None:
+    needed = list(dict.fromkeys(b for index in indices for b in index.bands))
+    if not needed:
+        return
+    median = _typical(raster.select(image, needed))
+    if median > REFLECTANCE_LIMIT:
+        raise LulcError(
+            f"Index {indices[0].name} = {indices[0].formula} needs reflectance (0–1), but half of the image's numbers "
+            f"are above {median:.4g}: these are digital numbers. Set scale and offset in 01_download.yaml."
+        )
+
+
+def _typical(image: xr.DataArray) -> float:
+    """Median of small windows spread over an image; of every n-th pixel if there is nothing in them."""
+    rows, columns = image.shape[1:]
+    spread = [(int(r * rows), int(c * columns)) for r, c in ((0.5, 0.5), (0.2, 0.2), (0.8, 0.8))]
+    windows = [image.data[:, r : r + 64, c : c + 64] for r, c in spread]
+    values = np.concatenate([v.ravel() for v in dask.compute(*windows)])
+    if not np.isfinite(values).any():
+        step = max(1, max(rows, columns) // 512)
+        values = blocks.thinned(image, step, step)
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else 0.0

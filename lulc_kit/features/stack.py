@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import dask.array as da
+import numpy as np
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
 from lulc_kit.errors import LulcError
@@ -24,6 +26,11 @@ def merge(*layers: xr.DataArray) -> xr.DataArray:
         raster.check_grid(layer.odc.geobox, geobox, f"The raster with bands {', '.join(map(str, layer.band.values))}")
     names = [str(b) for layer in layers for b in layer.band.values]
     return raster.array(da.concatenate([da.asarray(layer.data) for layer in layers]), geobox, names)
+
+
+def nothing(geobox: GeoBox) -> xr.DataArray:
+    """Return a raster without bands, which `merge` takes like any other."""
+    return raster.array(da.zeros((0, *geobox.shape), dtype=np.float32, chunks=raster.CHUNK), geobox, [])
 
 
 def rename(stack: xr.DataArray, names: Mapping[str, str]) -> xr.DataArray:

@@ -322,6 +322,8 @@ def folds(split: xr.DataArray) -> Figure:
 
 def layers(stack: xr.DataArray, bands: Sequence[str] | None = None, unit: str = "") -> Figure:
     """Draw layers of a stack, each with its own colour bar (2–98 %); no data is grey."""
+    if stack.sizes["band"] == 0:
+        return _nothing("No layers here: none are asked for, or there is nothing to compute them from.")
     small = thin(stack if bands is None else raster.select(stack, bands))
     names = [str(b) for b in small.band.values]
     columns = 2 if small.sizes["x"] > 1.4 * small.sizes["y"] else 3
@@ -341,12 +343,22 @@ def layers(stack: xr.DataArray, bands: Sequence[str] | None = None, unit: str = 
     return figure
 
 
+def _nothing(text: str) -> Figure:
+    figure, ax = _subplots(figsize=(6, 0.5))
+    ax.axis("off")
+    ax.annotate(text, (0, 0.5), va="center", color="#555555")
+    return figure
+
+
 def loadings(table: pd.DataFrame) -> Figure:
     """Draw the loadings of principal components and the variance they explain (`Components.table`)."""
+    if table.empty:
+        return _nothing("No components: the parameters ask for none here.")
     numbers = table.drop(columns="explained")
-    figure, ax = _subplots(figsize=(9, 0.5 * len(table) + 1.5), layout="constrained")
+    few = numbers.shape[1] <= 16
+    figure, ax = _subplots(figsize=(9 if few else 13, 0.5 * len(table) + 1.5), layout="constrained")
     drawn = ax.imshow(numbers, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
-    for (i, j), value in np.ndenumerate(numbers.to_numpy()):
+    for (i, j), value in np.ndenumerate(numbers.to_numpy() if few else np.empty((0, 0))):
         ax.annotate(
             f"{value:.2f}",
             (j, i),
@@ -355,7 +367,8 @@ def loadings(table: pd.DataFrame) -> Figure:
             fontsize=8,
             color="black" if abs(value) < 0.6 else "white",
         )
-    ax.set_xticks(range(numbers.shape[1]), numbers.columns)
+    long = max(map(len, numbers.columns)) * numbers.shape[1] > 90
+    ax.set_xticks(range(numbers.shape[1]), numbers.columns, rotation=90 if long else 0)
     ax.set_yticks(
         range(len(table)),
         [f"{name}: {part:.1%}" for name, part in zip(table.index, table["explained"], strict=True)],

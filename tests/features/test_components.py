@@ -1,5 +1,9 @@
 """Principal components: scikit-learn's, up to sign, whatever the blocks."""
 
+import json
+import shutil
+import subprocess
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from lulc_kit.errors import LulcError
 from lulc_kit.features import components
 
 ROWS, COLUMNS = 37, 41
+OTB = "otbcli_DimensionalityReduction"
 
 
 def numbers(offset=0.0):
@@ -80,7 +85,8 @@ def test_blocks_of_any_size_give_the_same_components(chunk):
 
 
 def test_explain_gives_named_bands_and_a_table():
-    layers, table = components.explain(image(numbers(), 16), 2)
+    layers, fitted = components.explain(image(numbers(), 16), 2)
+    table = fitted.table()
     assert layers.band.values.tolist() == ["PC1", "PC2"]
     assert table.columns.tolist() == ["explained", "B1", "B2", "B3", "B4"]
     valid = np.isfinite(numbers()).all(axis=0)
@@ -104,3 +110,55 @@ def test_too_many_components_and_too_few_pixels_are_refused():
         components.fit(image(numbers()), 0)
     with pytest.raises(LulcError, match="at least two pixels"):
         components.fit(image(np.full((2, 5, 5), np.nan, np.float32)), 1)
+
+
+def test_standardized_components_are_scikit_learn_s_of_standardized_bands():
+    data = numbers(50.0) * np.float32([1, 100, 1, 0.01])[:, None, None]
+    valid = np.isfinite(data).all(axis=0)
+    pixels = data[:, valid].T.astype(float)
+    scaled = (pixels - pixels.mean(axis=0)) / pixels.std(axis=0, ddof=1)
+    expected = PCA(3, svd_solver="full").fit(scaled)
+    layers, fitted = components.explain(image(data, 16), 3, standardize=True, prefix="TPC")
+    assert fitted.names == ["TPC1", "TPC2", "TPC3"]
+    np.testing.assert_allclose(fitted.table()["explained"].to_numpy(), expected.explained_variance_ratio_, rtol=1e-6)
+    signs = np.sign((fitted.loadings * expected.components_).sum(axis=1))
+    np.testing.assert_allclose(layers.to_numpy()[:, valid].T, expected.transform(scaled) * signs, atol=1e-4)
+
+
+def test_a_band_that_does_not_vary_has_no_part_in_standardized_components():
+    data = np.concatenate([numbers()[:2], np.full((1, ROWS, COLUMNS), 7, np.float32)])
+    fitted = components.fit(image(data), 2, standardize=True)
+    np.testing.assert_allclose(fitted.loadings[:, 2], 0, atol=1e-12)
+    assert fitted.total_variance == pytest.approx(2)
+
+
+def test_no_components_and_no_bands_are_a_raster_without_bands():
+    for of, count in ((image(numbers()), 0), (image(numbers())[:0], 3)):
+        layers, fitted = components.explain(of, count)
+        assert layers.sizes["band"] == 0 and fitted.names == [] and fitted.table().empty
+
+
+def test_the_file_says_how_components_are_mixed(tmp_path):
+    _, fitted = components.explain(image(numbers(5.0), 16), 3)
+    components.write(tmp_path / "components.json", fitted)
+    found = json.loads((tmp_path / "components.json").read_text(encoding="utf-8"))
+    assert found["bands"] == ["B1", "B2", "B3", "B4"]
+    by_hand = [c["loadings"]["B3"] for c in found["components"]]
+    np.testing.assert_array_equal(by_hand, fitted.loadings[:, 2])
+    assert [c["name"] for c in found["components"]] == fitted.names
+    np.testing.assert_array_equal([c["explained"] for c in found["components"]], fitted.table()["explained"])
+
+
+@pytest.mark.skipif(shutil.which(OTB) is None, reason=f"{OTB} is not installed (Debian: otb-bin)")
+@pytest.mark.parametrize("standardize", [False, True])
+def test_equal_to_otb_up_to_sign(tmp_path, standardize):
+    data = np.nan_to_num(numbers(20.0), nan=3.0)
+    raster.write(tmp_path / "in.tif", image(data))
+    command = [OTB, "-in", "in.tif", "-out", "out.tif", "float", "-method", "pca", "-nbcomp", "3"]
+    options = ["-method.pca.whiten", "false", "-normalize", str(standardize).lower()]
+    subprocess.run([*command, *options], cwd=tmp_path, check=True, capture_output=True)
+    theirs = raster.read(tmp_path / "out.tif").to_numpy().reshape(3, -1).astype(float)
+    ours = components.explain(image(data, 16), 3, standardize=standardize)[0].to_numpy().reshape(3, -1).astype(float)
+    theirs -= theirs.mean(axis=1, keepdims=True)  # without -normalize OTB leaves the mean in
+    signs = np.sign((ours * theirs).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(ours, theirs * signs, atol=2e-4 * np.abs(ours).max())

@@ -1,8 +1,11 @@
 """Indices: against numbers worked out by hand from the published formulas."""
 
+import re
+
 import dask.array as da
 import numpy as np
 import pytest
+import spyndex
 from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
@@ -10,7 +13,7 @@ from rasterio.transform import from_origin
 
 from lulc_kit import raster
 from lulc_kit.errors import LulcError
-from lulc_kit.features import indices
+from lulc_kit.features import curated, indices
 
 GRASS = {"B3": 0.08, "B4": 0.05, "B5": 0.10, "B6": 0.30, "B7": 0.35, "B8": 0.40, "B8A": 0.42, "B11": 0.20, "B12": 0.10}
 
@@ -20,6 +23,7 @@ BY_HAND = {
     "NDRE": 0.30 / 0.50,
     "NDRE_B6": 0.20 / 0.40,
     "EVI2": 0.875 / 1.52,  # 2.5·0.35 / (0.40 + 0.12 + 1)
+    "SAVI": 0.525 / 0.95,  # 1.5·0.35 / (0.40 + 0.05 + 0.5)
     "BI2": 0.0563**0.5,  # √((0.0025 + 0.0064 + 0.16)/3)
     "MNDWI": -0.12 / 0.28,
     "NDBI": -0.22 / 0.62,
@@ -100,3 +104,97 @@ def test_bands_are_named_in_the_order_asked_for_whether_lazy_or_not(lazy):
     assert found.odc.geobox == image(bands, (5, 3)).odc.geobox
     for name in ("MNDWI", "NDVI"):
         np.testing.assert_allclose(found.sel(band=name), np.full((5, 3), BY_HAND[name]), rtol=1e-5)
+
+
+SPECTRUM = {
+    band: np.random.default_rng(i).uniform(0.02, 0.5, (4, 5)).astype(np.float32)
+    for i, band in enumerate(["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12"])
+}
+SPECTRAL = [n for n in curated.names() if not re.match("k[A-Z]", n)]
+OTHER_NAMES = {"NDVI": "NDVI", "EVI2": "EVI2", "MNDWI": "MNDWI", "NDBI_B8": "NDBI", "NDRE": "NDREI", "S2REP": "S2REP"}
+
+
+def spyndex_value(name, **constants):
+    """What spyndex itself computes, in double precision."""
+    values = {k: c.default for k, c in spyndex.constants.items()}
+    values |= {"lambdaN": 832.8, "lambdaR": 664.6, "lambdaG": 559.8, "lambdaN2": 864.7}
+    values |= {"lambdaS1": 1613.7, "lambdaS2": 2202.4}
+    letters = {k: b.sentinel2a.band for k, b in spyndex.bands.items() if hasattr(b, "sentinel2a")}
+    values |= {k: SPECTRUM[b].astype(float) for k, b in letters.items()} | constants
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(spyndex.computeIndex(name, params=values), (4, 5))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), OTHER_NAMES.items())
+def test_the_kit_s_own_formulas_are_those_of_spyndex(ours, theirs):
+    found = indices.compute(image(SPECTRUM, (4, 5)), [ours]).to_numpy()[0]
+    known = np.isfinite(found)
+    assert known.any()
+    np.testing.assert_allclose(found[known], spyndex_value(theirs)[known], rtol=2e-4, atol=1e-6)
+
+
+def test_every_index_of_spyndex_is_computed_or_refused_with_what_it_needs():
+    computed = 0
+    for name in SPECTRAL:
+        try:
+            index = curated.index(name)
+        except LulcError as error:
+            lacking = {"VV", "VH", "HV", "HH", "T", "T1", "T2", "Y", "G1", "PAR"} & set(spyndex.indices[name].bands)
+            assert lacking and all(x in str(error) for x in lacking)
+            continue
+        bands = [SPECTRUM[b].astype(float) for b in index.bands]
+        constants = {"epsilon": 1e-10} if name.startswith("WCI") else {}
+        np.testing.assert_allclose(index.compute(*bands), spyndex_value(name, **constants), rtol=1e-9, err_msg=name)
+        computed += 1
+    assert computed > 200
+
+
+def test_kernel_ndvi_by_hand():
+    bands = {"B8": 0.4, "B4": 0.1}
+    similarity = np.exp(-(0.3**2) / (2 * 0.5**2))
+    assert value("kNDVI", **bands) == pytest.approx((1 - similarity) / (1 + similarity), rel=1e-5)
+
+
+def test_zero_denominators_are_no_data_in_spyndex_s_formulas_too():
+    with np.errstate(all="raise"):
+        assert np.isnan(value("EVI", B8=0.5, B4=0.0, B2=0.2))  # 0.5 + 0 − 7.5·0.2 + 1 = 0
+        assert np.isnan(value("SR", B8=0.5, B4=0.0))
+
+
+def test_where_names_meet_the_kit_s_definition_holds():
+    assert indices.find("NDBI").bands == ("B11", "B8A")
+    assert value("SAVI", B8=0.4, B4=0.1) == pytest.approx(0.45)  # L = 0.5
+
+
+def test_a_name_nearly_right_gets_a_hint_and_radar_is_refused():
+    with pytest.raises(LulcError, match=r"Did you mean .*GNDVI"):
+        indices.find("GNDVII")
+    with pytest.raises(LulcError, match=r"DpRVIVV.*needs VH, VV, which no band of Sentinel-2 measures"):
+        indices.find("DpRVIVV")
+
+
+def test_digital_numbers_are_refused_where_the_index_is_not_scale_free():
+    numbers = image({b: v * 10_000 for b, v in SPECTRUM.items()}, (4, 5))
+    for name in ("EVI2", "BI2", "EVI", "kNDVI"):
+        with pytest.raises(LulcError, match=f"{name}.*needs reflectance.*digital numbers"):
+            indices.compute(numbers, ["NDVI", name])
+    scale_free = ["NDVI", "MNDWI", "SR", "S2REP"]
+    np.testing.assert_allclose(
+        indices.compute(numbers, scale_free), indices.compute(image(SPECTRUM, (4, 5)), scale_free), rtol=1e-3, atol=1e-6
+    )
+
+
+def test_a_few_bright_pixels_and_no_data_at_all_are_not_digital_numbers():
+    bright = {b: v.copy() for b, v in SPECTRUM.items()}
+    for v in bright.values():
+        v[0] = 2.5
+    assert np.isfinite(indices.compute(image(bright, (4, 5)), ["EVI2"]).to_numpy()).all()
+    empty = {b: np.full((4, 5), np.nan) for b in SPECTRUM}
+    assert np.isnan(indices.compute(image(empty, (4, 5)), ["EVI2"]).to_numpy()).all()
+
+
+def test_the_table_says_what_an_index_is():
+    table = indices.table(["NDVI", "EVI"])
+    assert table.loc["EVI", "formula"] == "2.5*(B8−B4)/(B8+6*B4−7.5*B2+1)"
+    assert indices.table([]).empty
+    assert indices.compute(image(GRASS), []).sizes["band"] == 0

@@ -1,0 +1,211 @@
+"""Reading what others computed: any raster, or the tiles of an Earth Engine export, as named bands on the grid."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import dask.array as da
+import numpy as np
+import rasterio
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from lulc_kit import files, raster
+from lulc_kit.errors import LulcError
+
+TILE = re.compile(r"(?P<name>.+?)-?(?P<row>\d{10})-(?P<column>\d{10})\.tiff?$", re.IGNORECASE)
+GDAL_TYPES = {
+    "uint8": "Byte",
+    "int8": "Int8",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "uint32": "UInt32",
+    "int32": "Int32",
+    "float32": "Float32",
+    "float64": "Float64",
+}
+
+
+def join(tiles: Sequence[Path], target: Path) -> Path:
+    """Join the tiles of an Earth Engine export into one raster, without copying: as a GDAL virtual raster.
+
+    Earth Engine cuts a large export into ``NAME-0000000000-0000000000.tif``, ``NAME-0000000000-0000008192.tif``, …:
+    the numbers are the first row and column of each.
+
+    Parameters
+    ----------
+    tiles
+        All tiles of one export.
+    target
+        The ``.vrt`` file to write. It refers to the tiles by their absolute paths.
+
+    Raises
+    ------
+    LulcError
+        If a tile's name is none of an export's, tiles differ in CRS, pixel size, bands or type, do not lie where
+        their names say, or a tile is missing (Earth Engine leaves out empty ones only if asked to) and no number
+        means nodata.
+    """
+    places = {tile: _place(tile) for tile in tiles}
+    if len({name for name, _, _ in places.values()}) > 1:
+        names = ", ".join(sorted({name for name, _, _ in places.values()}))
+        raise LulcError(f"The tiles are of several exports: {names}. Name one export for each entry of 'external'.")
+    order = sorted(tiles, key=lambda tile: places[tile][1:])
+    grids = {tile: raster.grid(tile) for tile in order}
+    first = order[0]
+    kind = _kind(first)
+    origin = grids[first].affine * (-places[first][2], -places[first][1])
+    for tile in order:
+        _check_tile(tile, first, kind, grids, origin, places[tile][1:])
+    rows = max(places[t][1] + grids[t].height for t in order)
+    columns = max(places[t][2] + grids[t].width for t in order)
+    covered = sum(g.height * g.width for g in grids.values())
+    dtype, nodata, bands = kind
+    if covered < rows * columns and nodata is None:
+        if not dtype.startswith("float"):
+            raise LulcError(
+                f"{places[first][0]}: {len(order)} tile(s) cover only {covered / (rows * columns):.0%} of "
+                f"{rows}×{columns} pixels, and no number means nodata. Fetch the missing tiles."
+            )
+        nodata = float("nan")
+    geobox = grids[first]
+    a = geobox.affine
+    root = ElementTree.Element("VRTDataset", rasterXSize=str(columns), rasterYSize=str(rows))
+    ElementTree.SubElement(root, "SRS").text = geobox.crs.to_wkt() if geobox.crs else ""
+    ElementTree.SubElement(root, "GeoTransform").text = f"{origin[0]!r}, {a.a!r}, 0.0, {origin[1]!r}, 0.0, {a.e!r}"
+    for number, name in enumerate(bands, 1):
+        band = ElementTree.SubElement(root, "VRTRasterBand", dataType=GDAL_TYPES[dtype], band=str(number))
+        ElementTree.SubElement(band, "Description").text = name
+        if nodata is not None:
+            ElementTree.SubElement(band, "NoDataValue").text = str(nodata)
+        for tile in order:
+            width, height = str(grids[tile].width), str(grids[tile].height)
+            source = ElementTree.SubElement(band, "SimpleSource")
+            ElementTree.SubElement(source, "SourceFilename", relativeToVRT="0").text = str(tile.absolute())
+            ElementTree.SubElement(source, "SourceBand").text = str(number)
+            ElementTree.SubElement(source, "SrcRect", xOff="0", yOff="0", xSize=width, ySize=height)
+            place = {"xOff": str(places[tile][2]), "yOff": str(places[tile][1])}
+            ElementTree.SubElement(source, "DstRect", place, xSize=width, ySize=height)
+    files.write_text(target, ElementTree.tostring(root, encoding="unicode") + "\n")
+    return target
+
+
+def export_name(tile: Path) -> str:
+    """Return the name of the export that a tile belongs to."""
+    return _place(tile)[0]
+
+
+def _place(tile: Path) -> tuple[str, int, int]:
+    match = TILE.match(tile.name)
+    if match is None:
+        raise LulcError(
+            f"{tile} is not a tile of an Earth Engine export (NAME-0000000000-0000000000.tif). "
+            f"Give other rasters one entry of 'external' each."
+        )
+    return match["name"], int(match["row"]), int(match["column"])
+
+
+def _kind(tile: Path) -> tuple[str, float | None, list[str]]:
+    with rasterio.open(tile) as source:
+        dtype = Counter(source.dtypes).most_common()
+    if len(dtype) > 1 or dtype[0][0] not in GDAL_TYPES:
+        raise LulcError(f"{tile}: expected bands of one real type, found {', '.join(name for name, _ in dtype)}.")
+    return dtype[0][0], raster.nodata(tile), raster.band_names(tile)
+
+
+def _check_tile(
+    tile: Path, first: Path, kind: Any, grids: dict[Path, GeoBox], origin: tuple[float, float], place: tuple[int, int]
+) -> None:
+    if str(_kind(tile)) != str(kind):  # as text: NaN is not equal to NaN
+        raise LulcError(f"{tile.name} and {first.name} differ in type, nodata or bands: {_kind(tile)} and {kind}.")
+    own, other = grids[tile], grids[first]
+    if own.crs != other.crs or not np.allclose(own.affine[:6:4], other.affine[:6:4], rtol=1e-9):
+        raise LulcError(
+            f"{tile.name} and {first.name} differ in CRS or pixel size:\n  {raster.describe_grid(own)}\n"
+            f"  {raster.describe_grid(other)}"
+        )
+    found = ~own.affine * origin
+    if abs(found[0] + place[1]) > 0.01 or abs(found[1] + place[0]) > 0.01:
+        raise LulcError(
+            f"{tile.name}: its name says that it begins at row {place[0]}, column {place[1]} of the export, but its "
+            f"corner lies at row {-found[1]:.1f}, column {-found[0]:.1f}. Fetch the tiles of one export anew."
+        )
+
+
+def on_lattice(own: GeoBox, geobox: GeoBox) -> bool:
+    """Whether the pixels of two grids coincide where they overlap: one CRS and size, shifted by whole pixels."""
+    if own.crs != geobox.crs:
+        return False
+    to_own = ~own.affine * geobox.affine
+    corners = np.array([to_own * corner for corner in ((0, 0), (geobox.width, geobox.height))])
+    whole = np.abs(corners - np.rint(corners)).max() < 1e-3
+    shift = (1, 0, to_own.c, 0, 1, to_own.f)
+    return bool(whole) and np.allclose(to_own[:6], shift, rtol=0, atol=1e-3 / max(geobox.shape))
+
+
+def read(
+    path: Path,
+    geobox: GeoBox,
+    *,
+    bands: Sequence[str] | None = None,
+    prefix: str = "",
+    align: str | None = None,
+    nodata: float | None = None,
+    chunk: int = raster.CHUNK,
+) -> xr.DataArray:
+    """Read bands of a raster on the study's grid, lazily.
+
+    Parameters
+    ----------
+    path
+        Any raster GDAL reads; scale and offset that it declares are applied.
+    geobox
+        The study's grid. Where the raster does not reach there is no data.
+    bands
+        Names of the bands wanted (``band_1``, … where the file has no names); None for all.
+    prefix
+        What the names get in front in the result.
+    align
+        How to resample a raster whose pixels are not the grid's: ``"bilinear"`` or ``"cubic"`` for measurements,
+        ``"nearest"`` for classes, ``"average"`` for finer ones. None refuses it.
+    nodata
+        The number that means nodata, for a file that does not say.
+    chunk
+        Rows and columns of a block, pixels.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, NaN for nodata.
+
+    Raises
+    ------
+    LulcError
+        If the file cannot be read, has no such band, lies outside the grid, or is off the grid and ``align`` is
+        None.
+    """
+    own, names = raster.grid(path), raster.band_names(path)
+    wanted = names if bands is None else list(bands)
+    missing = [b for b in wanted if b not in names]
+    if missing:
+        raise LulcError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
+    fits = on_lattice(own, geobox)
+    if not fits and align is None:
+        raise LulcError(
+            f"{path} is not on the study's grid.\n  found:    {raster.describe_grid(own)}\n"
+            f"  expected: {raster.describe_grid(geobox)}\nSay how to resample it: align: bilinear (or cubic) for "
+            f"measurements, nearest for classes, average for a finer raster."
+        )
+    resampling = "nearest" if fits or align is None else align
+    with rasterio.open(path) as source:
+        scales, offsets = source.scales, source.offsets
+    layers = []
+    for name in wanted:
+        number = names.index(name) + 1
+        layer = raster.warp(path, geobox, band=number, resampling=resampling, nodata=nodata, chunk=chunk)
+        scale, offset = scales[number - 1], offsets[number - 1]
+        layers.append(layer if (scale, offset) == (1, 0) else layer * np.float32(scale) + np.float32(offset))
+    return raster.array(da.stack(layers), geobox, [prefix + name for name in wanted])

@@ -1,0 +1,156 @@
+"""Elevation, slope and aspect on the study's grid, from any elevation model.
+
+Slope and aspect are those of Horn (1981), as in GDAL, GRASS and ArcGIS: the gradient is a weighted mean over the eight
+neighbours.
+
+References
+----------
+Horn, B. K. P. (1981): Hill shading and the reflectance map. Proceedings of the IEEE 69(1), 14–47,
+doi:10.1109/PROC.1981.11918.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numba
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from lulc_kit import raster
+from lulc_kit.errors import LulcError
+
+LAYERS = ["DEM", "slope", "aspect"]
+HALO = 1
+DEGREES = 180 / math.pi
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _horn(dem, x_size, y_size, flat_aspect, slope, aspect):  # type: ignore[no-untyped-def]
+    rows, columns = slope.shape
+    east_factor, north_factor = 1 / (8 * x_size), 1 / (8 * y_size)
+    for r in range(rows):
+        above, middle, below = dem[r], dem[r + 1], dem[r + 2]
+        for c in range(columns):
+            # Sums of float32 in the order of gdaldem, so that nearly flat ground gets the same aspect.
+            west = above[c] + middle[c] + middle[c] + below[c]
+            east = above[c + 2] + middle[c + 2] + middle[c + 2] + below[c + 2]
+            north = above[c] + above[c + 1] + above[c + 1] + above[c + 2]
+            south = below[c] + below[c + 1] + below[c + 1] + below[c + 2]
+            up_east = (east - west) * east_factor
+            up_north = (north - south) * north_factor
+            steepness = np.sqrt(up_east * up_east + up_north * up_north)
+            if np.isnan(steepness) or np.isnan(middle[c + 1]):
+                slope[r, c] = aspect[r, c] = np.nan
+                continue
+            slope[r, c] = np.arctan(steepness) * DEGREES
+            if steepness == 0:
+                aspect[r, c] = flat_aspect
+                continue
+            # Downhill is opposite to the gradient; clockwise from north.
+            angle = np.arctan2(-up_east, -up_north) * DEGREES
+            aspect[r, c] = angle + 360 if angle < 0 else angle
+            if aspect[r, c] >= 360:  # by rounding
+                aspect[r, c] = 0
+
+
+def slope_aspect(
+    dem: npt.NDArray[np.float32], x_size: float, y_size: float, flat_aspect: float = math.nan
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Compute slope and aspect.
+
+    Parameters
+    ----------
+    dem : (row, column)
+        Elevation, in the unit of the pixels' sides; rows run southward; NaN for nodata.
+    x_size, y_size
+        Sides of a pixel.
+    flat_aspect
+        Aspect where the slope is zero: a number of degrees, or NaN.
+
+    Returns
+    -------
+    slope, aspect : numpy.ndarray of float32, (row − 2, column − 2)
+        Of all pixels but those of the rim. Slope 0–90 degrees; aspect is the direction that faces downhill, degrees
+        clockwise from north, 0 ≤ aspect < 360. NaN where the pixel or one of its eight neighbours has no data.
+
+    Raises
+    ------
+    LulcError
+        If the elevation model has fewer than three rows or columns.
+    """
+    dem = np.ascontiguousarray(dem, np.float32)
+    if dem.ndim != 2 or min(dem.shape) < 3:
+        raise LulcError(f"Slope needs an elevation model of at least 3×3 pixels, got an array of shape {dem.shape}.")
+    slope = np.empty((dem.shape[0] - 2, dem.shape[1] - 2), np.float32)
+    aspect = np.empty_like(slope)
+    _horn(dem, float(x_size), float(y_size), float(flat_aspect), slope, aspect)
+    return slope, aspect
+
+
+def _block(
+    path: str, geobox: GeoBox, resampling: str, nodata: float | None, flat_aspect: float, block_info: Any = None
+) -> npt.NDArray[np.float32]:
+    _, rows, columns = block_info[None]["array-location"]
+    # One pixel more on each side, also beyond the grid: slopes at the rim are as right as elsewhere.
+    margin = geobox.pad(HALO)[slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO)]
+    dem: npt.NDArray[np.float32] = raster.warp_block(path, 1, margin, resampling, nodata, np.nan, np.float32)
+    slope, aspect = slope_aspect(dem, abs(geobox.resolution.x), abs(geobox.resolution.y), flat_aspect)
+    return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
+
+
+def compute(
+    path: Path,
+    geobox: GeoBox,
+    *,
+    resampling: str = "bilinear",
+    flat_aspect: float | None = None,
+    chunk: int = raster.CHUNK,
+) -> xr.DataArray:
+    """Compute elevation, slope and aspect on a grid, lazily.
+
+    The elevation model is warped first, so that one in degrees of longitude and latitude gives right slopes too.
+
+    Parameters
+    ----------
+    path
+        Elevation in metres, any raster GDAL reads.
+    geobox
+        The study's grid; its CRS is in metres.
+    resampling
+        ``"bilinear"``, ``"cubic"``, … for a model as coarse as the grid or coarser; ``"average"`` for a finer one.
+        Bilinear interpolation of a much coarser model makes facets that show in the slope; cubic is smoother.
+    flat_aspect
+        Aspect of flat ground, degrees; None for nodata.
+    chunk
+        Rows and columns of a block, pixels.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, bands DEM (metres), slope (degrees) and aspect (degrees clockwise from north); NaN for nodata.
+
+    Raises
+    ------
+    LulcError
+        If the file cannot be read, has no CRS, or lies wholly outside the grid.
+    """
+    path = Path(path).resolve()
+    raster.check_overlap(path, geobox)
+    flat = math.nan if flat_aspect is None else flat_aspect
+    rows, columns = da.core.normalize_chunks(chunk, shape=tuple(geobox.shape))
+    data = da.map_blocks(
+        _block,
+        str(path),
+        geobox,
+        resampling,
+        raster.nodata(path),
+        flat,
+        chunks=((len(LAYERS),), rows, columns),
+        dtype=np.float32,
+        meta=np.empty((0, 0, 0), np.float32),
+    )
+    return raster.array(data, geobox, LAYERS)

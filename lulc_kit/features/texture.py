@@ -1,0 +1,255 @@
+"""Texture of an image: features of the grey-level co-occurrence matrix (GLCM) in a moving window.
+
+Haralick, R. M., Shanmugam, K. and Dinstein, I. (1973): Textural features for image classification. IEEE
+Transactions on Systems, Man, and Cybernetics 3(6), 610–621, doi:10.1109/TSMC.1973.4309314.
+"""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lulc_kit.errors import LulcError
+from lulc_kit.features import _cooccurrence as kernels
+from lulc_kit.features.quantize import Method, Quantizer, as_image, fit_quantizer
+
+FEATURES = {
+    "contrast": kernels.CONTRAST,
+    "dissimilarity": kernels.DISSIMILARITY,
+    "homogeneity": kernels.HOMOGENEITY,
+    "asm": kernels.ASM,
+    "energy": kernels.ENERGY,
+    "maximum": kernels.MAXIMUM,
+    "entropy": kernels.ENTROPY,
+    "mean": kernels.MEAN,
+    "variance": kernels.VARIANCE,
+    "correlation": kernels.CORRELATION,
+    "cluster_shade": kernels.CLUSTER_SHADE,
+    "cluster_prominence": kernels.CLUSTER_PROMINENCE,
+}
+SNAP_FEATURES = tuple(FEATURES)[:10]
+"""The features that both conventions know."""
+ANGLES = (0, 45, 90, 135)
+
+# A tile's running sums and its ring of codes stay in the processor's second-level cache.
+TILE_ROWS, TILE_COLUMNS = 128, 512
+
+
+def halo(window: int) -> int:
+    """Pixels that a block needs around it so that its texture is that of the whole image.
+
+    Half the window, whatever the distance: both pixels of a pair lie in the window.
+    """
+    return _check_window(window) // 2
+
+
+def glcm(
+    image: npt.ArrayLike,
+    *,
+    window: int = 5,
+    levels: int = 32,
+    value_range: tuple[float, float] | None = None,
+    directions: str | Sequence[int] = "all",
+    distance: int = 1,
+    features: Sequence[str] = SNAP_FEATURES,
+    convention: Literal["haralick", "snap"] = "haralick",
+    quantizer: Method | Quantizer = "equal_width",
+    threads: int | None = None,
+) -> npt.NDArray[Any]:
+    """Compute co-occurrence texture around every pixel.
+
+    In a window of ``window`` × ``window`` pixels each pair of pixels that lie ``distance`` apart in the given
+    direction is counted, in both orders. p(i, j) is the share of pairs with levels i and j; μ and σ² are the
+    mean and the variance of p's margin:
+
+    ======================= ==================================  ==========================
+    contrast                Σ p (i − j)²                        0 … (levels − 1)²
+    dissimilarity           Σ p abs(i − j)                      0 … levels − 1
+    homogeneity             Σ p / (1 + (i − j)²)                0 … 1
+    asm                     Σ p²  (angular second moment)       0 … 1
+    energy                  √asm                                0 … 1
+    maximum                 max p                               0 … 1
+    entropy                 −Σ p ln p, in nats                  0 … 2 ln levels
+    mean                    μ = Σ p i                           0 … levels − 1
+    variance                σ² = Σ p (i − μ)²                   0 … (levels − 1)² / 4
+    correlation             Σ p (i − μ)(j − μ) / σ²             −1 … 1; 1 where σ² = 0
+    cluster_shade           Σ p (i + j − 2μ)³
+    cluster_prominence      Σ p (i + j − 2μ)⁴
+    ======================= ==================================  ==========================
+
+    Parameters
+    ----------
+    image : array_like of float, (row, column)
+        One band in any unit. What is not finite is nodata: no pair includes it.
+    window
+        Side of the window in pixels, odd, 3–31. At the image's border the pairs that exist are used.
+    levels
+        Number of grey levels, 8–256.
+    value_range
+        Values where the first level begins and the last one ends; what lies outside joins them. None takes
+        the 1st and 99th percentile of this image: give it, or a `Quantizer`, to compare images or blocks.
+    directions
+        ``"all"``: the pairs of 0, 45, 90 and 135 degrees in one matrix. ``"average"``: the mean of the
+        features of the four matrices (of those that have pairs). A list of angles: their pairs in one matrix.
+    distance
+        Distance of a pair in pixels, 1 … ``window`` − 1.
+    features
+        Names of the table above, in the order of the result; the first ten by default.
+    convention
+        ``"haralick"``: the definitions above, equal to scikit-image's symmetric, normed matrix; as there, 45°
+        is one pixel down and one to the right, and a diagonal step is ``distance``/√2 rounded, in rows and
+        columns. ``"snap"``: as ESA SNAP's GLCM operator, whose p sums to 2 (so the ranges above do not hold),
+        whose 45° is one down and one to the left, and whose diagonal step is ``distance`` rows and columns;
+        without the cluster features. Unlike SNAP, a pixel of nodata stays nodata, and a correlation 0/0 is 1.
+    quantizer
+        ``"equal_width"`` or ``"equal_probability"`` fits one to this image (see
+        `lulc_kit.features.quantize.fit_quantizer`). A `Quantizer` that was fitted before is used as it is;
+        its ``levels`` must be ``levels``.
+    threads
+        Number of threads; None for all processors that this process may use. 1 where blocks run in parallel.
+
+    Returns
+    -------
+    numpy.ndarray of float32 (for a float32 image) or float64, (feature, row, column)
+        NaN where the pixel is nodata or no pair exists. A block that has `halo` pixels around it and the
+        scene's quantizer gives what the scene gives, to the last bit.
+
+    Raises
+    ------
+    LulcError
+        If the image is not 2-D and real, or a parameter is outside what is said above.
+
+    References
+    ----------
+    Haralick et al. (1973), doi:10.1109/TSMC.1973.4309314.
+    """
+    image = as_image(image)
+    window = _check_window(window)
+    codes = _check_features(features, convention)
+    matrices = _matrices(directions, distance, window, convention)
+    if not isinstance(quantizer, Quantizer):
+        quantizer = fit_quantizer(image, levels=levels, value_range=value_range, method=quantizer)
+    elif quantizer.levels != levels or value_range is not None:
+        raise LulcError(
+            f"The quantizer has {quantizer.levels} levels from {quantizer.low:g} to {quantizer.high:g}, but "
+            f"levels={levels} and value_range={value_range} are asked for. Give levels={quantizer.levels} "
+            "and no value_range."
+        )
+    levels = quantizer.levels
+    plans = [_plan(offsets, window) for offsets in matrices]
+    tables = _tables(window, levels, max(len(offsets) for offsets in matrices))
+    total = 2.0 if convention == "snap" else 1.0
+    out = np.empty((len(codes), *image.shape), np.float32 if image.dtype == np.float32 else np.float64)
+
+    def compute(place: tuple[int, int, int, int]) -> None:
+        top, left, rows, columns = place
+        half = window // 2
+        tile = quantizer.tile(image, top - half, left - half, rows + 2 * half, columns + 2 * half)
+        if len(plans) == 1:
+            kernels.texture_tile(tile, window, levels, plans[0], codes, total, tables, out, top, left)
+            return
+        each = np.empty((len(plans), len(codes), rows, columns))
+        for plan, result in zip(plans, each, strict=True):
+            kernels.texture_tile(tile, window, levels, plan, codes, total, tables, result, 0, 0)
+        out[:, top : top + rows, left : left + columns] = _mean(each)
+
+    places = list(_places(*image.shape))
+    workers = min(len(places), _processors() if threads is None else max(1, int(threads)))
+    if workers == 1:
+        for place in places:
+            compute(place)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(compute, places):
+                pass
+    return out
+
+
+def _check_window(window: int) -> int:
+    whole = isinstance(window, int | np.integer) and not isinstance(window, bool)
+    if not whole or not 3 <= window <= 31 or window % 2 == 0:
+        raise LulcError(f"window must be an odd number of pixels from 3 to 31, got {window!r}.")
+    return int(window)
+
+
+def _check_features(features: Sequence[str], convention: str) -> npt.NDArray[np.int64]:
+    if convention not in ("haralick", "snap"):
+        raise LulcError(f"Unknown convention {convention!r}: choose 'haralick' or 'snap'.")
+    offered = SNAP_FEATURES if convention == "snap" else tuple(FEATURES)
+    names = (features,) if isinstance(features, str) else tuple(features)
+    unknown = [name for name in names if name not in offered]
+    if not names:
+        raise LulcError(f"No texture feature is asked for: choose from {', '.join(offered)}.")
+    if unknown:
+        raise LulcError(
+            f"Convention {convention!r} has no texture features {unknown}: choose from {', '.join(offered)}."
+        )
+    return np.array([FEATURES[name] for name in names], np.int64)
+
+
+def _matrices(
+    directions: str | Sequence[int], distance: int, window: int, convention: str
+) -> list[list[tuple[int, int]]]:
+    """Steps (rows ≥ 0, columns) of the directions, one list for each matrix whose features are averaged."""
+    whole = isinstance(distance, int | np.integer) and not isinstance(distance, bool)
+    if not whole or not 1 <= distance < window:
+        raise LulcError(f"distance must be a whole number from 1 to {window - 1} (window − 1), got {distance!r}.")
+    choice = "'all', 'average', or a list of angles out of 0, 45, 90, 135"
+    angles: tuple[Any, ...]
+    if isinstance(directions, str):
+        if directions not in ("all", "average"):
+            raise LulcError(f"Unknown directions {directions!r}: choose {choice}.")
+        angles = ANGLES
+    else:
+        angles = tuple(np.atleast_1d(np.asarray(directions)).tolist())
+        if not angles or any(angle not in ANGLES for angle in angles) or len(set(angles)) < len(angles):
+            raise LulcError(f"Wrong directions {directions!r}: choose {choice}, each once.")
+    d = int(distance)
+    diagonal, mirror = (d, -1) if convention == "snap" else (round(d * math.sqrt(0.5)), 1)
+    steps = {0: (0, d), 45: (diagonal, mirror * diagonal), 90: (d, 0), 135: (diagonal, -mirror * diagonal)}
+    if directions == "average":
+        return [[steps[angle]] for angle in angles]
+    return [[steps[angle] for angle in angles]]
+
+
+def _plan(offsets: list[tuple[int, int]], window: int) -> kernels.Plan:
+    offsets = sorted(offsets, key=lambda offset: abs(offset[1]))
+    row_steps, column_steps = np.array(offsets, np.int64).T.copy()
+    steps, groups = np.unique(abs(column_steps), return_inverse=True)
+    slots = np.concatenate([[0], np.cumsum(window - row_steps)])
+    first_of_group = np.searchsorted(abs(column_steps), steps)
+    group_slots = np.append(slots[first_of_group], slots[-1])
+    return kernels.Plan(row_steps, column_steps, groups, slots[:-1].copy(), steps, group_slots)
+
+
+def _tables(window: int, levels: int, directions: int) -> kernels.Tables:
+    difference = np.arange(levels + 1, dtype=np.float64)
+    inverse = np.round(kernels.FIXED_POINT / (1.0 + difference**2)) / kernels.FIXED_POINT
+    count = np.arange(directions * window * window + 1, dtype=np.float64)
+    logarithm = np.round(count * np.log(np.maximum(count, 1.0)) * kernels.FIXED_POINT).astype(np.int64)
+    return kernels.Tables(inverse, logarithm, np.diff(logarithm))
+
+
+def _places(rows: int, columns: int) -> Iterator[tuple[int, int, int, int]]:
+    """Top, left, rows and columns of the tiles."""
+    for top in range(0, rows, TILE_ROWS):
+        for left in range(0, columns, TILE_COLUMNS):
+            yield top, left, min(TILE_ROWS, rows - top), min(TILE_COLUMNS, columns - left)
+
+
+def _mean(each: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean over the first axis of what is not NaN; NaN where nothing is left."""
+    known = ~np.isnan(each)
+    count = known.sum(axis=0)
+    total = np.where(known, each, 0.0).sum(axis=0)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

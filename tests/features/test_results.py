@@ -1,0 +1,172 @@
+"""What 04 leaves behind: one stack with names, from an image and everything around it."""
+
+import json
+import shutil
+import subprocess
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from odc.geo.geobox import GeoBox
+from rasterio.transform import from_origin
+
+from lulc_kit import catalog, params, raster, study
+from lulc_kit.catalog import Catalog
+from lulc_kit.errors import LulcError
+from lulc_kit.features import components, indices, results
+from lulc_kit.features.stack import merge
+
+BOX = GeoBox((60, 70), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
+WORKFLOW = [
+    "B2",
+    "B3",
+    "B4",
+    "B5",
+    "B6",
+    "B7",
+    "B8",
+    "B8A",
+    "B9",
+    "B11",
+    "B12",
+    "NDVI",
+    "NDRE",
+    "EVI2",
+    "BI2",
+    "MNDWI",
+    "NDBI",
+    "DEM",
+    "slope",
+    "aspect",
+]
+
+
+@pytest.fixture
+def folder(project):
+    """A study that has come as far as 02, with an elevation model and roads."""
+    found = project / "outputs/small"
+    values = np.random.default_rng(8).uniform(0.02, 0.4, (11, 60, 70)).astype(np.float32)
+    values[:, 5:9, 5:9] = np.nan
+    raster.write_all([raster.reflectance(found / "cube/composite.tif", raster.array(values, BOX, params.BANDS))])
+    wide = BOX.pad(4)
+    height = 100 + np.add.outer(-np.arange(wide.height), 2 * np.arange(wide.width))[None].astype(np.float32)
+    raster.write(project / "dem.tif", raster.array(height, wide, ["height"]))
+    road = shapely.LineString([(500_005, 5_799_705), (500_695, 5_799_705)])
+    gpd.GeoDataFrame(geometry=[road], crs="EPSG:32633").to_file(project / "roads.gpkg")
+    catalog.write(found / "catalog.json", Catalog([], {"dem": project / "dem.tif", "roads": project / "roads.gpkg"}))
+    return found
+
+
+def run(p, folder):
+    """The calls of the notebook."""
+    image = raster.read(folder / "cube/composite.tif")
+    computed = indices.compute(image, p.indices)
+    projected, fitted = components.explain(raster.select(image, p.bands), p.components)
+    texture = results.texture(image, p, folder)
+    texture_projected, texture_fitted = components.explain(
+        texture, p.texture_components, standardize=p.texture_standardize, prefix="TPC"
+    )
+    ground = results.ground(p, folder, image.odc.geobox)
+    others = results.others(p, folder, image.odc.geobox)
+    everything = merge(image, computed, projected, texture, texture_projected, ground, others)
+    features = raster.select(everything, results.names(p, ground, others))
+    results.write(folder, features, (projected, fitted), (texture_projected, texture_fitted))
+    return raster.read(folder / "features/stack.tif")
+
+
+def check(**values):
+    return params.Features.check({"study": "small"} | values, "a test")
+
+
+def test_with_an_elevation_model_the_default_is_the_stack_of_the_source_workflow(folder):
+    (folder / "catalog.json").unlink()
+    catalog.write(folder / "catalog.json", Catalog([], {"dem": folder.parents[1] / "dem.tif"}))
+    p = check()
+    found = run(p, folder)
+    assert found.band.values.tolist() == WORKFLOW
+    assert found.odc.geobox == BOX
+    slope = found.sel(band="slope").to_numpy()
+    np.testing.assert_allclose(slope, np.degrees(np.arctan(np.hypot(0.2, 0.1))), atol=1e-3)
+    assert np.isfinite(slope).all()
+    for pattern in p.writes():
+        assert (folder / pattern).exists()
+
+
+def test_any_list_in_any_order_with_texture_roads_and_others(folder):
+    others = raster.array(np.full((1, 60, 70), 5, np.float32), BOX, ["height"])
+    raster.write(folder.parents[1] / "canopy.tif", others)
+    names = ["road_distance", "TPC1", "B8_entropy", "canopy_height", "PC2", "kNDVI", "B2"]
+    entry = {"file": "canopy.tif", "prefix": "canopy_"}
+    p = check(stack=names, indices=["kNDVI"], external=[entry], texture_bands=["B8"], texture_components=1)
+    found = run(p, folder)
+    assert found.band.values.tolist() == names
+    assert found.sel(band="road_distance").to_numpy()[20, 30] == 90
+    assert (found.sel(band="canopy_height").to_numpy() == 5).all()
+    mixed = json.loads((folder / "features/texture_components.json").read_text(encoding="utf-8"))
+    assert mixed["bands"] == ["B8_entropy", "B8_correlation"]
+
+
+def test_names_are_seen_by_gdal_with_overviews_and_statistics(folder):
+    run(check(), folder)
+    path = folder / "features/stack.tif"
+    with rasterio.open(path) as file:
+        assert list(file.descriptions) == [*WORKFLOW, "road", "road_distance"]
+        assert file.profile["dtype"] == "float32" and np.isnan(file.nodata)
+        assert file.tags(1)["STATISTICS_MINIMUM"] and file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    if shutil.which("gdalinfo"):
+        shown = subprocess.run(["gdalinfo", path], check=True, capture_output=True, text=True).stdout
+        assert "Description = slope" in shown and "STATISTICS_MEAN" in shown
+
+
+def test_nothing_asked_for_writes_the_stack_alone(folder):
+    catalog.write(folder / "catalog.json", Catalog([]))
+    p = check(components=0, texture_bands=[], indices=[])
+    assert run(p, folder).band.values.tolist() == params.BANDS
+    assert [f.name for f in (folder / "features").iterdir()] == ["stack.tif"]
+    assert p.writes() == ["features/stack.tif"]
+
+
+def test_a_layer_that_is_not_there_says_what_there_is(folder):
+    with pytest.raises(LulcError, match=r"elevation not found.*DEM, slope"):
+        run(check(stack=["B2", "elevation"]), folder)
+    with pytest.raises(LulcError, match=r"no file fits 'exports/\*.tif'"):
+        run(check(external=[{"file": "exports/*.tif"}]), folder)
+
+
+def test_the_step_is_outdated_when_the_elevation_model_or_an_external_file_changes(folder):
+    canopy = folder.parents[1] / "exports/canopy.tif"
+    raster.write(canopy, raster.array(np.ones((1, 60, 70), np.float32), BOX, ["height"]))
+    p = check(external=[{"file": "exports/*.tif"}])
+    named = {f.name for f in study.Study(p).inputs(p)}
+    assert {"composite.tif", "catalog.json", "dem.tif", "roads.gpkg", "canopy.tif"} == named
+    step = study.begin(p)
+    run(p, folder)
+    step.finish()
+    assert study.Study(p).outdated(p) is None
+    for path in (canopy, folder.parents[1] / "dem.tif"):
+        content = path.read_bytes()
+        raster.write(path, raster.read(path).load() * 2)
+        assert study.Study(p).outdated(p) == "inputs changed"
+        path.write_bytes(content)
+        assert study.Study(p).outdated(p) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"texture_window": 4}, "must be odd"),
+        ({"texture_distance": 5}, "does not fit"),
+        ({"texture_bands": ["B8"], "texture_components": 3}, "at most 2"),
+        ({"bands": ["B2"], "components": 2}, "there are 1 bands"),
+        ({"stack": ["B2", "B2"]}, "twice"),
+        ({"texture_features": ["roughness"]}, "texture_features"),
+        ({"texture_directions": [0, 30]}, "texture_directions"),
+        ({"external": [{"path": "a.tif"}]}, "external.0.file"),
+        ({"external": [{"file": "a.tif", "align": "linear"}]}, "external.0.align"),
+    ],
+)
+def test_wrong_parameters_are_refused(wrong, message):
+    with pytest.raises(LulcError, match=message):
+        check(**wrong)

@@ -1,0 +1,165 @@
+"""Slope and aspect: of planes by closed form, of anything by gdaldem."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import point
+from rasterio.transform import from_origin
+
+from lulc_kit import raster
+from lulc_kit.errors import LulcError
+from lulc_kit.features import terrain
+
+SHARED = Path(__file__).parents[3] / "shared/data/worldcover_saotome/copdem_glo30_saotome.tif"
+UTM = GeoBox((40, 50), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
+
+
+def plane(up_east, up_north, shape=(9, 11), x_size=10.0, y_size=10.0):
+    """Elevation that rises by so much per metre."""
+    rows, columns = np.indices(shape)
+    return (100 + up_east * x_size * columns - up_north * y_size * rows).astype(np.float32)
+
+
+def write(path, data, box=UTM, nodata=None):
+    profile = {"driver": "GTiff", "count": 1, "dtype": data.dtype, "nodata": nodata}
+    height, width = data.shape
+    with rasterio.open(
+        path, "w", height=height, width=width, crs=box.crs.to_wkt(), transform=box.affine, **profile
+    ) as file:
+        file.write(data, 1)
+    return path
+
+
+def angle_between(one, other):
+    difference = np.abs(one - other)
+    return np.minimum(difference, 360 - difference)
+
+
+@pytest.mark.parametrize(
+    ("up_east", "up_north", "facing"),
+    [(0, -1, 0), (-1, -1, 45), (-1, 0, 90), (-1, 1, 135), (0, 1, 180), (1, 1, 225), (1, 0, 270), (1, -1, 315)],
+)
+def test_aspect_is_the_way_downhill_clockwise_from_north(up_east, up_north, facing):
+    slope, aspect = terrain.slope_aspect(plane(0.2 * up_east, 0.2 * up_north), 10, 10)
+    np.testing.assert_allclose(angle_between(aspect, facing), 0, atol=1e-3)
+    np.testing.assert_allclose(slope, np.degrees(np.arctan(0.2 * np.hypot(up_east, up_north))), rtol=1e-4)
+
+
+@given(steepness=st.floats(0.01, 3), direction=st.floats(0, 359.9), sizes=st.tuples(st.floats(5, 30), st.floats(5, 30)))
+def test_a_plane_has_one_slope_and_one_aspect_whatever_the_pixels(steepness, direction, sizes):
+    east, north = -steepness * np.sin(np.radians(direction)), -steepness * np.cos(np.radians(direction))
+    slope, aspect = terrain.slope_aspect(plane(east, north, x_size=sizes[0], y_size=sizes[1]), *sizes)
+    assert slope.shape == (7, 9)
+    np.testing.assert_allclose(slope, np.degrees(np.arctan(steepness)), atol=0.01)
+    np.testing.assert_allclose(angle_between(aspect, direction), 0, atol=0.15)
+    assert (aspect >= 0).all() and (aspect < 360).all()
+
+
+@pytest.mark.parametrize("flat", [np.nan, -1.0, 0.0])
+def test_flat_ground_has_the_aspect_one_chooses(flat):
+    slope, aspect = terrain.slope_aspect(np.full((5, 6), 38.25, np.float32), 10, 10, flat)
+    assert (slope == 0).all()
+    np.testing.assert_array_equal(aspect, np.full((3, 4), flat, np.float32))
+
+
+def test_no_data_spreads_to_the_eight_neighbours_and_no_further():
+    dem = plane(0.1, 0.2)
+    dem[4, 5] = np.nan
+    for layer in terrain.slope_aspect(dem, 10, 10, -1.0):
+        missing = np.zeros((7, 9), bool)
+        missing[2:5, 3:6] = True
+        np.testing.assert_array_equal(np.isnan(layer), missing)
+
+
+def test_a_strip_is_refused():
+    with pytest.raises(LulcError, match="at least 3×3"):
+        terrain.slope_aspect(np.zeros((2, 9)), 10, 10)
+
+
+def rough(shape=(60, 70), seed=2):
+    data = np.random.default_rng(seed).normal(300, 15, shape).astype(np.float32)
+    data[5:15, 20:30] = 250  # flat
+    data[30, 40] = -9999
+    return data
+
+
+@pytest.mark.skipif(shutil.which("gdaldem") is None, reason="gdaldem is not installed (Debian: gdal-bin)")
+def test_equal_to_gdaldem(tmp_path):
+    path = write(tmp_path / "dem.tif", rough(), nodata=-9999)
+    dem = np.where(rough() == -9999, np.nan, rough())
+    for name, ours in zip(("slope", "aspect"), terrain.slope_aspect(dem, 10, 10), strict=True):
+        subprocess.run(["gdaldem", name, path, tmp_path / f"{name}.tif", "-q"], check=True)
+        theirs = raster.read(tmp_path / f"{name}.tif").to_numpy()[0, 1:-1, 1:-1]
+        np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-4)
+
+
+def test_the_rim_is_as_right_as_the_rest_where_the_model_reaches_further(tmp_path):
+    wide = UTM.pad(3)
+    dem = write(tmp_path / "dem.tif", plane(0.3, 0.1, tuple(wide.shape)), wide)
+    found = terrain.compute(dem, UTM)
+    assert found.band.values.tolist() == ["DEM", "slope", "aspect"]
+    np.testing.assert_allclose(found.sel(band="slope"), np.degrees(np.arctan(np.hypot(0.3, 0.1))), atol=1e-2)
+    np.testing.assert_array_equal(found.sel(band="DEM"), plane(0.3, 0.1, tuple(wide.shape))[3:-3, 3:-3])
+    exact = terrain.compute(write(tmp_path / "exact.tif", plane(0.3, 0.1, tuple(UTM.shape))), UTM).to_numpy()
+    assert np.isnan(exact[1, 0]).all() and np.isfinite(exact[1, 1:-1, 1:-1]).all()
+
+
+@given(chunk=st.tuples(st.integers(7, 60), st.integers(7, 60)))
+@settings(max_examples=8, deadline=None)
+def test_independent_of_the_blocks(tmp_path_factory, chunk):
+    degrees = GeoBox((90, 120), from_origin(14.995, 52.352, 1 / 3600, 1 / 3600), "EPSG:4326")
+    path = write(tmp_path_factory.mktemp("dem") / "dem.tif", rough((90, 120)), degrees, -9999)
+    whole = terrain.compute(path, UTM, chunk=100).to_numpy()
+    assert np.isnan(whole).any() and np.isfinite(whole).mean() > 0.7
+    blocks = terrain.compute(path, UTM, chunk=chunk).to_numpy()
+    np.testing.assert_allclose(blocks, whole, rtol=1e-6, atol=1e-5)
+
+
+def test_a_model_in_degrees_gives_the_slope_of_the_ground(tmp_path):
+    """A cone in metres, sampled in degrees: everywhere as steep, facing away from its top."""
+    degrees = GeoBox((200, 300), from_origin(14.99, 52.355, 1 / 7200, 1 / 7200), "EPSG:4326")
+    lon, lat = np.meshgrid(*(c.values for c in (degrees.coordinates["longitude"], degrees.coordinates["latitude"])))
+    from pyproj import Transformer
+
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:32633", always_xy=True).transform(lon, lat)
+    top = (500_250, 5_799_800)
+    cone = (1000 - 0.4 * np.hypot(x - top[0], y - top[1])).astype(np.float32)
+    found = terrain.compute(write(tmp_path / "cone.tif", cone, degrees), UTM, resampling="cubic").to_numpy()
+    columns, rows = np.meshgrid(500_005 + 10 * np.arange(50), 5_799_995 - 10 * np.arange(40))
+    east, north = columns - top[0], rows - top[1]
+    away = np.hypot(east, north) > 80
+    np.testing.assert_allclose(found[1][away], np.degrees(np.arctan(0.4)), atol=0.5)
+    bearing = np.degrees(np.arctan2(east, north)) % 360
+    assert angle_between(found[2], bearing)[away].max() < 1.5
+
+
+def test_a_model_elsewhere_is_refused(tmp_path):
+    there = GeoBox((20, 20), from_origin(600_000, 5_000_000, 10, 10), "EPSG:32633")
+    with pytest.raises(LulcError, match="wholly outside"):
+        terrain.compute(write(tmp_path / "dem.tif", plane(0, 0, (20, 20)), there), UTM)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared Copernicus DEM is not there")
+@pytest.mark.skipif(shutil.which("gdaldem") is None, reason="gdaldem is not installed (Debian: gdal-bin)")
+def test_the_copernicus_model_of_sao_tome_as_gdaldem_sees_it(tmp_path):
+    centre = point(6.6, 0.25, "EPSG:4326").to_crs("EPSG:32632").coords[0]
+    box = GeoBox((300, 320), from_origin(*(round(v, -1) for v in centre), 10, 10), "EPSG:32632")
+    found = terrain.compute(SHARED, box, chunk=128)
+    assert isinstance(found.data, da.Array)
+    values = found.to_numpy()
+    write(tmp_path / "dem.tif", values[0], box)
+    for name, layer in zip(("slope", "aspect"), values[1:], strict=True):
+        subprocess.run(["gdaldem", name, tmp_path / "dem.tif", tmp_path / f"{name}.tif", "-q"], check=True)
+        theirs = raster.read(tmp_path / f"{name}.tif").to_numpy()[0, 1:-1, 1:-1]
+        np.testing.assert_allclose(layer[1:-1, 1:-1], theirs, atol=1e-3)
+    assert values[1].max() > 20
