@@ -26,7 +26,7 @@ from lulc_kit.errors import LulcError
 from lulc_kit.mapping import Array, Predictor
 from lulc_kit.progress import bar
 
-HALO = 16
+HALO = 32
 """Pixels around a block that a network sees in prediction; their own classes are thrown away."""
 TILE = 256
 """Side of the tiles that are predicted at once, pixels, at most (a multiple of 8)."""
