@@ -122,7 +122,7 @@ def test_box_outside_or_empty(project: Path, data: Path, bbox: list[float], says
 
 def test_all_nodata(project: Path, data: Path) -> None:
     zero = scene.write(project / "data/B2.tif", np.zeros((160, 160), np.uint16), 10.0)
-    with pytest.raises(LulcError, match=r"no data at all.*Check nodata in 01_download\.yaml"):
+    with pytest.raises(LulcError, match=r"has any data on the study.s grid.*Check nodata in 01_download\.yaml"):
         preprocess(project, one(data, bands={"B2": str(zero)}))
     assert nothing_is_mapped(project)
 
