@@ -184,7 +184,6 @@ def run(steps: Sequence[Planned], *, force: bool = False, say: Say = print) -> N
 
 
 def _execute(planned: Planned) -> None:
-    import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
@@ -202,19 +201,7 @@ def _execute(planned: Planned) -> None:
             f"No permission to write in {folder.parent}. Choose another folder with --outputs DIR. ({error})"
         ) from error
     try:
-        with _environment(KERNEL_ENVIRONMENT):
-            papermill.execute_notebook(
-                str(source),
-                str(part),
-                # All of them, so that what somebody left in the notebook's own cell counts for nothing here.
-                parameters=p.model_dump(mode="json"),
-                kernel_name="python3",
-                cwd=str(project),
-                progress_bar=False,
-                log_output=False,
-                extra_arguments=["--log-level=CRITICAL"],  # to the kernel
-                stdout_file=sys.stdout,
-            )
+        _papermill(source, part, p, project)
     except PapermillExecutionError as error:
         part.replace(failed)
         what = error.evalue if error.ename == "LulcError" else f"{error.ename}: {error.evalue}"
@@ -226,8 +213,48 @@ def _execute(planned: Planned) -> None:
             f"{p.study} {planned.step} failed: its Python process died, most often for lack of memory. "
             f"Free memory, or map a smaller area (bbox in 02_preprocess.yaml), and run the same command again."
         ) from error
+    except RuntimeError as error:
+        if not _never_started(error):
+            raise
+        raise LulcError(
+            f"{p.study} {planned.step}: its Jupyter kernel did not start ({error}). "
+            f"Run lulc doctor; if all is well there, the computer may be too busy: run the same command again."
+        ) from error
     part.replace(target)
     failed.unlink(missing_ok=True)
+
+
+def _papermill(source: Path, target: Path, p: params.Parameters, project: Path) -> None:
+    import papermill
+
+    for attempt in range(STARTS):
+        try:
+            with _environment(KERNEL_ENVIRONMENT):
+                papermill.execute_notebook(
+                    str(source),
+                    str(target),
+                    # All of them, so that what somebody left in the notebook's own cell counts for nothing here.
+                    parameters=p.model_dump(mode="json"),
+                    kernel_name="python3",
+                    cwd=str(project),
+                    progress_bar=False,
+                    log_output=False,
+                    extra_arguments=["--log-level=CRITICAL"],  # to the kernel
+                    stdout_file=sys.stdout,
+                )
+            return
+        except RuntimeError as error:
+            if not _never_started(error) or attempt == STARTS - 1:
+                raise
+
+
+def _never_started(error: RuntimeError) -> bool:
+    # A kernel is told ports that were free a moment before; of many kernels on one machine one may find its port taken.
+    return str(error).startswith(("Kernel died before", "Kernel didn't respond"))
+
+
+STARTS = 3
+"""How often a kernel that does not come up is started."""
 
 
 # Progress comes as plain lines (no Jupyter session), and pictures are drawn for the notebook.

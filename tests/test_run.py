@@ -143,3 +143,27 @@ def test_environment_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cluster_options_exclude_each_other() -> None:
     with pytest.raises(LulcError, match="--scheduler and --workers"), run.cluster("tcp://127.0.0.1:1", 2):
         pass
+
+
+def test_kernel_that_does_not_come_up_is_started_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import papermill
+
+    put(project, "01_download")
+    (planned,) = run.plan("s")
+    (project / "notebooks/01_download.ipynb").write_text('{"cells": []}')
+    failures = ["Kernel died before replying to kernel_info", "Kernel didn't respond in 60 seconds"]
+
+    def execute(source: str, target: str, **_: Any) -> None:
+        if failures:
+            raise RuntimeError(failures.pop())
+        Path(target).write_text("done")
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    run._execute(planned)
+    assert (project / "outputs/s/notebooks/01_download.ipynb").read_text() == "done"
+    failures += ["Kernel died before replying to kernel_info"] * run.STARTS
+    with pytest.raises(LulcError, match=r"(?s)kernel did not start.*lulc doctor"):
+        run._execute(planned)
+    failures += ["something else"]
+    with pytest.raises(RuntimeError, match="something else"):
+        run._execute(planned)
