@@ -103,6 +103,13 @@ def stretched(image: xr.DataArray, bands: Sequence[str], percentiles: Sequence[f
     return rgba
 
 
+def true_colour(image: xr.DataArray) -> list[str]:
+    """Return the bands for red, green and blue as the eye sees them; of an image that lacks them its first bands."""
+    names = [str(b) for b in image.band.values]
+    wanted = ["B4", "B3", "B2"]
+    return wanted if set(wanted) <= set(names) else [names[min(i, len(names) - 1)] for i in range(3)]
+
+
 def composites(image: xr.DataArray, triples: Sequence[Sequence[str]], percentiles: Sequence[float]) -> Figure:
     """Draw colour composites side by side; what has no data is grey.
 

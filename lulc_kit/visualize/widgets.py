@@ -23,7 +23,7 @@ def explore(image: xr.DataArray) -> Any:
     """
     small = figures.thin(image)
     names = [str(b) for b in small.band.values]
-    first = [b if b in names else names[min(i, len(names) - 1)] for i, b in enumerate(("B4", "B3", "B2"))]
+    first = figures.true_colour(small)
 
     def draw(red: str, green: str, blue: str, stretch: tuple[float, float]) -> Any:
         return figures.composites(small, [[red, green, blue]], stretch)

@@ -277,3 +277,18 @@ def test_importing_earthpy_leaves_no_file_in_the_home_folder(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("bands", "shown"),
+    [
+        (("B2", "B3", "B4", "B8"), ["B4", "B3", "B2"]),
+        (("B8", "B4", "nir", "x"), ["B8", "B4", "nir"]),
+        (("B8", "B4"), ["B8", "B4", "B4"]),
+        (("pan",), ["pan", "pan", "pan"]),
+    ],
+)
+def test_true_colour_or_what_there_is(bands, shown):
+    picture = image(bands=bands)
+    assert figures.true_colour(picture) == shown
+    assert len(figures.composites(picture, [shown], (2, 98)).axes) == 1
