@@ -328,4 +328,5 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def dotted(numbers: tuple[int, ...]) -> str:
+    """Return the numbers of a version as text: ``2.12.4``."""
     return ".".join(str(number) for number in numbers)

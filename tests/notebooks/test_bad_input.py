@@ -144,7 +144,7 @@ def test_mask_without_its_source(project: Path, data: Path, mask: str, says: str
 
 
 def test_truncated_jp2(project: Path) -> None:
-    noise = np.random.default_rng(1).integers(1000, 3000, (512, 512)).astype(np.uint16)
+    noise = np.random.default_rng(1).integers(1, 3000, (512, 512)).astype(np.uint16)
     path = scene.write(project / "data/B2.jp2", noise, 10.0, driver="JP2OpenJPEG", QUALITY="100", REVERSIBLE="YES")
     entry = {"date": "2023-06-15", "level": "L2A", "bands": {"B2": str(path)}}
     whole = path.read_bytes()
