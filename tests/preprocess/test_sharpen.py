@@ -303,7 +303,7 @@ def test_a_real_scene_of_known_truth():
     import rasterio
 
     def read(band):
-        with rasterio.open(next(folder.glob(f"*_{band}_*"))) as file:
+        with rasterio.open(next(folder.glob(f"*_B{band[1:]:0>2}_*"))) as file:
             return file.read(1, window=((0, 300), (6, 258))).astype(float) / 65535
 
     fine = np.stack([read(b) for b in ("B2", "B3", "B4", "B8")])
