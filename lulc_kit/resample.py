@@ -99,6 +99,9 @@ def _resample(data, top, left, x, y, row, column, cubic, out):  # type: ignore[n
     height, width = data.shape
     spacing = np.float64(SPACING)
     x_line, y_line = np.empty(x.shape[1]), np.empty(x.shape[1])
+    fraction = column + np.arange(out.shape[1]) / spacing
+    node = fraction.astype(np.int64)
+    fraction -= node
     for r in range(out.shape[0]):
         v = row + r / spacing
         i = int(v)
@@ -107,9 +110,7 @@ def _resample(data, top, left, x, y, row, column, cubic, out):  # type: ignore[n
             x_line[k] = x[i, k] + (x[i + 1, k] - x[i, k]) * v - left
             y_line[k] = y[i, k] + (y[i + 1, k] - y[i, k]) * v - top
         for c in range(out.shape[1]):
-            u = column + c / spacing
-            k = int(u)
-            u -= k
+            k, u = node[c], fraction[c]
             px = x_line[k] + (x_line[k + 1] - x_line[k]) * u - 0.5
             py = y_line[k] + (y_line[k + 1] - y_line[k]) * u - 0.5
             nx, ny = int(np.floor(px)), int(np.floor(py))

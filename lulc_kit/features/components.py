@@ -57,12 +57,24 @@ class Components:
         return table
 
 
+PIECE = 16384
+"""Pixels that are worked on at once: in double precision they stay in the processor's cache."""
+
+
 def _moments(block: npt.NDArray[np.float32], shift: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    pixels = block.reshape(len(block), -1).T.astype(np.float64)
-    pixels = pixels[np.isfinite(pixels).all(axis=1)] - shift
+    flat = block.reshape(len(block), -1)
     # Count, sums and products in one matrix: [n, Σ; Σᵀ, ΣΣᵀ].
-    ones = np.column_stack([np.ones(len(pixels)), pixels])
-    return ones.T @ ones
+    total = np.zeros((len(block) + 1, len(block) + 1))
+    pixels = np.ones((len(block) + 1, PIECE))
+    for start in range(0, flat.shape[1], PIECE):
+        piece = flat[:, start : start + PIECE]
+        part = pixels[:, : piece.shape[1]]
+        np.subtract(piece, shift[:, None], out=part[1:])
+        known = np.isfinite(part[1:].sum(axis=0))
+        if not known.all():
+            part = part[:, known]
+        total += part @ part.T
+    return total
 
 
 def fit(image: xr.DataArray, components: int, *, standardize: bool = False, prefix: str = "PC") -> Components:
@@ -115,9 +127,13 @@ def fit(image: xr.DataArray, components: int, *, standardize: bool = False, pref
 
 def _centre(image: xr.DataArray) -> npt.NDArray[np.float64]:
     # Sums of squares lose digits where the mean is large beside the spread: subtract something near the mean first.
-    step = max(1, max(image.shape[1:]) // 64)
-    thin = blocks.thinned(image, step, step).reshape(image.shape[0], -1)
-    centre = [np.mean(b[np.isfinite(b)], dtype=np.float64) if np.isfinite(b).any() else 0.0 for b in thin]
+    # A window in the middle says enough; where it has no data, pixels from everywhere.
+    row, column = (n // 2 for n in image.shape[1:])
+    sample = dask.compute(image.data[:, row : row + 64, column : column + 64])[0].reshape(image.shape[0], -1)
+    if not np.isfinite(sample).any(axis=1).all():
+        step = max(1, max(image.shape[1:]) // 64)
+        sample = blocks.thinned(image, step, step).reshape(image.shape[0], -1)
+    centre = [np.mean(b[np.isfinite(b)], dtype=np.float64) if np.isfinite(b).any() else 0.0 for b in sample]
     return np.array(centre)
 
 
@@ -125,9 +141,16 @@ def transform(image: xr.DataArray, fitted: Components) -> xr.DataArray:
     """Project an image onto fitted components, lazily: (component, y, x), float32, NaN where a band is missing."""
     image = raster.select(image, fitted.bands)
 
+    loadings = fitted.loadings / fitted.scale
+    constant = loadings @ fitted.mean
+
     def project(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        centred = block.astype(np.float64) - fitted.mean[:, None, None]
-        return np.tensordot(fitted.loadings / fitted.scale, centred, axes=1).astype(np.float32)
+        flat = block.reshape(len(block), -1)
+        out = np.empty((len(loadings), flat.shape[1]), np.float32)
+        for start in range(0, flat.shape[1], PIECE):
+            piece = slice(start, start + PIECE)
+            out[:, piece] = loadings @ flat[:, piece].astype(np.float64) - constant[:, None]
+        return out.reshape(-1, *block.shape[1:])
 
     return blocks.with_halo(project, image, 0, fitted.names)
 
