@@ -458,7 +458,7 @@ class FCN(_Model06to08):
     filters: list[Annotated[int, Field(ge=1)]] = Field(
         [16, 32, 64], min_length=1, max_length=3, description="filters at each level of the encoder"
     )
-    epochs: int = Field(15, ge=1, le=1000, description="passes over the training patches")
+    epochs: int = Field(10, ge=1, le=1000, description="passes over the training patches")
     batch: int = Field(32, ge=1, description="patches in a batch")
     learning_rate: float = Field(0.001, gt=0, le=1, description="of Adam; falls along a cosine to 0")
 
@@ -484,9 +484,9 @@ class LSTM(_Model06to08):
         description="first and last day; null: whole cube",
     )
     draws: int = Field(4, ge=1, description="random sequences averaged in the prediction, for random")
-    epochs: int = Field(30, ge=1, le=1000, description="passes over the training patches")
+    epochs: int = Field(20, ge=1, le=1000, description="passes over the training patches")
     batch: int = Field(4, ge=1, description="patches in a batch")
-    learning_rate: float = Field(0.001, gt=0, le=1, description="of Adam; falls along a cosine to 0")
+    learning_rate: float = Field(0.002, gt=0, le=1, description="of Adam; falls along a cosine to 0")
 
     def reads(self) -> list[str]:
         return [
