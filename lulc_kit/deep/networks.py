@@ -89,6 +89,10 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int) -> keras.Model:
         (batch, time, side, side, band) → (batch, side, side, class), positive.
     """
     scores = keras.Model(trained.input, trained.get_layer(SCORES).output, name="fcn_scores")
+    # The statistics of a handful of patches and dates would drown those the FCN learnt from the whole scene.
+    for layer in scores.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
     sequence = keras.Input((None, side, side, trained.input_shape[-1]), name="sequence")
     x = layers.TimeDistributed(scores)(sequence)
     lstm = layers.ConvLSTM2D(classes, 3, padding="same", activation="softmax")
