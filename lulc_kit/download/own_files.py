@@ -21,12 +21,17 @@ def catalog(p: params.Download) -> Catalog:
         band is named twice.
     """
     scenes = [_scene(entry) for entry in p.scenes]
+    return Catalog(scenes, ancillary(p), "The user's own data.")
+
+
+def ancillary(p: params.Download) -> dict[str, Path]:
+    """Return the files beside the scenes that the parameters name, by role; a LulcError if one is missing."""
     named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
-    ancillary = {role: study.resolve(name) for role, name in named.items() if name}
-    for role, path in ancillary.items():
+    found = {role: study.resolve(name) for role, name in named.items() if name}
+    for role, path in found.items():
         if not path.exists():
             raise LulcError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
-    return Catalog(scenes, ancillary, "The user's own data.")
+    return found
 
 
 def band_name(name: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lulc_kit import params, study
 from lulc_kit.catalog import Band, Catalog, Scene
-from lulc_kit.errors import LulcError
+from lulc_kit.download import own_files
 from lulc_kit.safe.metadata import Product
 from lulc_kit.safe.product import open_products
 
@@ -20,14 +20,11 @@ def catalog(p: params.Download) -> Catalog:
         If there is no product, one is broken, or one acquisition is there in two processing baselines.
     """
     assert p.products is not None
-    named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
-    ancillary = {role: study.resolve(name) for role, name in named.items() if name}
-    for role, path in ancillary.items():
-        if not path.exists():
-            raise LulcError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
     scenes = [_scene(product) for product in open_products(study.resolve(p.products))]
     years = sorted({scene.date[:4] for scene in scenes})
-    return Catalog(scenes, ancillary, f"Contains modified Copernicus Sentinel data {'–'.join({years[0], years[-1]})}.")
+    return Catalog(
+        scenes, own_files.ancillary(p), f"Contains modified Copernicus Sentinel data {'–'.join({years[0], years[-1]})}."
+    )
 
 
 def simulated(p: params.Download, folder: Path) -> Catalog:

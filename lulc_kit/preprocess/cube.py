@@ -150,8 +150,7 @@ def _check_radiometry(
     image = raster.select(radiometry.scene_on_grid(scene, geobox), bands).data[:, ::step, ::step].compute()
     image = np.where(codes[::step, ::step] == Reason.CLEAR, image, np.nan)
     offset = next(iter(scene.bands.values())).offset * 10000
-    guard.check(f"Scene {scene.name}", image, bands, offset)
-    measured = guard.measure(image, bands)
+    measured = guard.check(f"Scene {scene.name}", image, bands, offset).darkness
     if measured.pixels and (codes == Reason.CLEAR).mean() > 0.5:
         darkness[scene.name] = measured
 
