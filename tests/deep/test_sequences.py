@@ -23,9 +23,9 @@ def parameters(**more):
     return params.LSTM(**defaults | {"learning_rate": 0.03} | more)
 
 
-def fcn(seed=1):
-    keras.utils.set_random_seed(seed)
-    return networks.fcn(np.array([0.3, 0.5], np.float32), np.array([0.04, 0.04], np.float32), 2, [4])
+def fcn(mean=(0.3, 0.5), filters=4):
+    keras.utils.set_random_seed(1)
+    return networks.fcn(np.array(mean, np.float32), np.array([0.04, 0.04], np.float32), 2, [filters])
 
 
 @given(count=st.integers(1, 60), data=st.data())
@@ -165,14 +165,16 @@ def scene():
 
 def test_a_network_over_time_learns_what_no_single_date_tells(cube):
     series = sequences.Series(cube, ["B4", "B8"], None, 3)
-    p = parameters(sequences="fixed", length=5, epochs=6, learning_rate=0.1)
+    # Six of six seeds and initial weights learn it with these settings; a rate of 0.1 and four filters did not.
+    p = parameters(sequences="fixed", length=5, epochs=10, learning_rate=0.02)
+    start = fcn(mean=(0.4, 0.4), filters=8)
     learnt = scene()
     with pytest.raises(LulcError, match="1 networks for 2 folds"):
         sequences.train(learnt, series, [fcn()], 16, p)
     learnt.trainable = learnt.trainable[:1]
-    fcns = [fcn()]
+    fcns = [start]
     models, history = sequences.train(learnt, series, fcns, 16, p)
-    assert history.columns.tolist() == ["fold 1"] and len(history) == 6
+    assert history.columns.tolist() == ["fold 1"] and len(history) == 10
     probabilities = sequences.predict(series, models, fcns, p)
     assert probabilities.shape == (1, 2, *SHAPE)
     known = np.isfinite(probabilities).all(axis=(0, 1))
