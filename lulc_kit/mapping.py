@@ -217,7 +217,9 @@ def write_map(
         Words for the files' metadata.
     """
     out = _apply(_map_block, predictor, stack, [], 0, len(classes.values) + 2, classes.values)
-    raster.write_all(_map_outputs(folder, run, out, stack, classes, tags), description=f"map {run}")
+    raster.write_all(
+        _map_outputs(folder, run, out, stack, classes, tags), description=f"map {run}", layers=_held(stack, classes)
+    )
 
 
 def write_ensemble(
@@ -256,6 +258,7 @@ def write_ensemble(
             raster.Output(folder / f"models/{run}/crossval.tif", crossval, "uint8", nodata=0),
         ],
         description=f"map {run}",
+        layers=_held(stack, classes) + len(predictors) * len(classes.values),
     )
 
 
@@ -285,8 +288,15 @@ def write_crossval(
     out = _apply(_crossval_block, list(predictors.values()), stack, [numbers], 0, len(splits), classes.values)
     path = folder / f"models/{run}/crossval.tif"
     raster.write_all(
-        [raster.Output(path, raster.array(out, stack.odc.geobox, splits), "uint8", nodata=0)], f"cross-validate {run}"
+        [raster.Output(path, raster.array(out, stack.odc.geobox, splits), "uint8", nodata=0)],
+        f"cross-validate {run}",
+        layers=_held(stack, classes),
     )
+
+
+def _held(stack: xr.DataArray, classes: Scheme) -> int:
+    # Features with and without their rim, probabilities and what is made of them.
+    return 2 * stack.sizes["band"] + 4 * len(classes.values)
 
 
 def write_run(folder: Path, run: str, model: str, features: Sequence[str], **more: Any) -> None:

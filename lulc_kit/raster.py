@@ -5,7 +5,11 @@ as ``array.odc.geobox`` (an `odc.geo.geobox.GeoBox`). In memory a number that is
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import ctypes
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import odc.geo.xr  # registers the .odc accessor
+import psutil
 import rasterio
 import rasterio.shutil
 import xarray as xr
@@ -28,8 +33,13 @@ from lulc_kit.errors import LulcError
 from lulc_kit.files import replacing
 from lulc_kit.progress import bar
 
-CHUNK = 1024
+CHUNK = 512
 """Rows and columns of a block, pixels."""
+
+MEMORY = 2000
+"""Megabytes that a process may take while it computes rasters, unless a notebook's parameter says otherwise."""
+CACHE = 128
+"""Megabytes of GDAL's cache of blocks that are written; by itself it takes a twentieth of the machine's memory."""
 
 REFLECTANCE_SCALE = 0.0001
 REFLECTANCE_NODATA = -32768
@@ -158,37 +168,51 @@ def _read_block(path: str, indexes: list[int], calibrated: bool, block_info: Any
     (top, bottom), (left, right) = location[1], location[2]
     window = Window.from_slices((top, bottom), (left, right))
     with _reading(path), _open(path) as source:
-        data = source.read(indexes, window=window)
-        if not calibrated:
-            return data
-        nodata = source.nodata
+        return _calibrated(source, indexes, window=window) if calibrated else source.read(indexes, window=window)
+
+
+def _calibrated(source: rasterio.DatasetReader, indexes: list[int], **what: Any) -> npt.NDArray[np.float32]:
+    if all(np.can_cast(source.dtypes[i - 1], np.float32) for i in indexes):
+        # Converted by GDAL and calibrated in place: fresh memory costs more than the arithmetic.
+        out = source.read(indexes, out_dtype=np.float32, **what)
+        missing = out == source.nodata
+    else:
+        data = source.read(indexes, **what)
+        missing = data == source.nodata
         out = data.astype(np.float32)
-        scales = np.array([source.scales[i - 1] for i in indexes], np.float32)[:, None, None]
-        offsets = np.array([source.offsets[i - 1] for i in indexes], np.float32)[:, None, None]
-        if (scales != 1).any() or (offsets != 0).any():
-            out = out * scales + offsets
-        if nodata is not None and not np.isnan(nodata):
-            out[data == nodata] = np.nan
-        return out
+    scales = np.array([source.scales[i - 1] for i in indexes], np.float32)[:, None, None]
+    offsets = np.array([source.offsets[i - 1] for i in indexes], np.float32)[:, None, None]
+    if (scales != 1).any():
+        out *= scales
+    if (offsets != 0).any():
+        out += offsets
+    out[missing] = np.nan
+    return out
 
 
-def _lazy(path: str | Path, bands: Sequence[str] | None, calibrated: bool, dtype: Any, chunk: int) -> xr.DataArray:
-    path = str(Path(path).resolve())
-    names = band_names(path)
-    wanted = names if bands is None else list(bands)
+def _indexes(path: str | Path, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
     missing = [b for b in wanted if b not in names]
     if missing:
         raise LulcError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
+    return [names.index(b) + 1 for b in wanted]
+
+
+def _lazy(
+    path: str | Path, bands: Sequence[str] | None, calibrated: bool, dtype: Any, chunk: int | None
+) -> xr.DataArray:
+    path = str(Path(path).resolve())
+    names = band_names(path)
+    wanted = names if bands is None else list(bands)
     geobox = grid(path)
-    indexes = [names.index(b) + 1 for b in wanted]
-    chunks = ((len(indexes),), *da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)))
+    indexes = _indexes(path, names, wanted)
+    chunks = ((len(indexes),), *da.core.normalize_chunks(chunk or CHUNK, shape=tuple(geobox.shape)))
     data = da.map_blocks(
         _read_block, path, indexes, calibrated, chunks=chunks, dtype=dtype, meta=np.empty((0, 0, 0), dtype)
     )
     return array(data, geobox, wanted)
 
 
-def read(path: str | Path, bands: Sequence[str] | None = None, chunk: int = CHUNK) -> xr.DataArray:
+def read(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
     """Open bands of a raster file lazily as float32, with scale and offset applied and nodata as NaN.
 
     Parameters
@@ -198,7 +222,7 @@ def read(path: str | Path, bands: Sequence[str] | None = None, chunk: int = CHUN
     bands
         Names of the bands wanted; None for all.
     chunk
-        Rows and columns of a block, pixels.
+        Rows and columns of a block, pixels; default `CHUNK`.
 
     Raises
     ------
@@ -209,7 +233,31 @@ def read(path: str | Path, bands: Sequence[str] | None = None, chunk: int = CHUN
     return _lazy(path, bands, True, np.float32, chunk)
 
 
-def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int = CHUNK) -> xr.DataArray:
+def preview(path: str | Path, bands: Sequence[str] | None = None, side: int = 750) -> xr.DataArray:
+    """Read bands of a file at a coarse resolution, at once: for pictures. Quick where the file has overviews.
+
+    Parameters
+    ----------
+    path, bands
+        As for `read`.
+    side
+        Rows and columns that the result has at most.
+
+    Returns
+    -------
+    xarray.DataArray
+        Like `read`'s, in memory, with larger pixels; means of overviews where the file has them.
+    """
+    geobox, names = grid(path), band_names(path)
+    wanted = names if bands is None else list(bands)
+    shrink = max(1.0, max(geobox.shape) / side)
+    small = geobox.zoom_to((max(1, round(geobox.height / shrink)), max(1, round(geobox.width / shrink))))
+    indexes = _indexes(path, names, wanted)
+    with _reading(path), _open(path) as source:
+        return array(_calibrated(source, indexes, out_shape=(len(indexes), *small.shape)), small, wanted)
+
+
+def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
     """Open bands of codes (classes, masks, folds) lazily, as the integers that stand in the file."""
     with _open(path) as source:
         dtype = np.dtype(source.dtypes[0])
@@ -309,7 +357,7 @@ def warp(
     nodata: float | None = None,
     dtype: Any = np.float32,
     fill: float = np.nan,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> da.Array:
     """Bring one band of a file onto a grid, lazily, block by block.
 
@@ -353,7 +401,7 @@ def warp(
         source_nodata,
         fill,
         dtype,
-        chunks=da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)),
+        chunks=da.core.normalize_chunks(chunk or CHUNK, shape=tuple(geobox.shape)),
         dtype=dtype,
         meta=np.empty((0, 0), dtype),
     )
@@ -395,6 +443,9 @@ class Output:
         if block.dtype.kind != "f" and self.scale == 1:
             self._check_codes(block, dtype)
             return block.astype(dtype, copy=False)
+        as_it_is = dtype.kind == "f" and self.scale == 1 and (self.nodata is None or np.isnan(self.nodata))
+        if as_it_is:
+            return block.astype(dtype, copy=False)
         missing = np.isnan(block)
         numbers = block / self.scale if self.scale != 1 else block
         if dtype.kind == "f":
@@ -430,11 +481,11 @@ def write(path: Path, data: xr.DataArray, **options: Any) -> None:
     write_all([Output(Path(path), data, **options)])
 
 
-def write_all(outputs: Sequence[Output], description: str = "") -> None:
-    """Compute rasters on one grid together, one row of blocks at a time, and write each as a COG.
+def write_all(outputs: Sequence[Output], description: str = "", *, layers: int = 0) -> None:
+    """Compute rasters on one grid together, a few blocks at a time, and write each as a COG.
 
-    What the rasters share is computed once. Memory stays that of a row of blocks. Each file appears whole or not at
-    all. Blocks are computed by the dask scheduler that is active, on threads if there is none.
+    What the rasters share is computed once. Each file appears whole or not at all. Blocks are computed by the dask
+    scheduler that is active, on threads if there is none.
 
     Parameters
     ----------
@@ -442,34 +493,129 @@ def write_all(outputs: Sequence[Output], description: str = "") -> None:
         What to write. All on the same grid.
     description
         Shown with the progress; default the files' names.
+    layers
+        How many float32 layers of a block are in memory while it is computed, beside the outputs: as many blocks
+        are computed at once as `limit_memory` allows.
 
     Raises
     ------
     LulcError
-        If grids differ, a source cannot be read, or the folder cannot be written to.
+        If grids differ, a source cannot be read, the folder cannot be written to, or not even one block fits into
+        the memory allowed.
     """
     geobox = outputs[0].data.odc.geobox
     for output in outputs[1:]:
         check_grid(output.data.odc.geobox, geobox, output.path.name)
     lazy = [o.data.data if dask.is_dask_collection(o.data.data) else da.from_array(o.data.data, CHUNK) for o in outputs]
-    rows = lazy[0].chunks[1]
-    lazy = [a.rechunk({0: -1, 1: rows}) for a in lazy]
+    chunks = lazy[0].chunks[1:]
+    lazy = [a.rechunk({0: -1, 1: chunks[0], 2: chunks[1]}) for a in lazy]
+    # A block as it is computed, the one before, and as that is in the file.
+    sizes = [
+        a.shape[0] * (2 * a.dtype.itemsize + np.dtype(o.dtype).itemsize) for a, o in zip(lazy, outputs, strict=True)
+    ]
     names = description or ", ".join(o.path.name for o in outputs)
+    count = _blocks_at_once(sum(sizes) + 4 * layers, max(chunks[0]) * max(chunks[1]), names)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE * 2**20))
         parts = [stack.enter_context(replacing(o.path)) for o in outputs]
         plain = [stack.enter_context(_scratch(p)) for p in parts]
-        with contextlib.ExitStack() as open_files, bar(geobox.height, names, "rows") as progress:
+        with contextlib.ExitStack() as open_files, bar(lazy[0].npartitions, names, "blocks") as progress:
             files = [open_files.enter_context(_create(p, o, geobox)) for p, o in zip(plain, outputs, strict=True)]
-            top = 0
-            for height in rows:
-                blocks = dask.compute(*(a[:, top : top + height] for a in lazy))
-                window = Window(0, top, geobox.width, height)
+
+            def store(blocks: Sequence[npt.NDArray[Any]], window: Window) -> None:
                 for target, output, block in zip(files, outputs, blocks, strict=True):
                     target.write(output.encode(block), window=window)
-                top += height
-                progress.update(height)
+
+            writer = open_files.enter_context(ThreadPoolExecutor(1))  # while the next blocks are computed
+            stored = None
+            for rows, columns in _batches(chunks, count):
+                wanted = [a[:, rows, columns] for a in lazy]
+                blocks = _compute(wanted, count)
+                if stored is not None:
+                    stored.result()
+                stored = writer.submit(store, blocks, Window.from_slices(rows, columns))
+                progress.update(wanted[0].npartitions)
+            if stored is not None:
+                stored.result()
         for scratch, part, output in zip(plain, parts, outputs, strict=True):
             _to_cog(scratch, part, output)
+
+
+def limit_memory(megabytes: int) -> None:
+    """Set how much memory this process may take while it computes rasters (`MEMORY` unless it is set).
+
+    On a cluster the workers have limits of their own, and this one is for what they send back.
+    """
+    dask.config.set({"lulc_kit.memory": megabytes})
+
+
+def _blocks_at_once(pixel: int, block: int, what: str) -> int:
+    """Return how many blocks of so many pixels, of so many bytes each, fit into the memory that is left."""
+    allowed, held = _memory()
+    each = pixel * block / 1e6
+    count = int((allowed - held) / each)
+    if count < 1:
+        raise LulcError(
+            f"{what}: {allowed} MB are left to it by the parameter memory, {held:.0f} MB are taken already, and one block "
+            f"needs {each:.0f} MB. Set memory to at least {(held + each) / 0.9:.0f}."
+        )
+    return count
+
+
+def _memory() -> tuple[int, float]:
+    """Return the megabytes that are allowed (less a tenth for what nobody counts), and those that are taken already."""
+    with contextlib.suppress(OSError, AttributeError):  # glibc keeps what was freed, and it would count as taken
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return round(0.9 * dask.config.get("lulc_kit.memory", MEMORY)), psutil.Process().memory_info().rss / 1e6 + CACHE
+
+
+def _compute(arrays: Sequence[da.Array], count: int) -> tuple[npt.NDArray[Any], ...]:
+    # As many threads as blocks fit, where no cluster does the work.
+    threads = dask.config.get("num_workers", None) or os.cpu_count() or 1
+    with dask.config.set(num_workers=min(threads, count)):
+        return dask.compute(*arrays)
+
+
+def reduced(
+    function: Callable[..., Any], data: da.Array, *arguments: Any, layers: int = 0, what: str = "statistics"
+) -> list[Any]:
+    """Apply a function to each block of an array, as many at once as `limit_memory` allows.
+
+    Parameters
+    ----------
+    function
+        Turns a block, (band, row, column), and ``arguments`` into something small.
+    data
+        (band, row, column); each block gets all bands.
+    layers
+        How many float32 layers of a block are in memory while it is computed, beside the block itself.
+    what
+        For the message, if not even one block fits.
+    """
+    data = data.rechunk({0: -1})
+    pixel = data.shape[0] * data.dtype.itemsize + 4 * layers
+    count = _blocks_at_once(pixel, max(data.chunks[1]) * max(data.chunks[2]), what)
+    tasks = [dask.delayed(function)(block, *arguments) for block in data.to_delayed().ravel()]
+    return list(_compute(tasks, count))
+
+
+def thinned(data: da.Array, step: int, other: int | None = None) -> npt.NDArray[Any]:
+    """Compute every n-th row and column. No block stays in memory for the sake of its few pixels."""
+    few = data[..., ::step, :: other or step].map_blocks(np.array)
+    pixel = data.dtype.itemsize * (data.size // math.prod(data.shape[-2:]))
+    return _compute([few], _blocks_at_once(2 * pixel, max(data.chunks[-2]) * max(data.chunks[-1]), "a thinned image"))[
+        0
+    ]
+
+
+def _batches(chunks: tuple[tuple[int, ...], tuple[int, ...]], count: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a grid of blocks into rectangles of at most ``count`` blocks: parts of a row of blocks, or whole rows."""
+    down, across = ([0, *np.cumsum(c).tolist()] for c in chunks)
+    tall, wide = max(1, count // len(chunks[1])), min(count, len(chunks[1]))
+    for i in range(0, len(chunks[0]), tall):
+        for j in range(0, len(chunks[1]), wide):
+            rows = slice(down[i], down[min(i + tall, len(chunks[0]))])
+            yield rows, slice(across[j], across[min(j + wide, len(chunks[1]))])
 
 
 @contextlib.contextmanager
@@ -519,18 +665,30 @@ def write_plain(path: Path, data: xr.DataArray) -> None:
 
 
 def _to_cog(source: Path, target: Path, output: Output) -> None:
-    codes = np.dtype(output.dtype).kind in "iu" and output.scale == 1
+    kind = np.dtype(output.dtype).kind
+    codes = kind in "iu" and output.scale == 1
+    resampling = "nearest" if codes else "average"
+    # GDAL holds about eight tiles of all bands for each thread.
+    allowed, held = _memory()
+    tile = output.data.sizes["band"] * np.dtype(output.dtype).itemsize * 512**2 / 1e6
+    threads = max(1, min(os.cpu_count() or 1, int((allowed - held) / (8 * tile))))
+    # GDAL would compress the overviews twice if it made them on its way to the COG.
+    with rasterio.open(source, "r+") as file:
+        steps = [2**n for n in range(1, 32) if max(file.shape) > 512 * 2 ** (n - 1)]
+        if steps:
+            file.build_overviews(steps, Resampling[resampling])
     rasterio.shutil.copy(
         source,
         target,
         driver="COG",
-        compress="deflate",
+        # Floats hardly get smaller, however long one tries.
+        **({"compress": "zstd", "level": 1} if kind == "f" else {"compress": "deflate"}),
         predictor="no" if codes else "yes",
         blocksize=512,
-        overview_resampling="nearest" if codes else "average",
+        overview_resampling=resampling,
         statistics="no" if output.colours else "yes",
         bigtiff="if_safer",
-        num_threads="all_cpus",
+        num_threads=threads,
     )
 
 

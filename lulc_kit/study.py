@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lulc_kit
-from lulc_kit import files, params
+from lulc_kit import files, params, raster
 from lulc_kit.errors import LulcError
 
 # Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
@@ -287,6 +287,7 @@ def begin(p: params.Parameters) -> Step:
         If a file is missing (the message names the notebook to run first) or the folder is not writable.
     """
     _connect()
+    raster.limit_memory(getattr(p, "memory", raster.MEMORY))
     return Step(p)
 
 
@@ -370,8 +371,8 @@ def versions() -> dict[str, str]:
 
 
 def _plain(p: params.Parameters) -> dict[str, Any]:
-    # Where the results lie does not change what they are.
-    return p.model_dump(mode="json", exclude={"outputs"})
+    # Where the results lie and how much is computed at once does not change what they are.
+    return p.model_dump(mode="json", exclude={"outputs", "memory"})
 
 
 def _peak_memory_mb() -> int:

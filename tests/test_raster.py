@@ -1,7 +1,10 @@
 """Rasters: what is written is what is read, whole or not at all, and on the grid or not at all."""
 
+import subprocess
+import sys
 import threading
 
+import dask
 import dask.array as da
 import numpy as np
 import pyproj
@@ -391,3 +394,63 @@ def test_warp_refuses_a_band_that_is_not_there_and_a_file_elsewhere(tmp_path):
         raster.warp(path, grid(10, 10), band=2)
     with pytest.raises(LulcError, match=r"wholly outside(?s:.*)the file:(?s:.*)the grid:"):
         raster.warp(path, grid(10, 10, left=700_000.0))
+
+
+PEAK = """
+import sys
+from pathlib import Path
+import dask
+import dask.array as da
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from lulc_kit import raster
+
+box = GeoBox((3000, 3000), Affine(10, 0, 500_000, 0, -10, 5_000_000), "EPSG:32633")
+raster.limit_memory(int(sys.argv[2]))
+image = da.random.default_rng(1).random((24, 3000, 3000), dtype=np.float32, chunks=(24, 512, 512))
+names = [f"b{i}" for i in range(24)]
+raster.write_all([raster.Output(Path(sys.argv[1]), raster.array(image * 2, box, names))], layers=48)
+found = raster.read(sys.argv[1]).data
+raster.thinned(found, 100)
+raster.reduced(np.nanmax, found, layers=24)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from Linux' /proc")
+def test_memory_stays_below_what_is_allowed(tmp_path):
+    allowed = 800  # MB; the raster has 864, and what it is made of as much again
+    command = [sys.executable, "-c", PEAK, str(tmp_path / "x.tif"), str(allowed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) / 1e3 < allowed
+
+
+def test_memory_that_holds_not_even_one_block_is_refused(tmp_path):
+    data = da.zeros((1, 100, 100), np.float32, chunks=(1, 50, 50))
+    with dask.config.set({"lulc_kit.memory": 1}), pytest.raises(LulcError, match=r"memory to at least \d+"):
+        raster.write(tmp_path / "x.tif", raster.array(data, grid(100, 100), ["a"]))
+    assert not list(tmp_path.iterdir())
+
+
+@given(rows=st.lists(st.integers(1, 9), min_size=1, max_size=6), columns=st.integers(1, 6), count=st.integers(1, 40))
+def test_batches_cover_the_grid_once_and_hold_no_more_blocks_than_allowed(rows, columns, count):
+    seen = np.zeros((sum(rows), 3 * columns), int)
+    for down, across in raster._batches((tuple(rows), (3,) * columns), count):
+        seen[down, across] += 1
+        blocks = sum(down.start <= top < down.stop for top in np.cumsum([0, *rows[:-1]]))
+        assert blocks * (across.stop - across.start) / 3 <= count
+    assert (seen == 1).all()
+
+
+def test_a_preview_shows_the_same_field_with_larger_pixels(tmp_path):
+    rows, columns = np.mgrid[0:1200, 0:900].astype(np.float32)
+    values = np.stack([rows, columns]) / 1200
+    values[:, :300, :300] = np.nan
+    raster.write_all([raster.reflectance(tmp_path / "x.tif", raster.array(values, grid(1200, 900), ["a", "b"]))])
+    small = raster.preview(tmp_path / "x.tif", ["b"], side=150)
+    assert small.shape == (1, 150, 112) and small.band.values.tolist() == ["b"]
+    assert small.odc.geobox.boundingbox.range_x == pytest.approx(grid(1200, 900).boundingbox.range_x)
+    expected = (np.arange(112) + 0.5) * 900 / 112 / 1200
+    np.testing.assert_allclose(small.to_numpy()[0, 40:], np.tile(expected, (110, 1)), atol=0.006)
+    assert np.isnan(small.to_numpy()[0, :36, :36]).all()

@@ -20,11 +20,6 @@ def lazy(image: xr.DataArray) -> da.Array:
     return data.rechunk({0: -1})
 
 
-def thinned(image: xr.DataArray, row_step: int, column_step: int) -> npt.NDArray[Any]:
-    """Compute every n-th row and column of an image. No block stays in memory for the sake of its few pixels."""
-    return lazy(image)[:, ::row_step, ::column_step].map_blocks(np.array).compute()
-
-
 def with_halo(function: Function, image: xr.DataArray, halo: int, bands: list[str]) -> xr.DataArray:
     """Apply a function of (band, row, column) to each block with ``halo`` pixels of its neighbours around it.
 

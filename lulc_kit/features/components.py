@@ -104,8 +104,7 @@ def fit(image: xr.DataArray, components: int, *, standardize: bool = False, pref
     if not 1 <= components <= len(bands):
         raise LulcError(f"{components} components of {len(bands)} bands were asked for: expected 1 to {len(bands)}.")
     shift = _centre(image)
-    delayed = blocks.lazy(image).to_delayed().ravel()
-    total = sum(dask.compute(*(dask.delayed(_moments)(block, shift) for block in delayed)))
+    total = sum(raster.reduced(_moments, blocks.lazy(image), shift, layers=len(bands), what="components"))
     n = total[0, 0]
     if n < 2:
         raise LulcError(f"Principal components need at least two pixels with all of {', '.join(bands)}; found {n:.0f}.")
@@ -132,7 +131,7 @@ def _centre(image: xr.DataArray) -> npt.NDArray[np.float64]:
     sample = dask.compute(image.data[:, row : row + 64, column : column + 64])[0].reshape(image.shape[0], -1)
     if not np.isfinite(sample).any(axis=1).all():
         step = max(1, max(image.shape[1:]) // 64)
-        sample = blocks.thinned(image, step, step).reshape(image.shape[0], -1)
+        sample = raster.thinned(blocks.lazy(image), step).reshape(image.shape[0], -1)
     centre = [np.mean(b[np.isfinite(b)], dtype=np.float64) if np.isfinite(b).any() else 0.0 for b in sample]
     return np.array(centre)
 

@@ -154,7 +154,7 @@ def read(
     prefix: str = "",
     align: str | None = None,
     nodata: float | None = None,
-    chunk: int = raster.CHUNK,
+    chunk: int | None = None,
 ) -> xr.DataArray:
     """Read bands of a raster on the study's grid, lazily.
 

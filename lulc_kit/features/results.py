@@ -11,13 +11,15 @@ from lulc_kit.features import components, external, roads, stack, terrain, textu
 from lulc_kit.features.components import Components
 
 
-def texture(image: xr.DataArray, p: params.Features, folder: Path) -> xr.DataArray:
+def texture(image: xr.DataArray, p: params.Features, folder: Path) -> tuple[xr.DataArray, xr.DataArray]:
     """Compute texture, write ``features/texture.tif``, and open that: it is used twice, and computed once.
 
     Returns
     -------
     xarray.DataArray
         One layer for each of ``texture_bands`` and ``texture_features``; none if no band is asked for.
+    xarray.DataArray
+        The same in a few hundred rows and columns, for a picture.
     """
     settings = texture_layers.Settings(
         features=p.texture_features,
@@ -31,11 +33,12 @@ def texture(image: xr.DataArray, p: params.Features, folder: Path) -> xr.DataArr
     )
     layers = texture_layers.compute(image, p.texture_bands, settings)
     if not p.texture_bands:
-        return layers
+        return layers, layers
     path = folder / "features/texture.tif"
     about = {name: str(value) for name, value in p.model_dump().items() if name.startswith("texture_")}
-    raster.write(path, layers, tags=about)
-    return raster.read(path)
+    # Each band of a block, its neighbours', and the two put together.
+    raster.write_all([raster.Output(path, layers, tags=about)], layers=6 * len(p.texture_bands))
+    return raster.read(path), raster.preview(path)
 
 
 def ground(p: params.Features, folder: Path, geobox: GeoBox) -> xr.DataArray:
@@ -99,4 +102,4 @@ def write(
         if layers.sizes["band"]:
             outputs.append(raster.Output(folder / f"features/{name}.tif", layers))
             components.write(folder / f"features/{name}.json", fitted)
-    raster.write_all(outputs, "features")
+    raster.write_all(outputs, "features", layers=2 * sum(o.data.sizes["band"] for o in outputs))

@@ -152,7 +152,7 @@ def compute(
     *,
     all_touched: bool = True,
     maximum: float = 2000.0,
-    chunk: int = raster.CHUNK,
+    chunk: int | None = None,
 ) -> xr.DataArray:
     """Compute presence of roads and distance to them on a grid, lazily.
 
@@ -186,7 +186,7 @@ def compute(
     reach = maximum + 2 * max(abs(geobox.resolution.x), abs(geobox.resolution.y))
     lines = read_lines(path, geobox, reach)
     tree = shapely.STRtree(lines)
-    chunks = da.core.normalize_chunks(chunk, shape=tuple(geobox.shape))
+    chunks = da.core.normalize_chunks(chunk or raster.CHUNK, shape=tuple(geobox.shape))
     delayed: Any = dask.delayed(_block)
 
     def block(rows: slice, columns: slice) -> da.Array:

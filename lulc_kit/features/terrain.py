@@ -108,7 +108,7 @@ def compute(
     *,
     resampling: str = "bilinear",
     flat_aspect: float | None = None,
-    chunk: int = raster.CHUNK,
+    chunk: int | None = None,
 ) -> xr.DataArray:
     """Compute elevation, slope and aspect on a grid, lazily.
 
@@ -141,7 +141,7 @@ def compute(
     path = Path(path).resolve()
     raster.check_overlap(path, geobox)
     flat = math.nan if flat_aspect is None else flat_aspect
-    rows, columns = da.core.normalize_chunks(chunk, shape=tuple(geobox.shape))
+    rows, columns = da.core.normalize_chunks(chunk or raster.CHUNK, shape=tuple(geobox.shape))
     data = da.map_blocks(
         _block,
         str(path),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import dask
 import matplotlib.patheffects
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,6 +26,8 @@ from lulc_kit.classes import Scheme
 NODATA_COLOUR = "#d9d9d9"
 MAX_PIXELS = 1500
 """Longest side of a picture that is drawn; larger rasters are thinned."""
+PANEL_PIXELS = 750
+"""The same for one picture among many."""
 
 # Okabe & Ito: eight colours that colour-blind readers tell apart.
 QUALITATIVE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
@@ -37,10 +40,11 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def thin(data: xr.DataArray) -> xr.DataArray:
-    """Return a raster small enough for a picture, in memory: every n-th pixel."""
-    step = max(1, -(-max(data.shape[-2:]) // MAX_PIXELS))
-    return data[..., ::step, ::step].compute()
+def thin(data: xr.DataArray, side: int = MAX_PIXELS) -> xr.DataArray:
+    """Return a raster of at most ``side`` rows and columns for a picture, in memory: every n-th pixel."""
+    step = max(1, -(-max(data.shape[-2:]) // side))
+    few = data[..., ::step, ::step]
+    return few.copy(data=raster.thinned(data.data, step)) if dask.is_dask_collection(data.data) else few
 
 
 def _subplots(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
@@ -331,7 +335,7 @@ def layers(stack: xr.DataArray, bands: Sequence[str] | None = None, unit: str = 
     """Draw layers of a stack, each with its own colour bar (2–98 %); no data is grey."""
     if stack.sizes["band"] == 0:
         return _nothing("No layers here: none are asked for, or there is nothing to compute them from.")
-    small = thin(stack if bands is None else raster.select(stack, bands))
+    small = thin(stack if bands is None else raster.select(stack, bands), PANEL_PIXELS)
     names = [str(b) for b in small.band.values]
     columns = 2 if small.sizes["x"] > 1.4 * small.sizes["y"] else 3
     rows = -(-len(names) // columns)

@@ -4,11 +4,14 @@ import json
 import shutil
 import subprocess
 
+import dask
 import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
 import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
@@ -64,7 +67,7 @@ def run(p, folder):
     image = raster.read(folder / "cube/composite.tif")
     computed = indices.compute(image, p.indices)
     projected, fitted = components.explain(raster.select(image, p.bands), p.components)
-    texture = results.texture(image, p, folder)
+    texture = results.texture(image, p, folder)[0]
     texture_projected, texture_fitted = components.explain(
         texture, p.texture_components, standardize=p.texture_standardize, prefix="TPC"
     )
@@ -92,6 +95,22 @@ def test_with_an_elevation_model_the_default_is_the_stack_of_the_source_workflow
     assert np.isfinite(slope).all()
     for pattern in p.writes():
         assert (folder / pattern).exists()
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chunk=st.integers(12, 80), memory=st.sampled_from([1500, 20_000]))
+def test_nothing_depends_on_the_blocks_or_the_memory(chunk, memory, folder, monkeypatch):
+    p = check(texture_window=7, texture_bands=["B4", "B8"], texture_features=["contrast", "correlation", "entropy"])
+    files = [f for f in p.writes() if f.endswith(".tif")]
+    run(p, folder)
+    whole = {f: raster.read(folder / f).to_numpy() for f in files}
+    with monkeypatch.context() as blocks, dask.config.set({"lulc_kit.memory": memory}):
+        blocks.setattr(raster, "CHUNK", chunk)
+        run(p, folder)
+    for name, expected in whole.items():
+        found = raster.read(folder / name).to_numpy()
+        spread = np.nanmax(np.abs(expected), axis=(1, 2), keepdims=True)
+        np.testing.assert_allclose(found / spread, expected / spread, atol=1e-6, rtol=0, err_msg=name)
 
 
 def test_any_list_in_any_order_with_texture_roads_and_others(folder):
