@@ -1,6 +1,6 @@
 """Class maps by k-nearest neighbours and random forest: ours, plain scikit-learn, and OTB's ImageClassifier.
 
-    python -m benchmarks.classify [--side 1024] [--runs 3]
+    python -m benchmarks.classify [--runs 3]
 
 The same simulated stack of 20 features, the same 30 000 training samples of 6 classes, 15 neighbours, 100 trees, all
 cores. Each reads the stack from a GeoTIFF and writes what it writes: ours the class, the probabilities and their
@@ -8,10 +8,11 @@ entropy; scikit-learn and OTB the class alone. Needs OTB for its rows (Debian: o
 """
 
 import argparse
-import os
 import shutil
 import subprocess
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -29,6 +30,8 @@ from lulc_kit import mapping, raster
 from lulc_kit.classes import SCHEMES
 
 FEATURES, SAMPLES, NEIGHBOURS, TREES = 20, 30_000, 15, 100
+SIDES = {"knn": 512, "rf": 1024}
+"""Rows and columns of the scenes: k-nearest neighbours take their time."""
 NAMES = [f"f{i}" for i in range(1, FEATURES + 1)]
 
 
@@ -89,49 +92,45 @@ def otb(folder: Path, kind: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+def compare(kind: str, classifier: object, folder: Path, runs: int) -> tuple[list[list[object]], list[str]]:
+    """Return one row per program, and remarks."""
+    x, y = simulate(folder, SIDES[kind])
+    pixels = SIDES[kind] ** 2
+    model = make_pipeline(StandardScaler(), classifier).fit(x, y)
+    peer = report.seconds(partial(scikit_learn, folder, model), runs)
+    model[-1].set_params(n_jobs=1)  # blocks of the map run on all cores
+    mine = report.seconds(partial(ours, folder, model), runs)
+    rows = [[peer / mine, kind, "ours", mine, pixels / mine], [1.0, kind, "scikit-learn", peer, pixels / peer]]
+    with rasterio.open(folder / "maps/ours.tif") as a, rasterio.open(folder / "sklearn.tif") as b:
+        same = float((a.read(1) == b.read(1)).mean())
+    remarks = [f"{kind}: {same:.4%} of the pixels have scikit-learn's class."]
+    if train_otb(folder, x, y, kind):
+        start = time.perf_counter()
+        otb(folder, kind)  # one run: its nearest neighbours take minutes
+        other = time.perf_counter() - start
+        rows.append([peer / other, kind, "OTB ImageClassifier", other, pixels / other])
+    else:
+        remarks.append(f"{kind}: OTB's classifier is not installed, or does not know it.")
+    return rows, remarks
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=1024, help="side of the scene, pixels")
-    parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts")
+    parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts; OTB's is one")
     arguments = parser.parse_args()
-    rows: list[list[object]] = []
-    notes = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        x, y = simulate(folder, arguments.side)
-        pixels = arguments.side**2
-        models = {
-            "knn": KNeighborsClassifier(NEIGHBOURS, algorithm="brute", n_jobs=-1),
-            "rf": RandomForestClassifier(TREES, min_samples_leaf=3, random_state=1, n_jobs=-1),
-        }
-        for kind, classifier in models.items():
-            model = make_pipeline(StandardScaler(), classifier).fit(x, y)
-            peer = report.seconds(lambda m=model: scikit_learn(folder, m), arguments.runs)
-            model[-1].set_params(n_jobs=1)  # blocks of the map run on all cores
-            mine = report.seconds(lambda m=model: ours(folder, m), arguments.runs)
-            rows.append([peer / mine, kind, "ours", mine, pixels / mine])
-            rows.append([1.0, kind, "scikit-learn", peer, pixels / peer])
-            with rasterio.open(folder / "maps/ours.tif") as a, rasterio.open(folder / "sklearn.tif") as b:
-                same = float((a.read(1) == b.read(1)).mean())
-            notes.append(f"{kind}: {same:.4%} of the pixels have scikit-learn's class.")
-            if train_otb(folder, x, y, kind):
-                # k-nearest neighbours of OTB takes minutes: one run counts.
-                runs = arguments.runs if kind == "rf" else 1
-                other = report.seconds(lambda k=kind: otb(folder, k), runs) if kind == "rf" else _once(folder, kind)
-                rows.append([peer / other, kind, "OTB ImageClassifier", other, pixels / other])
-            else:
-                notes.append(f"{kind}: OTB's classifier is not installed, or does not know it.")
+    models = {
+        "knn": KNeighborsClassifier(NEIGHBOURS, algorithm="brute", n_jobs=-1),
+        "rf": RandomForestClassifier(TREES, min_samples_leaf=3, random_state=1, n_jobs=-1),
+    }
+    rows, remarks = [], []
+    for kind, classifier in models.items():
+        with tempfile.TemporaryDirectory() as name:
+            found, said = compare(kind, classifier, Path(name), arguments.runs)
+        rows += found
+        remarks += said
     columns = ["speed, times scikit-learn", "model", "program", "seconds", "pixels/s"]
-    title = f"Class maps of {pixels / 1e6:.1f} Mpx, {FEATURES} features, {SAMPLES} samples ({os.cpu_count()} cores)"
-    report.publish("classify", title, columns, rows, "\n".join(notes))
-
-
-def _once(folder: Path, kind: str) -> float:
-    import time
-
-    start = time.perf_counter()
-    otb(folder, kind)
-    return time.perf_counter() - start
+    title = f"Class maps: {FEATURES} features, {SAMPLES} samples"
+    report.publish("classify", title, columns, rows, "\n".join(remarks))
 
 
 if __name__ == "__main__":

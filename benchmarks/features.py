@@ -1,6 +1,6 @@
 """The whole of notebook 04, run as a user runs it: time and memory against the size of the scene.
 
-    python -m benchmarks.features [--sizes 1 4 16 51 120] [--memory 2000]
+    python -m benchmarks.features [--sizes 1 4 16 51 120] [--memory 3000]
 
 For each size (megapixels; 51 is the source workflow's scene of 8187×6239, 120 a full tile) a composite of ten bands,
 an elevation model and roads are simulated, and ``lulc run --only 04_features`` makes of them: the stack of 20 bands,
@@ -131,7 +131,7 @@ def draw(path: Path, rows: list[list[Any]], memory: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 4, 16, 51, 120], help="megapixels")
-    parser.add_argument("--memory", type=int, default=2000, help="the parameter memory, MB")
+    parser.add_argument("--memory", type=int, default=3000, help="the parameter memory, MB")
     arguments = parser.parse_args()
     rows = []
     for size in arguments.sizes:

@@ -334,7 +334,7 @@ class Features(Parameters):
     stack: list[str] | None = Field(
         None, description="layers of the stack, in order; null: bands, indices, terrain, roads, external"
     )
-    memory: Megabytes = Field(2000, description="megabytes that the step may take; the result does not depend on it")
+    memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
 
     @model_validator(mode="after")
     def _texture_fits(self) -> Self:
@@ -445,7 +445,7 @@ class Baselines(_Model06to08):
     neighbours: int = Field(15, ge=1, le=1000, description="neighbours that vote, for knn")
     trees: int = Field(100, ge=1, le=5000, description="number of trees, for rf")
     min_leaf: int = Field(3, ge=1, description="smallest number of samples in a leaf, for rf")
-    memory: Megabytes = Field(2000, description="megabytes that the step may take; the result does not depend on it")
+    memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
 
     def writes(self) -> list[str]:
         return [*self._maps(), f"models/{self.run}/model.skops"]

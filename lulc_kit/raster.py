@@ -22,6 +22,7 @@ import odc.geo.xr  # registers the .odc accessor
 import psutil
 import rasterio
 import rasterio.shutil
+import rasterio.warp
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
@@ -36,7 +37,7 @@ from lulc_kit.progress import bar
 CHUNK = 512
 """Rows and columns of a block, pixels."""
 
-MEMORY = 2000
+MEMORY = 3000
 """Megabytes that a process may take while it computes rasters, unless a notebook's parameter says otherwise."""
 CACHE = 128
 """Megabytes of GDAL's cache of blocks that are written; by itself it takes a twentieth of the machine's memory."""
@@ -269,18 +270,20 @@ def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int 
 def warp_block(
     path: str,
     band: int,
-    geobox: GeoBox,
+    whole: GeoBox,
+    part: tuple[slice, slice],
     resampling: str,
     source_nodata: float | None,
     fill: float,
     dtype: Any,
 ) -> npt.NDArray[Any]:
-    """Bring one band of a file onto a part of a grid, at once; see `warp`, whose blocks it computes."""
+    """Bring one band of a file onto rows and columns of a grid, at once; see `warp`, whose blocks it computes."""
+    geobox = whole[part]
     if resampling in ("bilinear", "cubic") and np.dtype(dtype).kind == "f" and np.isnan(fill):
         found = _interpolate(path, band, geobox, resampling, source_nodata)
         if found is not None:
             return found.astype(dtype, copy=False)
-    options: dict[str, Any] = {"nodata": fill}
+    options: dict[str, Any] = {"nodata": fill} | _kernel_size(path, whole)
     if source_nodata is not None:
         options["src_nodata"] = source_nodata
     with (
@@ -302,6 +305,27 @@ def warp_block(
         ) as warped,
     ):
         return warped.read(band)
+
+
+def _kernel_size(path: str, whole: GeoBox) -> dict[str, float]:
+    """Return GDAL's options for how wide its kernels are on a source finer than the grid.
+
+    By itself it measures that anew for each block, from the pixels that the block happens to cover.
+    """
+    own = grid(path)
+    column, row = whole.width / 2, whole.height / 2
+    corners = [whole.affine * (column + i, row + j) for i, j in ((0, 0), (1, 0), (0, 1))]
+    moved = rasterio.warp.transform(whole.crs, own.crs, *zip(*corners, strict=True))
+    x, y = np.transpose([~own.affine * point for point in zip(*moved, strict=True)])
+    across, down = (float(np.hypot(v[1] - v[0], v[2] - v[0])) for v in (x, y))
+    if not np.isfinite([across, down]).all():
+        return {}
+    # Destination pixels per source pixel; enough of the source around a block for the widest kernel.
+    return {
+        "XSCALE": min(1.0, 1 / across),
+        "YSCALE": min(1.0, 1 / down),
+        "SOURCE_EXTRA": int(4 * max(1.0, across, down)) + 2,
+    }
 
 
 def _interpolate(
@@ -329,7 +353,7 @@ def _interpolate(
 
 def _warp_located(path: str, band: int, geobox: GeoBox, *options: Any, block_info: Any = None) -> npt.NDArray[Any]:
     rows, columns = block_info[None]["array-location"]
-    return warp_block(path, band, geobox[slice(*rows), slice(*columns)], *options)
+    return warp_block(path, band, geobox, (slice(*rows), slice(*columns)), *options)
 
 
 def check_overlap(path: str | Path, geobox: GeoBox) -> None:
@@ -556,7 +580,7 @@ def _blocks_at_once(pixel: int, block: int, what: str) -> int:
     count = int((allowed - held) / each)
     if count < 1:
         raise LulcError(
-            f"{what}: {allowed} MB are left to it by the parameter memory, {held:.0f} MB are taken already, and one block "
+            f"{what}: the parameter memory leaves {allowed} MB for it, {held:.0f} MB are taken already, and one block "
             f"needs {each:.0f} MB. Set memory to at least {(held + each) / 0.9:.0f}."
         )
     return count

@@ -454,3 +454,27 @@ def test_a_preview_shows_the_same_field_with_larger_pixels(tmp_path):
     expected = (np.arange(112) + 0.5) * 900 / 112 / 1200
     np.testing.assert_allclose(small.to_numpy()[0, 40:], np.tile(expected, (110, 1)), atol=0.006)
     assert np.isnan(small.to_numpy()[0, :36, :36]).all()
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:32632"])
+@pytest.mark.parametrize("resampling", ["bilinear", "cubic", "average"])
+def test_warping_a_finer_source_does_not_depend_on_the_chunk_size_and_keeps_a_ramp(tmp_path, crs, resampling):
+    box = grid(90, 80)
+    corner = box.boundingbox.to_crs(crs)
+    rows, columns = np.mgrid[0:360, 0:330]
+    rough = np.random.default_rng(4).normal(0, 30, (360, 330))
+    options = {"resolution": 3.0, "left": corner.left - 30, "top": corner.top + 30, "crs": crs}
+    path = plain(tmp_path / "rough.tif", (500 + rough)[None].astype(np.float32), nodata=-9999, **options)
+    whole = raster.warp(path, box, resampling=resampling).compute()
+    assert np.isfinite(whole).mean() > 0.95
+    for chunk in (13, 64):
+        parts = raster.warp(path, box, resampling=resampling, chunk=chunk).compute()
+        np.testing.assert_allclose(parts, whole, rtol=1e-6)
+    easting = options["left"] + 3 * (columns + 0.5)
+    plain(path, (easting - options["left"])[None].astype(np.float32), nodata=-9999, **options)
+    found = raster.warp(path, box, resampling=resampling).compute()
+    xs, ys = (v.ravel() for v in np.meshgrid(box.coords["x"].values, box.coords["y"].values))
+    expected = np.array(pyproj.Transformer.from_crs(box.crs, crs, always_xy=True).transform(xs, ys)[0])
+    inside = np.isfinite(found)
+    inside[[0, -1]] = inside[:, [0, -1]] = False  # at the source's own border a kernel is cut off
+    np.testing.assert_allclose(found[inside], (expected.reshape(90, 80) - options["left"])[inside], atol=0.7)

@@ -37,7 +37,7 @@ def texture(image: xr.DataArray, p: params.Features, folder: Path) -> tuple[xr.D
     path = folder / "features/texture.tif"
     about = {name: str(value) for name, value in p.model_dump().items() if name.startswith("texture_")}
     # Each band of a block, its neighbours', and the two put together.
-    raster.write_all([raster.Output(path, layers, tags=about)], layers=6 * len(p.texture_bands))
+    raster.write_all([raster.Output(path, layers, tags=about)], layers=4 * len(p.texture_bands))
     return raster.read(path), raster.preview(path)
 
 

@@ -96,8 +96,10 @@ def _block(
 ) -> npt.NDArray[np.float32]:
     _, rows, columns = block_info[None]["array-location"]
     # One pixel more on each side, also beyond the grid: slopes at the rim are as right as elsewhere.
-    margin = geobox.pad(HALO)[slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO)]
-    dem: npt.NDArray[np.float32] = raster.warp_block(path, 1, margin, resampling, nodata, np.nan, np.float32)
+    part = slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO)
+    dem: npt.NDArray[np.float32] = raster.warp_block(
+        path, 1, geobox.pad(HALO), part, resampling, nodata, np.nan, np.float32
+    )
     slope, aspect = slope_aspect(dem, abs(geobox.resolution.x), abs(geobox.resolution.y), flat_aspect)
     return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
 
