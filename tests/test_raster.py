@@ -461,7 +461,7 @@ def test_a_preview_shows_the_same_field_with_larger_pixels(tmp_path):
 def test_warping_a_finer_source_does_not_depend_on_the_chunk_size_and_keeps_a_ramp(tmp_path, crs, resampling):
     box = grid(90, 80)
     corner = box.boundingbox.to_crs(crs)
-    rows, columns = np.mgrid[0:360, 0:330]
+    columns = np.mgrid[0:360, 0:330][1]
     rough = np.random.default_rng(4).normal(0, 30, (360, 330))
     options = {"resolution": 3.0, "left": corner.left - 30, "top": corner.top + 30, "crs": crs}
     path = plain(tmp_path / "rough.tif", (500 + rough)[None].astype(np.float32), nodata=-9999, **options)
