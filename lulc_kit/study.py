@@ -27,7 +27,7 @@ ROOMS = {
     "08": ("deep",),
     "09": ("evaluate", "visualize"),
 }
-GROUND_FLOOR = ("catalog.py", "classes.py", "files.py", "mapping.py", "raster.py", "resample.py")
+GROUND_FLOOR = ("catalog.py", "classes.py", "files.py", "forest.py", "mapping.py", "raster.py", "resample.py")
 PACKAGES = (
     "numpy",
     "numba",

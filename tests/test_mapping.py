@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from scipy import ndimage, stats
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -183,6 +184,7 @@ def test_crossval_asks_for_each_pixel_only_the_model_that_did_not_see_its_fold(t
 FASTER = """
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from lulc_kit import mapping
@@ -208,8 +210,29 @@ def test_faster_neighbours_give_the_same_classes():
     assert done.returncode == 0, done.stderr
 
 
-def test_other_pipelines_are_left_as_they_are(forest):
-    pipeline = make_pipeline(StandardScaler(), forest)
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    classes=st.integers(1, 5),
+    options=st.sampled_from([{}, {"max_leaf_nodes": 9}, {"max_depth": 1}, {"class_weight": "balanced"}]),
+)
+def test_a_faster_forest_gives_the_same_probabilities_to_the_last_bit(seed, classes, options):
+    generator = np.random.default_rng(seed)
+    # Coarse numbers, so that many lie exactly on a threshold.
+    x = generator.integers(0, 20, (150, 3)).astype(np.float32) / 10
+    y = generator.integers(0, classes, 150) * 2 + 1
+    forest = RandomForestClassifier(7, random_state=seed, n_jobs=1, **options).fit(x, y)
+    pixels = np.concatenate([x, generator.uniform(-1, 3, (70, 3)).astype(np.float32)])
+    slow = make_pipeline(StandardScaler(), forest)
+    slow[0].fit(x)
+    fast = mapping.accelerated(slow)
+    assert fast is not slow
+    np.testing.assert_array_equal(fast.predict_proba(pixels), slow.predict_proba(pixels))
+    assert list(fast.classes_) == list(slow.classes_)
+
+
+def test_other_pipelines_are_left_as_they_are():
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     assert mapping.accelerated(pipeline) is pipeline
 
 
