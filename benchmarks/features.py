@@ -120,7 +120,7 @@ def draw(path: Path, rows: list[list[Any]], memory: int) -> None:
     axes[0].set(ylabel="time (min)", title="Time grows with the scene")
     axes[1].plot(sizes, peaks, "o-", color="#D55E00")
     axes[1].axhline(memory / 1e3, color="grey", linestyle=":")
-    axes[1].annotate("the parameter memory", (sizes[-1], memory / 1e3), ha="right", va="bottom", color="grey")
+    axes[1].annotate("the parameter memory", (sizes[-1], memory / 1e3), ha="right", va="top", color="grey")
     axes[1].set(ylabel="peak memory (GB)", title="Memory does not")
     for ax in axes:
         ax.set(xlabel="scene (megapixels)", xlim=(0, None), ylim=(0, None))
