@@ -24,6 +24,7 @@ __all__ = [
     "Band",
     "CloudMask",
     "Product",
+    "image",
     "open_product",
     "open_products",
     "read_bands",
@@ -133,7 +134,7 @@ def read_bands(product: Product, names: Sequence[str], chunks: int = 2048) -> xr
     layers = []
     for name in names:
         band = product.bands[name]
-        numbers = _lazy(_existing(product, name, resolution), shape, "uint16", chunks)
+        numbers = _lazy(_checked(product, name, resolution, band.images.get(resolution)), shape, "uint16", chunks)
         layers.append(da.map_blocks(_reflectance, numbers, band.offset, scale, invalid, dtype="float32"))
     attributes = {
         "product": product.name,
@@ -233,9 +234,34 @@ def _common_resolution(product: Product, names: Sequence[str]) -> int:
     return resolutions.pop()
 
 
-def _existing(product: Product, name: str, resolution: int) -> str:
-    """GDAL path of a band whose image is there and has the size that the metadata say."""
-    path = product.bands[name].images.get(resolution)
+def image(product: Product, name: str) -> str:
+    """Find the finest image of a band, or of the scene classification, and look at its header.
+
+    Parameters
+    ----------
+    product
+        From `open_product`.
+    name
+        Such as ``"B8A"``, or ``"SCL"``.
+
+    Returns
+    -------
+    str
+        The name by which GDAL opens it.
+
+    Raises
+    ------
+    LulcError
+        If it is missing, unreadable, or of another size than the metadata say.
+    """
+    if name == "SCL" and product.scl:
+        return _checked(product, name, 60 if product.scl.endswith("_60m.jp2") else 20, product.scl)
+    band = product.bands[name]
+    resolution = min(band.images, default=band.resolution)
+    return _checked(product, name, resolution, band.images.get(resolution))
+
+
+def _checked(product: Product, name: str, resolution: int, path: str | None) -> str:
     if path is None:
         raise LulcError(
             f"{product.name} lists no image of {name} at {resolution} m; the product is incomplete. Fetch it again."
