@@ -294,6 +294,12 @@ def check_overlap(path: str | Path, geobox: GeoBox) -> None:
         )
 
 
+def tags(path: str | Path) -> dict[str, str]:
+    """Return the words of a file's metadata (`Output.tags`)."""
+    with _open(path) as source:
+        return dict(source.tags())
+
+
 def nodata(path: str | Path) -> float | None:
     """Return the number that a file says means nodata, or None."""
     with _open(path) as source:

@@ -199,7 +199,7 @@ def from_l1c(
     buffer
         Clear pixels within this distance (m) of cloud, cirrus or shadow become ``BUFFER``.
     resolution
-        Pixel size (m), 10 or 20. For a whole tile read by blocks see `coarsen` and `from_coarse`.
+        Pixel size (m), 10 or 20. For a whole tile read by blocks see `coarsen`, `flags` and `from_coarse`.
 
     Returns
     -------
@@ -218,11 +218,10 @@ def from_l1c(
     sight, the shadow mask may still differ a little from that of the whole.
     """
     planes = _check_bands(bands)
-    names = list(planes)
-    ground, flags = coarsen(np.stack(list(planes.values())), names, factor=grid_factor(resolution))
+    stack = np.stack(list(planes.values()))
     return from_coarse(
-        dict(zip(names, ground, strict=True)),
-        flags,
+        dict(zip(planes, coarsen(stack, factor=grid_factor(resolution)), strict=True)),
+        flags(stack, list(planes)),
         sun_azimuth=sun_azimuth,
         sun_zenith=sun_zenith,
         buffer=buffer,
@@ -235,37 +234,47 @@ def grid_factor(resolution: float) -> int:
     return max(1, round(_GRID / resolution))
 
 
-def coarsen(
-    bands: NDArray[np.floating], names: Sequence[str], *, factor: int
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Reduce a block of top-of-atmosphere reflectance to what `from_coarse` needs of it.
+def coarsen(bands: NDArray[np.floating], *, factor: int) -> NDArray[np.float32]:
+    """Reduce a block of top-of-atmosphere reflectance to the grid that the tests run on.
 
     Parameters
     ----------
     bands
-        (band, row, column), as for `from_l1c`. The block begins at a row and column that ``factor`` divides.
-    names
-        Names of the bands.
+        (band, row, column), as for `from_l1c`. The block begins at a row and a column that ``factor`` divides.
     factor
         From `grid_factor`.
 
     Returns
     -------
-    ground : numpy.ndarray
+    numpy.ndarray
         (band, row, column) means of ``factor`` × ``factor`` pixels, NaN where one of them is NaN.
-    flags : numpy.ndarray
-        (row, column) of the block's own size, uint8: 0, or `Reason.NODATA`, or `Reason.DEFECTIVE` (saturated).
     """
-    bands = bands.astype(np.float32, copy=False)
-    flags = np.where((bands >= _SATURATED).any(axis=0), np.uint8(Reason.DEFECTIVE), np.uint8(Reason.CLEAR))
-    nodata = np.isnan(bands[[name != "B10" for name in names]]).any(axis=0)
-    flags[nodata] = Reason.NODATA
-    return np.stack([_shrink(plane, factor) for plane in bands]), flags
+    return np.stack([_shrink(plane.astype(np.float32, copy=False), factor) for plane in bands])
+
+
+def flags(bands: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.uint8]:
+    """Say which pixels of a block no test can judge.
+
+    Parameters
+    ----------
+    bands
+        (band, row, column), as for `from_l1c`.
+    names
+        Names of the bands.
+
+    Returns
+    -------
+    numpy.ndarray
+        (row, column) uint8: 0, or `Reason.NODATA`, or `Reason.DEFECTIVE` (saturated).
+    """
+    found = np.where((bands >= _SATURATED).any(axis=0), np.uint8(Reason.DEFECTIVE), np.uint8(Reason.CLEAR))
+    found[np.isnan(bands[[name != "B10" for name in names]]).any(axis=0)] = Reason.NODATA
+    return found
 
 
 def from_coarse(
     ground: dict[str, NDArray[np.float32]],
-    flags: NDArray[np.uint8],
+    unusable: NDArray[np.uint8],
     *,
     sun_azimuth: float,
     sun_zenith: float,
@@ -278,15 +287,15 @@ def from_coarse(
     ----------
     ground
         Reduced bands of the whole scene by name, (row, column). Emptied, because a whole tile's are 700 MB.
-    flags
-        Of the whole scene at its own resolution, (row, column).
+    unusable
+        `flags` of the whole scene at its own resolution, (row, column).
     sun_azimuth, sun_zenith, buffer, resolution
-        As for `from_l1c`; ``resolution`` is that of ``flags``.
+        As for `from_l1c`; ``resolution`` is that of ``unusable``.
 
     Returns
     -------
     numpy.ndarray
-        (row, column) uint8 codes of `Reason`, of the shape of ``flags``.
+        (row, column) uint8 codes of `Reason`, of the shape of ``unusable``.
 
     Raises
     ------
@@ -316,9 +325,9 @@ def from_coarse(
     coarse[shadow] = Reason.SHADOW
     coarse[cirrus] = Reason.CIRRUS
     coarse[cloud] = Reason.CLOUD
-    rows, columns = flags.shape
+    rows, columns = unusable.shape
     mask = coarse.repeat(factor, axis=0)[:rows].repeat(factor, axis=1)[:, :columns].copy()
-    np.copyto(mask, flags, where=flags != Reason.CLEAR)
+    np.copyto(mask, unusable, where=unusable != Reason.CLEAR)
     return add_buffer(mask, distance=buffer, resolution=resolution)
 
 

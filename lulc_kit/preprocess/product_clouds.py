@@ -1,8 +1,8 @@
 """The cloud mask that a product brings, on the study's grid.
 
 Before processing baseline 04.00 it is a set of polygons (GML), since then a raster of 60 m with one layer each for
-opaque cloud, cirrus and snow. Neither marks cloud shadows, and the polygons of the first years miss many clouds: look at
-the mask before you trust it.
+opaque cloud, cirrus and snow. Neither marks cloud shadows, and the polygons of the first years miss many clouds: look
+at the mask before you trust it.
 """
 
 from pathlib import Path
