@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from lulc_kit import study
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import dark_object, sen2cor
@@ -22,7 +23,7 @@ def surface(
     choice: Choice,
     folder: Path,
     *,
-    programs: Sequence[Path] = (),
+    programs: Sequence[str | Path] = (),
     timeout: float = 7200.0,
     dates: Sequence[str] | None = None,
 ) -> Catalog:
@@ -61,7 +62,10 @@ def surface(
     if choice != "sen2cor" or not scenes:
         return catalog
     outcomes = sen2cor.process(
-        [_product(s) for s in scenes], folder, installations=sen2cor.find(programs), timeout=timeout
+        [_product(s) for s in scenes],
+        folder,
+        installations=sen2cor.find([study.resolve(str(p)) for p in programs]),
+        timeout=timeout,
     )
     failed = [o.message for o in outcomes if o.output is None]
     if failed:

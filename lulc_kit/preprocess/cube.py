@@ -151,7 +151,7 @@ def _refuse_empty(table: pd.DataFrame, geobox: GeoBox, min_clear: float) -> None
         )
 
 
-def mosaic(masks: Sequence[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def mosaic(masks: Sequence[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp]]:
     """Choose for each pixel the scene that shows it best: a clear one before a masked one before none.
 
     Parameters
@@ -166,16 +166,13 @@ def mosaic(masks: Sequence[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.uint8
     chosen
         Number of the scene (from 0) that each pixel comes from; the first of equals.
     """
-    rank = np.ones(256, np.uint8)
-    rank[Reason.CLEAR], rank[Reason.NODATA] = 0, 2
-    codes, chosen = masks[0].copy(), np.zeros(masks[0].shape, np.uint8)
-    for number, other in enumerate(masks[1:], 1):
-        better = rank[other] < rank[codes]
-        codes[better], chosen[better] = other[better], number
-    return codes, chosen
+    stack = np.stack(masks)
+    rank = np.where(stack == Reason.CLEAR, 0, np.where(stack == Reason.NODATA, 2, 1))
+    chosen = rank.argmin(axis=0)
+    return np.take_along_axis(stack, chosen[None], axis=0)[0], chosen
 
 
-def _join(images: Sequence[xr.DataArray], chosen: npt.NDArray[np.uint8]) -> xr.DataArray:
+def _join(images: Sequence[xr.DataArray], chosen: npt.NDArray[np.intp]) -> xr.DataArray:
     joined = images[0]
     bands = [str(b) for b in joined.band.values]
     for number, other in enumerate(images[1:], 1):
@@ -259,10 +256,15 @@ def _without(image: xr.DataArray, path: Mapping[str, float]) -> xr.DataArray:
     return raster.array(dark_object.subtract(image.data, [path[b] for b in bands]), image.odc.geobox, bands)
 
 
+def corrected(folder: Path, date: str) -> dict[str, str]:
+    """Return the tag that names the correction of a date, for what is made of it; empty if the study made none."""
+    tags = raster.tags(folder / f"{date}.tif")
+    return {name: tags[name] for name in ("correction",) if name in tags}
+
+
 def caption(folder: Path, date: str) -> str:
     """Return a title for pictures of a date of the cube: day, level, and the correction if the study made one."""
-    tags = raster.tags(folder / f"{date}.tif")
-    return " · ".join([date, tags["level"], *([tags["correction"]] if "correction" in tags else [])])
+    return " · ".join([date, raster.tags(folder / f"{date}.tif")["level"], *corrected(folder, date).values()])
 
 
 def _write(
@@ -401,9 +403,7 @@ def composite(folder: Path, dates: Sequence[str] | None = None) -> pd.Series:
         data = da.map_blocks(_median, series.rechunk({0: -1}), drop_axis=0, dtype=np.float32)
     out = raster.array(data, first.odc.geobox, list(first.band.values))
     path = folder / "composite.tif"
-    tags: dict[str, Any] = {"dates": " ".join(chosen), "method": "median"}
-    if corrected := raster.tags(folder / f"{chosen[0]}.tif").get("correction"):
-        tags["correction"] = corrected
+    tags: dict[str, Any] = {"dates": " ".join(chosen), "method": "median"} | corrected(folder, chosen[0])
     raster.write_all([raster.reflectance(path, out, **tags)])
     covered = float(raster.read(path).notnull().all("band").mean().compute())
     if covered == 0:
