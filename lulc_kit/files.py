@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -12,6 +13,7 @@ from lulc_kit.errors import LulcError
 
 # Braces around the archive, as GDAL offers: no ".zip" in a folder's name misleads it, and no double slash is there
 # for pathlib to fold.
+_WINDOWS = os.name == "nt"
 _ARCHIVED = re.compile(r"/vsizip/\{(.+)\}/(.+)")
 _ARCHIVED_PLAIN = re.compile(r"/vsizip/(.+?\.zip)/(.+)", re.IGNORECASE)
 
@@ -90,7 +92,10 @@ def split_archived(path: PurePath | str) -> tuple[str, str] | None:
     """
     name = path.as_posix() if isinstance(path, PurePath) else path.replace("\\", "/")
     if found := _ARCHIVED.fullmatch(name):
-        return found[1], found[2]
+        folded_share = _WINDOWS and re.match(
+            r"/(?!/)", found[1]
+        )  # \\\\server\\share, of which pathlib leaves one slash
+        return ("/" if folded_share else "") + found[1], found[2]
     if found := _ARCHIVED_PLAIN.fullmatch(name):
         drive = re.match(r"/*([A-Za-z]:/.*)", found[1])
         return (drive[1] if drive else "/" + found[1].lstrip("/")), found[2]

@@ -319,8 +319,8 @@ def test_one_date_among_others_under_cloud_is_left_out(project: Path) -> None:
     assert cube.dates_in(preprocess(project, project / "in", "product")) == ["2023-07-05"]
 
 
-def test_a_refused_mixture_leaves_the_cube_as_it_was(project: Path) -> None:
-    """A date whose metadata deny the offset that its numbers carry is found only beside the others."""
+def test_a_refused_scene_leaves_the_cube_as_it_was(project: Path) -> None:
+    """The metadata of one date deny the offset that its numbers carry."""
     products.write_l1c(project / "in", day="20230615")
     folder = preprocess(project, project / "in")
     before = scene.hashes(folder)
