@@ -92,9 +92,7 @@ def split_archived(path: PurePath | str) -> tuple[str, str] | None:
     """
     name = path.as_posix() if isinstance(path, PurePath) else path.replace("\\", "/")
     if found := _ARCHIVED.fullmatch(name):
-        folded_share = _WINDOWS and re.match(
-            r"/(?!/)", found[1]
-        )  # \\\\server\\share, of which pathlib leaves one slash
+        folded_share = _WINDOWS and re.match(r"/(?!/)", found[1])  # of a share's two slashes pathlib leaves one
         return ("/" if folded_share else "") + found[1], found[2]
     if found := _ARCHIVED_PLAIN.fullmatch(name):
         drive = re.match(r"/*([A-Za-z]:/.*)", found[1])

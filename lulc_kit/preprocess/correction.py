@@ -11,7 +11,7 @@ from lulc_kit import study
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import dark_object, sen2cor
-from lulc_kit.safe.product import open_product
+from lulc_kit.safe.product import open_tiles
 from lulc_kit.safe.scene import describe
 
 Choice = Literal["none", "sen2cor", "dark_object"]
@@ -61,8 +61,9 @@ def surface(
     check(scenes, choice)
     if choice != "sen2cor" or not scenes:
         return catalog
+    products = list(dict.fromkeys(_product(s) for s in scenes))  # old products have several tiles
     outcomes = sen2cor.process(
-        [_product(s) for s in scenes],
+        products,
         folder,
         installations=sen2cor.find([study.resolve(str(p)) for p in programs]),
         timeout=timeout,
@@ -73,7 +74,7 @@ def surface(
             f"Sen2Cor corrected {len(outcomes) - len(failed)} of {len(outcomes)} products. Remove the cause, or leave "
             f"out the dates, and run the step again: what is done is not done twice.\n" + "\n".join(failed)
         )
-    made = [describe(open_product(o.output)) for o in outcomes if o.output is not None]
+    made = [describe(product) for o in outcomes if o.output is not None for product in open_tiles(o.output)]
     return Catalog(made, catalog.ancillary, catalog.attribution)
 
 

@@ -156,6 +156,12 @@ class Product:
         return {name: band.offset for name, band in self.bands.items()}
 
 
+def tiles_of(source: Source) -> list[str]:
+    """Return the tiles of a product, such as ``["33UVU"]``; products of before December 2016 may have several."""
+    main = next(name for name in sorted(source.files) if "/" not in name and is_metadata(name))
+    return sorted({str(_tile_of(name)) for name in _granules(source, source.read_xml(main))})
+
+
 def read_metadata(source: Source, tile: str | None = None) -> Product:
     """Read the metadata of a product.
 

@@ -17,7 +17,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from lulc_kit.errors import LulcError
-from lulc_kit.safe.metadata import Band, CloudMask, Product, find_all, read_metadata
+from lulc_kit.safe.metadata import Band, CloudMask, Product, find_all, read_metadata, tiles_of
 from lulc_kit.safe.source import checked_path, is_metadata, open_source
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "image",
     "open_product",
     "open_products",
+    "open_tiles",
     "read_bands",
     "read_scl",
     "verify",
@@ -62,8 +63,24 @@ def open_product(path: str | Path, tile: str | None = None) -> Product:
         ) from error
 
 
+def open_tiles(path: str | Path) -> list[Product]:
+    """Read the metadata of every tile of a product: one, or several in a product of before December 2016.
+
+    Parameters
+    ----------
+    path
+        As for `open_product`.
+
+    Raises
+    ------
+    LulcError
+        As `open_product`.
+    """
+    return [open_product(path, tile) for tile in tiles_of(open_source(path))]
+
+
 def open_products(folder: str | Path) -> list[Product]:
-    """Open all products in a folder, in the order of time and tile.
+    """Open all products in a folder, each tile by itself, in the order of time and tile.
 
     Parameters
     ----------
@@ -89,7 +106,7 @@ def open_products(folder: str | Path) -> list[Product]:
     ]
     if not found:
         raise LulcError(f"{folder} holds no Sentinel-2 product; expected .SAFE folders or zip archives of them.")
-    products = [open_product(path) for path in found]
+    products = [product for path in found for product in open_tiles(path)]
     seen: dict[tuple[object, ...], Product] = {}
     for product in products:
         key = (product.tile, product.sensing.replace(microsecond=0), product.level)

@@ -266,6 +266,7 @@ def test_old_format_with_two_tiles(tmp_path):
     )
     with pytest.raises(LulcError, match=r"tiles 33UVU, 33UWU.*tile=…"):
         safe.open_product(root)
+    assert [(p.tile, p.path) for p in safe.open_products(tmp_path)] == [("33UVU", root), ("33UWU", root)]
     opened = safe.open_product(root, tile="T33UWU")
     assert (opened.tile, opened.level, opened.processing_baseline) == ("33UWU", "L1C", "02.02")
     assert float(safe.read_bands(opened, ["B2"]).mean()) == pytest.approx(0.15)
