@@ -264,7 +264,7 @@ def corrected(folder: Path, date: str) -> dict[str, str]:
 
 def caption(folder: Path, date: str) -> str:
     """Return a title for pictures of a date of the cube: day, level, and the correction if the study made one."""
-    return " · ".join([date, raster.tags(folder / f"{date}.tif")["level"], *corrected(folder, date).values()])
+    return "\n".join([f"{date} · {raster.tags(folder / f'{date}.tif')['level']}", *corrected(folder, date).values()])
 
 
 def _write(

@@ -143,7 +143,7 @@ def composites(
         ax.imshow(stretched(small, triple, percentiles), extent=_extent(geobox))
         ax.set_title(f"red {triple[0]}, green {triple[1]}, blue {triple[2]}")
         decorate(ax, geobox)
-    figure.suptitle(title)
+    figure.suptitle(title, fontsize="medium")
     return figure
 
 

@@ -66,7 +66,7 @@ def test_dark_object_takes_off_the_air_that_was_added_and_says_so(project: Path)
         np.testing.assert_allclose(after.sel(band=band), expected, atol=1.6e-4)
     assert float(path["B10"]) == 0, "it shows no ground"
     assert raster.tags(folder / "composite.tif")["correction"] == tags["correction"]
-    assert cube.caption(folder, "2023-06-15") == f"2023-06-15 · L1C · {dark_object.TAG}"
+    assert cube.caption(folder, "2023-06-15") == f"2023-06-15 · L1C\n{dark_object.TAG}"
 
 
 def test_tiles_of_one_date_lose_the_same_so_that_no_seam_appears(project: Path) -> None:
