@@ -31,7 +31,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lulc_kit.errors import LulcError
-from lulc_kit.files import replacing
+from lulc_kit.files import gdal_name, on_disk, replacing, split_archived
 from lulc_kit.progress import bar
 
 CHUNK = 512
@@ -123,9 +123,9 @@ def check_grid(found: GeoBox, expected: GeoBox, what: str) -> None:
 
 def _open(path: str | Path) -> rasterio.DatasetReader:
     try:
-        return rasterio.open(path)
+        return rasterio.open(gdal_name(path) if split_archived(path) else path)
     except RasterioIOError as error:
-        exists = Path(str(path)).exists()
+        exists = on_disk(Path(str(path))).exists()
         raise LulcError(
             f"{path} {'is not a raster that GDAL can read' if exists else 'does not exist'} ({error}). "
             f"{'It may be truncated: copy or download it again.' if exists else 'Check the path in the parameters.'}"
@@ -201,7 +201,7 @@ def _indexes(path: str | Path, names: Sequence[str], wanted: Sequence[str]) -> l
 def _lazy(
     path: str | Path, bands: Sequence[str] | None, calibrated: bool, dtype: Any, chunk: int | None
 ) -> xr.DataArray:
-    path = str(Path(path).resolve())
+    path = gdal_name(path)
     names = band_names(path)
     wanted = names if bands is None else list(bands)
     geobox = grid(path)
@@ -366,6 +366,12 @@ def check_overlap(path: str | Path, geobox: GeoBox) -> None:
         )
 
 
+def tags(path: str | Path) -> dict[str, str]:
+    """Return the words of a file's metadata (`Output.tags`)."""
+    with _open(path) as source:
+        return dict(source.tags())
+
+
 def nodata(path: str | Path) -> float | None:
     """Return the number that a file says means nodata, or None."""
     with _open(path) as source:
@@ -410,7 +416,7 @@ def warp(
     LulcError
         If the file cannot be opened, has no such band or no CRS, or lies wholly outside the grid.
     """
-    path = str(Path(path).resolve())
+    path = gdal_name(path)
     with _open(path) as source:
         if not 1 <= band <= source.count:
             raise LulcError(f"{path} has {source.count} band(s); band {band} was asked for.")

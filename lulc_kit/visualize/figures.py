@@ -114,7 +114,9 @@ def true_colour(image: xr.DataArray) -> list[str]:
     return wanted if set(wanted) <= set(names) else [names[min(i, len(names) - 1)] for i in range(3)]
 
 
-def composites(image: xr.DataArray, triples: Sequence[Sequence[str]], percentiles: Sequence[float]) -> Figure:
+def composites(
+    image: xr.DataArray, triples: Sequence[Sequence[str]], percentiles: Sequence[float], title: str = ""
+) -> Figure:
     """Draw colour composites side by side; what has no data is grey.
 
     Parameters
@@ -125,6 +127,8 @@ def composites(image: xr.DataArray, triples: Sequence[Sequence[str]], percentile
         For each picture the bands shown as red, green, blue.
     percentiles
         Percentiles shown as black and as white.
+    title
+        What the image is, such as its date, above all pictures.
     """
     small = thin(image)
     wide = small.sizes["x"] > 1.4 * small.sizes["y"]
@@ -143,6 +147,7 @@ def composites(image: xr.DataArray, triples: Sequence[Sequence[str]], percentile
         ax.imshow(stretched(small, triple, percentiles), extent=_extent(geobox))
         ax.set_title(f"red {triple[0]}, green {triple[1]}, blue {triple[2]}")
         decorate(ax, geobox)
+    figure.suptitle(title, fontsize="medium")
     return figure
 
 

@@ -167,6 +167,24 @@ def test_mixed_levels_and_mixed_bands_are_refused(tmp_path):
         build([one, scene(tmp_path, "2020-07-01", dn(1), bands=("B4", "B8A"))], tmp_path / "cube")
 
 
+def test_a_mixture_that_only_shows_between_dates_leaves_the_cube_as_it_was(tmp_path):
+    """Bright everywhere, so that neither date betrays itself; together they differ by the offset."""
+    bright = np.random.default_rng(5).integers(2500, 4500, (2, ROWS, COLUMNS))
+    first = scene(tmp_path, "2020-05-01", bright)
+    build([first], tmp_path / "cube")
+    before = {f.name: f.read_bytes() for f in (tmp_path / "cube").iterdir()}
+    with pytest.raises(LulcError, match=r"differ by 0\.1.*they are not mixed"):
+        build([first, scene(tmp_path, "2020-06-01", bright + 1000)], tmp_path / "cube")
+    assert {f.name: f.read_bytes() for f in (tmp_path / "cube").iterdir()} == before
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path):
+    (tmp_path / "cube/.unfinished-x").mkdir(parents=True)
+    (tmp_path / "cube/.unfinished-x/2020-04-01.tif").write_bytes(b"half")
+    build([scene(tmp_path, "2020-05-01", dn(1))], tmp_path / "cube")
+    assert sorted(f.name for f in (tmp_path / "cube").iterdir()) == ["2020-05-01.tif", "2020-05-01_mask.tif"]
+
+
 @pytest.mark.parametrize(
     ("mask", "level", "message"),
     [
