@@ -524,17 +524,17 @@ def clear_observations(counts: xr.DataArray, dates: pd.DataFrame) -> Figure:
     )
     used = int(dates["in the cube"].sum())
     # One colour for each number as long as a reader can count them.
-    edges = np.arange(-0.5, used + 1) if used <= 12 else np.linspace(-0.5, used + 0.5, 257)
-    cmap = plt.get_cmap("cividis", len(edges) - 1)
+    cmap = plt.get_cmap("cividis", used if used <= 12 else None).with_extremes(bad=NODATA_COLOUR)
     drawn = top.imshow(
-        small.to_numpy()[0],
+        np.ma.masked_equal(small.to_numpy()[0], 0),
         cmap=cmap,
-        norm=BoundaryNorm(edges, len(edges) - 1),
+        vmin=0.5,
+        vmax=used + 0.5,
         extent=_extent(counts.odc.geobox),
         interpolation="nearest",
     )
-    ticks = np.unique(np.linspace(0, used, min(used, 12) + 1).round().astype(int))
-    figure.colorbar(drawn, ax=top, ticks=ticks, label="clear dates", shrink=0.8)
+    ticks = np.unique(np.linspace(1, used, min(used, 12)).round().astype(int))
+    figure.colorbar(drawn, ax=top, ticks=ticks, label="clear dates (grey: never clear)", shrink=0.8)
     top.set_title(f"On how many of {used} date(s) each pixel is clear")
     decorate(top, counts.odc.geobox)
     days = pd.to_datetime(dates["date"])
