@@ -247,7 +247,9 @@ class Preprocess(Parameters):
     @model_validator(mode="after")
     def _day_only_for_best(self) -> Self:
         if self.composite_day is not None and self.composite != "best":
-            raise ValueError(f"composite_day is for composite: best; {self.composite} has no preferred day: set it to null")
+            raise ValueError(
+                f"composite_day is for composite: best; {self.composite} has no preferred day: set it to null"
+            )
         return self
 
     def reads(self) -> list[str]:

@@ -80,7 +80,7 @@ def build(
     darkness: dict[str, guard.Darkness] = {}
     by_date = {s.date: [t for t in scenes if t.date == s.date] for s in scenes}
     for date, tiles in track(by_date.items(), "dates", total=len(by_date)):
-        tiles = [t for t in tiles if _meets(t, geobox)]
+        tiles = [t for t in tiles if raster.overlaps(raster.grid(next(iter(t.bands.values())).path), geobox)]
         if not tiles:
             rows.append({"date": date, "level": scenes[0].level, "clear": 0.0, "no data": 1.0, "in the cube": False})
             continue
@@ -116,11 +116,6 @@ def build(
         for name in (f"{date}.tif", f"{date}_mask.tif"):
             (folder / name).unlink(missing_ok=True)
     return table
-
-
-def _meets(scene: Scene, geobox: GeoBox) -> bool:
-    own = raster.grid(next(iter(scene.bands.values())).path)
-    return bool(geobox.extent.to_crs(own.crs).intersects(own.extent))
 
 
 def _join(images: Mapping[int, xr.DataArray], chosen: npt.NDArray[np.uint8]) -> xr.DataArray:
@@ -232,9 +227,7 @@ def _spectral(scene: Scene, image: xr.DataArray, resolution: float, buffer: floa
     )
 
 
-def clear(
-    folder: Path, date: str, bands: Sequence[str] | None = None, chunk: int = raster.CHUNK
-) -> xr.DataArray:
+def clear(folder: Path, date: str, bands: Sequence[str] | None = None, chunk: int = raster.CHUNK) -> xr.DataArray:
     """Open one date of the cube lazily, with every pixel that its mask leaves out as NaN (see `raster.read`)."""
     image = raster.read(folder / f"{date}.tif", bands, chunk)
     codes = raster.read_codes(folder / f"{date}_mask.tif", chunk=chunk)

@@ -235,12 +235,12 @@ def test_curves_bars_and_dates_show_the_numbers_given():
 
 @pytest.mark.parametrize("most", [1, 4, 40])
 def test_clear_observations_are_shown_by_pixel_and_by_date(most):
-    counts = raster.array(da.from_array(np.arange(60, dtype=np.uint16).reshape(1, 6, 10) % (most + 1)), grid(6, 10), ["n"])
+    counts = raster.array(
+        da.from_array(np.arange(60, dtype=np.uint16).reshape(1, 6, 10) % (most + 1)), grid(6, 10), ["n"]
+    )
     days = pd.date_range("2020-01-01", periods=most + 1, freq="10D").strftime("%Y-%m-%d")
     clear = np.linspace(0, 1, most + 1)
-    figure = figures.clear_observations(
-        counts, pd.DataFrame({"date": days, "clear": clear, "in the cube": clear > 0})
-    )
+    figure = figures.clear_observations(counts, pd.DataFrame({"date": days, "clear": clear, "in the cube": clear > 0}))
     picture, bars, scale = figure.axes
     painted, numbers = pixels(picture), counts.to_numpy()[0]
     colours = {n: {tuple(c) for c in painted[numbers == n].tolist()} for n in np.unique(numbers)}
