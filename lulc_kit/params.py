@@ -242,6 +242,21 @@ class Preprocess(Parameters):
         max_length=2,
         description="first and last day of the composite; null: all in the cube",
     )
+    composite: Literal["median", "medoid", "best"] = Field(
+        "median", description="median: of each band; medoid: the date most like the others; best: far from clouds"
+    )
+    composite_day: int | None = Field(
+        None, ge=1, le=366, description="day of the year that best prefers too; null: any"
+    )
+    composite_monthly: bool = Field(False, description="one more composite for each month, in cube/monthly")
+
+    @model_validator(mode="after")
+    def _day_only_for_best(self) -> Self:
+        if self.composite_day is not None and self.composite != "best":
+            raise ValueError(
+                f"composite_day is for composite: best; {self.composite} has no preferred day: set it to null"
+            )
+        return self
 
     @model_validator(mode="after")
     def _mask_of_the_level(self) -> Self:
@@ -257,7 +272,8 @@ class Preprocess(Parameters):
         return ["catalog.json"]
 
     def writes(self) -> list[str]:
-        return ["cube/*-*-*.tif", "cube/composite.tif"]
+        monthly = ["cube/monthly/*.tif"] if self.composite_monthly else []
+        return ["cube/*-*-*.tif", "cube/composite.tif", *monthly]
 
 
 class Visualize(Parameters):
@@ -500,6 +516,9 @@ class LSTM(_Model06to08):
         min_length=2,
         max_length=2,
         description="first and last day; null: whole cube",
+    )
+    gaps: Literal["mean", "linear"] = Field(
+        "mean", description="what clouds hide: mean: says nothing; linear: interpolated in time between clear dates"
     )
     draws: int = Field(4, ge=1, description="random sequences averaged in the prediction, for random")
     epochs: int = Field(20, ge=1, le=1000, description="passes over the training patches")

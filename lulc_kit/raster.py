@@ -356,10 +356,15 @@ def _warp_located(path: str, band: int, geobox: GeoBox, *options: Any, block_inf
     return warp_block(path, band, geobox, (slice(*rows), slice(*columns)), *options)
 
 
+def overlaps(own: GeoBox, geobox: GeoBox) -> bool:
+    """Whether two grids, in whatever CRS, share any place."""
+    return own.crs is not None and bool(geobox.extent.to_crs(own.crs).intersects(own.extent))
+
+
 def check_overlap(path: str | Path, geobox: GeoBox) -> None:
     """Refuse a file that has no CRS or lies wholly outside a grid."""
     own = grid(path)
-    if own.crs is None or not geobox.extent.to_crs(own.crs).intersects(own.extent):
+    if not overlaps(own, geobox):
         raise LulcError(
             f"{path} lies wholly outside the study's grid.\n  the file:  {describe_grid(own)}\n"
             f"  the grid:  {describe_grid(geobox)}"

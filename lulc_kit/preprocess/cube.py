@@ -1,4 +1,4 @@
-"""The cube: for each date reflectance on the study's grid and a mask that says why a pixel is out; the composite."""
+"""The cube: for each date reflectance on the study's grid and a mask that says why a pixel is out."""
 
 import contextlib
 import shutil
@@ -22,6 +22,7 @@ from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import clouds, correction, dark_object, guard, product_clouds, radiometry, sharpen_scene
 from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.preprocess.mosaic import mosaic
 from lulc_kit.progress import track
 
 _UNFINISHED = ".unfinished-"  # folder of dates that are being made, beside those that are there
@@ -100,6 +101,11 @@ def build(
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as name:
         work = Path(name)
         for date, tiles in track(by_date.items(), "dates", total=len(by_date)):
+            tiles = [t for t in tiles if raster.overlaps(raster.grid(next(iter(t.bands.values())).path), geobox)]
+            if not tiles:
+                nothing = {"clear": 0.0, "no data": 1.0, "in the cube": False}
+                rows.append({"date": date, "level": scenes[0].level, **nothing})
+                continue
             looks = [_look(t, geobox, mask) for t in tiles]
             masks = [
                 _mask(t, look, geobox, mask, mask_buffer, scl_exclude) for t, look in zip(tiles, looks, strict=True)
@@ -108,15 +114,16 @@ def build(
                 _check_radiometry(t, look.sample, codes, darkness)
                 for t, look, codes in zip(tiles, looks, masks, strict=True)
             ]
-            codes, chosen = mosaic(masks)
+            codes, chosen = mosaic(masks, abs(geobox.resolution.x))
             clear, empty = float((codes == Reason.CLEAR).mean()), float((codes == Reason.NODATA).mean())
             used = clear >= min_clear and clear > 0
             if used:
                 path = correction.path_reflectance([k.sample for k in looks]) if correct == "dark_object" else {}
                 with contextlib.ExitStack() as stack:
+                    shown = {n: tile for n, tile in enumerate(tiles) if (chosen == n).any()}
                     if sharpen:
-                        tiles = [stack.enter_context(sharpen_scene.sharpened(t, work)) for t in tiles]
-                    image = _join([radiometry.scene_on_grid(t, geobox) for t in tiles], chosen)
+                        shown = {n: stack.enter_context(sharpen_scene.sharpened(t, work)) for n, t in shown.items()}
+                    image = _join({n: radiometry.scene_on_grid(t, geobox) for n, t in shown.items()}, chosen)
                     tags = {
                         "date": date,
                         "level": tiles[0].level,
@@ -151,31 +158,10 @@ def _refuse_empty(table: pd.DataFrame, geobox: GeoBox, min_clear: float) -> None
         )
 
 
-def mosaic(masks: Sequence[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp]]:
-    """Choose for each pixel the scene that shows it best: a clear one before a masked one before none.
-
-    Parameters
-    ----------
-    masks
-        Masks of scenes of one date on one grid, (row, column), codes of `clouds.Reason`.
-
-    Returns
-    -------
-    codes
-        The mask of the mosaic.
-    chosen
-        Number of the scene (from 0) that each pixel comes from; the first of equals.
-    """
-    stack = np.stack(masks)
-    rank = np.where(stack == Reason.CLEAR, 0, np.where(stack == Reason.NODATA, 2, 1))
-    chosen = rank.argmin(axis=0)
-    return np.take_along_axis(stack, chosen[None], axis=0)[0], chosen
-
-
-def _join(images: Sequence[xr.DataArray], chosen: npt.NDArray[np.intp]) -> xr.DataArray:
-    joined = images[0]
+def _join(images: Mapping[int, xr.DataArray], chosen: npt.NDArray[np.uint8]) -> xr.DataArray:
+    (_, joined), *others = images.items()
     bands = [str(b) for b in joined.band.values]
-    for number, other in enumerate(images[1:], 1):
+    for number, other in others:
         joined = joined.where(chosen != number, raster.select(other, bands))
     return joined
 
@@ -359,63 +345,20 @@ def _check_spectral(scene: Scene) -> None:
         )
 
 
-def clear(folder: Path, date: str) -> xr.DataArray:
-    """Open one date of the cube lazily, with every pixel that its mask leaves out as NaN."""
-    image = raster.read(folder / f"{date}.tif")
-    codes = raster.read_codes(folder / f"{date}_mask.tif")
+def clear(folder: Path, date: str, bands: Sequence[str] | None = None, chunk: int = raster.CHUNK) -> xr.DataArray:
+    """Open one date of the cube lazily, with every pixel that its mask leaves out as NaN (see `raster.read`)."""
+    image = raster.read(folder / f"{date}.tif", bands, chunk)
+    codes = raster.read_codes(folder / f"{date}_mask.tif", chunk=chunk)
     return image.where(codes.data[0] == Reason.CLEAR)
+
+
+def observations(folder: Path) -> xr.DataArray:
+    """Count on how many dates of the cube each pixel is clear: uint16, (1, y, x), lazily."""
+    masks = [raster.read_codes(folder / f"{d}_mask.tif") for d in dates_in(folder)]
+    counts = sum((m.data == Reason.CLEAR).astype(np.uint16) for m in masks)
+    return raster.array(counts, masks[0].odc.geobox, ["clear observations"])
 
 
 def dates_in(folder: Path) -> list[str]:
     """Return the dates of a cube's folder, in order."""
     return sorted(p.name.removesuffix("_mask.tif") for p in folder.glob("*_mask.tif"))
-
-
-def composite(folder: Path, dates: Sequence[str] | None = None) -> pd.Series:
-    """Write ``composite.tif``: for each pixel and band the median of the clear dates.
-
-    Parameters
-    ----------
-    folder
-        The cube's folder.
-    dates
-        First and last day; None for all in the cube.
-
-    Returns
-    -------
-    pandas.Series
-        The number of dates that went in and the part of the grid (0–1) that has a value.
-
-    Raises
-    ------
-    LulcError
-        If no date of the cube lies between the two days, or no pixel is ever clear.
-    """
-    chosen = [d for d in dates_in(folder) if dates is None or dates[0] <= d <= dates[1]]
-    if not chosen:
-        raise LulcError(f"composite_dates {dates}: the cube has no such date. It has: {', '.join(dates_in(folder))}.")
-    images = [clear(folder, d) for d in chosen]
-    first = images[0]
-    if len(images) == 1:
-        data = first.data
-    else:
-        series = da.stack([raster.select(i, list(first.band.values)).data for i in images])
-        data = da.map_blocks(_median, series.rechunk({0: -1}), drop_axis=0, dtype=np.float32)
-    out = raster.array(data, first.odc.geobox, list(first.band.values))
-    path = folder / "composite.tif"
-    tags: dict[str, Any] = {"dates": " ".join(chosen), "method": "median"} | corrected(folder, chosen[0])
-    raster.write_all([raster.reflectance(path, out, **tags)])
-    covered = float(raster.read(path).notnull().all("band").mean().compute())
-    if covered == 0:
-        raise LulcError(f"The composite of {len(chosen)} date(s) has no clear pixel. Widen composite_dates.")
-    return pd.Series({"dates": len(chosen), "covered": covered}, name="composite")
-
-
-def _median(series: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    # Sorting puts NaN last, so the median of the n that are not is in the middle of the first n: several times
-    # faster than numpy.nanmedian.
-    ordered = np.sort(series, axis=0)
-    n = np.isfinite(series).sum(axis=0)
-    low = np.take_along_axis(ordered, np.maximum(n - 1, 0)[None] // 2, axis=0)[0]
-    high = np.take_along_axis(ordered, np.minimum(n // 2, len(series) - 1)[None], axis=0)[0]
-    return np.where(n > 0, (low + high) / 2, np.nan).astype(np.float32)
