@@ -70,7 +70,7 @@ def plain(fine, coarse, ratio, mtf):
     out = []
     for band, value in zip(coarse, mtf, strict=True):
         predictors = degrade(fine, ratio, value)
-        models = averaged(local_models(predictors, band, EVEN, 1e-5)[0], EVEN)
+        models = averaged(local_models(predictors, band, EVEN, 1e-5, False)[0], EVEN)
         out.append(predict(fine, valid, models, predictors, band, 1.0))
     return projected(np.stack(out), coarse, ratio, mtf)
 
