@@ -220,13 +220,13 @@ def tile(size):
             start = time.perf_counter(), time.process_time()
             with Peak() as peak:
                 plan = fit(fine, coarse, ratio=ratio)
-                planned = time.perf_counter() - start[0]
+                planned = time.process_time() - start[1]
                 sharpen(fine, coarse, ratio=ratio, plan=plan, out=out)
             wall, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
             total += wall
             print(
                 f"ratio {ratio}: {n} bands to {size} × {size} in {wall:.0f} s "
-                f"(plan {planned:.0f} s), CPU {cpu:.0f} s, "
+                f"CPU {cpu:.0f} s ({planned:.0f} s of it the plan), "
                 f"peak memory {peak.gigabytes:.1f} GB with {coarse.nbytes / 2**30:.1f} GB of input in it"
             )
     print(f"together {total:.0f} s")

@@ -3,9 +3,9 @@
 For each coarse band the four 10 m bands are degraded to its grid with its own MTF; in a moving window a
 small ridge regression says how the coarse band follows from them; the models, interpolated, are applied to
 the 10 m bands; and what degrading the result fails to explain is projected back, so that no radiometry is
-invented. Three numbers for each band, chosen once for a scene by `fit`, make it fit the scene: how much
-sharper or smoother than the 10 m bands the coarse band's own detail is, the strength of the ridge, and the
-share of the detail that is injected.
+invented. A few numbers for each band, chosen once for a scene by `fit`, make it fit the scene: how much
+sharper or smoother than the 10 m bands the coarse band's own detail is and by what part of a pixel it lies
+elsewhere, the strength of the ridge, and the share of the detail that is injected.
 
 `sharpen` does it all for arrays. A scene that does not fit into memory goes block by block through the same
 function with a `Plan` made once::
@@ -235,8 +235,8 @@ def fit(
 ) -> Plan:
     """Choose for each band of a scene how it is sharpened, from the scene alone.
 
-    Sharpness is the value for which the degraded fine bands predict the coarse band best, each pixel left
-    out in turn. Ridge and injection are those that win when everything is degraded by the ratio once more
+    Sharpness and shift are those with which the degraded fine bands predict the coarse band best, each pixel
+    left out in turn; a shift is only believed where that lessens the error by a hundredth. Ridge and injection are those that win when everything is degraded by the ratio once more
     and the coarse band itself is the truth. Large scenes are sampled by windows at fixed places.
 
     Parameters
@@ -287,7 +287,8 @@ def _choose(
     mtf: float,
     method: Method,
 ) -> BandPlan:
-    aligned = _align(own, kernels, BandPlan(mtf))
+    # at 60 m a fine pixel's shift is a sixth of what the band sees, and the bands of haze have no edges
+    aligned = _align(own, kernels, BandPlan(mtf), move=kernels.ratio < 4)
     aligned = replace(aligned, model=_global_model(own, kernels, aligned))
     ridges = (*_RIDGES, np.inf) if method == "local" else (np.inf,)
     # of a scene too small to choose: local where a window is not much wider than the fine detail
@@ -323,7 +324,7 @@ def _choose(
     return best
 
 
-def _align(scenes: list[_Scene], kernels: Projector, plan: BandPlan, move: bool = True) -> BandPlan:
+def _align(scenes: list[_Scene], kernels: Projector, plan: BandPlan, move: bool) -> BandPlan:
     """The plan with the sharpness, and if it may ``move`` the shift, of least leave-one-out error."""
 
     def cost(plan: BandPlan) -> float:
