@@ -35,7 +35,7 @@ FIGURE = Path(__file__).parents[1] / "docs" / "benchmarks" / "sharpen.png"
 
 
 def read(folder, band):
-    (path,) = folder.glob(f"*_{band}.jp2")
+    (path,) = folder.glob(f"*_B{band[1:]:0>2}.jp2")
     with rasterio.open(path) as file:
         return file.read(1).astype(np.float32) / 10000
 

@@ -191,7 +191,7 @@ def test_local_models_are_numpys_weighted_ridge_regressions(seed, holes, sigma):
     np.testing.assert_array_equal(np.isfinite(errors), known)
     for i, j in zip(*np.nonzero(known), strict=True):
         window = np.s_[max(i - 2, 0) : i + 3, max(j - 2, 0) : j + 3]
-        y, x = np.mgrid[window]
+        y, x = (index[window] for index in np.indices(target.shape))
         use = known[window]
         weight = (near[y - i + 2] * near[x - j + 2])[use].astype(float)
         centre = int(np.nonzero((y[use] == i) & (x[use] == j))[0][0])
