@@ -236,13 +236,9 @@ def fit(
     """Choose for each band of a scene how it is sharpened, from the scene alone.
 
     Sharpness and shift are those with which the degraded fine bands predict the coarse band best, each pixel
-    left out in turn; a shift is only believed where that lessens the error by a hundredth. Ridge and injection are those that win when everything is degraded by the ratio once more
-    and the coarse band itself is the truth. Large scenes are sampled by windows at fixed places.
-
-    Parameters
-    ----------
-    fine, coarse, ratio, mtf_fine, mtf_coarse, method
-        See `sharpen`.
+    left out in turn; a shift is only believed where it lessens the error by a hundredth. Ridge and injection
+    are those that win when everything is degraded by the ratio once more and the coarse band itself is the
+    truth. Large scenes are sampled by windows at fixed places.
 
     Returns
     -------
