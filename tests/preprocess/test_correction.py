@@ -14,7 +14,7 @@ from lulc_kit import catalog, params, raster
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import correction, cube, dark_object, grid
+from lulc_kit.preprocess import composite, correction, cube, dark_object, grid
 from lulc_kit.preprocess.clouds import Reason
 from tests import products, scene
 
@@ -36,7 +36,7 @@ def preprocessed(project: Path, scenes: Catalog, choice: correction.Choice, mask
     corrected = correction.surface(scenes, choice, folder / "sen2cor", **how)
     geobox = grid.study_grid(corrected)
     cube.build(corrected, geobox, folder / "cube", mask=mask, scl_exclude=[9], correct=choice)
-    cube.composite(folder / "cube")
+    composite.write(folder / "cube")
     return folder / "cube"
 
 

@@ -15,7 +15,7 @@ from lulc_kit.catalog import Catalog
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.download.simulated import simulate
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import cube, grid
+from lulc_kit.preprocess import composite, cube, grid
 from lulc_kit.preprocess.clouds import Reason
 from tests import products, scene
 
@@ -33,7 +33,7 @@ def preprocess(project: Path, folder: Path, mask: str = "none", **options: Any) 
     found = described(project, folder)
     geobox = grid.study_grid(found, options.pop("crs", None), options.pop("bbox", None))
     cube.build(found, geobox, project / "outputs/s/cube", mask=mask, scl_exclude=[3, 8, 9, 10], **options)
-    cube.composite(project / "outputs/s/cube")
+    composite.write(project / "outputs/s/cube")
     return project / "outputs/s/cube"
 
 
