@@ -37,6 +37,9 @@ from lulc_kit.progress import bar
 CHUNK = 512
 """Rows and columns of a block, pixels."""
 
+JPEG2000_TILE = 1024
+"""Rows and columns of a block of JPEG 2000: those in which products store their 10 m bands, each decoded whole."""
+
 MEMORY = 3000
 """Megabytes that a process may take while it computes rasters, unless a notebook's parameter says otherwise."""
 CACHE = 128
@@ -279,6 +282,13 @@ def warp_block(
 ) -> npt.NDArray[Any]:
     """Bring one band of a file onto rows and columns of a grid, at once; see `warp`, whose blocks it computes."""
     geobox = whole[part]
+    if same_grid(grid(path), whole):
+        with _reading(path), _open(path) as source:
+            data = source.read(band, window=Window.from_slices(*part))
+            missing = data == (source.nodata if source_nodata is None else source_nodata)
+        found = data.astype(dtype)
+        found[missing] = fill
+        return found
     if resampling in ("bilinear", "cubic") and np.dtype(dtype).kind == "f" and np.isnan(fill):
         found = _interpolate(path, band, geobox, resampling, source_nodata)
         if found is not None:
@@ -377,6 +387,12 @@ def tags(path: str | Path) -> dict[str, str]:
         return dict(source.tags())
 
 
+def is_jpeg2000(path: str | Path) -> bool:
+    """Whether a file is JPEG 2000, as products' bands are: slow to decode."""
+    with _open(path) as source:
+        return source.driver.startswith("JP2")
+
+
 def nodata(path: str | Path) -> float | None:
     """Return the number that a file says means nodata, or None."""
     with _open(path) as source:
@@ -426,6 +442,7 @@ def warp(
         if not 1 <= band <= source.count:
             raise LulcError(f"{path} has {source.count} band(s); band {band} was asked for.")
         source_nodata = source.nodata if nodata is None else nodata
+        chunk = chunk or (JPEG2000_TILE if source.driver.startswith("JP2") else CHUNK)
     check_overlap(path, geobox)
     return da.map_blocks(
         _warp_located,
@@ -436,7 +453,7 @@ def warp(
         source_nodata,
         fill,
         dtype,
-        chunks=da.core.normalize_chunks(chunk or CHUNK, shape=tuple(geobox.shape)),
+        chunks=da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)),
         dtype=dtype,
         meta=np.empty((0, 0), dtype),
     )
@@ -689,9 +706,10 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
         yield target
 
 
-def write_plain(path: Path, data: xr.DataArray) -> None:
-    """Write a float32 raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
-    with _create(path, Output(path, data), data.odc.geobox) as target:
+def write_plain(path: Path, data: xr.DataArray, dtype: str = "float32") -> None:
+    """Write a raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
+    nodata = np.nan if np.dtype(dtype).kind == "f" else None
+    with _create(path, Output(path, data, dtype, nodata), data.odc.geobox) as target:
         top = 0
         for height in data.data.chunks[1]:
             window = Window(0, top, data.sizes["x"], height)

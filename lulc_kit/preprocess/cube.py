@@ -22,6 +22,7 @@ from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import clouds, correction, dark_object, guard, product_clouds, radiometry, sharpen_scene
 from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.preprocess.decoded import decoded
 from lulc_kit.preprocess.mosaic import mosaic
 from lulc_kit.progress import track
 
@@ -106,20 +107,21 @@ def build(
                 nothing = {"clear": 0.0, "no data": 1.0, "in the cube": False}
                 rows.append({"date": date, "level": scenes[0].level, **nothing})
                 continue
-            looks = [_look(t, geobox, mask) for t in tiles]
-            masks = [
-                _mask(t, look, geobox, mask, mask_buffer, scl_exclude) for t, look in zip(tiles, looks, strict=True)
-            ]
-            applied = [
-                _check_radiometry(t, look.sample, codes, darkness)
-                for t, look, codes in zip(tiles, looks, masks, strict=True)
-            ]
-            codes, chosen = mosaic(masks, abs(geobox.resolution.x))
-            clear, empty = float((codes == Reason.CLEAR).mean()), float((codes == Reason.NODATA).mean())
-            used = clear >= min_clear and clear > 0
-            if used:
-                path = correction.path_reflectance([k.sample for k in looks]) if correct == "dark_object" else {}
-                with contextlib.ExitStack() as stack:
+            with contextlib.ExitStack() as stack:
+                tiles = [stack.enter_context(decoded(t, geobox, work)) for t in tiles]
+                looks = [_look(t, geobox, mask) for t in tiles]
+                masks = [
+                    _mask(t, look, geobox, mask, mask_buffer, scl_exclude) for t, look in zip(tiles, looks, strict=True)
+                ]
+                applied = [
+                    _check_radiometry(t, look.sample, codes, darkness)
+                    for t, look, codes in zip(tiles, looks, masks, strict=True)
+                ]
+                codes, chosen = mosaic(masks, abs(geobox.resolution.x))
+                clear, empty = float((codes == Reason.CLEAR).mean()), float((codes == Reason.NODATA).mean())
+                used = clear >= min_clear and clear > 0
+                if used:
+                    path = correction.path_reflectance([k.sample for k in looks]) if correct == "dark_object" else {}
                     shown = {n: tile for n, tile in enumerate(tiles) if (chosen == n).any()}
                     if sharpen:
                         shown = {n: stack.enter_context(sharpen_scene.sharpened(t, work)) for n, t in shown.items()}
