@@ -150,7 +150,7 @@ def draw(fine, names, coarse, truth, results):
         images = [fine[3][part], small, *(results[name][k][part] for name in shown), truth[k][part]]
         titles = ["B08 (a fine band)", f"{names[k]} at 40 m", *shown, f"{names[k]} at 20 m: the truth"]
         for axis, image, title in zip(row, images, titles, strict=True):
-            limits = (low, high) if title[:3] != "B8" else tuple(np.quantile(image, [0.01, 0.99]))
+            limits = (low, high) if title[:3] != "B08" else tuple(np.quantile(image, [0.01, 0.99]))
             axis.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
             error = (
                 "" if title not in shown else f"\nRMSE {1e4 * np.sqrt(((image - truth[k][part]) ** 2).mean()):.0f}·10⁻⁴"
