@@ -16,6 +16,11 @@ from lulc_kit.errors import LulcError
 if TYPE_CHECKING:
     import pandas as pd
 
+# Names of STAC's extensions for what the metadata say of quality.
+_QUALITY = {"cloud_percentage": "eo:cloud_cover", "degraded_percentage": "s2:degraded_msi_data_percentage"}
+_CHECK = "lulc:check:"
+_FILES = ("product", "clouds")  # assets that are no bands
+
 
 @dataclass(frozen=True)
 class Band:
@@ -51,6 +56,14 @@ class Scene:
         ESA's processing baseline, e.g. ``"05.09"``.
     tile
         MGRS tile of a whole product, e.g. ``"33UUU"``; scenes of one date and different tiles are mosaicked.
+    product
+        The whole product (SAFE folder or zip archive) that the bands belong to.
+    clouds
+        The cloud mask that the product brings: polygons (``.gml``, before baseline 04.00), or a raster whose layers
+        are opaque cloud, cirrus and, if there is a third, snow.
+    quality
+        What the product's metadata say of its quality: ``cloud_percentage``, ``degraded_percentage`` (of the image
+        data), and the result of each check (``{"GENERAL_QUALITY": "PASSED"}``).
     """
 
     date: str
@@ -62,6 +75,14 @@ class Scene:
     sun_zenith: float | None = None
     baseline: str | None = None
     tile: str | None = None
+    product: Path | None = None
+    clouds: Path | None = None
+    quality: Mapping[str, float | str] = field(default_factory=dict)
+
+    @property
+    def failed_checks(self) -> list[str]:
+        """Names of the quality checks that the product did not pass."""
+        return [name for name, result in self.quality.items() if isinstance(result, str) and result != "PASSED"]
 
     @property
     def name(self) -> str:
@@ -99,11 +120,17 @@ class Catalog:
                 "level": s.level,
                 "baseline": s.baseline or "–",
                 "bands": " ".join(s.bands),
-                "mask": "scene classification" if s.scl else ("file" if s.mask else "–"),
+                "mask": "scene classification" if s.scl else ("file" if s.mask else ("product" if s.clouds else "–")),
+                "cloud, %": s.quality.get("cloud_percentage"),
+                "degraded, %": s.quality.get("degraded_percentage"),
+                "quality": ", ".join(f"{n} {s.quality[n]}" for n in s.failed_checks)
+                or ("passed" if s.quality else "–"),
             }
             for s in self.scenes
         ]
-        return pd.DataFrame(rows).set_index("date")
+        table = pd.DataFrame(rows).set_index("date")
+        stated = any(s.quality for s in self.scenes)  # only whole products say
+        return table if stated else table.drop(columns=["cloud, %", "degraded, %", "quality"])
 
 
 def write(path: Path, catalog: Catalog) -> None:
@@ -129,9 +156,14 @@ def write(path: Path, catalog: Catalog) -> None:
             properties["view:sun_azimuth"] = scene.sun_azimuth
         if scene.sun_zenith is not None:
             properties["view:sun_elevation"] = 90 - scene.sun_zenith
+        for name, value in scene.quality.items():
+            properties[_QUALITY.get(name, f"{_CHECK}{name}")] = value
         item = pystac.Item(scene.name, None, None, moment, properties)
         for name, band in scene.bands.items():
             item.add_asset(name, asset(name, band, "data"))
+        for name, file in (("product", scene.product), ("clouds", scene.clouds)):
+            if file is not None:
+                item.add_asset(name, pystac.Asset(_href(file, path.parent), title=name, roles=["metadata"]))
         for name, extra in (("SCL", scene.scl), ("mask", scene.mask)):
             if extra is not None:
                 item.add_asset(name, asset(name, extra, "mask"))
@@ -161,9 +193,10 @@ def read(path: Path) -> Catalog:
         for item in content["features"]:
             properties, assets = item["properties"], item["assets"]
             if properties["lulc:kind"] == "ancillary":
-                ancillary[item["id"]] = (folder / assets[item["id"]]["href"]).absolute()
+                ancillary[item["id"]] = located(assets[item["id"]]["href"], folder)
                 continue
-            bands = {name: _band(a, folder) for name, a in assets.items()}
+            bands = {name: _band(a, folder) for name, a in assets.items() if name not in _FILES}
+            named = {name: located(assets[name]["href"], folder) for name in _FILES if name in assets}
             elevation = properties.get("view:sun_elevation")
             scenes.append(
                 Scene(
@@ -176,6 +209,8 @@ def read(path: Path) -> Catalog:
                     sun_zenith=None if elevation is None else 90 - elevation,
                     baseline=properties.get("s2:processing_baseline"),
                     tile=properties.get("s2:mgrs_tile"),
+                    quality=_quality(properties),
+                    **named,
                 )
             )
         return Catalog(scenes, ancillary, content["lulc:attribution"])
@@ -183,15 +218,29 @@ def read(path: Path) -> Catalog:
         raise LulcError(f"{path} is not a catalog of this kit ({error!r}). Run 01_download again.") from error
 
 
+def located(href: str, folder: Path) -> Path:
+    """Return the absolute path of a file that a catalog in ``folder`` names; see `files.archived` for archived ones."""
+    if inside := files.split_archived(href):
+        return Path(files.archived((folder / inside[0]).absolute(), inside[1]))
+    return (folder / href).absolute()
+
+
 def _href(file: Path, folder: Path) -> str:
+    if inside := files.split_archived(file):
+        return files.archived(_href(Path(inside[0]), folder), inside[1])
     file, folder = Path(file).absolute(), Path(folder).absolute()
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
+
+
+def _quality(properties: Mapping[str, Any]) -> dict[str, float | str]:
+    found: dict[str, float | str] = {own: properties[name] for own, name in _QUALITY.items() if name in properties}
+    return found | {name.removeprefix(_CHECK): v for name, v in properties.items() if name.startswith(_CHECK)}
 
 
 def _band(asset: Mapping[str, Any], folder: Path) -> Band:
     raster = asset["raster:bands"][0]
     return Band(
-        (folder / asset["href"]).absolute(),
+        located(asset["href"], folder),
         asset["lulc:band"],
         raster["scale"],
         raster["offset"],

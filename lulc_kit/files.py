@@ -1,13 +1,21 @@
-"""Writing files so that a reader never meets half of one."""
+"""Writing files so that a reader never meets half of one; names of files that lie inside zip archives."""
 
 import contextlib
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from lulc_kit.errors import LulcError
+
+# Braces around the archive, as GDAL offers: no ".zip" in a folder's name misleads it, and no double slash is there
+# for pathlib to fold.
+_WINDOWS = os.name == "nt"
+_ARCHIVED = re.compile(r"/vsizip/\{(.+)\}/(.+)")
+_ARCHIVED_PLAIN = re.compile(r"/vsizip/(.+?\.zip)/(.+)", re.IGNORECASE)
 
 
 @contextlib.contextmanager
@@ -61,6 +69,47 @@ def read_json(path: Path) -> Any:
         raise LulcError(f"{path} does not exist. Run the notebook that writes it first.") from error
     except ValueError as error:
         raise LulcError(f"{path} is not valid JSON ({error}). Delete it and run its notebook again.") from error
+
+
+def archived(archive: Path | str, member: str) -> str:
+    """Return the name by which GDAL opens a file inside a zip archive, which is not unpacked.
+
+    Parameters
+    ----------
+    archive
+        The archive; relative paths stay relative.
+    member
+        Path inside it, with forward slashes.
+    """
+    return f"/vsizip/{{{PurePath(archive).as_posix()}}}/{member}"
+
+
+def split_archived(path: PurePath | str) -> tuple[str, str] | None:
+    """Take a name that `archived` made apart: the archive and the path inside it; None for any other file.
+
+    GDAL's form without braces (``/vsizip//home/me/x.zip/B02.jp2``) is understood too, even after pathlib has folded
+    the double slash, which would make GDAL look for a relative path: the archive is then an absolute one.
+    """
+    name = path.as_posix() if isinstance(path, PurePath) else path.replace("\\", "/")
+    if found := _ARCHIVED.fullmatch(name):
+        folded_share = _WINDOWS and re.match(r"/(?!/)", found[1])  # of a share's two slashes pathlib leaves one
+        return ("/" if folded_share else "") + found[1], found[2]
+    if found := _ARCHIVED_PLAIN.fullmatch(name):
+        drive = re.match(r"/*([A-Za-z]:/.*)", found[1])
+        return (drive[1] if drive else "/" + found[1].lstrip("/")), found[2]
+    return None
+
+
+def gdal_name(path: PurePath | str) -> str:
+    """Return the name by which GDAL opens a file, on the disk or inside a zip archive."""
+    inside = split_archived(path)
+    return archived(*inside) if inside else str(Path(path).resolve())
+
+
+def on_disk(path: Path) -> Path:
+    """Return the file that lies on the disk: the archive of an archived file, any other as it is."""
+    inside = split_archived(path)
+    return Path(inside[0]) if inside else path
 
 
 def sha256(path: Path) -> str:

@@ -219,9 +219,14 @@ class Preprocess(Parameters):
     sharpen: Literal["local", "none"] = Field(
         "local", description="20 m and 60 m bands at 10 m: local: sharpened by local regression; none: interpolated"
     )
-    mask: Literal["spectral", "scl", "file", "none"] = Field(
+    correction: Literal["none", "sen2cor", "dark_object"] = Field(
+        "none", description="of L1C: none; sen2cor: by ESA's program, if installed; dark_object: simple, only the haze"
+    )
+    sen2cor: list[str] = Field([], description="folders of Sen2Cor, if it is not where it usually is")
+    sen2cor_timeout: float = Field(7200.0, gt=0, description="what Sen2Cor may take for one product, seconds")
+    mask: Literal["spectral", "scl", "product", "file", "none"] = Field(
         "spectral",
-        description="spectral: rule for L1C; scl: scene classification; file: the scene's mask; none",
+        description="spectral: rule for L1C; scl: scene classification; product: its cloud mask; file: yours; none",
     )
     mask_buffer: Metres = Field(60.0, description="pixels this near to cloud or shadow are masked too, metres")
     scl_exclude: list[Annotated[int, Field(ge=0, le=11)]] = Field(
@@ -237,12 +242,38 @@ class Preprocess(Parameters):
         max_length=2,
         description="first and last day of the composite; null: all in the cube",
     )
+    composite: Literal["median", "medoid", "best"] = Field(
+        "median", description="median: of each band; medoid: the date most like the others; best: far from clouds"
+    )
+    composite_day: int | None = Field(
+        None, ge=1, le=366, description="day of the year that best prefers too; null: any"
+    )
+    composite_monthly: bool = Field(False, description="one more composite for each month, in cube/monthly")
+
+    @model_validator(mode="after")
+    def _day_only_for_best(self) -> Self:
+        if self.composite_day is not None and self.composite != "best":
+            raise ValueError(
+                f"composite_day is for composite: best; {self.composite} has no preferred day: set it to null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mask_of_the_level(self) -> Self:
+        if self.correction == "sen2cor" and self.mask == "spectral":
+            raise ValueError(
+                "Sen2Cor makes Level-2A with a scene classification: with correction sen2cor use mask: scl"
+            )
+        if self.correction == "dark_object" and self.mask == "scl":
+            raise ValueError("Level-1C has no scene classification: with correction dark_object use mask: spectral")
+        return self
 
     def reads(self) -> list[str]:
         return ["catalog.json"]
 
     def writes(self) -> list[str]:
-        return ["cube/*-*-*.tif", "cube/composite.tif"]
+        monthly = ["cube/monthly/*.tif"] if self.composite_monthly else []
+        return ["cube/*-*-*.tif", "cube/composite.tif", *monthly]
 
 
 class Visualize(Parameters):
@@ -485,6 +516,9 @@ class LSTM(_Model06to08):
         min_length=2,
         max_length=2,
         description="first and last day; null: whole cube",
+    )
+    gaps: Literal["mean", "linear"] = Field(
+        "mean", description="what clouds hide: mean: says nothing; linear: interpolated in time between clear dates"
     )
     draws: int = Field(4, ge=1, description="random sequences averaged in the prediction, for random")
     epochs: int = Field(20, ge=1, le=1000, description="passes over the training patches")

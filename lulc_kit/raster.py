@@ -31,11 +31,14 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lulc_kit.errors import LulcError
-from lulc_kit.files import replacing
+from lulc_kit.files import gdal_name, on_disk, replacing, split_archived
 from lulc_kit.progress import bar
 
 CHUNK = 512
 """Rows and columns of a block, pixels."""
+
+JPEG2000_TILE = 1024
+"""Rows and columns of a block of JPEG 2000: those in which products store their 10 m bands, each decoded whole."""
 
 MEMORY = 3000
 """Megabytes that a process may take while it computes rasters, unless a notebook's parameter says otherwise."""
@@ -123,9 +126,9 @@ def check_grid(found: GeoBox, expected: GeoBox, what: str) -> None:
 
 def _open(path: str | Path) -> rasterio.DatasetReader:
     try:
-        return rasterio.open(path)
+        return rasterio.open(gdal_name(path) if split_archived(path) else path)
     except RasterioIOError as error:
-        exists = Path(str(path)).exists()
+        exists = on_disk(Path(str(path))).exists()
         raise LulcError(
             f"{path} {'is not a raster that GDAL can read' if exists else 'does not exist'} ({error}). "
             f"{'It may be truncated: copy or download it again.' if exists else 'Check the path in the parameters.'}"
@@ -201,7 +204,7 @@ def _indexes(path: str | Path, names: Sequence[str], wanted: Sequence[str]) -> l
 def _lazy(
     path: str | Path, bands: Sequence[str] | None, calibrated: bool, dtype: Any, chunk: int | None
 ) -> xr.DataArray:
-    path = str(Path(path).resolve())
+    path = gdal_name(path)
     names = band_names(path)
     wanted = names if bands is None else list(bands)
     geobox = grid(path)
@@ -279,6 +282,13 @@ def warp_block(
 ) -> npt.NDArray[Any]:
     """Bring one band of a file onto rows and columns of a grid, at once; see `warp`, whose blocks it computes."""
     geobox = whole[part]
+    if same_grid(grid(path), whole):
+        with _reading(path), _open(path) as source:
+            data = source.read(band, window=Window.from_slices(*part))
+            missing = data == (source.nodata if source_nodata is None else source_nodata)
+        found = data.astype(dtype)
+        found[missing] = fill
+        return found
     if resampling in ("bilinear", "cubic") and np.dtype(dtype).kind == "f" and np.isnan(fill):
         found = _interpolate(path, band, geobox, resampling, source_nodata)
         if found is not None:
@@ -356,14 +366,31 @@ def _warp_located(path: str, band: int, geobox: GeoBox, *options: Any, block_inf
     return warp_block(path, band, geobox, (slice(*rows), slice(*columns)), *options)
 
 
+def overlaps(own: GeoBox, geobox: GeoBox) -> bool:
+    """Whether two grids, in whatever CRS, share any place."""
+    return own.crs is not None and bool(geobox.extent.to_crs(own.crs).intersects(own.extent))
+
+
 def check_overlap(path: str | Path, geobox: GeoBox) -> None:
     """Refuse a file that has no CRS or lies wholly outside a grid."""
     own = grid(path)
-    if own.crs is None or not geobox.extent.to_crs(own.crs).intersects(own.extent):
+    if not overlaps(own, geobox):
         raise LulcError(
             f"{path} lies wholly outside the study's grid.\n  the file:  {describe_grid(own)}\n"
             f"  the grid:  {describe_grid(geobox)}"
         )
+
+
+def tags(path: str | Path) -> dict[str, str]:
+    """Return the words of a file's metadata (`Output.tags`)."""
+    with _open(path) as source:
+        return dict(source.tags())
+
+
+def is_jpeg2000(path: str | Path) -> bool:
+    """Whether a file is JPEG 2000, as products' bands are: slow to decode."""
+    with _open(path) as source:
+        return source.driver.startswith("JP2")
 
 
 def nodata(path: str | Path) -> float | None:
@@ -410,11 +437,12 @@ def warp(
     LulcError
         If the file cannot be opened, has no such band or no CRS, or lies wholly outside the grid.
     """
-    path = str(Path(path).resolve())
+    path = gdal_name(path)
     with _open(path) as source:
         if not 1 <= band <= source.count:
             raise LulcError(f"{path} has {source.count} band(s); band {band} was asked for.")
         source_nodata = source.nodata if nodata is None else nodata
+        chunk = chunk or (JPEG2000_TILE if source.driver.startswith("JP2") else CHUNK)
     check_overlap(path, geobox)
     return da.map_blocks(
         _warp_located,
@@ -425,7 +453,7 @@ def warp(
         source_nodata,
         fill,
         dtype,
-        chunks=da.core.normalize_chunks(chunk or CHUNK, shape=tuple(geobox.shape)),
+        chunks=da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)),
         dtype=dtype,
         meta=np.empty((0, 0), dtype),
     )
@@ -678,9 +706,10 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
         yield target
 
 
-def write_plain(path: Path, data: xr.DataArray) -> None:
-    """Write a float32 raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
-    with _create(path, Output(path, data), data.odc.geobox) as target:
+def write_plain(path: Path, data: xr.DataArray, dtype: str = "float32") -> None:
+    """Write a raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
+    nodata = np.nan if np.dtype(dtype).kind == "f" else None
+    with _create(path, Output(path, data, dtype, nodata), data.odc.geobox) as target:
         top = 0
         for height in data.data.chunks[1]:
             window = Window(0, top, data.sizes["x"], height)

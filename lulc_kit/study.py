@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lulc_kit
-from lulc_kit import files, params, raster
+from lulc_kit import catalog, files, params, raster
 from lulc_kit.errors import LulcError
 
 # Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
@@ -27,6 +27,8 @@ ROOMS = {
     "08": ("deep",),
     "09": ("evaluate", "visualize"),
 }
+READERS = {"01": ("safe",), "02": ("safe",)}
+"""Ground floor that counts for some steps only."""
 GROUND_FLOOR = ("catalog.py", "classes.py", "files.py", "forest.py", "mapping.py", "raster.py", "resample.py")
 PACKAGES = (
     "numpy",
@@ -126,7 +128,7 @@ class Study:
                 named += [str(f) for f in sorted(resolve(p.products).glob("*.zip"))]
             for scene in p.scenes:
                 named += [scene.file, scene.scl, scene.mask, *(scene.bands or {}).values()]
-            return [resolve(n) for n in named if n]
+            return [files.on_disk(resolve(n)) for n in named if n]
         if isinstance(p, params.Samples) and p.labels != "reference":
             return [resolve(p.labels)]
         if isinstance(p, params.Preprocess | params.Features | params.Samples) and self.path("catalog.json").exists():
@@ -325,7 +327,7 @@ def catalog_files(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
     scenes: list[Path] = []
     ancillary: dict[str, list[Path]] = {}
     for item in files.read_json(path)["features"]:
-        found = [_on_disk((path.parent / asset["href"]).absolute()) for asset in item["assets"].values()]
+        found = [files.on_disk(catalog.located(asset["href"], path.parent)) for asset in item["assets"].values()]
         if item["properties"]["lulc:kind"] == "scene":
             scenes += found
         else:
@@ -333,17 +335,11 @@ def catalog_files(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
     return list(dict.fromkeys(scenes)), ancillary
 
 
-def _on_disk(path: Path) -> Path:
-    # A file inside a zip archive, as GDAL names it: the archive is what lies on the disk.
-    inside = path.as_posix()
-    return Path("/" + inside.removeprefix("/vsizip/").split(".zip/")[0] + ".zip") if "/vsizip/" in inside else path
-
-
 def code_version(p: params.Parameters) -> str:
     """Hash of the code that decides what a step writes: its rooms, the ground floor, the notebook's code cells."""
     package = Path(lulc_kit.__file__).parent
     sources = [package / name for name in GROUND_FLOOR]
-    for room in ROOMS[p.notebook[:2]]:
+    for room in (*ROOMS[p.notebook[:2]], *READERS.get(p.notebook[:2], ())):
         sources += sorted((package / room).rglob("*.py")) + sorted((package / room).rglob("*.j2"))
     digest = hashlib.sha256()
     for source in sources:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lulc_kit import catalog
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
+from lulc_kit.files import archived
 
 NUMBERS = st.floats(-1e4, 1e4, allow_nan=False)
 
@@ -21,7 +22,17 @@ def made(folder: Path, elsewhere: Path) -> Catalog:
         "B8A": Band(elsewhere / "y.tif", 3, 0.5, 0.0, None),
     }
     late = Scene("2023-06-15", "L2A", bands, scl=Band(folder / "scenes/scl.tif"), baseline="05.09")
-    early = Scene("2017-02-16", "L1C", bands, mask=Band(elsewhere / "m.tif"), sun_azimuth=163.2, sun_zenith=66.1)
+    early = Scene(
+        "2017-02-16",
+        "L1C",
+        bands,
+        mask=Band(elsewhere / "m.tif"),
+        sun_azimuth=163.2,
+        sun_zenith=66.1,
+        product=elsewhere / "p.SAFE",
+        clouds=Path(archived(folder / "p.zip", "QI_DATA/MSK_CLOUDS_B00.gml")),
+        quality={"cloud_percentage": 1.5, "degraded_percentage": 0.0, "GENERAL_QUALITY": "FAILED"},
+    )
     return Catalog([late, early], {"reference": elsewhere / "p.gpkg"}, "© somebody")
 
 
@@ -35,6 +46,8 @@ def test_round_trip_in_order_of_date(tmp_path: Path) -> None:
     assert after.scenes[0].bands == before.scenes[1].bands
     assert after.scenes[0].mask == before.scenes[1].mask
     assert after.scenes[0].sun_azimuth == 163.2
+    for name in ("product", "clouds", "quality"):
+        assert getattr(after.scenes[0], name) == getattr(before.scenes[1], name)
     assert after.scenes[0].sun_zenith == pytest.approx(66.1, abs=1e-9)
     assert (after.ancillary, after.attribution) == (before.ancillary, before.attribution)
 

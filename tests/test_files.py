@@ -1,8 +1,8 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all; names of archived ones survive every platform's paths."""
 
 import hashlib
 import os
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 
@@ -94,3 +94,49 @@ def test_broken_and_missing_json(tmp_path: Path) -> None:
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc" * 100_000)
     assert files.sha256(tmp_path / "x") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+@pytest.mark.parametrize("kind", [str, PurePosixPath, PureWindowsPath])
+@pytest.mark.parametrize(
+    ("archive", "member"),
+    [
+        ("/data/x.zip", "a.SAFE/GRANULE/B02.jp2"),
+        ("C:/data/x.zip", "B02.jp2"),
+        ("scenes/x.zip", "a/B02.jp2"),
+        ("/my.zip folder {1}/x.ZIP", "a.zip/b.jp2"),
+    ],
+)
+def test_names_of_archived_files_survive_paths(kind: type, archive: str, member: str) -> None:
+    """No double slash that pathlib would fold, no backslash that GDAL would not know."""
+    name = files.archived(archive, member)
+    assert files.split_archived(kind(name)) == (archive, member)
+    if not archive.startswith("scenes"):
+        assert files.gdal_name(kind(name)) == name
+
+
+def test_a_windows_share_survives_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_WINDOWS", True)
+    name = files.archived("//server/share/x.zip", "B02.jp2")
+    for kind in (str, PureWindowsPath):
+        assert files.split_archived(kind(name)) == ("//server/share/x.zip", "B02.jp2")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("/vsizip//data/x.zip/b/B02.jp2", ("/data/x.zip", "b/B02.jp2")),
+        (PurePosixPath("/vsizip//data/x.zip/b/B02.jp2"), ("/data/x.zip", "b/B02.jp2")),
+        ("/vsizip/C:/data/x.zip/B02.jp2", ("C:/data/x.zip", "B02.jp2")),
+        (PureWindowsPath(r"\vsizip\C:\data\x.zip\B02.jp2"), ("C:/data/x.zip", "B02.jp2")),
+        ("/data/x.zip", None),
+        (PurePosixPath("/data/vsizip/B02.jp2"), None),
+    ],
+)
+def test_gdals_form_without_braces_is_understood(name: str | PurePath, expected: tuple[str, str] | None) -> None:
+    assert files.split_archived(name) == expected
+
+
+def test_the_archive_is_what_lies_on_the_disk(tmp_path: Path) -> None:
+    archive = tmp_path / "x.zip"
+    assert files.on_disk(Path(files.archived(archive, "B02.jp2"))) == archive
+    assert files.on_disk(tmp_path / "B02.jp2") == tmp_path / "B02.jp2"

@@ -71,7 +71,8 @@ def write_lstm(
     _write(stack, single, learnt, p.run, folder, 0)
     training.save(models, folder / f"models/{p.run}")
     text = (
-        f"FCN+LSTM over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, starting from run {p.fcn}"
+        f"FCN+LSTM over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, gaps filled "
+        f"{'linearly in time' if p.gaps == 'linear' else 'by the mean'}, starting from run {p.fcn}"
     )
     mapping.write_run(folder, p.run, text, learnt.bands)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from lulc_kit import params, raster
-from lulc_kit.deep import networks, patches, training
+from lulc_kit.deep import gaps, networks, patches, training
 from lulc_kit.errors import LulcError
 from lulc_kit.mapping import Predictor
 
@@ -22,12 +22,16 @@ class Series:
     Attributes
     ----------
     images
-        float32, (time, row, column, band), NaN where a date is masked.
+        float32, (time, row, column, band), NaN where a date is masked, or what `gaps.linear` puts there.
+    flags
+        uint8, (time, row, column), where the numbers come from, values of `gaps.Flag`.
     dates
         ``YYYY-MM-DD``, in order.
     """
 
-    def __init__(self, folder: Path, bands: Sequence[str], first_last: Sequence[str] | None, length: int) -> None:
+    def __init__(
+        self, folder: Path, bands: Sequence[str], first_last: Sequence[str] | None, length: int, how: str = "mean"
+    ) -> None:
         masks = sorted(folder.glob("*_mask.tif"))
         days = [m.name.removesuffix("_mask.tif") for m in masks]
         self.dates = [d for d in days if first_last is None or first_last[0] <= d <= first_last[1]]
@@ -42,11 +46,14 @@ class Series:
             clear = raster.read_codes(folder / f"{day}_mask.tif").data[0] == 0
             images.append(np.moveaxis(image.where(clear).data.compute(), 0, -1))
         self.images = np.stack(images).astype(np.float32)
+        filled, self.flags = gaps.linear(self.images, self.dates)
+        if how == "linear":
+            self.images = filled
 
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
-        """Whether a date shows a pixel, (time, row, column)."""
-        return np.asarray(np.isfinite(self.images).all(axis=-1))
+        """Whether a date shows a pixel, (time, row, column); what is filled in is not seen."""
+        return self.flags == gaps.Flag.OBSERVED
 
     def clear_parts(self) -> list[float]:
         """Part of the pixels (0–1) that is clear on each date."""

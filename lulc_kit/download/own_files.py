@@ -6,7 +6,7 @@ from pathlib import Path
 import rasterio
 from rasterio.errors import RasterioIOError
 
-from lulc_kit import params, study
+from lulc_kit import files, params, study
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
 
@@ -83,12 +83,12 @@ def _scene(entry: params.Scene) -> Scene:
 
 
 def _look(path: Path) -> int:
-    if not path.exists():
+    if not files.on_disk(path).exists():
         raise LulcError(
             f"{path} does not exist. Check the path in 01_download.yaml; it starts at the project's folder."
         )
     try:
-        with rasterio.open(path) as source:
+        with rasterio.open(files.gdal_name(path)) as source:
             if source.crs is None:
                 raise LulcError(
                     f"{path} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again."

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from lulc_kit import params, study
-from lulc_kit.catalog import Band, Catalog, Scene
+from lulc_kit.catalog import Catalog
 from lulc_kit.download import own_files
-from lulc_kit.safe.metadata import Product
 from lulc_kit.safe.product import open_products
+from lulc_kit.safe.scene import describe
 
 SIMULATED = "SIMULATED data, made by lulc_kit: a teaching and testing instrument that says nothing about the earth."
 
@@ -20,7 +20,7 @@ def catalog(p: params.Download) -> Catalog:
         If there is no product, one is broken, or one acquisition is there in two processing baselines.
     """
     assert p.products is not None
-    scenes = [_scene(product) for product in open_products(study.resolve(p.products))]
+    scenes = [describe(product) for product in open_products(study.resolve(p.products))]
     years = sorted({scene.date[:4] for scene in scenes})
     return Catalog(
         scenes, own_files.ancillary(p), f"Contains modified Copernicus Sentinel data {'–'.join({years[0], years[-1]})}."
@@ -32,26 +32,5 @@ def simulated(p: params.Download, folder: Path) -> Catalog:
     from lulc_kit.download.simulated import simulate
 
     made = simulate(folder, size=p.size, tiles=p.tiles, seed=p.seed)
-    scenes = [_scene(product) for product in open_products(folder / "scenes")]
+    scenes = [describe(product) for product in open_products(folder / "scenes")]
     return Catalog(scenes, {"reference": made.training, "dem": made.dem, "roads": made.roads}, SIMULATED)
-
-
-def _scene(product: Product) -> Scene:
-    bands = {}
-    for name, band in product.bands.items():
-        if not band.images:
-            continue  # an L2A product has no B10
-        path = band.images[min(band.images)]
-        bands[name] = Band(
-            Path(path), 1, 1 / product.quantification, band.offset / product.quantification, product.nodata
-        )
-    return Scene(
-        product.sensing.date().isoformat(),
-        product.level,
-        bands,
-        scl=Band(Path(product.scl), nodata=0) if product.scl else None,
-        sun_azimuth=product.sun_azimuth,
-        sun_zenith=product.sun_zenith,
-        baseline=product.processing_baseline,
-        tile=product.tile,
-    )

@@ -37,7 +37,7 @@ a set of hand-drawn masks.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
@@ -117,6 +117,7 @@ _THICKNESS = 150.0  # m above and below the best height
 _FOLLOW = 1500.0  # m
 _BANKS = 400.0  # m, half the width of water between shadowed banks
 _SMALL = 20_000.0  # m², of a cloud too small to judge by itself
+_STRIP = 512  # rows for which distances are computed at once
 _MATCH = 0.3  # smallest share of dark pixels under a moved cloud
 
 
@@ -198,8 +199,7 @@ def from_l1c(
     buffer
         Clear pixels within this distance (m) of cloud, cirrus or shadow become ``BUFFER``.
     resolution
-        Pixel size (m), 10 or 20. A whole tile is best given on its 20 m grid (30 million pixels, some 3 GB,
-        about half a minute) and the mask repeated 2 × 2.
+        Pixel size (m), 10 or 20. For a whole tile read by blocks see `coarsen`, `flags` and `from_coarse`.
 
     Returns
     -------
@@ -218,37 +218,116 @@ def from_l1c(
     sight, the shadow mask may still differ a little from that of the whole.
     """
     planes = _check_bands(bands)
+    stack = np.stack(list(planes.values()))
+    return from_coarse(
+        dict(zip(planes, coarsen(stack, factor=grid_factor(resolution)), strict=True)),
+        flags(stack, list(planes)),
+        sun_azimuth=sun_azimuth,
+        sun_zenith=sun_zenith,
+        buffer=buffer,
+        resolution=resolution,
+    )
+
+
+def grid_factor(resolution: float) -> int:
+    """Pixels of this size (m) that are as wide as one of the grid that the tests of `from_l1c` run on."""
+    return max(1, round(_GRID / resolution))
+
+
+def coarsen(bands: NDArray[np.floating], *, factor: int) -> NDArray[np.float32]:
+    """Reduce a block of top-of-atmosphere reflectance to the grid that the tests run on.
+
+    Parameters
+    ----------
+    bands
+        (band, row, column), as for `from_l1c`. The block begins at a row and a column that ``factor`` divides.
+    factor
+        From `grid_factor`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (band, row, column) means of ``factor`` × ``factor`` pixels, NaN where one of them is NaN.
+    """
+    return np.stack([_shrink(plane.astype(np.float32, copy=False), factor) for plane in bands])
+
+
+def flags(bands: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.uint8]:
+    """Say which pixels of a block no test can judge.
+
+    Parameters
+    ----------
+    bands
+        (band, row, column), as for `from_l1c`.
+    names
+        Names of the bands.
+
+    Returns
+    -------
+    numpy.ndarray
+        (row, column) uint8: 0, or `Reason.NODATA`, or `Reason.DEFECTIVE` (saturated).
+    """
+    found = np.where((bands >= _SATURATED).any(axis=0), np.uint8(Reason.DEFECTIVE), np.uint8(Reason.CLEAR))
+    found[np.isnan(bands[[name != "B10" for name in names]]).any(axis=0)] = Reason.NODATA
+    return found
+
+
+def from_coarse(
+    ground: dict[str, NDArray[np.float32]],
+    unusable: NDArray[np.uint8],
+    *,
+    sun_azimuth: float,
+    sun_zenith: float,
+    buffer: float = 0.0,
+    resolution: float = 10.0,
+) -> NDArray[np.uint8]:
+    """Do what `from_l1c` does on bands that `coarsen` has reduced block by block.
+
+    Parameters
+    ----------
+    ground
+        Reduced bands of the whole scene by name, (row, column). Emptied, because a whole tile's are 700 MB.
+    unusable
+        `flags` of the whole scene at its own resolution, (row, column).
+    sun_azimuth, sun_zenith, buffer, resolution
+        As for `from_l1c`; ``resolution`` is that of ``unusable``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (row, column) uint8 codes of `Reason`, of the shape of ``unusable``.
+
+    Raises
+    ------
+    LulcError
+        As `from_l1c`.
+    """
+    _check_bands(ground)
     if not 0.0 <= sun_zenith <= 80.0:
         raise LulcError(f"sun_zenith is {sun_zenith}°; cloud shadows are searched for 0° to 80°. Use another scene.")
-    shape = planes["B2"].shape
-    nodata = np.zeros(shape, dtype=bool)
-    saturated = np.zeros(shape, dtype=bool)
-    for name, plane in planes.items():
-        if name != "B10":
-            nodata |= np.isnan(plane)
-        saturated |= plane >= _SATURATED
-    factor = max(1, round(_GRID / resolution))
+    factor = grid_factor(resolution)
     grid = resolution * factor
-    ground = {name: _shrink(plane, factor) for name, plane in planes.items()}
     seen = np.isfinite(ground["B2"])
-    for name in _WAVELENGTH:
-        ground[name] = ground[name] - np.float32(rayleigh(_WAVELENGTH[name], sun_zenith))
-    ground = {name: np.nan_to_num(plane) for name, plane in ground.items()}
+    for name, plane in ground.items():
+        if name in _WAVELENGTH:
+            plane -= np.float32(rayleigh(_WAVELENGTH[name], sun_zenith))
+        np.nan_to_num(plane, copy=False)
 
     water, snow = _water_and_snow(ground)
     cloud = _clouds(ground, water, snow, grid) & seen
     dark, fringe = _dark_land(ground, cloud | water | snow | ~seen, grid)
+    cirrus = ground["B10"] > _CIRRUS_B10 if "B10" in ground else np.zeros_like(seen)
+    ground.clear()
     shadow = _shadows(cloud, dark, fringe, water & seen, sun_azimuth, sun_zenith, grid)
 
     coarse = np.zeros(seen.shape, dtype=np.uint8)
     coarse[snow] = Reason.SNOW
     coarse[shadow] = Reason.SHADOW
-    if "B10" in ground:
-        coarse[ground["B10"] > _CIRRUS_B10] = Reason.CIRRUS
+    coarse[cirrus] = Reason.CIRRUS
     coarse[cloud] = Reason.CLOUD
-    mask = coarse.repeat(factor, axis=0).repeat(factor, axis=1)[: shape[0], : shape[1]].copy()
-    mask[saturated] = Reason.DEFECTIVE
-    mask[nodata] = Reason.NODATA
+    rows, columns = unusable.shape
+    mask = coarse.repeat(factor, axis=0)[:rows].repeat(factor, axis=1)[:, :columns].copy()
+    np.copyto(mask, unusable, where=unusable != Reason.CLEAR)
     return add_buffer(mask, distance=buffer, resolution=resolution)
 
 
@@ -278,8 +357,7 @@ def add_buffer(mask: NDArray[np.uint8], *, distance: float, resolution: float) -
     covered = np.isin(mask, _BUFFERED)
     if distance < resolution or not covered.any():
         return result
-    near = ndimage.distance_transform_edt(~covered) * resolution <= distance * (1 + 1e-9)
-    result[near & (mask == Reason.CLEAR)] = Reason.BUFFER
+    result[_within(covered, distance, resolution) & (mask == Reason.CLEAR)] = Reason.BUFFER
     return result
 
 
@@ -419,10 +497,16 @@ def _box(plane: NDArray[np.float32], metres: float, grid: float) -> NDArray[np.f
 
 
 def _within(mask: NDArray[np.bool_], metres: float, grid: float) -> NDArray[np.bool_]:
-    """Pixels at most so far from the mask."""
-    if not mask.any():
-        return mask.copy()
-    return ndimage.distance_transform_edt(~mask) * grid <= metres
+    """Pixels at most so far from the mask; by strips, because the distances of a whole tile take several GB."""
+    near = np.zeros_like(mask)
+    reach = math.ceil(metres / grid)
+    for top in range(0, len(mask), _STRIP):
+        first = max(0, top - reach)
+        strip = mask[first : top + _STRIP + reach]
+        if strip.any():
+            distance = ndimage.distance_transform_edt(~strip)[top - first :][:_STRIP]
+            near[top : top + _STRIP] = distance * grid <= metres * (1 + 1e-9)
+    return near
 
 
 def _water_and_snow(ground: Mapping[str, NDArray[np.float32]]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -477,7 +561,7 @@ def _shadows(
     if not count:
         return shadow
     labels *= cloud
-    rows, columns = np.nonzero(labels)
+    rows, columns = (index.astype(np.int32) for index in np.nonzero(labels))
     owner = labels[rows, columns]
     size = np.bincount(owner, minlength=count + 1)
 
@@ -487,10 +571,10 @@ def _shadows(
     right = -math.sin(math.radians(sun_azimuth)) * reach
     heights = np.arange(_HEIGHTS[0], _HEIGHTS[1] + 1, _HEIGHT_STEP)
 
-    def moved(height: float | NDArray[np.floating]) -> tuple[NDArray[np.intp], NDArray[np.intp], Any]:
+    def moved(height: float | NDArray[np.floating]) -> tuple[NDArray[np.int32], NDArray[np.int32], Any]:
         """Rows and columns of cloud pixels after the move, and which of them are still in the image."""
-        r = rows + np.rint(down * height).astype(np.intp)
-        c = columns + np.rint(right * height).astype(np.intp)
+        r = rows + np.rint(down * height).astype(np.int32)
+        c = columns + np.rint(right * height).astype(np.int32)
         inside = (r >= 0) & (r < cloud.shape[0]) & (c >= 0) & (c < cloud.shape[1])
         return r[inside], c[inside], inside
 

@@ -23,7 +23,7 @@ WARNING = (
 )
 """What the correction cannot do; to be shown with its results."""
 
-TAG = "dark-object subtraction (Chavez 1988)"
+TAG = "dark-object subtraction (Chavez 1988; simple, not Sen2Cor)"
 """Name of the correction, for the tags of files and the titles of pictures."""
 
 WAVELENGTHS = {

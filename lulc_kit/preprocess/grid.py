@@ -70,8 +70,7 @@ def study_grid(
             )
         left, bottom, right, top = bbox
     # Pixel edges where the scenes have theirs: nothing is resampled that need not be.
-    aligned = crs is None or own.crs == target.crs
-    x0, y0 = (own.affine.c, own.affine.f) if aligned else (0.0, 0.0)
+    x0, y0 = next(((g.affine.c, g.affine.f) for g in finest if g.crs == target.crs), (0.0, 0.0))
     columns = [(left - x0) / resolution, (right - x0) / resolution]
     rows = [(y0 - top) / resolution, (y0 - bottom) / resolution]
     c0, c1 = round(columns[0]), round(columns[1])

@@ -3,9 +3,9 @@
 For each coarse band the four 10 m bands are degraded to its grid with its own MTF; in a moving window a
 small ridge regression says how the coarse band follows from them; the models, interpolated, are applied to
 the 10 m bands; and what degrading the result fails to explain is projected back, so that no radiometry is
-invented. Three numbers for each band, chosen once for a scene by `fit`, make it fit the scene: how much
-sharper or smoother than the 10 m bands the coarse band's own detail is, the strength of the ridge, and the
-share of the detail that is injected.
+invented. A few numbers for each band, chosen once for a scene by `fit`, make it fit the scene: how much
+sharper or smoother than the 10 m bands the coarse band's own detail is and by what part of a pixel it lies
+elsewhere, the strength of the ridge, and the share of the detail that is injected.
 
 `sharpen` does it all for arrays. A scene that does not fit into memory goes block by block through the same
 function with a `Plan` made once::
@@ -18,9 +18,9 @@ function with a `Plan` made once::
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Literal, NamedTuple
@@ -33,11 +33,13 @@ from lulc_kit.preprocess.backproject import Projector, back_project, projector
 from lulc_kit.preprocess.local_models import (
     EVEN,
     GAUSSIAN,
+    MATCHING_REACH,
     REACH,
     averaged,
     local_models,
+    matched,
+    matching,
     predict,
-    sharpened,
 )
 from lulc_kit.preprocess.mtf import MTF, Float, Mask, decimate, degrade, degrade_masked, mtf_of
 
@@ -48,7 +50,9 @@ Values = float | Sequence[float] | NDArray[Any]
 
 _BRIGHTEST = 6.5536  # reflectance of the greatest 16-bit number at Sentinel-2's quantification of 10000
 _ROOM = 1.0  # how far beyond the local range back-projection may go, as a share of that range
-_SMOOTHEST, _SHARPEST, _STEP = 0.05, 1.75, 0.2  # of the transfers tried
+_SHARPNESS = (0.0, 1.8, 0.2)  # least, greatest and step of the transfers tried
+_SHIFT = (-1.0, 1.0, 0.25)  # the same of the shifts, fine pixels
+_WORTH = 0.99  # share of the error without a shift below which one is believed
 _RIDGES = (1e-8, 5e-8, 3e-7, 1e-6, 4e-6, 1.5e-5, 6e-5)  # reflectance²; tried one scale further down
 _RIDGE_TO_COMPARE = 1e-6
 _WINDOW, _WINDOWS = 128, 9  # coarse pixels across, and number, of the samples that a plan is made from
@@ -65,6 +69,8 @@ class BandPlan:
         Its modulation transfer at the Nyquist frequency of the coarse grid.
     sharpness
         Transfer at Nyquist of the filter that gives the 10 m bands the sharpness of this band's detail.
+    shift
+        Fine pixels down and across by which the same filter moves them to where this band sees the ground.
     ridge
         Strength of the local regression's ridge, reflectance²; infinite: one global regression.
     injection
@@ -75,6 +81,7 @@ class BandPlan:
 
     mtf: float
     sharpness: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
     ridge: float = 4e-6
     injection: float = 1.0
     model: tuple[float, ...] = ()
@@ -104,7 +111,7 @@ class Plan:
         """Coarse pixels around a block that its result depends on."""
         steps = max(kernels.reach for kernels in self.projectors)
         taps = max(kernels.taps.size for kernels in self.projectors)
-        return iterations * steps + 2 * REACH + 3 + -(-taps // (2 * self.ratio))
+        return iterations * steps + 2 * REACH + 2 + -(-(taps // 2 + MATCHING_REACH) // self.ratio)
 
 
 class _Scene(NamedTuple):
@@ -228,14 +235,10 @@ def fit(
 ) -> Plan:
     """Choose for each band of a scene how it is sharpened, from the scene alone.
 
-    Sharpness is the value for which the degraded fine bands predict the coarse band best, each pixel left
-    out in turn. Ridge and injection are those that win when everything is degraded by the ratio once more
-    and the coarse band itself is the truth. Large scenes are sampled by windows at fixed places.
-
-    Parameters
-    ----------
-    fine, coarse, ratio, mtf_fine, mtf_coarse, method
-        See `sharpen`.
+    Sharpness and shift are those with which the degraded fine bands predict the coarse band best, each pixel
+    left out in turn; a shift is only believed where it lessens the error by a hundredth. Ridge and injection
+    are those that win when everything is degraded by the ratio once more and the coarse band itself is the
+    truth. Large scenes are sampled by windows at fixed places.
 
     Returns
     -------
@@ -280,16 +283,18 @@ def _choose(
     mtf: float,
     method: Method,
 ) -> BandPlan:
-    sharpness = _best_sharpness(own, kernels)
-    model = _global_model(own, kernels, sharpness)
+    # at 60 m a fine pixel's shift is a sixth of what the band sees, and the bands of haze have no edges
+    aligned = _align(own, kernels, BandPlan(mtf), move=kernels.ratio < 4)
+    aligned = replace(aligned, model=_global_model(own, kernels, aligned))
     ridges = (*_RIDGES, np.inf) if method == "local" else (np.inf,)
     # of a scene too small to choose: local where a window is not much wider than the fine detail
     unchosen = BandPlan.ridge if method == "local" and kernels.ratio < 4 else np.inf
-    best = BandPlan(mtf, sharpness, unchosen, 1.0, model)
+    best = replace(aligned, ridge=unchosen)
     if sum(int(np.isfinite(s.coarse).sum()) for s in lower) < _FEWEST:
         return best
-    sharpness_below = _best_sharpness(lower, kernels)
-    model_below = _global_model(lower, kernels, sharpness_below)
+    down, across = aligned.shift
+    below = _align(lower, kernels, BandPlan(mtf, shift=(down / kernels.ratio, across / kernels.ratio)), move=False)
+    below = replace(below, model=_global_model(lower, kernels, below))
     # The ridge stands for what the fine bands carry beside the common signal. Noise is weaker one scale
     # further down, where the ridge is chosen, by the number of independent pixels under the kernel.
     averaging = float(1 / (kernels.taps**2).sum() ** 2)
@@ -299,7 +304,7 @@ def _choose(
         wanted, detail = [], []
         for scene, target in zip(lower, truth, strict=True):
             with_half, with_all = (
-                _sharpen_band(scene, 0, BandPlan(mtf, sharpness_below, ridge, share, model_below), kernels, 1)
+                _sharpen_band(scene, 0, replace(below, ridge=ridge, injection=share), kernels, 1)
                 for share in (0.5, 1.0)
             )
             target = target[: with_all.shape[0], : with_all.shape[1]]
@@ -311,45 +316,63 @@ def _choose(
         error = float(((e - (injection - 0.5) * d) ** 2).mean()) if e.size else np.inf
         if error < 0.999 * least:
             least = error
-            best = BandPlan(mtf, sharpness, ridge * averaging, injection, model)
+            best = replace(aligned, ridge=ridge * averaging, injection=injection)
     return best
 
 
-def _best_sharpness(scenes: list[_Scene], kernels: Projector) -> float:
-    """The sharpness of least mean absolute leave-one-out error: downhill from 1, then by a parabola."""
+def _align(scenes: list[_Scene], kernels: Projector, plan: BandPlan, move: bool) -> BandPlan:
+    """The plan with the sharpness, and if it may ``move`` the shift, of least leave-one-out error."""
 
-    def cost(sharpness: float) -> float:
+    def cost(plan: BandPlan) -> float:
         total, count = 0.0, 0
         for scene in scenes:
-            _, predictors = _predictors(scene, kernels, sharpness)
-            _, errors = local_models(predictors, scene.coarse[0], EVEN, _RIDGE_TO_COMPARE)
+            _, predictors = _predictors(scene, kernels, plan)
+            _, errors = local_models(predictors, scene.coarse[0], EVEN, _RIDGE_TO_COMPARE, True)
             known = np.isfinite(errors)
             total += float(np.abs(errors[known], dtype=float).sum())
             count += int(known.sum())
         return total / count if count >= _FEWEST else 0.0
 
-    here, middle = 1.0, cost(1.0)
-    if middle < 1e-6:
-        return 1.0  # nothing to explain, or too little to judge by
-    left, right = cost(here - _STEP), cost(here + _STEP)
-    while left < middle and here - _STEP > _SMOOTHEST:
-        here, right, middle = here - _STEP, middle, left
-        left = cost(here - _STEP)
-    while right < middle and here + _STEP < _SHARPEST:
-        here, left, middle = here + _STEP, middle, right
-        right = cost(here + _STEP)
-    if min(left, right) < middle:
-        return here - _STEP if left < right else here + _STEP
-    a, b, c = np.log([left, middle, right])
-    return float(here + 0.5 * _STEP * (a - c) / max(a - 2 * b + c, 1e-9))
+    def sharpen(plan: BandPlan) -> BandPlan:
+        best = _downhill(lambda s: cost(replace(plan, sharpness=s)), plan.sharpness, *_SHARPNESS)
+        return replace(plan, sharpness=best)
+
+    if cost(plan) < 1e-6:
+        return plan  # nothing to explain, or too little to judge by
+    still = sharpen(plan)
+    if not move:
+        return still
+    down = _downhill(lambda d: cost(replace(still, shift=(d, 0.0))), 0.0, *_SHIFT)
+    across = _downhill(lambda d: cost(replace(still, shift=(down, d))), 0.0, *_SHIFT)
+    moved = sharpen(replace(still, shift=(down, across)))
+    return moved if cost(moved) < _WORTH * cost(still) else still
 
 
-def _global_model(scenes: list[_Scene], kernels: Projector, sharpness: float) -> tuple[float, ...]:
+def _downhill(cost: Callable[[float], float], start: float, least: float, greatest: float, step: float) -> float:
+    """Where a function of one minimum is least, by steps and then by a parabola through its logarithms."""
+    seen: dict[float, float] = {}
+
+    def at(place: float) -> float:
+        if place not in seen:
+            seen[place] = cost(place)
+        return seen[place]
+
+    here = start
+    for direction in (-step, step):
+        while least <= here + direction <= greatest and at(here + direction) < at(here):
+            here += direction
+    if not (least <= here - step and here + step <= greatest):
+        return here
+    a, b, c = np.log([max(at(place), 1e-30) for place in (here - step, here, here + step)])
+    return float(here + 0.5 * step * (a - c) / max(a - 2 * b + c, 1e-9))
+
+
+def _global_model(scenes: list[_Scene], kernels: Projector, plan: BandPlan) -> tuple[float, ...]:
     """One regression for the whole scene, with a ridge that only decides between equal bands."""
     p = scenes[0].fine.shape[0]
     known, targets = [], []
     for scene in scenes:
-        _, predictors = _predictors(scene, kernels, sharpness)
+        _, predictors = _predictors(scene, kernels, plan)
         use = np.isfinite(predictors[0]) & np.isfinite(scene.coarse[0])
         known.append(predictors[:, use].astype(float))
         targets.append(scene.coarse[0][use].astype(float))
@@ -362,9 +385,12 @@ def _global_model(scenes: list[_Scene], kernels: Projector, sharpness: float) ->
     return (*(float(s) for s in slopes), float(level - slopes @ centre))
 
 
-def _predictors(scene: _Scene, kernels: Projector, sharpness: float) -> tuple[Float, Float]:
-    """The fine bands at the given sharpness, and the same on the coarse grid."""
-    fine = scene.fine if sharpness == 1.0 else sharpened(scene.fine, scene.valid, sharpness)
+def _predictors(scene: _Scene, kernels: Projector, plan: BandPlan) -> tuple[Float, Float]:
+    """The fine bands with the sharpness and place of the coarse band, and the same on the coarse grid."""
+    fine = scene.fine
+    if plan.sharpness != 1.0 or plan.shift != (0.0, 0.0):
+        down, across = (matching(plan.sharpness, shift) for shift in plan.shift)
+        fine = matched(fine, scene.valid, down, across)
     weight = decimate(scene.valid.astype(np.float32), kernels.taps, kernels.first, kernels.ratio)
     coarse = [degrade_masked(band, weight, kernels.ratio, kernels.taps, kernels.first) for band in fine]
     return fine, np.stack(coarse)
@@ -376,13 +402,13 @@ def _sharpen_band(scene: _Scene, k: int, plan: BandPlan, kernels: Projector, ite
     valid = scene.valid & known.repeat(kernels.ratio, axis=0).repeat(kernels.ratio, axis=1)
     if not valid.any():
         return np.full(valid.shape, np.nan, np.float32)
-    fine, predictors = _predictors(scene, kernels, plan.sharpness)
+    fine, predictors = _predictors(scene, kernels, plan)
     if np.isinf(plan.ridge):
         models = np.broadcast_to(
             np.array(plan.model, np.float32)[:, None, None], (len(plan.model), *coarse.shape)
         ).copy()
     else:
-        models, _ = local_models(predictors, coarse, GAUSSIAN, plan.ridge)
+        models, _ = local_models(predictors, coarse, GAUSSIAN, plan.ridge, False)
         models = averaged(models, GAUSSIAN)
     image = predict(fine, valid, models, predictors, coarse, plan.injection)
     image = back_project(image, valid, coarse, kernels, iterations, _ROOM)

@@ -106,6 +106,8 @@ class Product:
         Means over the tile, degrees.
     cloud_percentage
         As the metadata assess it.
+    degraded_percentage
+        Part of the image data that is degraded, %; NaN where the metadata do not say.
     content
         Further percentages and numbers of the metadata's Image_Content_QI, by their names there.
     quality
@@ -138,6 +140,7 @@ class Product:
     sun_zenith: float
     sun_azimuth: float
     cloud_percentage: float
+    degraded_percentage: float
     content: Mapping[str, float]
     quality: Mapping[str, str]
     scl: str | None
@@ -151,6 +154,12 @@ class Product:
     def offsets(self) -> dict[str, float]:
         """Offset of each band, in digital numbers."""
         return {name: band.offset for name, band in self.bands.items()}
+
+
+def tiles_of(source: Source) -> list[str]:
+    """Return the tiles of a product, such as ``["33UVU"]``; products of before December 2016 may have several."""
+    main = next(name for name in sorted(source.files) if "/" not in name and is_metadata(name))
+    return sorted({str(_tile_of(name)) for name in _granules(source, source.read_xml(main))})
 
 
 def read_metadata(source: Source, tile: str | None = None) -> Product:
@@ -210,6 +219,9 @@ def read_metadata(source: Source, tile: str | None = None) -> Product:
         sun_zenith=_angle(metadata, "Mean_Sun_Angle", "ZENITH_ANGLE"),
         sun_azimuth=_angle(metadata, "Mean_Sun_Angle", "AZIMUTH_ANGLE"),
         cloud_percentage=_number(_find_text(root, "Cloud_Coverage_Assessment")),
+        degraded_percentage=_number(
+            _find_text(metadata, "DEGRADED_MSI_DATA_PERCENTAGE") or _find_text(root, "DEGRADED_MSI_DATA_PERCENTAGE")
+        ),
         content=_content(metadata),
         quality={str(check.get("checkType")): (check.text or "").strip() for check in find_all(root, "quality_check")},
         scl=_scl(source, images),

@@ -17,15 +17,17 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from lulc_kit.errors import LulcError
-from lulc_kit.safe.metadata import Band, CloudMask, Product, find_all, read_metadata
+from lulc_kit.safe.metadata import Band, CloudMask, Product, find_all, read_metadata, tiles_of
 from lulc_kit.safe.source import checked_path, is_metadata, open_source
 
 __all__ = [
     "Band",
     "CloudMask",
     "Product",
+    "image",
     "open_product",
     "open_products",
+    "open_tiles",
     "read_bands",
     "read_scl",
     "verify",
@@ -61,8 +63,24 @@ def open_product(path: str | Path, tile: str | None = None) -> Product:
         ) from error
 
 
+def open_tiles(path: str | Path) -> list[Product]:
+    """Read the metadata of every tile of a product: one, or several in a product of before December 2016.
+
+    Parameters
+    ----------
+    path
+        As for `open_product`.
+
+    Raises
+    ------
+    LulcError
+        As `open_product`.
+    """
+    return [open_product(path, tile) for tile in tiles_of(open_source(path))]
+
+
 def open_products(folder: str | Path) -> list[Product]:
-    """Open all products in a folder, in the order of time and tile.
+    """Open all products in a folder, each tile by itself, in the order of time and tile.
 
     Parameters
     ----------
@@ -88,7 +106,7 @@ def open_products(folder: str | Path) -> list[Product]:
     ]
     if not found:
         raise LulcError(f"{folder} holds no Sentinel-2 product; expected .SAFE folders or zip archives of them.")
-    products = [open_product(path) for path in found]
+    products = [product for path in found for product in open_tiles(path)]
     seen: dict[tuple[object, ...], Product] = {}
     for product in products:
         key = (product.tile, product.sensing.replace(microsecond=0), product.level)
@@ -133,7 +151,7 @@ def read_bands(product: Product, names: Sequence[str], chunks: int = 2048) -> xr
     layers = []
     for name in names:
         band = product.bands[name]
-        numbers = _lazy(_existing(product, name, resolution), shape, "uint16", chunks)
+        numbers = _lazy(_checked(product, name, resolution, band.images.get(resolution)), shape, "uint16", chunks)
         layers.append(da.map_blocks(_reflectance, numbers, band.offset, scale, invalid, dtype="float32"))
     attributes = {
         "product": product.name,
@@ -233,9 +251,34 @@ def _common_resolution(product: Product, names: Sequence[str]) -> int:
     return resolutions.pop()
 
 
-def _existing(product: Product, name: str, resolution: int) -> str:
-    """GDAL path of a band whose image is there and has the size that the metadata say."""
-    path = product.bands[name].images.get(resolution)
+def image(product: Product, name: str) -> str:
+    """Find the finest image of a band, or of the scene classification, and look at its header.
+
+    Parameters
+    ----------
+    product
+        From `open_product`.
+    name
+        Such as ``"B8A"``, or ``"SCL"``.
+
+    Returns
+    -------
+    str
+        The name by which GDAL opens it.
+
+    Raises
+    ------
+    LulcError
+        If it is missing, unreadable, or of another size than the metadata say.
+    """
+    if name == "SCL" and product.scl:
+        return _checked(product, name, 60 if product.scl.endswith("_60m.jp2") else 20, product.scl)
+    band = product.bands[name]
+    resolution = min(band.images, default=band.resolution)
+    return _checked(product, name, resolution, band.images.get(resolution))
+
+
+def _checked(product: Product, name: str, resolution: int, path: str | None) -> str:
     if path is None:
         raise LulcError(
             f"{product.name} lists no image of {name} at {resolution} m; the product is incomplete. Fetch it again."

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, ParseError
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
+from lulc_kit import files
 from lulc_kit.errors import LulcError
 
 # A real product unpacks to about 1.2 GB in a few hundred files; its largest metadata file has some 10 MB.
@@ -74,8 +75,7 @@ class Source:
         if not self.zipped:
             return str(self.path / file)
         inner = f"{self.root}/{file}" if self.root else file
-        # braces, because GDAL looks for ".zip" in the name otherwise
-        return f"/vsizip/{{{self.path.resolve().as_posix()}}}/{inner}"
+        return files.archived(self.path.resolve(), inner)
 
     @contextmanager
     def open(self, file: str) -> Iterator[IO[bytes]]:
@@ -113,20 +113,22 @@ class Source:
                 f"{file} in {self.path} is larger than {MAX_XML_BYTES // 1_000_000} MB; expected metadata of "
                 "a few MB. Fetch the product again from its provider."
             )
-        try:
-            root = defusedxml.ElementTree.fromstring(text, forbid_dtd=True)
-        except DefusedXmlException as error:
-            raise LulcError(
-                f"{file} in {self.path} declares a document type or entities ({type(error).__name__}); "
-                "Sentinel-2 metadata have none, and they can be used to attack a reader. Fetch the product "
-                "again from its provider."
-            ) from None
-        except ParseError as error:
-            raise LulcError(
-                f"{file} in {self.path} is not readable XML ({error}); the download may be incomplete. Fetch "
-                "the product again."
-            ) from None
-        return root
+        return parse_xml(text, f"{file} in {self.path}")
+
+
+def parse_xml(text: bytes, name: str) -> Element:
+    """Parse XML; a LulcError names the file if it declares entities or a document type, or is no XML."""
+    try:
+        return defusedxml.ElementTree.fromstring(text, forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise LulcError(
+            f"{name} declares a document type or entities ({type(error).__name__}); Sentinel-2 metadata have none, "
+            "and they can be used to attack a reader. Fetch the product again from its provider."
+        ) from None
+    except ParseError as error:
+        raise LulcError(
+            f"{name} is not readable XML ({error}); the download may be incomplete. Fetch the product again."
+        ) from None
 
 
 def is_metadata(name: str) -> bool:

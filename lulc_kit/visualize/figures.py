@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from odc.geo.geobox import GeoBox
@@ -114,7 +115,9 @@ def true_colour(image: xr.DataArray) -> list[str]:
     return wanted if set(wanted) <= set(names) else [names[min(i, len(names) - 1)] for i in range(3)]
 
 
-def composites(image: xr.DataArray, triples: Sequence[Sequence[str]], percentiles: Sequence[float]) -> Figure:
+def composites(
+    image: xr.DataArray, triples: Sequence[Sequence[str]], percentiles: Sequence[float], title: str = ""
+) -> Figure:
     """Draw colour composites side by side; what has no data is grey.
 
     Parameters
@@ -125,6 +128,8 @@ def composites(image: xr.DataArray, triples: Sequence[Sequence[str]], percentile
         For each picture the bands shown as red, green, blue.
     percentiles
         Percentiles shown as black and as white.
+    title
+        What the image is, such as its date, above all pictures.
     """
     small = thin(image)
     wide = small.sizes["x"] > 1.4 * small.sizes["y"]
@@ -143,6 +148,7 @@ def composites(image: xr.DataArray, triples: Sequence[Sequence[str]], percentile
         ax.imshow(stretched(small, triple, percentiles), extent=_extent(geobox))
         ax.set_title(f"red {triple[0]}, green {triple[1]}, blue {triple[2]}")
         decorate(ax, geobox)
+    figure.suptitle(title, fontsize="medium")
     return figure
 
 
@@ -507,6 +513,51 @@ def observations(dates: Sequence[str], clear: Sequence[float]) -> Figure:
     ax.set_ylim(0, 105)
     ax.set_ylabel("clear pixels, %")
     ax.set_title(f"{len(days)} dates")
+    return figure
+
+
+def clear_observations(counts: xr.DataArray, dates: pd.DataFrame) -> Figure:
+    """Draw on how many dates each pixel is clear, as a map, and how clear each date is, as bars.
+
+    Parameters
+    ----------
+    counts
+        Clear dates of each pixel, (1, y, x).
+    dates
+        One row per date: ``date``, ``clear`` (part of the grid, 0–1), ``in the cube`` (whether it is used).
+    """
+    small = thin(counts)
+    shape = small.sizes["y"] / small.sizes["x"]
+    figure, (top, low) = _subplots(
+        2, figsize=(9, min(9, 8 * shape) + 3), height_ratios=[min(9, 8 * shape), 2], layout="constrained"
+    )
+    used = int(dates["in the cube"].sum())
+    # One colour for each number as long as a reader can count them.
+    cmap = plt.get_cmap("cividis", used if used <= 12 else None).with_extremes(bad=NODATA_COLOUR)
+    drawn = top.imshow(
+        np.ma.masked_equal(small.to_numpy()[0], 0),
+        cmap=cmap,
+        vmin=0.5,
+        vmax=used + 0.5,
+        extent=_extent(counts.odc.geobox),
+        interpolation="nearest",
+    )
+    ticks = np.unique(np.linspace(1, used, min(used, 12)).round().astype(int))
+    figure.colorbar(drawn, ax=top, ticks=ticks, label="clear dates (grey: never clear)", shrink=0.8)
+    top.set_title(f"On how many of {used} date(s) each pixel is clear")
+    decorate(top, counts.odc.geobox)
+    days = pd.to_datetime(dates["date"])
+    apart = days.diff().dt.days.dropna()
+    width = 0.8 * min(float(apart.min()) if len(apart) else 1.0, 20.0)
+    for colour, name, wanted in (("#0072B2", "in the cube", True), ("#999999", "left out", False)):
+        part = dates["in the cube"] == wanted
+        if part.any():
+            low.bar(days[part], 100 * dates["clear"][part], width, color=colour, label=name)
+    low.set_ylim(0, 105)
+    low.set_ylabel("clear pixels, %")
+    low.xaxis.set_major_formatter(ConciseDateFormatter(low.xaxis.get_major_locator()))
+    if not dates["in the cube"].all():
+        low.legend(fontsize=8)
     return figure
 
 

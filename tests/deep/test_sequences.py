@@ -143,6 +143,20 @@ def test_series_reads_the_clear_pixels_of_the_dates_wanted(cube):
         assert series.clear_parts()[i] == pytest.approx((mask == 0).mean())
 
 
+def test_series_filled_in_time_still_knows_what_was_seen(cube):
+    plain = sequences.Series(cube, ["B4", "B8"], None, 3)
+    filled = sequences.Series(cube, ["B4", "B8"], None, 3, "linear")
+    np.testing.assert_array_equal(filled.seen, plain.seen)
+    np.testing.assert_array_equal(filled.images[filled.seen], plain.images[plain.seen])
+    ever = plain.seen.any(axis=0)
+    assert np.isfinite(filled.images[:, ever]).all() and np.isnan(filled.images[:, ~ever]).all()
+    days = np.array(DATES, "datetime64[D]").astype(float)
+    seen = plain.seen[:, 12, 21]
+    assert not seen[3], "hidden on this date"
+    expected = np.interp(days, days[seen], plain.images[seen, 12, 21, 1])
+    np.testing.assert_allclose(filled.images[:, 12, 21, 1], expected, atol=1e-6)
+
+
 def test_too_few_dates_are_refused(cube):
     with pytest.raises(LulcError, match=r"needs 3 dates, and the cube has 2"):
         sequences.Series(cube, ["B4"], ["2020-02-01", "2020-03-31"], 3)

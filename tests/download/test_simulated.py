@@ -2,6 +2,7 @@
 
 import datetime as dt
 import filecmp
+import itertools
 import re
 import shutil
 from pathlib import Path
@@ -279,6 +280,45 @@ def test_slopes_that_face_the_sun_are_brighter():
     averted = landscape.shading(0.1 * (south + east), 60, 135)
     assert facing.min() > 1.1
     assert averted.max() < 0.9
+
+
+def test_products_are_brighter_where_the_slope_faces_the_sun(study):
+    """Slopes from the DEM a user gets, the sun from the XML, the brightness of woods from the product."""
+    product = on(study, dt.date(2022, 2, 19))  # cloudless, and the sun is low
+    text = next(product.glob("GRANULE/*/MTD_TL.xml")).read_text()
+    mean_sun = text[text.index("<Mean_Sun_Angle>") :]
+    zenith, azimuth = (
+        np.radians(float(re.search(rf"<{name}_ANGLE[^>]*>([\d.]+)<", mean_sun).group(1)))
+        for name in ("ZENITH", "AZIMUTH")
+    )
+    with rasterio.open(study.dem) as dem, rasterio.open(study.classes) as truth:
+        heights = np.empty(truth.shape, np.float32)
+        rasterio.warp.reproject(
+            rasterio.band(dem, 1), heights, dst_transform=truth.transform, dst_crs=truth.crs, resampling=2
+        )
+        woods = binary_erosion(truth.read(1) == 3, iterations=2)[:, :SIZE]
+    south, east = (g[:, :SIZE] for g in np.gradient(gaussian_filter(heights, 1), 10))
+    normal = np.sqrt(1 + east**2 + south**2)
+    sun = np.sin(zenith) * np.sin(azimuth), -np.sin(zenith) * np.cos(azimuth), np.cos(zenith)  # east, south, up
+    facing = (-east * sun[0] - south * sun[1] + sun[2]) / normal / np.cos(zenith)
+    low, high = np.quantile(facing[woods], [0.15, 0.85])
+    toward, away = woods & (facing > high), woods & (facing < low)
+    # Two thirds of the light come from the sun, a third from the whole sky.
+    expected = (1 + 2 * facing[toward].mean()) / (1 + 2 * facing[away].mean())
+    found = np.mean(
+        [reflectance(product, b)[toward].mean() / reflectance(product, b)[away].mean() for b in ("B2", "B3")]
+    )
+    assert expected > 1.1
+    assert found == pytest.approx(expected, abs=0.25 * (expected - 1))
+
+
+def test_ten_dates_through_a_year_on_both_sides_of_baseline_0400(study):
+    days = sorted({date_of(product) for product in study.scenes})
+    assert 8 <= len(days) <= 12
+    assert 300 < (days[-1] - days[0]).days < 366
+    assert max(b - a for a, b in itertools.pairwise(days)).days < 100
+    assert {tuple(sorted(p.name[39:44] for p in study.scenes if date_of(p) == d)) for d in days} == {("33UVU", "33UWU")}
+    assert {baseline(p) < "04.00" for p in study.scenes} == {True, False}
 
 
 def test_scene_classification_agrees_with_the_true_mask(study):

@@ -14,7 +14,7 @@ from lulc_kit.classes import scheme
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
 from lulc_kit.features import indices
-from lulc_kit.preprocess import cube, grid
+from lulc_kit.preprocess import composite, cube, grid
 from lulc_kit.samples import labels, splits
 from tests import scene
 
@@ -27,7 +27,7 @@ def preprocess(project: Path, entries: list[dict[str, Any]], mask: str = "none",
     found = get_scenes.get(p, project / "outputs/s")
     geobox = grid.study_grid(found, extra.pop("crs", None), extra.pop("bbox", None), 10.0)
     cube.build(found, geobox, project / "outputs/s/cube", mask=mask, scl_exclude=[9], **extra)
-    cube.composite(project / "outputs/s/cube")
+    composite.write(project / "outputs/s/cube")
     return project / "outputs/s/cube/composite.tif"
 
 

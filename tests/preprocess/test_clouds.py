@@ -281,3 +281,39 @@ def test_real_scene_classifications():
         assert (mask[scl > 11] == Reason.DEFECTIVE).all()
         clear[file.parent.name[10:18]] = (mask == Reason.CLEAR).sum() / (scl != 0).sum()
     assert min(clear["20230813"], clear["20230815"], clear["20230820"]) > max(clear["20230810"], clear["20230818"])
+
+
+# By blocks
+
+
+@pytest.mark.parametrize(("resolution", "size"), [(10.0, (1100, 331)), (20.0, (150, 90))])
+def test_bands_reduced_by_blocks_give_the_mask_of_the_whole(resolution, size):
+    """Odd sizes, more rows than a strip of distances has, NaN and saturation in places."""
+    rng = np.random.default_rng(8)
+    rough = ndimage.gaussian_filter(rng.normal(size=size), 12.0)
+    bands = paint(np.where(rough > np.quantile(rough, 0.8), "cloud", "field"))
+    bands["B10"][5:40, 5:40] = 0.05
+    bands["B4"][60:70, 3:9], bands["B2"][80, 80] = np.nan, 7.0
+    names = list(bands)
+    options = {"sun_azimuth": 150.0, "sun_zenith": ZENITH, "resolution": resolution, "buffer": 90.0}
+    whole = clouds.from_l1c(bands, **options)
+    assert set(np.unique(whole)) >= {Reason.CLEAR, Reason.CLOUD, Reason.CIRRUS, Reason.NODATA, Reason.BUFFER}
+    stack, factor = np.stack(list(bands.values())), clouds.grid_factor(resolution)
+    assert factor == round(20 / resolution)
+    ground, unusable = [], []
+    for top in range(0, size[0], 64):
+        rows = [stack[:, top : top + 64, left : left + 96] for left in range(0, size[1], 96)]
+        ground.append(np.concatenate([clouds.coarsen(block, factor=factor) for block in rows], axis=2))
+        unusable.append(np.concatenate([clouds.flags(block, names) for block in rows], axis=1))
+    planes = dict(zip(names, np.concatenate(ground, axis=1), strict=True))
+    np.testing.assert_array_equal(clouds.from_coarse(planes, np.concatenate(unusable), **options), whole)
+
+
+@pytest.mark.parametrize("strip", [1, 7, 64])
+@pytest.mark.parametrize("distance", [10.0, 35.0, 600.0])
+def test_distances_by_strips_are_those_of_the_whole(monkeypatch, strip, distance):
+    monkeypatch.setattr(clouds, "_STRIP", strip)
+    mask = np.where(np.random.default_rng(2).random((90, 50)) < 0.004, Reason.CLOUD, Reason.CLEAR).astype(np.uint8)
+    found = clouds.add_buffer(mask, distance=distance, resolution=10.0)
+    near = ndimage.distance_transform_edt(mask == Reason.CLEAR) * 10.0 <= distance
+    np.testing.assert_array_equal(found, np.where(near & (mask == Reason.CLEAR), Reason.BUFFER, mask))

@@ -1,4 +1,4 @@
-"""The cube and the composite: what a mask leaves out is out, an empty date is no disaster, bad input is refused."""
+"""The cube: what a mask leaves out is out, an empty date is no disaster, bad input is refused."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from rasterio.transform import from_origin
 from lulc_kit import raster
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import cube
+from lulc_kit.preprocess import composite, cube
 from lulc_kit.preprocess.clouds import Reason
 from lulc_kit.preprocess.grid import study_grid
 
@@ -95,31 +95,6 @@ def test_a_mask_file_leaves_out_all_that_is_not_zero(tmp_path):
     np.testing.assert_array_equal(codes, np.where(mask > 0, Reason.CLOUD, Reason.CLEAR))
 
 
-def test_the_composite_is_the_median_of_the_clear_dates(tmp_path):
-    days = [f"2020-05-{d:02}" for d in range(1, 7)]
-    generator = np.random.default_rng(9)
-    scenes, series = [], []
-    for i, day in enumerate(days):
-        numbers, mask = dn(i), generator.random((ROWS, COLUMNS)) < 0.5
-        mask[0, 0] = True  # never clear
-        numbers[1, 10:12, i] = 0  # swath edge in one band: out for the whole pixel
-        scenes.append(scene(tmp_path, day, numbers, mask=mask))
-        out = mask | (numbers == 0).any(axis=0)
-        series.append(np.where(out, np.nan, numbers * 0.0001))
-    build(scenes, tmp_path / "cube", mask="file")
-    assert cube.dates_in(tmp_path / "cube") == days
-    for chosen, first, last in ((days, None, None), (days[1:4], days[1], days[3]), (days[2:3], days[2], days[2])):
-        said = cube.composite(tmp_path / "cube", None if first is None else [first, last])
-        with np.errstate(all="ignore"), pytest.warns(RuntimeWarning):
-            expected = np.nanmedian(series[days.index(chosen[0]) : days.index(chosen[-1]) + 1], axis=0)
-        found = raster.read(tmp_path / "cube/composite.tif")
-        np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
-        np.testing.assert_allclose(found, expected, atol=0.00005 + 1e-6)
-        assert said["dates"] == len(chosen)
-        assert said["covered"] == pytest.approx(np.isfinite(expected).all(axis=0).mean())
-        assert found.band.values.tolist() == ["B4", "B8"]
-
-
 def test_a_date_without_any_data_is_left_out_of_the_cube(tmp_path):
     scenes = [
         scene(tmp_path, "2020-05-01", dn(1)),
@@ -156,7 +131,7 @@ def test_only_the_dates_wanted_are_built(tmp_path):
     with pytest.raises(LulcError, match=r"2020-05-01 … 2020-07-01"):
         build(scenes, tmp_path / "cube", dates=["2021-01-01", "2021-02-01"])
     with pytest.raises(LulcError, match=r"no such date.*2020-06-01, 2020-07-01"):
-        cube.composite(tmp_path / "cube", ["2019-01-01", "2019-02-01"])
+        composite.write(tmp_path / "cube", dates=["2019-01-01", "2019-02-01"])
 
 
 def test_mixed_levels_and_mixed_bands_are_refused(tmp_path):
@@ -165,6 +140,24 @@ def test_mixed_levels_and_mixed_bands_are_refused(tmp_path):
         build([one, scene(tmp_path, "2020-06-01", dn(1), level="L1C")], tmp_path / "cube")
     with pytest.raises(LulcError, match=r"different bands \(B8, B8A in only one"):
         build([one, scene(tmp_path, "2020-07-01", dn(1), bands=("B4", "B8A"))], tmp_path / "cube")
+
+
+def test_a_mixture_that_only_shows_between_dates_leaves_the_cube_as_it_was(tmp_path):
+    """Bright everywhere, so that neither date betrays itself; together they differ by the offset."""
+    bright = np.random.default_rng(5).integers(2500, 4500, (2, ROWS, COLUMNS))
+    first = scene(tmp_path, "2020-05-01", bright)
+    build([first], tmp_path / "cube")
+    before = {f.name: f.read_bytes() for f in (tmp_path / "cube").iterdir()}
+    with pytest.raises(LulcError, match=r"differ by 0\.1.*they are not mixed"):
+        build([first, scene(tmp_path, "2020-06-01", bright + 1000)], tmp_path / "cube")
+    assert {f.name: f.read_bytes() for f in (tmp_path / "cube").iterdir()} == before
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path):
+    (tmp_path / "cube/.unfinished-x").mkdir(parents=True)
+    (tmp_path / "cube/.unfinished-x/2020-04-01.tif").write_bytes(b"half")
+    build([scene(tmp_path, "2020-05-01", dn(1))], tmp_path / "cube")
+    assert sorted(f.name for f in (tmp_path / "cube").iterdir()) == ["2020-05-01.tif", "2020-05-01_mask.tif"]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +219,7 @@ def test_real_jpeg2000_files_named_tif_with_stray_scene_classes(tmp_path):
                 cube.clear(tmp_path, s.date).sel(band="B4").to_numpy()[clear], red[clear] * 0.0001, atol=1e-6
             )
     assert table.loc[["2023-08-13", "2023-08-15", "2023-08-20"], "clear"].min() > table.loc["2023-08-18", "clear"]
-    assert cube.composite(tmp_path)["covered"] > 0.9
+    assert composite.write(tmp_path).loc["composite", "covered"] > 0.9
 
 
 @pytest.mark.shared
@@ -244,7 +237,7 @@ def test_real_months_that_are_entirely_nodata_are_left_out(tmp_path):
         )
     table = build(scenes, tmp_path / "cube").set_index("date")
     assert table.index[~table["in the cube"]].tolist() == ["2020-12-01", "2021-01-01"]
-    assert cube.composite(tmp_path / "cube")["dates"] == 10
+    assert composite.write(tmp_path / "cube").loc["composite", "dates"] == 10
     assert float(raster.read(tmp_path / "cube/composite.tif").max()) < 1.5
 
 

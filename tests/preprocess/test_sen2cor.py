@@ -466,6 +466,26 @@ def test_mirror_copies_where_links_are_not_allowed(tmp_path, monkeypatch):
     assert (twin / "DATASTRIP" / "DS_1" / "QI_DATA").is_dir()
 
 
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        (
+            "[CRITICAL]  L2A_Config: 3181   Error in creating L2A User Product",
+            "folder or file of the product is missing",
+        ),
+        ("identifier S2A_x must match the following mask: S2?_*", "original name"),
+        ("no tile in GRANULE folder found", "image is missing"),
+        ("L2A_Tables: No such file or directory: IMG_DATA/T33UUU_B02.jp2", "image is missing"),
+        ("numpy.core._exceptions.MemoryError: Unable to allocate 230 MiB", "memory was not enough"),
+        ("Schema error in L2A_GIPP.xml: L2A_GIPP.xml is not valid", "belongs to another version"),
+        ("<urlopen error [Errno -2] Name or service not known>", "elevation model could not be downloaded"),
+        ("IOError: [Errno 13] Permission denied: '/root/sen2cor'", "could not write"),
+    ],
+)
+def test_known_errors_have_their_remedy(said, advice):
+    assert advice in sen2cor.remedy(said)
+
+
 def test_unknown_error_has_no_remedy():
     assert sen2cor.remedy("all is well") is None
 

@@ -1,5 +1,6 @@
 """Sharpening: what degrading gives back, what stays constant, what nodata and blocks must not do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from lulc_kit.errors import LulcError
+from lulc_kit.preprocess.local_models import local_models, matching
 from lulc_kit.preprocess.sharpen import MTF, Plan, degrade, fit, sharpen
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -154,6 +156,69 @@ def test_the_scale_of_a_blurred_fine_band_is_found(case):
     assert all(band.sharpness < 1.2 for band in fit(fine, coarse, ratio=2, mtf_coarse=mtf).bands)
 
 
+@pytest.mark.parametrize("moved", [(0.5, -0.3), (-0.25, 0.8)])
+def test_a_band_that_lies_elsewhere_is_found_there(moved):
+    # scipy's spline moves the truth; the fine bands stay
+    fine, truth = scene(seed=5)
+    fine = ndimage.gaussian_filter(fine, (0, 0.7, 0.7))
+    truth = np.stack([ndimage.shift(0.02 + 0.6 * fine[1] + 0.2 * fine[3], moved, mode="nearest"), truth[0]])
+    coarse = degrade(truth, 2, 0.25)
+    plan = fit(fine, coarse, ratio=2, mtf_coarse=0.25)
+    np.testing.assert_allclose(plan.bands[0].shift, moved, atol=0.1)
+    result = sharpen(fine, coarse, ratio=2, plan=plan)
+    unmoved = Plan(2, tuple(replace(band, shift=(0.0, 0.0)) for band in plan.bands))
+    error = rmse(result - truth)[0]
+    assert error < 0.5 * rmse(sharpen(fine, coarse, ratio=2, plan=unmoved) - truth)[0]
+    assert (rmse(degrade(result, 2, 0.25) - coarse) < 1e-3).all()
+
+
+def test_a_band_in_its_place_is_not_moved(case):
+    fine, _, coarse, mtf = case
+    assert all(band.shift == (0.0, 0.0) for band in fit(fine, coarse, ratio=2, mtf_coarse=mtf).bands)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000), holes=st.booleans(), sigma=st.floats(0.6, 2.0))
+def test_local_models_are_numpys_weighted_ridge_regressions(seed, holes, sigma):
+    rng = np.random.default_rng(seed)
+    predictors = rng.uniform(0.1, 0.4, (3, 9, 11)).astype(np.float32)
+    target = rng.uniform(0.1, 0.4, (9, 11)).astype(np.float32)
+    if holes:
+        target[rng.random(target.shape) < 0.3] = np.nan
+    near = np.exp(-(np.arange(-2, 3) ** 2) / (2 * sigma**2)).astype(np.float32)
+    models, errors = local_models(predictors, target, near / near.sum(), 1e-3, True)
+    known = np.isfinite(target)
+    np.testing.assert_array_equal(np.isfinite(errors), known)
+    for i, j in zip(*np.nonzero(known), strict=True):
+        window = np.s_[max(i - 2, 0) : i + 3, max(j - 2, 0) : j + 3]
+        y, x = (index[window] for index in np.indices(target.shape))
+        use = known[window]
+        weight = (near[y - i + 2] * near[x - j + 2])[use].astype(float)
+        centre = int(np.nonzero((y[use] == i) & (x[use] == j))[0][0])
+        a = predictors[:, *window][:, use].T.astype(float)
+        b = target[window][use].astype(float)
+        mean = np.average(a, axis=0, weights=weight), np.average(b, weights=weight)
+        da, db, share = a - mean[0], b - mean[1], weight / weight.sum()
+        gram = (da * share[:, None]).T @ da + 1e-3 * np.eye(3)
+        slopes = np.linalg.solve(gram, (da * share[:, None]).T @ db)
+        np.testing.assert_allclose(models[:3, i, j], slopes, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(models[3, i, j], mean[1] - slopes @ mean[0], rtol=1e-3, atol=1e-4)
+        leverage = share[centre] * (1 + da[centre] @ np.linalg.solve(gram, da[centre]))
+        left_out = (db[centre] - slopes @ da[centre]) / max(1 - leverage, 0.1)
+        np.testing.assert_allclose(errors[i, j], left_out, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 0.4])
+@pytest.mark.parametrize("sharpness", [0.0, 0.3, 1.0, 1.6])
+def test_the_matching_filter_has_the_transfer_it_promises(sharpness, shift):
+    taps = matching(sharpness, shift).astype(float)
+    x = np.arange(taps.size) - taps.size // 2
+    assert taps.sum() == pytest.approx(1)
+    assert -(taps * x).sum() == pytest.approx(shift, abs=1e-6)
+    if shift in (-1, 0):
+        assert abs((taps * (-1.0) ** x).sum()) == pytest.approx(sharpness, abs=1e-6)
+
+
 def test_nodata_of_a_coarse_pixel_stays_in_its_window(case):
     fine, _, coarse, mtf = case
     holed = coarse.copy()
@@ -187,6 +252,7 @@ def test_the_block_size_does_not_show(ratio):
     coarse = degrade(truth, ratio, 0.3)
     coarse[0, 3:6, 4:9] = np.nan
     plan = fit(fine, coarse, ratio=ratio, mtf_coarse=0.3)
+    plan = Plan(ratio, tuple(replace(band, sharpness=0.4, shift=(0.7, -0.9)) for band in plan.bands))
     whole = sharpen(fine, coarse, ratio=ratio, plan=plan)
     for block in (17 * ratio, 64):
         out = np.empty_like(whole)

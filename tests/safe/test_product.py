@@ -117,6 +117,7 @@ def test_real_l1c_of_baseline_0206():
     assert product.bands["B2"].wavelength == (440, 496.6, 538)
     assert product.bands["B1"].response[:2] == (0.01522444, 0.06669758)
     assert product.cloud_percentage == 11.9204
+    assert product.degraded_percentage == 0.0
     assert product.quality["RADIOMETRIC_QUALITY"] == "PASSED"
     assert product.cloud_mask.kind == "vector"
     assert product.cloud_mask.path.endswith("QI_DATA/MSK_CLOUDS_B00.gml")
@@ -134,6 +135,7 @@ def test_real_l2a_of_baseline_0509():
     assert "B10" not in product.bands
     assert len(product.bands) == 12
     assert product.content["WATER_PERCENTAGE"] == 31.683847
+    assert product.degraded_percentage == 0.0012
     assert product.bands["B12"].wavelength == (2078, 2202.4, 2320)
     assert product.cloud_mask.kind == "raster"
     assert sorted(product.bands["B5"].images) == [20, 60]
@@ -184,6 +186,21 @@ def test_nothing_is_read_before_it_is_computed(product):
     (product / f"{image_of('B02', 10)}.jp2").unlink()
     with pytest.raises(LulcError, match="cannot be decoded in rows 0–60"):
         lazy.compute()
+
+
+@pytest.mark.parametrize("psd", ["psd-12", "psd-13", "psd-14", "psd-15"])
+@pytest.mark.parametrize(
+    "baseline", ["02.04", "02.05", "02.06", "02.07", "02.14", "03.00", "03.01", "04.00", "05.00", "05.09", "05.11"]
+)
+def test_every_baseline_in_every_format_is_read_by_what_it_declares(product, baseline, psd):
+    """The offset is there if the metadata say so, whatever the baseline, the format's namespace and the date."""
+    for offset in (0, -1000):
+        text = product_xml([image_of("B02", 10)], baseline, offset).replace(
+            'xmlns:n1="x"', f'xmlns:n1="https://{psd}.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd"'
+        )
+        (product / "MTD_MSIL2A.xml").write_text(text)
+        opened = safe.open_product(product)
+        assert (opened.processing_baseline, set(opened.offsets.values())) == (baseline, {float(offset)})
 
 
 def test_before_0400_no_offset(product):
@@ -249,6 +266,7 @@ def test_old_format_with_two_tiles(tmp_path):
     )
     with pytest.raises(LulcError, match=r"tiles 33UVU, 33UWU.*tile=…"):
         safe.open_product(root)
+    assert [(p.tile, p.path) for p in safe.open_products(tmp_path)] == [("33UVU", root), ("33UWU", root)]
     opened = safe.open_product(root, tile="T33UWU")
     assert (opened.tile, opened.level, opened.processing_baseline) == ("33UWU", "L1C", "02.02")
     assert float(safe.read_bands(opened, ["B2"]).mean()) == pytest.approx(0.15)

@@ -233,6 +233,25 @@ def test_curves_bars_and_dates_show_the_numbers_given():
     assert ax.get_lines()[0].get_ydata().tolist() == [50, 100]
 
 
+@pytest.mark.parametrize("most", [1, 4, 40])
+def test_clear_observations_are_shown_by_pixel_and_by_date(most):
+    counts = raster.array(
+        da.from_array(np.arange(60, dtype=np.uint16).reshape(1, 6, 10) % (most + 1)), grid(6, 10), ["n"]
+    )
+    days = pd.date_range("2020-01-01", periods=most + 1, freq="10D").strftime("%Y-%m-%d")
+    clear = np.linspace(0, 1, most + 1)
+    figure = figures.clear_observations(counts, pd.DataFrame({"date": days, "clear": clear, "in the cube": clear > 0}))
+    picture, bars, scale = figure.axes
+    painted, numbers = pixels(picture), counts.to_numpy()[0]
+    colours = {n: {tuple(c) for c in painted[numbers == n].tolist()} for n in np.unique(numbers)}
+    assert colours[0] == {rgb(figures.NODATA_COLOUR)}
+    assert all(len(c) == 1 for c in colours.values())
+    assert len(set.union(*colours.values())) == len(colours)
+    assert [b.get_height() for b in bars.patches] == pytest.approx([*(100 * clear[1:]), 0])
+    assert [t.get_text() for t in bars.get_legend().get_texts()] == ["in the cube", "left out"]
+    assert f"of {most} date(s)" in picture.get_title() and scale.get_ylabel() == "clear dates (grey: never clear)"
+
+
 def test_loadings_and_spectra_show_the_numbers_given():
     table = pd.DataFrame({"explained": [0.8, 0.2], "B2": [0.6, -0.8], "B3": [0.8, 0.6]}, index=["PC1", "PC2"])
     ax = figures.loadings(table).axes[0]

@@ -1,0 +1,82 @@
+"""Bands of a product decoded once: JPEG 2000 takes longer to read than all that is done with its numbers."""
+
+import contextlib
+import dataclasses
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from odc.geo.geobox import GeoBox
+
+from lulc_kit import raster
+from lulc_kit.catalog import Scene
+from lulc_kit.progress import track
+
+MARGIN = 2000.0
+"""Metres around the study's grid that are decoded too: what is sharpened there looks about itself."""
+
+Part = tuple[slice, slice]
+
+
+@contextlib.contextmanager
+def decoded(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
+    """Give the scene with its JPEG 2000 bands replaced by uncompressed copies, for as long as the block lasts.
+
+    Parameters
+    ----------
+    scene
+        Any; bands in other formats stay as they are.
+    geobox
+        The study's grid. Only what it needs of the scene is decoded, with `MARGIN` around it, where all bands nest in
+        one another; otherwise all.
+    folder
+        Where the copies are kept meanwhile (2 bytes a pixel and band).
+
+    Raises
+    ------
+    LulcError
+        If a file is damaged.
+    """
+    packed = {name: band for name, band in scene.bands.items() if raster.is_jpeg2000(band.path)}
+    if not packed:
+        yield scene
+        return
+    parts = _parts({name: raster.grid(band.path) for name, band in packed.items()}, geobox)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".decoded-", dir=folder) as work:
+        bands = dict(scene.bands)
+        for name, band in track(packed.items(), f"decoding {scene.name}", total=len(packed)):
+            rows, columns = parts[name]
+            numbers = raster.read_codes(band.path, chunk=raster.JPEG2000_TILE)
+            path = Path(work) / f"{name}.tif"
+            raster.write_plain(path, numbers[band.number - 1 : band.number, rows, columns], str(numbers.dtype))
+            bands[name] = dataclasses.replace(band, path=path, number=1)
+        yield dataclasses.replace(scene, bands=bands)
+
+
+def _parts(grids: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
+    """Return the rows and columns of each band that a grid needs, the same ground for all of them."""
+    coarsest = max(grids.values(), key=lambda g: abs(g.resolution.x))
+    if not all(_nested(g, coarsest) for g in grids.values()):
+        return {name: (slice(0, g.height), slice(0, g.width)) for name, g in grids.items()}
+    margin = math.ceil(MARGIN / abs(geobox.resolution.x))
+    assert coarsest.crs is not None
+    wanted = geobox.footprint(coarsest.crs, buffer=margin).boundingbox
+    first = ~coarsest.affine * (wanted.left, wanted.top)
+    last = ~coarsest.affine * (wanted.right, wanted.bottom)
+    columns, rows = (sorted(pair) for pair in zip(first, last, strict=True))
+    top, bottom = (min(max(n, 0), coarsest.height) for n in (math.floor(rows[0]), math.ceil(rows[1])))
+    left, right = (min(max(n, 0), coarsest.width) for n in (math.floor(columns[0]), math.ceil(columns[1])))
+    found = {}
+    for name, own in grids.items():
+        times = round(coarsest.resolution.x / own.resolution.x)
+        found[name] = slice(top * times, bottom * times), slice(left * times, right * times)
+    return found
+
+
+def _nested(fine: GeoBox, coarse: GeoBox) -> bool:
+    times = coarse.resolution.x / fine.resolution.x
+    whole = round(times)
+    same_size = fine.shape == (coarse.height * whole, coarse.width * whole)
+    return same_size and raster.same_grid(coarse.zoom_to(fine.shape), fine)

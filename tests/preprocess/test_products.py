@@ -1,0 +1,331 @@
+"""Whole products through notebooks 01 and 02: folders and archives give one cube; their own masks, tags and faults."""
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rasterio.warp import transform
+
+from lulc_kit import catalog, files, params, raster, study
+from lulc_kit.catalog import Catalog
+from lulc_kit.download import scenes as get_scenes
+from lulc_kit.download.simulated import simulate
+from lulc_kit.errors import LulcError
+from lulc_kit.preprocess import composite, cube, grid
+from lulc_kit.preprocess.clouds import Reason
+from tests import products, scene
+
+
+def described(project: Path, folder: Path) -> Catalog:
+    """Do what notebook 01 does, and read the catalog back as notebook 02 does."""
+    p = params.Download.check({"study": "s", "source": "products", "products": str(folder)}, "here")
+    found = get_scenes.get(p, project / "outputs/s")
+    catalog.write(project / "outputs/s/catalog.json", found)
+    return catalog.read(project / "outputs/s/catalog.json")
+
+
+def preprocess(project: Path, folder: Path, mask: str = "none", **options: Any) -> Path:
+    """Do notebooks 01 and 02; return the cube's folder."""
+    found = described(project, folder)
+    geobox = grid.study_grid(found, options.pop("crs", None), options.pop("bbox", None))
+    cube.build(found, geobox, project / "outputs/s/cube", mask=mask, scl_exclude=[3, 8, 9, 10], **options)
+    composite.write(project / "outputs/s/cube")
+    return project / "outputs/s/cube"
+
+
+def pixels(folder: Path) -> dict[str, bytes]:
+    return {f.name: raster.read_codes(f).to_numpy().tobytes() for f in sorted(folder.glob("*.tif"))}
+
+
+# ---- archives ----
+
+
+def test_an_archive_gives_the_cube_of_its_folder(project: Path, tmp_path: Path) -> None:
+    """Simulated L2A products before and after baseline 04.00; the archive lies in a folder with odd characters."""
+    simulated = simulate(tmp_path / "sim", size=256, tiles=1, dates=["2021-08-13", "2022-06-14"])
+    whole = preprocess(project, tmp_path / "sim/scenes", "scl", sharpen=True, mask_buffer=60.0)
+    expected = pixels(whole)
+    assert len(expected) == 5
+    shutil.rmtree(project / "outputs")
+    packed = tmp_path / "my.zip files {x}"
+    for product in simulated.scenes:
+        products.pack(product, packed)
+    before = scene.hashes(packed)
+    found = preprocess(project, packed, "scl", sharpen=True, mask_buffer=60.0)
+    assert pixels(found) == expected
+    assert scene.hashes(packed) == before
+    # The step's record names the archives, so that a changed one is noticed.
+    p = params.Preprocess.check({"study": "s", "mask": "scl"}, "here")
+    archives = [f for f in study.Study(p).inputs(p) if f.suffix == ".zip"]
+    assert archives == sorted(packed.glob("*.zip"))
+
+
+def test_archives_inside_the_study_move_with_it(project: Path) -> None:
+    inside = project / "outputs/s/scenes"
+    products.pack(products.write_l1c(project / "made"), inside)
+    described(project, inside)
+    (project / "outputs/s").rename(project / "outputs/moved")
+    band = catalog.read(project / "outputs/moved/catalog.json").scenes[0].bands["B3"]
+    assert files.on_disk(band.path).parent == project / "outputs/moved/scenes"
+    assert raster.grid(band.path).shape == (products.SIDE, products.SIDE)
+
+
+def test_a_file_in_an_archive_as_gdal_names_it_is_one_of_your_own(project: Path) -> None:
+    """``/vsizip//home/…``: pathlib folds the double slash, after which GDAL would look for a relative path."""
+    scene.write(project / "B2.tif", np.full((8, 8), 1000, np.uint16), 10.0)
+    with zipfile.ZipFile(project / "mine.zip", "w") as archive:
+        archive.write(project / "B2.tif", "bands/B2.tif")
+    entry = {"date": "2023-06-15", "level": "L2A", "bands": {"B2": f"/vsizip/{project}/mine.zip/bands/B2.tif"}}
+    p = params.Download.check({"study": "s", "source": "files", "scenes": [entry]}, "here")
+    assert study.Study(p).external(p) == [project / "mine.zip"]
+    catalog.write(project / "catalog.json", get_scenes.get(p, project))
+    band = catalog.read(project / "catalog.json").scenes[0].bands["B2"]
+    assert (raster.warp(band.path, raster.grid(band.path)).compute() == 1000).all()
+
+
+# ---- what a product says of itself ----
+
+
+def test_quality_flags_reach_the_catalog(project: Path) -> None:
+    products.write_l1c(project / "in", day="20230615", degraded=0.25)
+    products.write_l1c(project / "in", day="20230705", failed="GENERAL_QUALITY")
+    found = described(project, project / "in")
+    assert found.scenes[0].quality == {
+        "cloud_percentage": 12.5,
+        "degraded_percentage": 0.25,
+        "SENSOR_QUALITY": "PASSED",
+        "GENERAL_QUALITY": "PASSED",
+    }
+    table = found.table()
+    assert table["cloud, %"].tolist() == [12.5, 12.5]
+    assert table["degraded, %"].tolist() == [0.25, 0.0]
+    assert table["quality"].tolist() == ["passed", "GENERAL_QUALITY FAILED"]
+    content = files.read_json(project / "outputs/s/catalog.json")["features"][0]["properties"]
+    assert (content["eo:cloud_cover"], content["s2:degraded_msi_data_percentage"]) == (12.5, 0.25)
+
+
+@pytest.mark.parametrize(("baseline", "offset"), [("02.06", "+0"), ("05.09", "-0.1")])
+def test_what_was_applied_stands_in_the_tags(project: Path, baseline: str, offset: str) -> None:
+    products.write_l1c(project / "in", baseline=baseline)
+    folder = preprocess(project, project / "in")
+    said = raster.tags(folder / "2023-06-15.tif")["radiometry"]
+    assert said.startswith(f"2023-06-15_33UVU, baseline {baseline}: reflectance = number * 0.0001 {offset}; plausible")
+    image = raster.read(folder / "2023-06-15.tif").sel(band="B3").to_numpy()
+    assert image == pytest.approx(products.ground("B3") + products.AIR["B3"], abs=1.1e-4)
+
+
+# ---- the product's own cloud mask ----
+
+
+def rectangle(rows: tuple[int, int], columns: tuple[int, int], size: int = 60) -> list[tuple[float, float]]:
+    """Corners of a rectangle of pixels of 60 m, as a closed ring."""
+    left, right = (products.LEFT + size * c for c in columns)
+    top, bottom = (products.TOP - size * r for r in rows)
+    return [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+
+
+def layers() -> np.ndarray:
+    """Opaque cloud, cirrus, snow; cirrus overlaps both others."""
+    found = np.zeros((3, 20, 20), np.uint8)
+    found[0, 2:6, 3:9], found[1, 4:12, 7:15], found[2, 10:14, 12:18] = 1, 1, 1
+    return found
+
+
+def expected(snow: bool) -> np.ndarray:
+    codes = np.zeros((20, 20), np.uint8)
+    if snow:
+        codes[10:14, 12:18] = Reason.SNOW
+    codes[4:12, 7:15] = Reason.CIRRUS
+    codes[2:6, 3:9] = Reason.CLOUD
+    return np.kron(codes, np.ones((6, 6), np.uint8))
+
+
+POLYGONS = [("OPAQUE", rectangle((2, 6), (3, 9))), ("CIRRUS", rectangle((4, 12), (7, 15)))]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("baseline", "snow"), [("02.06", False), ("05.09", True)])
+def test_cloud_masks_of_old_and_new_products(project: Path, baseline: str, snow: bool, packed: bool) -> None:
+    """Polygons before baseline 04.00, layers of a raster since; known by construction, in a folder or an archive."""
+    clouds = layers() if snow else products.clouds_gml(POLYGONS)
+    product = products.write_l1c(project / "in", baseline=baseline, clouds=clouds)
+    if packed:
+        products.pack(product)
+    folder = preprocess(project, project / "in", "product")
+    np.testing.assert_array_equal(raster.read_codes(folder / "2023-06-15_mask.tif").to_numpy()[0], expected(snow))
+    folder = preprocess(project, project / "in", "product", mask_buffer=30.0)
+    codes = raster.read_codes(folder / "2023-06-15_mask.tif").to_numpy()[0]
+    assert (codes[12:36, 15:18] == Reason.BUFFER).all(), "three pixels beside the cloud"
+    assert (codes[12:36, :15] == Reason.CLEAR).all()
+
+
+def test_cloud_polygons_in_another_crs(project: Path) -> None:
+    """Drawn on a grid of the next UTM zone they hit the pixels whose centres lie in them."""
+    products.write_l1c(project / "in", baseline="02.06", clouds=products.clouds_gml(POLYGONS))
+    folder = preprocess(project, project / "in", "product", crs="EPSG:32632")
+    mask = raster.read_codes(folder / "2023-06-15_mask.tif")
+    x, y = np.meshgrid(mask.x.values, mask.y.values)
+    east, north = transform("EPSG:32632", products.CRS, x.ravel(), y.ravel())
+    column, row = ((np.array(east) - products.LEFT) / 10).ravel(), ((products.TOP - np.array(north)) / 10).ravel()
+    inside = (column >= 0) & (column < 120) & (row >= 0) & (row < 120)
+    truth = expected(False)[row[inside].astype(int), column[inside].astype(int)]
+    found = mask.to_numpy()[0].ravel()[inside]
+    seen = found != Reason.NODATA
+    assert seen.mean() > 0.9
+    assert (found[seen] == truth[seen]).mean() > 0.998, "but for rounding at the edges"
+
+
+def test_a_cloudless_product_has_an_empty_mask(project: Path) -> None:
+    products.write_l1c(project / "in", baseline="02.06", clouds=products.clouds_gml([]))
+    folder = preprocess(project, project / "in", "product")
+    assert (raster.read_codes(folder / "2023-06-15_mask.tif") == Reason.CLEAR).all()
+
+
+@pytest.mark.parametrize(
+    ("clouds", "says"),
+    [
+        (None, "brings no cloud mask of its own"),
+        ("<a/", "not readable XML"),
+        ('<!DOCTYPE a [<!ENTITY b "b">]><a>&b;</a>', "declares a document type or entities"),
+        (products.clouds_gml([("OPAQUE", [(1, 2), (3, 4)])]), "a ring of 4 numbers"),
+        (products.clouds_gml([("OPAQUE", [("x", 2)] * 4)]), "malformed"),  # type: ignore[list-item]
+    ],
+)
+def test_a_cloud_mask_that_cannot_be_read(project: Path, clouds: str | None, says: str) -> None:
+    products.write_l1c(project / "in", baseline="02.06", clouds=clouds)
+    with pytest.raises(LulcError, match=says):
+        preprocess(project, project / "in", "product")
+    nothing_half_written(project)
+
+
+# ---- bad input ----
+
+
+def nothing_half_written(project: Path) -> None:
+    left = [f for f in (project / "outputs").rglob("*") if f.is_file() and f.name != "catalog.json"]
+    assert left == []
+
+
+def image(product: Path, band: str) -> Path:
+    (path,) = product.rglob(f"*_{products.in_file(band)}.jp2")
+    return path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def no_band(product: Path) -> None:
+    image(product, "B11").unlink()
+
+
+def another_tile(product: Path) -> None:
+    shutil.copy(image(product, "B2"), image(product, "B2").with_name("T33UWU_20230615T101031_B02.jp2"))
+
+
+def another_baseline(product: Path) -> None:
+    products.write_l1c(product.parent, baseline="04.00")
+
+
+def no_clock(product: Path) -> None:
+    edit(product / "MTD_MSIL1C.xml", "2023-06-15T10:10:31.024Z", "2023-06-15")
+
+
+def no_manifest(product: Path) -> None:
+    (product / "manifest.safe").unlink()
+    products.pack(product)
+
+
+def entities(product: Path) -> None:
+    path = product / "MTD_MSIL1C.xml"
+    path.write_text('<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>' + path.read_text())
+
+
+def another_size(product: Path) -> None:
+    products.write_jp2(image(product, "B4"), np.full((60, 60), 1500, np.uint16), 10)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (no_band, r"image of B11 is missing.*Fetch the product again"),
+        (another_size, r"60×60 pixels.*say 120×120"),
+        (another_tile, r"tile 33UVU but holds .*T33UWU"),
+        (another_baseline, r"is there twice.*04\.00.*05\.09.*preferably the older"),
+        (no_clock, "date without a time of day"),
+        (no_manifest, r"no manifest\.safe.*Fetch it again"),
+        (entities, "declares a document type or entities"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_broken_product_is_named_by_notebook_01(project: Path, spoil: Callable[[Path], None], says: str) -> None:
+    spoil(products.write_l1c(project / "in"))
+    before = scene.hashes(project / "in")
+    with pytest.raises(LulcError, match=says):
+        described(project, project / "in")
+    assert not (project / "outputs").exists()
+    assert scene.hashes(project / "in") == before
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_one_damaged_block_leaves_the_cube_as_it_was(project: Path, packed: bool) -> None:
+    """The header is sound, so notebook 01 cannot know; the second of two dates is the damaged one."""
+    products.write_l1c(project / "in", day="20230615")
+    bad = products.write_l1c(project / "in", day="20230705")
+    rng = np.random.default_rng(3)
+    blocks = rng.integers(1100, 4000, (products.SIDE, products.SIDE)).astype(np.uint16)
+    products.write_jp2(image(bad, "B8"), blocks, 10, BLOCKXSIZE=64, BLOCKYSIZE=64)
+    folder = preprocess(project, project / "in")
+    before = scene.hashes(folder)
+    content = bytearray(image(bad, "B8").read_bytes())
+    start = content.find(b"\xff\x90\x00\x0a", len(content) // 2)  # where a block begins
+    assert start > 0
+    content[start : start + 1500] = bytes(1500)
+    image(bad, "B8").write_bytes(content)
+    if packed:
+        products.pack(bad)
+    with pytest.raises(LulcError, match=r"(?s)B08\.jp2 could not be read.*damaged.*again"):
+        preprocess(project, project / "in", dates=["2023-06-01", "2023-07-31"])
+    assert scene.hashes(folder) == before
+
+
+def test_a_box_beside_the_products(project: Path) -> None:
+    products.write_l1c(project / "in")
+    with pytest.raises(LulcError, match=r"does not meet the scenes, which cover 399960 5898840 401160 5900040"):
+        preprocess(project, project / "in", bbox=[500000.0, 5800000.0, 501000.0, 5801000.0])
+    nothing_half_written(project)
+
+
+def test_cloud_from_edge_to_edge(project: Path) -> None:
+    everywhere = np.zeros((3, 20, 20), np.uint8)
+    everywhere[0] = 1
+    products.write_l1c(project / "in", clouds=everywhere)
+    with pytest.raises(LulcError, match=r"No date is clear enough.*2023-06-15 is 0% clear"):
+        preprocess(project, project / "in", "product")
+    nothing_half_written(project)
+
+
+def test_one_date_among_others_under_cloud_is_left_out(project: Path) -> None:
+    everywhere = np.zeros((3, 20, 20), np.uint8)
+    everywhere[0] = 1
+    products.write_l1c(project / "in", clouds=everywhere)
+    products.write_l1c(project / "in", day="20230705", clouds=np.zeros((3, 20, 20)))
+    assert cube.dates_in(preprocess(project, project / "in", "product")) == ["2023-07-05"]
+
+
+def test_a_refused_scene_leaves_the_cube_as_it_was(project: Path) -> None:
+    """The metadata of one date deny the offset that its numbers carry."""
+    products.write_l1c(project / "in", day="20230615")
+    folder = preprocess(project, project / "in")
+    before = scene.hashes(folder)
+    odd = products.write_l1c(project / "in", day="20230705")
+    edit(odd / "MTD_MSIL1C.xml", ">-1000<", ">0<")
+    with pytest.raises(LulcError, match=r"2023-07-05_33UVU: offset missed"):
+        preprocess(project, project / "in")
+    assert scene.hashes(folder) == before
