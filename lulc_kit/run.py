@@ -84,6 +84,8 @@ def plan(
     if not paths:
         raise LulcError(f"{folder} holds no parameter file (01_download.yaml, …). Start a study with: lulc new NAME")
     wrong, steps = [], []
+    for path in sorted(folder.glob("*.yml")):
+        wrong.append(f"{path} would not be read: parameter files end in .yaml. Rename it to {path.stem}.yaml.")
     unused = set(settings or {}) - {p.stem for p in paths}
     if unused:
         wrong.append(

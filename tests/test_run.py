@@ -83,6 +83,13 @@ def test_everything_wrong_is_said_at_once(project: Path) -> None:
         assert says in str(caught.value)
 
 
+def test_parameter_file_with_another_ending_is_not_passed_over(project: Path) -> None:
+    put(project, "06_rf", run="rf")
+    (project / "params/s/07_fcn.yml").write_text("study: s\nrun: fcn\n")
+    with pytest.raises(LulcError, match=r"07_fcn\.yml would not be read.*Rename it to 07_fcn\.yaml"):
+        run.plan("s")
+
+
 def test_study_must_be_named_once(project: Path) -> None:
     path = put(project, "04_features")
     path.write_text("components: 2\n")
