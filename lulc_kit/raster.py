@@ -176,21 +176,20 @@ def _read_block(path: str, indexes: list[int], calibrated: bool, block_info: Any
 
 
 def _calibrated(source: rasterio.DatasetReader, indexes: list[int], **what: Any) -> npt.NDArray[np.float32]:
-    if all(np.can_cast(source.dtypes[i - 1], np.float32) for i in indexes):
-        # Converted by GDAL and calibrated in place: fresh memory costs more than the arithmetic.
-        out = source.read(indexes, out_dtype=np.float32, **what)
-        missing = out == source.nodata
-    else:
-        data = source.read(indexes, **what)
-        missing = data == source.nodata
-        out = data.astype(np.float32)
+    # Converted by GDAL and calibrated in place: fresh memory costs more than the arithmetic.
+    exact = all(np.can_cast(source.dtypes[i - 1], np.float32) for i in indexes)
+    numbers = source.read(indexes, out_dtype=np.float32 if exact else None, **what)
+    nodata = source.nodata
+    missing = None if nodata is None or np.isnan(nodata) else numbers == nodata
+    out = numbers.astype(np.float32, copy=False)
     scales = np.array([source.scales[i - 1] for i in indexes], np.float32)[:, None, None]
     offsets = np.array([source.offsets[i - 1] for i in indexes], np.float32)[:, None, None]
     if (scales != 1).any():
         out *= scales
     if (offsets != 0).any():
         out += offsets
-    out[missing] = np.nan
+    if missing is not None:
+        out[missing] = np.nan
     return out
 
 
@@ -285,9 +284,10 @@ def warp_block(
     if same_grid(grid(path), whole):
         with _reading(path), _open(path) as source:
             data = source.read(band, window=Window.from_slices(*part))
-            missing = data == (source.nodata if source_nodata is None else source_nodata)
+            missing_number = source.nodata if source_nodata is None else source_nodata
         found = data.astype(dtype)
-        found[missing] = fill
+        if missing_number is not None:
+            found[data == missing_number] = fill
         return found
     if resampling in ("bilinear", "cubic") and np.dtype(dtype).kind == "f" and np.isnan(fill):
         found = _interpolate(path, band, geobox, resampling, source_nodata)
