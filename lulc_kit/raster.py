@@ -269,60 +269,86 @@ def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int 
     return _lazy(path, bands, False, dtype, chunk)
 
 
-def warp_block(
-    path: str,
-    band: int,
-    whole: GeoBox,
-    part: tuple[slice, slice],
-    resampling: str,
-    source_nodata: float | None,
-    fill: float,
-    dtype: Any,
-) -> npt.NDArray[Any]:
-    """Bring one band of a file onto rows and columns of a grid, at once; see `warp`, whose blocks it computes."""
-    geobox = whole[part]
-    if same_grid(grid(path), whole):
-        with _reading(path), _open(path) as source:
-            data = source.read(band, window=Window.from_slices(*part))
-            missing_number = source.nodata if source_nodata is None else source_nodata
-        found = data.astype(dtype)
-        if missing_number is not None:
-            found[data == missing_number] = fill
+@dataclass(frozen=True)
+class Warping:
+    """How one band of a file comes onto a grid: all that its blocks have in common (see `warp`)."""
+
+    path: str
+    band: int
+    own: GeoBox
+    whole: GeoBox
+    resampling: str
+    source_nodata: float | None
+    fill: float
+    dtype: Any
+    kernel: Mapping[str, float]
+
+    def __call__(self, rows: slice, columns: slice) -> npt.NDArray[Any]:
+        """Compute a part of the grid."""
+        if same_grid(self.own, self.whole):
+            return self._read(rows, columns)
+        geobox = self.whole[rows, columns]
+        if self.resampling in ("bilinear", "cubic") and np.dtype(self.dtype).kind == "f" and np.isnan(self.fill):
+            found = self._interpolate(geobox)
+            if found is not None:
+                return found.astype(self.dtype, copy=False)
+        options: dict[str, Any] = {"nodata": self.fill} | dict(self.kernel)
+        if self.source_nodata is not None:
+            options["src_nodata"] = self.source_nodata
+        with (
+            _reading(self.path),
+            _open(self.path) as source,
+            WarpedVRT(
+                source,
+                crs=geobox.crs.to_wkt(),  # type: ignore[union-attr]
+                transform=geobox.affine,
+                width=geobox.width,
+                height=geobox.height,
+                resampling=Resampling[self.resampling],
+                dtype=np.dtype(self.dtype).name,
+                # Otherwise GDAL takes a pixel for nodata only where all bands of the file are.
+                UNIFIED_SRC_NODATA="NO",
+                # GDAL's default of 1/8 pixel would make the result depend on how the grid is cut into blocks.
+                tolerance=1e-9,
+                **options,
+            ) as warped,
+        ):
+            return warped.read(self.band)
+
+    def _read(self, rows: slice, columns: slice) -> npt.NDArray[Any]:
+        with _reading(self.path), _open(self.path) as source:
+            data = source.read(self.band, window=Window.from_slices(rows, columns))
+        found = data.astype(self.dtype)
+        if self.source_nodata is not None:
+            found[data == self.source_nodata] = self.fill
         return found
-    if resampling in ("bilinear", "cubic") and np.dtype(dtype).kind == "f" and np.isnan(fill):
-        found = _interpolate(path, band, geobox, resampling, source_nodata)
-        if found is not None:
-            return found.astype(dtype, copy=False)
-    options: dict[str, Any] = {"nodata": fill} | _kernel_size(path, whole)
-    if source_nodata is not None:
-        options["src_nodata"] = source_nodata
-    with (
-        _reading(path),
-        _open(path) as source,
-        WarpedVRT(
-            source,
-            crs=geobox.crs.to_wkt(),  # type: ignore[union-attr]
-            transform=geobox.affine,
-            width=geobox.width,
-            height=geobox.height,
-            resampling=Resampling[resampling],
-            dtype=np.dtype(dtype).name,
-            # Otherwise GDAL takes a pixel for nodata only where all bands of the file are.
-            UNIFIED_SRC_NODATA="NO",
-            # GDAL's default of 1/8 pixel would make the result depend on how the grid is cut into blocks.
-            tolerance=1e-9,
-            **options,
-        ) as warped,
-    ):
-        return warped.read(band)
+
+    def _interpolate(self, geobox: GeoBox) -> npt.NDArray[np.float32] | None:
+        """Warp from another CRS without GDAL's warper; None where that is better (finer sources, no position)."""
+        own = self.own
+        if own.crs == geobox.crs or geobox.affine.b or geobox.affine.d:
+            return None
+        from lulc_kit.resample import Positions, resample  # numba takes its time to load
+
+        positions = Positions(geobox, own)
+        if not positions.known or positions.step > 1 / 0.95:  # where GDAL widens its kernel
+            return None
+        rows, columns = positions.window(own)
+        if rows.start == rows.stop or columns.start == columns.stop:
+            return np.full(geobox.shape, np.nan, np.float32)
+        with _reading(self.path), _open(self.path) as source:
+            data = source.read(self.band, window=Window.from_slices(rows, columns))
+        values = data.astype(np.float32)
+        if self.source_nodata is not None and not np.isnan(self.source_nodata):
+            values[data == self.source_nodata] = np.nan
+        return resample(values, (rows.start, columns.start), positions, (geobox.height, geobox.width), self.resampling)
 
 
-def _kernel_size(path: str, whole: GeoBox) -> dict[str, float]:
+def _kernel_size(own: GeoBox, whole: GeoBox) -> dict[str, float]:
     """Return GDAL's options for how wide its kernels are on a source finer than the grid.
 
     By itself it measures that anew for each block, from the pixels that the block happens to cover.
     """
-    own = grid(path)
     column, row = whole.width / 2, whole.height / 2
     corners = [whole.affine * (column + i, row + j) for i, j in ((0, 0), (1, 0), (0, 1))]
     moved = rasterio.warp.transform(whole.crs, own.crs, *zip(*corners, strict=True))
@@ -338,32 +364,9 @@ def _kernel_size(path: str, whole: GeoBox) -> dict[str, float]:
     }
 
 
-def _interpolate(
-    path: str, band: int, geobox: GeoBox, kernel: str, source_nodata: float | None
-) -> npt.NDArray[np.float32] | None:
-    """Warp from another CRS without GDAL's warper; None where it is the better tool (finer sources, no position)."""
-    own = grid(path)
-    if own.crs == geobox.crs or geobox.affine.b or geobox.affine.d:
-        return None
-    from lulc_kit.resample import Positions, resample  # numba takes its time to load
-
-    positions = Positions(geobox, own)
-    if not positions.known or positions.step > 1 / 0.95:  # where GDAL widens its kernel
-        return None
-    rows, columns = positions.window(own)
-    if rows.start == rows.stop or columns.start == columns.stop:
-        return np.full(geobox.shape, np.nan, np.float32)
-    with _reading(path), _open(path) as source:
-        data = source.read(band, window=Window.from_slices(rows, columns))
-    values = data.astype(np.float32)
-    if source_nodata is not None and not np.isnan(source_nodata):
-        values[data == source_nodata] = np.nan
-    return resample(values, (rows.start, columns.start), positions, (geobox.height, geobox.width), kernel)
-
-
-def _warp_located(path: str, band: int, geobox: GeoBox, *options: Any, block_info: Any = None) -> npt.NDArray[Any]:
+def _warp_located(warping: Warping, block_info: Any = None) -> npt.NDArray[Any]:
     rows, columns = block_info[None]["array-location"]
-    return warp_block(path, band, geobox, (slice(*rows), slice(*columns)), *options)
+    return warping(slice(*rows), slice(*columns))
 
 
 def overlaps(own: GeoBox, geobox: GeoBox) -> bool:
@@ -437,26 +440,37 @@ def warp(
     LulcError
         If the file cannot be opened, has no such band or no CRS, or lies wholly outside the grid.
     """
+    warping = plan_warp(path, geobox, band=band, resampling=resampling, nodata=nodata, dtype=dtype, fill=fill)
+    chunk = chunk or (JPEG2000_TILE if is_jpeg2000(path) else CHUNK)
+    return da.map_blocks(
+        _warp_located,
+        warping,
+        chunks=da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)),
+        dtype=dtype,
+        meta=np.empty((0, 0), dtype),
+    )
+
+
+def plan_warp(
+    path: str | Path,
+    geobox: GeoBox,
+    *,
+    band: int = 1,
+    resampling: str = "bilinear",
+    nodata: float | None = None,
+    dtype: Any = np.float32,
+    fill: float = np.nan,
+) -> Warping:
+    """Return what computes any part of a warped band at once; parameters and errors are those of `warp`."""
     path = gdal_name(path)
     with _open(path) as source:
         if not 1 <= band <= source.count:
             raise LulcError(f"{path} has {source.count} band(s); band {band} was asked for.")
         source_nodata = source.nodata if nodata is None else nodata
-        chunk = chunk or (JPEG2000_TILE if source.driver.startswith("JP2") else CHUNK)
+    own = grid(path)
     check_overlap(path, geobox)
-    return da.map_blocks(
-        _warp_located,
-        path,
-        band,
-        geobox,
-        resampling,
-        source_nodata,
-        fill,
-        dtype,
-        chunks=da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)),
-        dtype=dtype,
-        meta=np.empty((0, 0), dtype),
-    )
+    kernel = _kernel_size(own, geobox)
+    return Warping(path, band, own, geobox, resampling, source_nodata, fill, dtype, kernel)
 
 
 @dataclass

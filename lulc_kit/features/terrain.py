@@ -91,15 +91,10 @@ def slope_aspect(
     return slope, aspect
 
 
-def _block(
-    path: str, geobox: GeoBox, resampling: str, nodata: float | None, flat_aspect: float, block_info: Any = None
-) -> npt.NDArray[np.float32]:
+def _block(warping: raster.Warping, geobox: GeoBox, flat_aspect: float, block_info: Any = None) -> npt.NDArray[Any]:
     _, rows, columns = block_info[None]["array-location"]
     # One pixel more on each side, also beyond the grid: slopes at the rim are as right as elsewhere.
-    part = slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO)
-    dem: npt.NDArray[np.float32] = raster.warp_block(
-        path, 1, geobox.pad(HALO), part, resampling, nodata, np.nan, np.float32
-    )
+    dem = warping(slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO))
     slope, aspect = slope_aspect(dem, abs(geobox.resolution.x), abs(geobox.resolution.y), flat_aspect)
     return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
 
@@ -146,10 +141,8 @@ def compute(
     rows, columns = da.core.normalize_chunks(chunk or raster.CHUNK, shape=tuple(geobox.shape))
     data = da.map_blocks(
         _block,
-        str(path),
+        raster.plan_warp(path, geobox.pad(HALO), resampling=resampling),
         geobox,
-        resampling,
-        raster.nodata(path),
         flat,
         chunks=((len(LAYERS),), rows, columns),
         dtype=np.float32,
