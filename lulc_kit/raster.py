@@ -607,9 +607,10 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
             _to_cog(scratch, part, output)
 
 
-def limit_memory(megabytes: int) -> None:
-    """Set how much memory this process may take while it computes rasters (`MEMORY` unless it is set).
+def limit_memory(megabytes: int | None) -> None:
+    """Set how much memory this process may take while it computes rasters.
 
+    With None it may take `MEMORY`, or what a single block needs where it holds more than that already.
     On a cluster the workers have limits of their own, and this one is for what they send back.
     """
     dask.config.set({"lulc_kit.memory": megabytes})
@@ -620,19 +621,20 @@ def _blocks_at_once(pixel: int, block: int, what: str) -> int:
     allowed, held = _memory()
     each = pixel * block / 1e6
     count = int((allowed - held) / each)
-    if count < 1:
+    if count < 1 and dask.config.get("lulc_kit.memory", None) is not None:
         raise LulcError(
             f"{what}: the parameter memory leaves {allowed} MB for it, {held:.0f} MB are taken already, and one block "
             f"needs {each:.0f} MB. Set memory to at least {(held + each) / 0.9:.0f}."
         )
-    return count
+    return max(1, count)
 
 
 def _memory() -> tuple[int, float]:
     """Return the megabytes that are allowed (less a tenth for what nobody counts), and those that are taken already."""
     with contextlib.suppress(OSError, AttributeError):  # glibc keeps what was freed, and it would count as taken
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-    return round(0.9 * dask.config.get("lulc_kit.memory", MEMORY)), psutil.Process().memory_info().rss / 1e6 + CACHE
+    allowed = dask.config.get("lulc_kit.memory", None) or MEMORY
+    return round(0.9 * allowed), psutil.Process().memory_info().rss / 1e6 + CACHE
 
 
 def _compute(arrays: Sequence[da.Array], count: int) -> tuple[npt.NDArray[Any], ...]:

@@ -289,7 +289,7 @@ def begin(p: params.Parameters) -> Step:
         If a file is missing (the message names the notebook to run first) or the folder is not writable.
     """
     _connect()
-    raster.limit_memory(getattr(p, "memory", raster.MEMORY))
+    raster.limit_memory(getattr(p, "memory", None))
     return Step(p)
 
 
