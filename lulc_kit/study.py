@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lulc_kit
-from lulc_kit import catalog, files, params, raster
+from lulc_kit import catalog, files, params
 from lulc_kit.errors import LulcError
 
 # Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
@@ -288,6 +288,8 @@ def begin(p: params.Parameters) -> Step:
     LulcError
         If a file is missing (the message names the notebook to run first) or the folder is not writable.
     """
+    from lulc_kit import raster  # `lulc show` needs none of it
+
     _connect()
     raster.limit_memory(getattr(p, "memory", None))
     return Step(p)

@@ -337,8 +337,12 @@ def folds(split: xr.DataArray) -> Figure:
     return categories(split, names, colours, "Folds: whole blocks are tested together")
 
 
+UNITS = {"DEM": "m", "slope": "°", "aspect": "° clockwise from north", "road_distance": "m"}
+"""Units of layers that are no plain numbers, by name."""
+
+
 def layers(stack: xr.DataArray, bands: Sequence[str] | None = None, unit: str = "") -> Figure:
-    """Draw layers of a stack, each with its own colour bar (2–98 %); no data is grey."""
+    """Draw layers of a stack, each with its own colour bar (2–98 %; aspect: a circle); no data is grey."""
     if stack.sizes["band"] == 0:
         return _nothing("No layers here: none are asked for, or there is nothing to compute them from.")
     small = thin(stack if bands is None else raster.select(stack, bands), PANEL_PIXELS)
@@ -347,16 +351,18 @@ def layers(stack: xr.DataArray, bands: Sequence[str] | None = None, unit: str = 
     rows = -(-len(names) // columns)
     height = rows * (10 / columns * small.sizes["y"] / small.sizes["x"] + 0.5)
     figure, axes = _subplots(rows, columns, figsize=(11, height), squeeze=False, layout="constrained")
-    cmap = plt.get_cmap("viridis").with_extremes(bad=NODATA_COLOUR)
     for ax in axes.ravel()[len(names) :]:
         ax.axis("off")
     for ax, name in zip(axes.ravel(), names, strict=False):
         data = small.sel(band=name).to_numpy()
         low, high = np.nanpercentile(data, [2, 98]) if np.isfinite(data).any() else (0, 1)
+        if name == "aspect":  # 359° and 1° are neighbours, and so are their colours; flat ground is below 0
+            data, low, high = np.where(data < 0, np.nan, data), 0, 360
+        cmap = plt.get_cmap("twilight" if name == "aspect" else "viridis").with_extremes(bad=NODATA_COLOUR)
         drawn = ax.imshow(np.ma.masked_invalid(data), cmap=cmap, vmin=low, vmax=high, extent=_extent(stack.odc.geobox))
         ax.set_title(name)
         ax.set_xticks([]), ax.set_yticks([])
-        figure.colorbar(drawn, ax=ax, shrink=0.8, label=unit)
+        figure.colorbar(drawn, ax=ax, shrink=0.8, label=unit or UNITS.get(name, ""))
     return figure
 
 
