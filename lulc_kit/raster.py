@@ -374,14 +374,15 @@ def overlaps(own: GeoBox, geobox: GeoBox) -> bool:
     return own.crs is not None and bool(geobox.extent.to_crs(own.crs).intersects(own.extent))
 
 
-def check_overlap(path: str | Path, geobox: GeoBox) -> None:
-    """Refuse a file that has no CRS or lies wholly outside a grid."""
+def check_overlap(path: str | Path, geobox: GeoBox) -> GeoBox:
+    """Refuse a file that has no CRS or lies wholly outside a grid; return its own grid."""
     own = grid(path)
     if not overlaps(own, geobox):
         raise LulcError(
             f"{path} lies wholly outside the study's grid.\n  the file:  {describe_grid(own)}\n"
             f"  the grid:  {describe_grid(geobox)}"
         )
+    return own
 
 
 def tags(path: str | Path) -> dict[str, str]:
@@ -467,8 +468,7 @@ def plan_warp(
         if not 1 <= band <= source.count:
             raise LulcError(f"{path} has {source.count} band(s); band {band} was asked for.")
         source_nodata = source.nodata if nodata is None else nodata
-    own = grid(path)
-    check_overlap(path, geobox)
+    own = check_overlap(path, geobox)
     kernel = _kernel_size(own, geobox)
     return Warping(path, band, own, geobox, resampling, source_nodata, fill, dtype, kernel)
 

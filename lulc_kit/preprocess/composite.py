@@ -79,7 +79,10 @@ def write(
         path = folder / f"{name}.tif"
         tags = {"dates": " ".join(days), "method": method} | ({"day_of_year": str(day)} if day else {})
         tags |= cube.corrected(folder, days[0])
-        raster.write_all([raster.reflectance(path, composed(folder, days, method, day), **tags)])
+        image = composed(folder, days, method, day)
+        # A block of every date, as it is read and as it is masked.
+        layers = 2 * len(days) * image.sizes["band"]
+        raster.write_all([raster.reflectance(path, image, **tags)], layers=layers)
         covered = float(raster.read(path).notnull().all("band").mean().compute())
         rows[name] = {"dates": len(days), "covered": covered}
     if rows["composite"]["covered"] == 0:

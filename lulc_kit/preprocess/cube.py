@@ -271,7 +271,8 @@ def _write(
                 colours=_MASK_COLOURS,
                 tags={"date": date, "level": tags["level"]} | reasons,
             ),
-        ]
+        ],
+        layers=2 * image.sizes["band"],  # band by band, and joined
     )
 
 
