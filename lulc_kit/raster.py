@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import dask
@@ -712,7 +713,7 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
         "interleave": "band",
         "bigtiff": "if_safer",
     }
-    with rasterio.open(path, "w", **profile) as target:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE * 2**20), rasterio.open(path, "w", **profile) as target:
         target.descriptions = tuple(str(b) for b in output.data.band.values)
         if output.scale != 1:
             target.scales = (output.scale,) * target.count
@@ -731,6 +732,29 @@ def write_plain(path: Path, data: xr.DataArray, dtype: str = "float32") -> None:
             window = Window(0, top, data.sizes["x"], height)
             target.write(np.asarray(data.data[:, top : top + height]), window=window)
             top += height
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A file that takes what is assigned to parts of it, (band, row, column), from any thread: see `canvas`."""
+
+    file: rasterio.io.DatasetWriter
+    shape: tuple[int, int, int]
+    lock: Lock = field(default_factory=Lock)
+
+    def __setitem__(self, part: tuple[int, slice, slice], numbers: npt.NDArray[Any]) -> None:
+        band, rows, columns = part
+        with self.lock:
+            self.file.write(numbers, band + 1, window=Window.from_slices(rows, columns))
+
+
+@contextlib.contextmanager
+def canvas(path: Path, bands: Sequence[str], geobox: GeoBox) -> Iterator[Canvas]:
+    """Open a tiled, uncompressed float32 GeoTIFF to be filled in any order, for a file that does not outlive a step."""
+    shape = (len(bands), geobox.height, geobox.width)
+    empty = array(da.empty(shape, np.float32), geobox, bands)
+    with _create(path, Output(path, empty), geobox) as target:
+        yield Canvas(target, shape)
 
 
 def _to_cog(source: Path, target: Path, output: Output) -> None:

@@ -423,7 +423,7 @@ def test_memory_stays_below_what_is_allowed(tmp_path):
     allowed = 800  # MB; the raster has 864, and what it is made of as much again
     command = [sys.executable, "-c", PEAK, str(tmp_path / "x.tif"), str(allowed)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(done.stdout) / 1e3 < allowed
+    assert int(done.stdout.split()[-1]) / 1e3 < allowed  # a slow machine shows progress before
 
 
 def test_memory_that_holds_not_even_one_block_is_refused(tmp_path):

@@ -6,7 +6,6 @@ import math
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -83,14 +82,11 @@ def _ratio(coarse: GeoBox, fine: GeoBox, what: str) -> int:
 
 def _write(fine: da.Array, bands: Mapping[str, Band], ratio: int, grid: GeoBox, work: Path) -> dict[str, Band]:
     coarse = da.stack([radiometry.on_grid(band, raster.grid(band.path)) for band in bands.values()])
-    result: Any = np.lib.format.open_memmap(
-        work / f"{ratio}.npy", mode="w+", dtype=np.float32, shape=(len(bands), *grid.shape)
-    )
+    path = work / f"{ratio}.tif"
     # Bands that Sentinel-2 does not have get the mean of the published values of their resolution.
     known = [MTF[n] for n in bands if n in MTF]
     mean = float(np.mean(known)) if known else 0.26
     values = [float(MTF.get(name, mean)) for name in bands]
-    sharpen(fine, coarse, ratio=ratio, mtf_coarse=values, out=result)
-    path = work / f"{ratio}.tif"
-    raster.write_plain(path, raster.array(da.from_array(result, (-1, raster.CHUNK, raster.CHUNK)), grid, list(bands)))
+    with raster.canvas(path, list(bands), grid) as result:
+        sharpen(fine, coarse, ratio=ratio, mtf_coarse=values, out=result)
     return {name: Band(path, number, nodata=float("nan")) for number, name in enumerate(bands, 1)}
