@@ -31,6 +31,7 @@ from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
+from lulc_kit import attribution
 from lulc_kit.errors import LulcError
 from lulc_kit.files import gdal_name, on_disk, replacing, split_archived
 from lulc_kit.progress import bar
@@ -719,6 +720,8 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
             target.scales = (output.scale,) * target.count
         if output.colours:
             target.write_colormap(1, {v: (*rgb, 255) for v, rgb in output.colours.items()})
+        if attribution.declared():
+            target.update_tags(attribution=attribution.declared())
         target.update_tags(**output.tags)
         yield target
 

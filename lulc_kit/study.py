@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lulc_kit
-from lulc_kit import catalog, files, params
+from lulc_kit import attribution, catalog, files, params
 from lulc_kit.errors import LulcError
 
 # Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
@@ -29,7 +29,16 @@ ROOMS = {
 }
 READERS = {"01": ("safe",), "02": ("safe",)}
 """Ground floor that counts for some steps only."""
-GROUND_FLOOR = ("catalog.py", "classes.py", "files.py", "forest.py", "mapping.py", "raster.py", "resample.py")
+GROUND_FLOOR = (
+    "attribution.py",
+    "catalog.py",
+    "classes.py",
+    "files.py",
+    "forest.py",
+    "mapping.py",
+    "raster.py",
+    "resample.py",
+)
 PACKAGES = (
     "numpy",
     "numba",
@@ -292,7 +301,13 @@ def begin(p: params.Parameters) -> Step:
 
     _connect()
     raster.limit_memory(getattr(p, "memory", None))
-    return Step(p)
+    step = Step(p)
+    attribution.declare("" if isinstance(p, params.Download) else _attribution(step.path("catalog.json")))
+    return step
+
+
+def _attribution(path: Path) -> str:
+    return str(files.read_json(path).get("lulc:attribution", "")) if path.exists() else ""
 
 
 def _connect() -> None:

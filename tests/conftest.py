@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from lulc_kit import attribution
 from tests import scene
+
+
+@pytest.fixture(autouse=True)
+def nothing_declared() -> Iterator[None]:
+    """A test that begins a step leaves no line under the pictures of the next one."""
+    yield
+    attribution.declare("")
 
 
 @pytest.fixture

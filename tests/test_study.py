@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
 
-from lulc_kit import catalog, params, study
+from lulc_kit import catalog, params, raster, study
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
 
@@ -269,3 +272,19 @@ def test_no_permission(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(LulcError, match="No permission to write in"):
         study.begin(FEATURES)
+
+
+def test_a_step_s_rasters_say_whose_data_the_study_shows(home: Path) -> None:
+    """The line of the catalog; notebook 01, which makes a new catalog, begins without."""
+    catalog.write(home / "outputs/s/catalog.json", Catalog([], attribution="SIMULATED data"))
+    layer = raster.array(np.ones((1, 8, 8), np.float32), GeoBox((8, 8), Affine.scale(10, -10), 32633), ["a"])
+
+    def tag(p: params.Parameters) -> str | None:
+        study.begin(p)
+        raster.write(home / "x.tif", layer)
+        return raster.tags(home / "x.tif").get("attribution")
+
+    assert tag(FEATURES) == "SIMULATED data"
+    assert tag(params.Download(study="s")) is None
+    catalog.write(home / "outputs/s/catalog.json", Catalog([]))
+    assert tag(FEATURES) is None

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import files, raster
+from lulc_kit import attribution, files, raster
 from lulc_kit.classes import Scheme
 
 NODATA_COLOUR = "#d9d9d9"
@@ -52,7 +53,14 @@ def _subplots(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, 
     # Closed at once: pyplot would show the figure a second time at the end of a notebook's cell.
     figure, axes = plt.subplots(rows, columns, **options)
     plt.close(figure)
+    _credited(figure)
     return figure, axes
+
+
+def _credited(figure: Figure) -> None:
+    text = textwrap.fill(attribution.declared(), int(16 * figure.get_figwidth()))  # letters that fit across
+    if text:
+        figure.supxlabel(text, x=0.99, ha="right", fontsize=7, color="#555555")
 
 
 def _extent(geobox: GeoBox) -> tuple[float, float, float, float]:
@@ -173,6 +181,7 @@ def band_panels(image: xr.DataArray) -> Figure:
         )
     figure = np.ravel(axes)[0].figure
     figure.set_layout_engine("constrained")
+    _credited(figure)
     for ax in np.ravel(axes):
         ax.set_facecolor("#fdd0a2")  # nodata: a colour no grey can be taken for
     images = [i for ax in np.ravel(axes) for i in ax.get_images()]
@@ -203,6 +212,7 @@ def histograms(image: xr.DataArray) -> Figure:
     for ax in np.ravel(axes):
         ax.set_yscale("log")
     figure.set_layout_engine("constrained")
+    _credited(figure)
     return figure
 
 
@@ -367,7 +377,7 @@ def layers(stack: xr.DataArray, bands: Sequence[str] | None = None, unit: str = 
 
 
 def _nothing(text: str) -> Figure:
-    figure, ax = _subplots(figsize=(6, 0.5))
+    figure, ax = _subplots(figsize=(6, 0.5), layout="constrained")
     ax.axis("off")
     ax.annotate(text, (0, 0.5), va="center", color="#555555")
     return figure

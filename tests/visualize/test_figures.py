@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import classes, raster
+from lulc_kit import attribution, classes, raster
 from lulc_kit.visualize import figures, widgets
 
 matplotlib.use("Agg")
@@ -261,6 +261,37 @@ def test_loadings_and_spectra_show_the_numbers_given():
     ax = figures.spectra(samples, ["B2", "B3"], SCHEME).axes[0]
     assert [line.get_ydata().tolist() for line in ax.get_lines()] == [[0.2, 0.3], [0.5, 0.4]]
     assert [mcolors.to_hex(line.get_color()) for line in ax.get_lines()] == ["#006400", "#0064c8"]
+
+
+TABLE = pd.DataFrame({"a": [0.1, 0.5], "b": [0.2, 0.4]}, index=["x", "y"])
+DRAWN = {
+    "class map": lambda: figures.class_map(codes([[10, 40]]), SCHEME, "a map").figure,
+    "class maps": lambda: figures.class_maps({"a": codes([[10, 40]])}, SCHEME),
+    "categories": lambda: figures.categories(codes([[1, 2]]), {1: "a", 2: "b"}, {1: "red", 2: "blue"}, "codes"),
+    "composites": lambda: figures.composites(image(), [["B4", "B3", "B2"]], (2, 98)),
+    "bands": lambda: figures.band_panels(image()),
+    "histograms": lambda: figures.histograms(image()),
+    "layers": lambda: figures.layers(image()),
+    "confidence": lambda: figures.confidence(codes([[50, 90]]), "sure"),
+    "curves": lambda: figures.curves(TABLE, "loss", "curves"),
+    "widget": lambda: widgets.explore(image()).f("B4", "B3", "B2", (2, 98)),
+}
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_every_figure_says_whose_data_it_shows(kind):
+    line = "SIMULATED data, made for a test; a line that is long enough to be broken on every figure there is"
+    attribution.declare(line)
+    figure = DRAWN[kind]()
+    figure.canvas.draw()
+    shown = figure._supxlabel
+    assert shown.get_text().replace("\n", " ") == line
+    box = shown.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0, "inside the figure"
+    for ax in figure.axes:
+        assert not ax.get_window_extent().overlaps(box)
+    attribution.declare("")
+    assert DRAWN[kind]()._supxlabel is None
 
 
 def test_saved_figures_are_png_and_whole(tmp_path):
