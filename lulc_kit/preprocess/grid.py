@@ -96,8 +96,8 @@ def _refuse_islands(names: Sequence[str], covered: Sequence[BoundingBox], gap: f
     apart = [name for name, place in zip(names, places, strict=True) if not main.contains(place)]
     raise LulcError(
         f"{len(apart)} of {len(names)} scenes lie apart from the others ({', '.join(apart[:5])}): one grid for all "
-        f"would be mostly empty. Take products of another place out of the folder (01_download), or give the area you want "
-        f"as bbox in 02_preprocess.yaml."
+        f"would be mostly empty. Take products of another place out of the folder (01_download), or give the area you "
+        f"want as bbox in 02_preprocess.yaml."
     )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,15 @@ def true_colour(image: xr.DataArray) -> list[str]:
     return wanted if set(wanted) <= set(names) else [names[min(i, len(names) - 1)] for i in range(3)]
 
 
+def caption(path: Path) -> str:
+    """Return what an image of the cube says of itself, as a title: dates, level, correction, whose data it is."""
+    tags = raster.tags(path)
+    days = (tags.get("dates") or tags["date"]).split()
+    when = days[0] if len(days) == 1 else f"{tags['method']} of {len(days)} dates, {days[0]} … {days[-1]}"
+    lines = [f"{when} · {tags['level']} · correction: {tags['correction']}", tags.get("attribution", "")]
+    return "\n".join(textwrap.fill(line, 100) for line in lines if line)
+
+
 def composites(
     image: xr.DataArray, triples: Sequence[Sequence[str]], percentiles: Sequence[float], title: str = ""
 ) -> Figure:
@@ -129,7 +139,7 @@ def composites(
     percentiles
         Percentiles shown as black and as white.
     title
-        What the image is, such as its date, above all pictures.
+        What the image is (see `caption`), above all pictures.
     """
     small = thin(image)
     wide = small.sizes["x"] > 1.4 * small.sizes["y"]
@@ -152,8 +162,11 @@ def composites(
     return figure
 
 
-def band_panels(image: xr.DataArray) -> Figure:
-    """Draw every band as a grey picture with earthpy's ``plot_bands``, on one scale of reflectance."""
+def band_panels(image: xr.DataArray, title: str = "") -> Figure:
+    """Draw every band as a grey picture with earthpy's ``plot_bands``, on one scale of reflectance.
+
+    ``title`` says what the image is (see `caption`).
+    """
     small = thin(image)
     data = small.to_numpy()
     top = float(np.nanpercentile(data, 98))
@@ -178,11 +191,15 @@ def band_panels(image: xr.DataArray) -> Figure:
     images = [i for ax in np.ravel(axes) for i in ax.get_images()]
     label = f"reflectance (white: {top:.2f} and more; orange: masked or no data)"
     figure.colorbar(images[0], ax=list(np.ravel(axes)), location="bottom", shrink=0.5, aspect=40, label=label)
+    figure.suptitle(title, fontsize="medium")
     return figure
 
 
-def histograms(image: xr.DataArray) -> Figure:
-    """Draw the distribution of reflectance in every band with earthpy's ``hist``, counts on a logarithmic scale."""
+def histograms(image: xr.DataArray, title: str = "") -> Figure:
+    """Draw the distribution of reflectance in every band with earthpy's ``hist``, counts on a logarithmic scale.
+
+    ``title`` says what the image is (see `caption`).
+    """
     small = thin(image)
     data = small.to_numpy()
     names = [str(b) for b in small.band.values]
@@ -203,6 +220,7 @@ def histograms(image: xr.DataArray) -> Figure:
     for ax in np.ravel(axes):
         ax.set_yscale("log")
     figure.set_layout_engine("constrained")
+    figure.suptitle(title, fontsize="medium")
     return figure
 
 
