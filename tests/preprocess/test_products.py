@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.warp import transform
 from scipy import ndimage
 
@@ -421,6 +422,28 @@ def test_one_damaged_block_leaves_the_cube_as_it_was(project: Path, packed: bool
     with pytest.raises(LulcError, match=r"(?s)B08\.jp2 could not be read.*damaged.*again"):
         preprocess(project, project / "in", dates=["2023-06-01", "2023-07-31"])
     assert scene.hashes(folder) == before
+
+
+def damage(path: Path) -> None:
+    """Store random codes in blocks, and wipe out one of them."""
+    with rasterio.open(path) as file:
+        shape, place = (file.count, *file.shape), file.transform
+    codes = np.random.default_rng(3).integers(0, 12, shape).astype(np.uint8)
+    products.write_jp2(path, codes, int(place.a), transform=place, BLOCKXSIZE=32, BLOCKYSIZE=32)
+    content = bytearray(path.read_bytes())
+    start = content.find(b"\xff\x90\x00\x0a", len(content) // 2)
+    assert start > 0
+    content[start : start + 100] = bytes(100)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("mask", "name"), [("scl", "*_SCL_20m.jp2"), ("product", "MSK_CLASSI_B00.jp2")])
+def test_a_damaged_mask_leaves_nothing_half_written(project: Path, tmp_path: Path, mask: str, name: str) -> None:
+    made = simulate(tmp_path / "sim", size=256, tiles=1, dates=["2022-06-14"])
+    damage(next(made.scenes[0].rglob(name)))
+    with pytest.raises(LulcError, match=rf"(?s){name.strip('*')} could not be read.*damaged.*again"):
+        preprocess(project, tmp_path / "sim/scenes", mask)
+    nothing_half_written(project)
 
 
 def test_a_box_beside_the_products(project: Path) -> None:
