@@ -16,7 +16,7 @@ from lulc_kit.safe.scene import describe
 
 Choice = Literal["none", "sen2cor", "dark_object"]
 SEN2COR_TAG = "Sen2Cor, run by this study"
-NONE_TAGS = {"L1C": "none (top of the atmosphere)", "L2A": "none by this study (the surface, as delivered)"}
+NONE_TAGS = {"L1C": "none (top of the atmosphere)", "L2A": "none (surface as delivered)"}
 """What files and pictures say of scenes that are left as they are, by level."""
 
 

@@ -122,7 +122,14 @@ def caption(path: Path) -> str:
     days = (tags.get("dates") or tags["date"]).split()
     when = days[0] if len(days) == 1 else f"{tags['method']} of {len(days)} dates, {days[0]} … {days[-1]}"
     lines = [f"{when} · {tags['level']} · correction: {tags['correction']}", tags.get("attribution", "")]
-    return "\n".join(textwrap.fill(line, 100) for line in lines if line)
+    return "\n".join(line for line in lines if line)
+
+
+def _headed(figure: Figure, title: str) -> Figure:
+    """Put a title above a figure, in lines that are no longer than it is wide."""
+    letters = int(12 * figure.get_figwidth())  # of this size, to the inch
+    figure.suptitle("\n".join(textwrap.fill(line, letters) for line in title.splitlines()), fontsize="small")
+    return figure
 
 
 def composites(
@@ -158,8 +165,7 @@ def composites(
         ax.imshow(stretched(small, triple, percentiles), extent=_extent(geobox))
         ax.set_title(f"red {triple[0]}, green {triple[1]}, blue {triple[2]}")
         decorate(ax, geobox)
-    figure.suptitle(title, fontsize="medium")
-    return figure
+    return _headed(figure, title)
 
 
 def band_panels(image: xr.DataArray, title: str = "") -> Figure:
@@ -191,8 +197,7 @@ def band_panels(image: xr.DataArray, title: str = "") -> Figure:
     images = [i for ax in np.ravel(axes) for i in ax.get_images()]
     label = f"reflectance (white: {top:.2f} and more; orange: masked or no data)"
     figure.colorbar(images[0], ax=list(np.ravel(axes)), location="bottom", shrink=0.5, aspect=40, label=label)
-    figure.suptitle(title, fontsize="medium")
-    return figure
+    return _headed(figure, title)
 
 
 def histograms(image: xr.DataArray, title: str = "") -> Figure:
@@ -220,8 +225,7 @@ def histograms(image: xr.DataArray, title: str = "") -> Figure:
     for ax in np.ravel(axes):
         ax.set_yscale("log")
     figure.set_layout_engine("constrained")
-    figure.suptitle(title, fontsize="medium")
-    return figure
+    return _headed(figure, title)
 
 
 @contextlib.contextmanager
