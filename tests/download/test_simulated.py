@@ -383,6 +383,15 @@ def test_a_swath_edge_is_a_wedge_without_data(study):
         assert 0.03 < mask.mean() < 0.5
         rows = mask.sum(axis=1)
         assert abs(rows[0] - rows[-1]) > 20  # leaning, as orbits are
+    touched = 0
+    for product in (p for p in study.scenes if str(date_of(p)) in cut):
+        mask = cut[str(date_of(product))]
+        mask = mask[:, :SIZE] if "_T33UVU_" in product.name else mask[:, -SIZE:]
+        touched += 0 < mask.mean() < 1
+        for band, ratio in (("B02", 1), ("B11", 2), ("B09", 6), ("SCL", 2)):
+            blocks = mask.reshape(SIZE // ratio, ratio, SIZE // ratio, ratio)
+            np.testing.assert_array_equal(image(product, band) == 0, blocks.any(axis=(1, 3)), err_msg=band)
+    assert touched >= 1, "no product is cut by the edge"
 
 
 def test_cloud_masks_are_polygons_before_0400_and_rasters_since(study):
