@@ -518,7 +518,8 @@ class LSTM(_Model06to08):
         description="first and last day; null: whole cube",
     )
     gaps: Literal["mean", "linear"] = Field(
-        "mean", description="what clouds hide: mean: says nothing; linear: interpolated in time between clear dates"
+        "mean",
+        description="what clouds hide: mean: says nothing; linear: filled in time, with a band that says so",
     )
     draws: int = Field(4, ge=1, description="random sequences averaged in the prediction, for random")
     epochs: int = Field(20, ge=1, le=1000, description="passes over the training patches")

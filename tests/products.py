@@ -83,6 +83,13 @@ def write_jp2(path: Path, numbers: np.ndarray, resolution: int, **options: objec
         file.write(layers)
 
 
+def move_jp2(path: Path, east: int) -> None:
+    """Write an image anew, so many metres farther east."""
+    with rasterio.open(path) as file:
+        numbers, resolution = file.read(), int(file.transform.a)
+    write_jp2(path, numbers, resolution, transform=from_origin(LEFT + east, TOP, resolution, resolution))
+
+
 def write_l1c(
     folder: Path,
     *,

@@ -186,7 +186,7 @@ def test_notebook_namespace() -> None:
         params.Baselines.from_notebook(without)
 
 
-@pytest.mark.parametrize("study", ["havelland", "romania"])
+@pytest.mark.parametrize("study", ["havelland", "romania", "simulated"])
 def test_studies_of_the_kit_have_every_notebook_they_can(study: str) -> None:
     steps = {path.stem for path in (scene.REPOSITORY / "params" / study).glob("*.yaml")}
     assert {step[:2] for step in steps} >= {"01", "02", "03", "04", "05", "06", "07", "09"}
@@ -194,3 +194,11 @@ def test_studies_of_the_kit_have_every_notebook_they_can(study: str) -> None:
         path = scene.REPOSITORY / "params" / study / f"{step}.yaml"
         p = params.model_of(step).check(params.load(path), str(path))
         assert (p.study, p.step) == (study, step)
+
+
+def test_the_simulated_study_runs_all_nine_notebooks_and_says_what_it_is() -> None:
+    folder = scene.REPOSITORY / "params/simulated"
+    steps = sorted(path.stem for path in folder.glob("*.yaml"))
+    assert {params.model_of(step).notebook for step in steps} == set(params.NOTEBOOKS)
+    first = (folder / "01_download.yaml").read_text(encoding="utf-8")
+    assert first.startswith("# SIMULATED data") and "says nothing about the earth" in first

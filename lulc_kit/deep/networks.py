@@ -67,7 +67,7 @@ def _convolve(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
-def fcn_lstm(trained: keras.Model, classes: int, side: int) -> keras.Model:
+def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = False) -> keras.Model:
     """Put a trained FCN on every date and join the dates.
 
     The FCN without its softmax scores each date; a bidirectional ConvLSTM of ``classes`` filters with softmax
@@ -82,6 +82,9 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int) -> keras.Model:
         Number of classes.
     side
         Rows and columns of the images: Keras wants them fixed for a ConvLSTM. The weights fit every side (`resized`).
+    flagged
+        Whether the sequences have one more band, which says of each pixel whether it was filled in. It goes past the
+        FCN to the LSTM.
 
     Returns
     -------
@@ -93,8 +96,11 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int) -> keras.Model:
     for layer in scores.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = False
-    sequence = keras.Input((None, side, side, trained.input_shape[-1]), name="sequence")
-    x = layers.TimeDistributed(scores)(sequence)
+    bands = trained.input_shape[-1]
+    sequence = keras.Input((None, side, side, bands + flagged), name="sequence")
+    x = layers.TimeDistributed(scores)(sequence[..., :bands] if flagged else sequence)
+    if flagged:
+        x = layers.Concatenate()([x, sequence[..., bands:]])
     lstm = layers.ConvLSTM2D(classes, 3, padding="same", activation="softmax")
     x = layers.Bidirectional(lstm, merge_mode="ave", name="probabilities")(x)
     return keras.Model(sequence, x, name="fcn_lstm")
@@ -102,6 +108,6 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int) -> keras.Model:
 
 def resized(model: keras.Model, trained: keras.Model, side: int) -> keras.Model:
     """Return an FCN+LSTM of the same weights for images of another side (see `fcn_lstm`)."""
-    other = fcn_lstm(trained, model.output_shape[-1], side)
+    other = fcn_lstm(trained, model.output_shape[-1], side, model.input_shape[-1] > trained.input_shape[-1])
     other.set_weights(model.get_weights())
     return other

@@ -72,7 +72,7 @@ def write_lstm(
     training.save(models, folder / f"models/{p.run}")
     text = (
         f"FCN+LSTM over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, gaps filled "
-        f"{'linearly in time' if p.gaps == 'linear' else 'by the mean'}, starting from run {p.fcn}"
+        f"{'linearly in time and flagged' if series.filled else 'by the mean'}, starting from run {p.fcn}"
     )
     mapping.write_run(folder, p.run, text, learnt.bands)
 

@@ -25,6 +25,8 @@ class Series:
         float32, (time, row, column, band), NaN where a date is masked, or what `gaps.linear` puts there.
     flags
         uint8, (time, row, column), where the numbers come from, values of `gaps.Flag`.
+    filled
+        Whether gaps are filled in time; the flags are then a band of what the network sees (`inputs`).
     dates
         ``YYYY-MM-DD``, in order.
     """
@@ -47,7 +49,8 @@ class Series:
             images.append(np.moveaxis(image.where(clear).data.compute(), 0, -1))
         self.images = np.stack(images).astype(np.float32)
         filled, self.flags = gaps.linear(self.images, self.dates)
-        if how == "linear":
+        self.filled = how == "linear"
+        if self.filled:
             self.images = filled
 
     @property
@@ -113,12 +116,13 @@ def train(
         raise LulcError(f"Run {p.fcn} has {len(fcns)} networks for {scene.folds} folds. Run 07_fcn again.")
     models, history = [], {}
     classes = len(scene.classes.values)
-    trainer = training.Trainer(networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, patch), p)
+    lent = networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, patch, series.filled)
+    trainer = training.Trainer(lent, p)
     for k, fcn in enumerate(fcns, 1):
         training._seed(p.seed + k)
         goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
-        model = networks.fcn_lstm(fcn, classes, patch)
-        data = SequencePatches(fill(series.images, fcn), series.seen, goals, patch, p, p.seed + k)
+        model = networks.fcn_lstm(fcn, classes, patch, series.filled)
+        data = SequencePatches(inputs(series, fcn), series.seen, goals, patch, p, p.seed + k)
         history[f"fold {k}"] = trainer.fit(model, data, f"{p.run}: fold {k} of {scene.folds}")
         models.append(model)
     return models, pd.DataFrame(history, index=pd.RangeIndex(1, p.epochs + 1, name="epoch"))
@@ -127,6 +131,16 @@ def train(
 def fill(images: npt.NDArray[np.float32], fcn: keras.Model) -> npt.NDArray[np.float32]:
     """Replace missing numbers by the mean that the FCN subtracts: after standardization they are 0."""
     return np.where(np.isfinite(images), images, networks.mean_of(fcn)).astype(np.float32)
+
+
+def inputs(series: Series, fcn: keras.Model) -> npt.NDArray[np.float32]:
+    """Return what the network sees of each date, (time, row, column, band), no NaN.
+
+    A series that is filled in time has one more band: 0 where the date shows the pixel, 1 where its numbers come from
+    other dates (or from none).
+    """
+    numbers = fill(series.images, fcn)
+    return np.concatenate([numbers, ~series.seen[..., None]], axis=-1, dtype=np.float32) if series.filled else numbers
 
 
 def predict(
@@ -149,8 +163,8 @@ def predict(
     model = networks.resized(models[0], keras.models.clone_model(fcns[0]), side)
     for trained, fcn in zip(models, fcns, strict=True):
         model.set_weights(trained.get_weights())
-        filled = fill(series.images, fcn)
-        states = [training.tiled(filled[chosen], lambda tile: training.apply(model, tile)) for chosen in choices]
+        images = inputs(series, fcn)
+        states = [training.tiled(images[chosen], lambda tile: training.apply(model, tile)) for chosen in choices]
         each = np.stack([s / s.sum(axis=-1, keepdims=True) for s in states])
         with np.errstate(invalid="ignore"):
             mean = np.where(shown, each, 0).sum(axis=0) / shown.sum(axis=0)

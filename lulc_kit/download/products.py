@@ -5,6 +5,7 @@ from pathlib import Path
 from lulc_kit import params, study
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import own_files
+from lulc_kit.errors import LulcError
 from lulc_kit.safe.product import open_products
 from lulc_kit.safe.scene import describe
 
@@ -17,14 +18,21 @@ def catalog(p: params.Download) -> Catalog:
     Raises
     ------
     LulcError
-        If there is no product, one is broken, or one acquisition is there in two processing baselines.
+        If there is no product, one is broken, one acquisition is there in two processing baselines, or simulated
+        products are among real ones.
     """
     assert p.products is not None
-    scenes = [describe(product) for product in open_products(study.resolve(p.products))]
+    found = open_products(study.resolve(p.products))
+    made_up = [product.path.name for product in found if product.simulated]
+    if made_up and len(made_up) < len(found):
+        raise LulcError(
+            f"{len(made_up)} of {len(found)} products in {p.products} are simulated, the first is {made_up[0]}; "
+            f"expected real products only, or simulated ones only. Keep them in folders of their own."
+        )
+    scenes = [describe(product) for product in found]
     years = sorted({scene.date[:4] for scene in scenes})
-    return Catalog(
-        scenes, own_files.ancillary(p), f"Contains modified Copernicus Sentinel data {'–'.join({years[0], years[-1]})}."
-    )
+    real = f"Contains modified Copernicus Sentinel data {'–'.join(dict.fromkeys((years[0], years[-1])))}."
+    return Catalog(scenes, own_files.ancillary(p), SIMULATED if made_up else real)
 
 
 def simulated(p: params.Download, folder: Path) -> Catalog:

@@ -78,7 +78,7 @@ def write(
     for name, days in groups.items():
         path = folder / f"{name}.tif"
         tags = {"dates": " ".join(days), "method": method} | ({"day_of_year": str(day)} if day else {})
-        tags |= cube.corrected(folder, days[0])
+        tags |= cube.lasting_tags(folder, days[0])
         image = composed(folder, days, method, day)
         # A block of every date, as it is read and as it is masked.
         layers = 2 * len(days) * image.sizes["band"]

@@ -1,6 +1,6 @@
 """The choice of an atmospheric correction for Level-1C: none, ESA's Sen2Cor, or dark-object subtraction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,8 @@ from lulc_kit.safe.scene import describe
 
 Choice = Literal["none", "sen2cor", "dark_object"]
 SEN2COR_TAG = "Sen2Cor, run by this study"
+NONE_TAGS = {"L1C": "none (top of the atmosphere)", "L2A": "none (surface as delivered)"}
+"""What files and pictures say of scenes that are left as they are, by level."""
 
 
 def surface(
@@ -86,6 +88,30 @@ def check(scenes: Sequence[Scene], choice: Choice) -> None:
             f"correction: {choice} is for Level-1C, and scene {corrected.name} is {corrected.level}: it shows the "
             f"surface already. Set correction: none in 02_preprocess.yaml, or leave that date out."
         )
+
+
+def tags(choice: Choice, level: str, path: Mapping[str, float]) -> dict[str, str]:
+    """Say how a date was corrected, and what that cannot do: for the tags of files and the titles of pictures.
+
+    Parameters
+    ----------
+    choice
+        The correction.
+    level
+        Of the scenes that were used: for ``"sen2cor"`` those it made.
+    path
+        Path reflectance that was subtracted from each band, for ``"dark_object"``.
+    """
+    match choice:
+        case "sen2cor":
+            return {"correction": SEN2COR_TAG}
+        case "dark_object":
+            return {
+                "correction": dark_object.TAG,
+                "path_reflectance": ", ".join(f"{band} {value:.4f}" for band, value in path.items()),
+                "correction_limits": dark_object.WARNING,
+            }
+    return {"correction": NONE_TAGS[level]}
 
 
 def path_reflectance(samples: Sequence[xr.DataArray]) -> dict[str, float]:

@@ -130,7 +130,7 @@ def build(
                         "date": date,
                         "level": tiles[0].level,
                         "radiometry": "; ".join(applied),
-                        **_correction_tags(correct, path),
+                        **correction.tags(correct, tiles[0].level, path),
                     }
                     _write(work, date, tags, _without(image, path), codes, sharpen)
             rows.append({"date": date, "level": tiles[0].level, "clear": clear, "no data": empty, "in the cube": used})
@@ -224,18 +224,6 @@ def _check_radiometry(
     return f"{scene.name}{baseline}: reflectance = {', '.join(formulas)}; {verdict.kind}, {verdict.darkness}"
 
 
-def _correction_tags(correct: str, path: Mapping[str, float]) -> dict[str, str]:
-    if correct == "sen2cor":
-        return {"correction": correction.SEN2COR_TAG}
-    if not path:
-        return {}
-    return {
-        "correction": dark_object.TAG,
-        "path_reflectance": ", ".join(f"{band} {value:.4f}" for band, value in path.items()),
-        "correction_limits": dark_object.WARNING,
-    }
-
-
 def _without(image: xr.DataArray, path: Mapping[str, float]) -> xr.DataArray:
     """Subtract the path reflectance of each band, if there is any."""
     if not path:
@@ -244,15 +232,13 @@ def _without(image: xr.DataArray, path: Mapping[str, float]) -> xr.DataArray:
     return raster.array(dark_object.subtract(image.data, [path[b] for b in bands]), image.odc.geobox, bands)
 
 
-def corrected(folder: Path, date: str) -> dict[str, str]:
-    """Return the tag that names the correction of a date, for what is made of it; empty if the study made none."""
+_LASTING = ("level", "correction", "correction_limits", "coarse_bands")
+
+
+def lasting_tags(folder: Path, date: str) -> dict[str, str]:
+    """Return the tags of a date that hold for whatever is made of it, too: level, correction."""
     tags = raster.tags(folder / f"{date}.tif")
-    return {name: tags[name] for name in ("correction",) if name in tags}
-
-
-def caption(folder: Path, date: str) -> str:
-    """Return a title for pictures of a date of the cube: day, level, and the correction if the study made one."""
-    return "\n".join([f"{date} · {raster.tags(folder / f'{date}.tif')['level']}", *corrected(folder, date).values()])
+    return {name: tags[name] for name in _LASTING if name in tags}
 
 
 def _write(

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+import shapely
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import BoundingBox
 from rasterio import Affine
 
 from lulc_kit import raster
@@ -34,7 +36,8 @@ def study_grid(
     Raises
     ------
     LulcError
-        If the CRS is unknown or geographic, scenes disagree and no CRS is given, or the box is empty or outside.
+        If the CRS is unknown or geographic, scenes disagree and no CRS is given, the box is empty or
+        outside, or there is no box and the scenes lie apart.
     """
     if not catalog.scenes:
         raise LulcError("The catalog has no scene. Run 01_download first.")
@@ -69,6 +72,8 @@ def study_grid(
                 f"{top:.0f} in {f'EPSG:{epsg}' if epsg else target.crs}. Give left, bottom, right, top in that CRS."
             )
         left, bottom, right, top = bbox
+    else:
+        _refuse_islands([scene.name for scene in catalog.scenes], covered, resolution)
     # Pixel edges where the scenes have theirs: nothing is resampled that need not be.
     x0, y0 = next(((g.affine.c, g.affine.f) for g in finest if g.crs == target.crs), (0.0, 0.0))
     columns = [(left - x0) / resolution, (right - x0) / resolution]
@@ -79,6 +84,21 @@ def study_grid(
         raise LulcError(f"bbox {bbox} is smaller than one pixel of {resolution:g} m.")
     corner = Affine(resolution, 0, x0 + c0 * resolution, 0, -resolution, y0 - r0 * resolution)
     return GeoBox((r1 - r0, c1 - c0), corner, target.crs)
+
+
+def _refuse_islands(names: Sequence[str], covered: Sequence[BoundingBox], gap: float) -> None:
+    """Refuse scenes that lie apart: one tile of elsewhere would make a grid that is huge and mostly empty."""
+    places = [shapely.box(b.left, b.bottom, b.right, b.top) for b in covered]
+    parts = shapely.get_parts(shapely.union_all(shapely.buffer(places, gap)))
+    if len(parts) == 1:
+        return
+    main = max(parts, key=lambda part: sum(part.contains(place) for place in places))
+    apart = [name for name, place in zip(names, places, strict=True) if not main.contains(place)]
+    raise LulcError(
+        f"{len(apart)} of {len(names)} scenes lie apart from the others ({', '.join(apart[:5])}): one grid for all "
+        f"would be mostly empty. Take products of another place out of the folder (01_download), or give the area you "
+        f"want as bbox in 02_preprocess.yaml."
+    )
 
 
 def _finest(date: str, bands: Mapping[str, Band]) -> GeoBox:

@@ -25,6 +25,7 @@ BANDS = {
 _NAMES = tuple(BANDS)
 # …_B02.jp2 of L1C, …_B02_10m.jp2 of L2A, …_SCL_20m.jp2
 _IMAGE = re.compile(r"_(B\d\d|B8A|SCL|CLD|SNW|TCI|AOT|WVP|PVI)(?:_(10|20|60)m)?$")
+_OLD_SCL = re.compile(r"_(SCL)_L2A_TL_\w+_(20|60)m$")  # S2A_USER_SCL_L2A_TL_…_T33UVU_20m.jp2 of 2015 and 2016
 _TILE = re.compile(r"_T(\d\d[A-Z]{3})(?:_|$)|^T(\d\d[A-Z]{3})_")
 
 
@@ -296,12 +297,19 @@ def _granules(source: Source, root: Element) -> dict[str, list[str]]:
             paths = [checked_path(name, str(source.path)) for name in listed]
             folder = PurePosixPath(paths[0]).parts[1]
         else:  # old format: names only, in a folder named by the granule
-            folder = checked_path(element.get("granuleIdentifier", "?"), str(source.path))
+            folder = _granule_folder(source, checked_path(element.get("granuleIdentifier", "?"), str(source.path)))
             paths = [checked_path(f"GRANULE/{folder}/IMG_DATA/{name}", str(source.path)) for name in listed if name]
         found.setdefault(folder, []).extend(paths)
     if not found:
         raise LulcError(f"The metadata of {source.path} list no granule; fetch the product again.")
     return found
+
+
+def _granule_folder(source: Source, identifier: str) -> str:
+    """Folder of a granule: named by its identifier, but for the Level-2A of 2017, whose folders are compact already."""
+    folders = {PurePosixPath(name).parts[1] for name in source.files if name.startswith("GRANULE/")}
+    same_tile = [folder for folder in folders if _tile_of(folder) == _tile_of(identifier)]
+    return same_tile[0] if identifier not in folders and len(same_tile) == 1 else identifier
 
 
 def _check_tiles(source: Source, name: str, granule: str) -> None:
@@ -327,7 +335,8 @@ def _images(source: Source, granule: str, listed: list[str]) -> dict[tuple[str, 
     ]
     images: dict[tuple[str, int], str] = {}
     for name in [f"{path}.jp2" if not path.endswith(".jp2") else path for path in listed] + present:
-        match = _IMAGE.search(PurePosixPath(name).name.removesuffix(".jp2"))
+        stem = PurePosixPath(name).name.removesuffix(".jp2")
+        match = _IMAGE.search(stem) or _OLD_SCL.search(stem)
         if match:
             images[match.group(1), int(match.group(2) or 0)] = name
     return images

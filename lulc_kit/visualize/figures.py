@@ -123,6 +123,20 @@ def true_colour(image: xr.DataArray) -> list[str]:
     return wanted if set(wanted) <= set(names) else [names[min(i, len(names) - 1)] for i in range(3)]
 
 
+def caption(path: Path) -> str:
+    """Return what an image of the cube says of itself, as a title: dates, level, correction."""
+    tags = raster.tags(path)
+    days = (tags.get("dates") or tags["date"]).split()
+    when = days[0] if len(days) == 1 else f"{tags['method']} of {len(days)} dates, {days[0]} … {days[-1]}"
+    return f"{when} · {tags['level']} · correction: {tags['correction']}"
+
+
+def _headed(figure: Figure, title: str) -> Figure:
+    """Put a title above a figure, in lines that are no longer than it is wide."""
+    figure.suptitle(textwrap.fill(title, int(12 * figure.get_figwidth())), fontsize="small")  # letters to the inch
+    return figure
+
+
 def composites(
     image: xr.DataArray, triples: Sequence[Sequence[str]], percentiles: Sequence[float], title: str = ""
 ) -> Figure:
@@ -137,7 +151,7 @@ def composites(
     percentiles
         Percentiles shown as black and as white.
     title
-        What the image is, such as its date, above all pictures.
+        What the image is (see `caption`), above all pictures.
     """
     small = thin(image)
     wide = small.sizes["x"] > 1.4 * small.sizes["y"]
@@ -156,12 +170,14 @@ def composites(
         ax.imshow(stretched(small, triple, percentiles), extent=_extent(geobox))
         ax.set_title(f"red {triple[0]}, green {triple[1]}, blue {triple[2]}")
         decorate(ax, geobox)
-    figure.suptitle(title, fontsize="medium")
-    return figure
+    return _headed(figure, title)
 
 
-def band_panels(image: xr.DataArray) -> Figure:
-    """Draw every band as a grey picture with earthpy's ``plot_bands``, on one scale of reflectance."""
+def band_panels(image: xr.DataArray, title: str = "") -> Figure:
+    """Draw every band as a grey picture with earthpy's ``plot_bands``, on one scale of reflectance.
+
+    ``title`` says what the image is (see `caption`).
+    """
     small = thin(image)
     data = small.to_numpy()
     top = float(np.nanpercentile(data, 98))
@@ -187,11 +203,14 @@ def band_panels(image: xr.DataArray) -> Figure:
     images = [i for ax in np.ravel(axes) for i in ax.get_images()]
     label = f"reflectance (white: {top:.2f} and more; orange: masked or no data)"
     figure.colorbar(images[0], ax=list(np.ravel(axes)), location="bottom", shrink=0.5, aspect=40, label=label)
-    return figure
+    return _headed(figure, title)
 
 
-def histograms(image: xr.DataArray) -> Figure:
-    """Draw the distribution of reflectance in every band with earthpy's ``hist``, counts on a logarithmic scale."""
+def histograms(image: xr.DataArray, title: str = "") -> Figure:
+    """Draw the distribution of reflectance in every band with earthpy's ``hist``, counts on a logarithmic scale.
+
+    ``title`` says what the image is (see `caption`).
+    """
     small = thin(image)
     data = small.to_numpy()
     names = [str(b) for b in small.band.values]
@@ -213,7 +232,7 @@ def histograms(image: xr.DataArray) -> Figure:
         ax.set_yscale("log")
     figure.set_layout_engine("constrained")
     _credited(figure)
-    return figure
+    return _headed(figure, title)
 
 
 @contextlib.contextmanager

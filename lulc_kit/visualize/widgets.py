@@ -8,13 +8,15 @@ import xarray as xr
 from lulc_kit.visualize import figures
 
 
-def explore(image: xr.DataArray) -> Any:
+def explore(image: xr.DataArray, title: str = "") -> Any:
     """Choose three bands and a stretch, and see the composite.
 
     Parameters
     ----------
     image
         Reflectance, (band, y, x).
+    title
+        What the image is (see `figures.caption`).
 
     Returns
     -------
@@ -26,7 +28,7 @@ def explore(image: xr.DataArray) -> Any:
     first = figures.true_colour(small)
 
     def draw(red: str, green: str, blue: str, stretch: tuple[float, float]) -> Any:
-        return figures.composites(small, [[red, green, blue]], stretch)
+        return figures.composites(small, [[red, green, blue]], stretch, title)
 
     lists = {
         colour: ipywidgets.Dropdown(options=names, value=band, description=colour)

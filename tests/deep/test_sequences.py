@@ -157,6 +157,39 @@ def test_series_filled_in_time_still_knows_what_was_seen(cube):
     np.testing.assert_allclose(filled.images[:, 12, 21, 1], expected, atol=1e-6)
 
 
+def test_what_is_filled_in_time_is_flagged_for_the_network(cube):
+    """One band more, 1 where the mask hides the pixel; it counts, and batches turn it with the rest."""
+    series = sequences.Series(cube, ["B4", "B8"], None, 3, "linear")
+    one = fcn()
+    seen = np.stack([raster.read_codes(cube / f"{d}_mask.tif").to_numpy()[0] == 0 for d in DATES])
+    found = sequences.inputs(series, one)
+    assert found.shape == (7, *SHAPE, 3) and found.dtype == np.float32 and np.isfinite(found).all()
+    np.testing.assert_array_equal(found[..., 2], ~seen)
+    assert sequences.inputs(sequences.Series(cube, ["B4", "B8"], None, 3), one).shape == (7, *SHAPE, 2)
+    goals = patches.Targets(np.zeros(SHAPE, np.int32), np.ones(SHAPE, np.float32))
+    marked = np.concatenate([np.where(seen, 0, 5)[..., None], found[..., 1:]], axis=-1).astype(np.float32)
+    images, _, _ = sequences.SequencePatches(marked, seen, goals, 16, parameters(), 1)[0]
+    np.testing.assert_array_equal(images[..., 0], 5 * images[..., 2])
+    model = networks.fcn_lstm(one, 2, 16, True)
+    part = found[None, :3, :16, :16]
+    other = part.copy()
+    other[..., 2] = 1 - other[..., 2]
+    assert np.abs(np.asarray(model(part)) - np.asarray(model(other))).max() > 1e-4
+
+
+@pytest.mark.parametrize("kind", ["fixed", "random"])
+def test_a_filled_series_is_trained_stored_and_mapped(cube, kind, tmp_path):
+    series = sequences.Series(cube, ["B4", "B8"], None, 3, "linear")
+    p = parameters(sequences=kind, epochs=1, draws=1, gaps="linear")
+    fcns = [fcn(), fcn()]
+    models, _ = sequences.train(scene(), series, fcns, 16, p)
+    found = sequences.predict(series, models, fcns, p)
+    assert found.shape == (2, 2, *SHAPE) and np.isfinite(found).any()
+    training.save(models, tmp_path / "lstm")
+    again = sequences.predict(series, training.load(tmp_path / "lstm"), fcns, p)
+    np.testing.assert_array_equal(again, found)
+
+
 def test_too_few_dates_are_refused(cube):
     with pytest.raises(LulcError, match=r"needs 3 dates, and the cube has 2"):
         sequences.Series(cube, ["B4"], ["2020-02-01", "2020-03-31"], 3)

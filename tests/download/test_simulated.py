@@ -14,6 +14,7 @@ import rasterio
 from defusedxml import ElementTree
 from rasterio.features import geometry_mask
 from scipy.ndimage import binary_erosion, gaussian_filter
+from scipy.stats import norm
 
 from lulc_kit.download.simulated import landscape, phenology, sensor, simulate, sky
 from lulc_kit.errors import LulcError
@@ -236,6 +237,17 @@ def test_ten_metre_bands_are_the_truth_and_noise(study):
     assert 0.001 < wrong.std() < 0.003
 
 
+@pytest.mark.parametrize("band", ["B5", "B11", "B9"])
+def test_coarse_bands_are_noisy_too(study, band):
+    """Against the kit's own blur of the truth nothing is left but noise and rounding: 0.0008 in the dark, and more."""
+    with rasterio.open(study.reflectance) as file:
+        truth = file.read(phenology.BANDS.index(band) + 1)[:, :SIZE] * np.float32(1e-4)
+    expected = sensor.degrade(truth, sensor.RESOLUTION[band] // 10, sensor.MTF[band])
+    wrong = (reflectance(on(study, study.clear_date), band) - expected)[4:-4, 4:-4]
+    assert 0.0008 < wrong.std() < 0.003
+    assert abs(wrong.mean()) < 2e-4
+
+
 @pytest.mark.parametrize(("ratio", "mtf"), [(2, 0.38), (2, 0.22), (6, 0.32), (6, 0.26)])
 def test_transfer_at_nyquist_is_the_stated_one(ratio, mtf):
     taps = sensor.psf_taps(ratio, mtf)
@@ -243,6 +255,34 @@ def test_transfer_at_nyquist_is_the_stated_one(ratio, mtf):
     assert (taps * np.cos(np.pi * offsets / ratio)).sum() == pytest.approx(mtf, abs=0.005)
     flat = np.full((36, 36), 0.3, np.float32)
     np.testing.assert_allclose(sensor.degrade(flat, ratio, mtf), 0.3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("cell", [40, 41])
+def test_an_edge_is_blurred_by_the_10_m_bands_as_their_transfer_says(cell):
+    """Ground of 5 m cells through a Gaussian whose transfer at the Nyquist frequency of 10 m is 0.26."""
+    covers = np.zeros((80, 80), np.uint8)
+    covers[:, cell:] = 1
+    even = np.ones((40, 40), np.float32)
+    seen = sensor.render(covers, np.array([[0.1] * 12, [0.5] * 12]), even, even)[0, 20]
+    distance = np.arange(40) + 0.5 - cell / 2  # of pixels' centres from the edge, pixels
+    expected = 0.1 + 0.4 * norm.cdf(distance / np.sqrt(-2 * np.log(0.26) / np.pi**2))
+    np.testing.assert_allclose(seen, expected, atol=0.005)
+
+
+def test_shade_darkens_and_cirrus_brightens_what_the_products_show(study):
+    """The same classes in and out of the true shadow, in the products; the direct light is most of all light."""
+    with rasterio.open(study.classes) as file:
+        land = binary_erosion(np.isin(file.read(1)[:, :SIZE], (2, 3, 4)), iterations=1)
+    found = {2: [], 3: []}
+    for product in (p for p in study.scenes if "_T33UVU_" in p.name):
+        mask, near = mask_on(study, date_of(product))[:, :SIZE], reflectance(product, "B8")
+        blue = reflectance(product, "B2")
+        clear = land & (mask == 0)
+        for value, band in ((2, near), (3, blue)):
+            if (land & (mask == value)).sum() > 300 and clear.sum() > 300:
+                found[value].append(np.median(band[land & (mask == value)]) / np.median(band[clear]))
+    assert len(found[2]) >= 2 and max(found[2]) < 0.85
+    assert len(found[3]) >= 1 and min(found[3]) > 1.2
 
 
 def test_shadows_lie_on_the_side_away_from_the_sun():
@@ -343,6 +383,15 @@ def test_a_swath_edge_is_a_wedge_without_data(study):
         assert 0.03 < mask.mean() < 0.5
         rows = mask.sum(axis=1)
         assert abs(rows[0] - rows[-1]) > 20  # leaning, as orbits are
+    touched = 0
+    for product in (p for p in study.scenes if str(date_of(p)) in cut):
+        mask = cut[str(date_of(product))]
+        mask = mask[:, :SIZE] if "_T33UVU_" in product.name else mask[:, -SIZE:]
+        touched += 0 < mask.mean() < 1
+        for band, ratio in (("B02", 1), ("B11", 2), ("B09", 6), ("SCL", 2)):
+            blocks = mask.reshape(SIZE // ratio, ratio, SIZE // ratio, ratio)
+            np.testing.assert_array_equal(image(product, band) == 0, blocks.any(axis=(1, 3)), err_msg=band)
+    assert touched >= 1, "no product is cut by the edge"
 
 
 def test_cloud_masks_are_polygons_before_0400_and_rasters_since(study):

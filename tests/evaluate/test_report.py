@@ -77,6 +77,13 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(tmp_path):
     assert [p.name for p in (tmp_path / "report").iterdir()] == ["index.html"]
 
 
+def test_whose_data_it_is_stands_before_the_first_number(tmp_path):
+    """Nobody is to quote the accuracy of a simulated landscape as one on the earth."""
+    text = write(tmp_path, evaluation(), attribution="SIMULATED data: says nothing about the earth.")
+    told = Page(text).text
+    assert told.index("SIMULATED data: says nothing about the earth.") < told.index("macro-F1")
+
+
 def test_names_are_escaped(tmp_path):
     text = write(tmp_path, evaluation())
     assert "Forest &lt;b&gt;&amp;" in text

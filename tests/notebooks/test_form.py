@@ -117,6 +117,28 @@ def test_every_name_is_bound_before_it_is_used(path: Path) -> None:
         assert used - bound == set(), cell.source
 
 
+def test_pictures_of_images_carry_the_caption_of_their_file() -> None:
+    """It says how the air was corrected, and that simulated images are simulated."""
+    found = []
+    for path in NOTEBOOKS:
+        trees = [ast.parse(cell.source) for cell in cells(path, "code")]
+        titles = {
+            node.targets[0].id  # type: ignore[attr-defined]
+            for tree in trees
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("figures.caption(")
+        }
+        for call in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            if ast.unparse(call.func) in ("figures.band_panels", "figures.composites", "figures.histograms") or (
+                ast.unparse(call.func) == "widgets.explore"
+            ):
+                title = ast.unparse(call.args[-1])
+                assert title in titles or title.startswith("figures.caption("), f"{path.stem}: {ast.unparse(call)}"
+                found.append(path.stem[:2])
+    assert {"02", "03", "09"} <= set(found)
+    assert found.count("03") == 4
+
+
 @each
 def test_one_sentence_a_line(path: Path) -> None:
     """So that a changed sentence is one changed line."""

@@ -4,11 +4,13 @@ Sen2Cor is a stand-in (tests/products.py); the real program was never run.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
 from lulc_kit import catalog, params, raster
 from lulc_kit.catalog import Catalog
@@ -16,10 +18,12 @@ from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import composite, correction, cube, dark_object, grid
 from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.visualize import figures
 from tests import products, scene
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the stand-in is started by its #! line")
 FINE = ("B2", "B3", "B4", "B8")
+SLEEP = "import time; time.sleep(600)"
 
 
 def described(project: Path, folder: Path) -> Catalog:
@@ -48,7 +52,10 @@ def test_dark_object_takes_off_the_air_that_was_added_and_says_so(project: Path)
     products.write_l1c(project / "in")
     scenes = described(project, project / "in")
     before = numbers(preprocessed(project, scenes, "none") / "2023-06-15.tif")
-    assert "correction" not in raster.tags(project / "outputs/s/cube/2023-06-15.tif")
+    for name in ("2023-06-15", "composite"):
+        path = project / f"outputs/s/cube/{name}.tif"
+        assert raster.tags(path)["correction"] == "none (top of the atmosphere)"
+        assert figures.caption(path) == "2023-06-15 · L1C · correction: none (top of the atmosphere)"
     with pytest.warns(UserWarning, match="not surface reflectance as Sen2Cor"):
         folder = preprocessed(project, scenes, "dark_object")
     after = numbers(folder / "2023-06-15.tif")
@@ -65,8 +72,13 @@ def test_dark_object_takes_off_the_air_that_was_added_and_says_so(project: Path)
         expected = np.maximum(before.sel(band=band) - float(path[band]), 0)
         np.testing.assert_allclose(after.sel(band=band), expected, atol=1.6e-4)
     assert float(path["B10"]) == 0, "it shows no ground"
-    assert raster.tags(folder / "composite.tif")["correction"] == tags["correction"]
-    assert cube.caption(folder, "2023-06-15") == f"2023-06-15 · L1C\n{dark_object.TAG}"
+    composed = raster.tags(folder / "composite.tif")
+    for name in ("level", "correction", "correction_limits", "coarse_bands"):
+        assert composed[name] == tags[name]
+    for name in ("2023-06-15", "composite"):
+        assert figures.caption(folder / f"{name}.tif") == (
+            "2023-06-15 · L1C · correction: dark-object subtraction (Chavez 1988; simple, not Sen2Cor)"
+        )
 
 
 def test_tiles_of_one_date_lose_the_same_so_that_no_seam_appears(project: Path) -> None:
@@ -78,6 +90,23 @@ def test_tiles_of_one_date_lose_the_same_so_that_no_seam_appears(project: Path) 
     alone, together = correction.path_reflectance(samples[1:]), correction.path_reflectance(samples)
     assert alone["B2"] > together["B2"] + 0.02
     assert together["B2"] == pytest.approx(correction.path_reflectance(samples[:1])["B2"], abs=1e-3)
+
+
+def test_the_dark_objects_of_all_tiles_of_a_date_count(project: Path) -> None:
+    """The first tile has no lake: by itself it would lose 5 % more, everywhere."""
+    first = products.write_l1c(project / "in", tile="33UVU")
+    products.write_l1c(project / "in", tile="33UWU")
+    for image in first.rglob("*.jp2"):
+        with rasterio.open(image) as file:
+            seen, resolution = file.read(1), int(file.transform.a)
+        half = len(seen) // 2
+        seen[half:, :half] = seen[:half, :half]
+        products.write_jp2(image, seen, resolution)
+    with pytest.warns(UserWarning, match="not surface reflectance"):
+        folder = preprocessed(project, described(project, project / "in"), "dark_object")
+    tags = raster.tags(folder / "2023-06-15.tif")
+    path = dict(entry.split() for entry in tags["path_reflectance"].split(", "))
+    assert float(path["B2"]) == pytest.approx(products.AIR["B2"], abs=1e-3)
 
 
 def numbers_of(of: catalog.Scene) -> Any:
@@ -108,6 +137,7 @@ def test_sen2cor_from_l1c_products_to_a_cube_of_the_surface(project: Path, sen2c
     for day in ("2023-06-15", "2023-07-05"):
         tags = raster.tags(folder / f"{day}.tif")
         assert (tags["level"], tags["correction"]) == ("L2A", correction.SEN2COR_TAG)
+        assert figures.caption(folder / f"{day}.tif") == f"{day} · L2A · correction: Sen2Cor, run by this study"
         assert "baseline 99.99: reflectance = number * 0.0001 -0.1" in tags["radiometry"]
         image = numbers(folder / f"{day}.tif")
         for band in FINE:
@@ -139,6 +169,20 @@ def test_sen2cor_that_fails_on_one_product_keeps_the_others_and_names_the_cause(
     (bad / "refuse.txt").unlink()
     folder = preprocessed(project, scenes, "sen2cor", mask="scl", programs=[str(sen2cor)])
     assert cube.dates_in(folder) == ["2023-06-15", "2023-07-05"]
+
+
+@posix
+def test_the_time_out_of_the_parameters_reaches_the_program(project: Path, sen2cor: Path) -> None:
+    products.write_l1c(project / "in")
+    program = sen2cor / "bin/L2A_Process"
+    banner = "Sen2Cor. Version: 02.11.00, created: 2022.06.09 --output_dir"
+    program.write_text(f"#!/bin/sh\necho '{banner}'\ntest $1 = --help || exec {sys.executable} -c '{SLEEP}'\n")
+    p = params.Preprocess.check(
+        {"correction": "sen2cor", "mask": "scl", "sen2cor": [str(sen2cor)], "sen2cor_timeout": 1.5}, "here"
+    )
+    scenes = described(project, project / "in")
+    with pytest.raises(LulcError, match=r"0 of 1 products.*\n.*not done after 2 s and was stopped"):
+        preprocessed(project, scenes, p.correction, p.mask, programs=p.sen2cor, timeout=p.sen2cor_timeout)
 
 
 @posix

@@ -1,6 +1,7 @@
 """The cube: what a mask leaves out is out, an empty date is no disaster, bad input is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import rasterio
 import xarray as xr
 from rasterio.transform import from_origin
+from scipy import ndimage
 
 from lulc_kit import raster
 from lulc_kit.catalog import Band, Catalog, Scene
@@ -93,6 +95,68 @@ def test_a_mask_file_leaves_out_all_that_is_not_zero(tmp_path):
     build([scene(tmp_path, "2020-05-01", dn(1), mask=mask)], tmp_path / "cube", mask="file")
     codes = read(tmp_path / "cube/2020-05-01_mask.tif")[0]
     np.testing.assert_array_equal(codes, np.where(mask > 0, Reason.CLOUD, Reason.CLEAR))
+
+
+@pytest.mark.parametrize("azimuth", [163.0, 250.0])
+def test_the_spectral_mask_finds_cloud_and_shadow_where_the_sun_of_the_scene_throws_it(tmp_path, azimuth):
+    """A field, one cloud 500 m above it, its shadow, a lake; reflectance as in the scene of 2017-02-16."""
+    spectra = {
+        "lake": (0.145, 0.109, 0.090, 0.060, 0.016),
+        "field": (0.144, 0.119, 0.121, 0.175, 0.190),
+        "cloud": (0.281, 0.262, 0.293, 0.379, 0.425),
+        "shadow": (0.138, 0.103, 0.090, 0.090, 0.060),
+    }
+    zenith, side = 66.0, 320
+    cover = np.full((side, side), "field ")
+    cover[280:, :100] = "lake"
+    away, length = np.radians(azimuth + 180), 500 * np.tan(np.radians(zenith)) / 10
+    down, right = round(-np.cos(away) * length), round(np.sin(away) * length)
+    cover[140 + down : 190 + down, 135 + right : 195 + right] = "shadow"
+    cover[140:190, 135:195] = "cloud"
+    numbers = np.zeros((5, side, side))
+    for name, spectrum in spectra.items():
+        numbers[:, np.char.strip(cover) == name] = np.array(spectrum)[:, None] * 10000
+    numbers += np.random.default_rng(1).normal(0, 10, numbers.shape)
+    bands = ("B2", "B3", "B4", "B8", "B11")
+    plain = scene(tmp_path, "2017-02-16", numbers, level="L1C", bands=bands)
+    lit = replace(plain, sun_azimuth=azimuth, sun_zenith=zenith)
+    build([lit], tmp_path / "cube", mask="spectral", mask_buffer=60.0)
+    codes = read(tmp_path / "cube/2017-02-16_mask.tif")[0]
+    cloud, shadow = (np.char.strip(cover) == name for name in ("cloud", "shadow"))
+    assert (codes[cloud] == Reason.CLOUD).all()
+    assert (codes[shadow] == Reason.SHADOW).mean() > 0.97
+    assert set(np.unique(codes)) == {Reason.CLEAR, Reason.CLOUD, Reason.SHADOW, Reason.BUFFER}
+    distance = ndimage.distance_transform_edt(~(cloud | shadow)) * 10
+    assert (codes[distance <= 40] != Reason.CLEAR).mean() > 0.99, "60 m, less what the test of 20 m pixels may miss"
+    assert (codes[distance > 120] == Reason.CLEAR).all()
+
+
+def test_a_subset_has_the_pixels_of_the_whole(tmp_path):
+    """Moved by no fraction of a pixel: a box gives the same numbers as the same window of all."""
+    numbers, scl = dn(3), np.full((ROWS // 2, COLUMNS // 2), 4)
+    scl[6:9, 6:9] = 9
+    catalog = Catalog([scene(tmp_path, "2020-05-01", numbers, scl)])
+    box = [500_050.0, 4_999_760.0, 500_300.0, 4_999_930.0]  # rows 7 to 24, columns 5 to 30
+    for name, bbox in (("whole", None), ("part", box)):
+        cube.build(catalog, study_grid(catalog, bbox=bbox), tmp_path / name, mask="scl", scl_exclude=[9])
+    for file in ("2020-05-01.tif", "2020-05-01_mask.tif"):
+        part = read(tmp_path / "part" / file)
+        np.testing.assert_array_equal(part, read(tmp_path / "whole" / file)[:, 7:24, 5:30])
+        with rasterio.open(tmp_path / "part" / file) as source:
+            assert tuple(source.bounds) == tuple(box)
+
+
+def test_one_file_for_each_date_with_named_bands_and_a_mask_that_says_why(tmp_path):
+    build([scene(tmp_path, "2020-05-01", dn(3), bands=("B8", "B4"))], tmp_path / "cube")
+    with rasterio.open(tmp_path / "cube/2020-05-01.tif") as source:
+        assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert source.descriptions == ("B8", "B4")
+        assert (source.dtypes[0], source.scales[0], source.nodata) == ("int16", 0.0001, -32768)
+    with rasterio.open(tmp_path / "cube/2020-05-01_mask.tif") as source:
+        assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        said = dict(entry.split(" ", 1) for entry in source.tags()["codes"].split(", "))
+        assert said["0"] == "clear" and said["4"] == "shadow" and len(said) == len(Reason)
+        assert source.colormap(1)[Reason.CLOUD][:3] == (0xD7, 0x30, 0x27)
 
 
 def test_a_date_without_any_data_is_left_out_of_the_cube(tmp_path):

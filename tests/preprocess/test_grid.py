@@ -101,6 +101,19 @@ def test_degrees_are_refused_with_the_remedy_and_work_with_a_crs(tmp_path):
     assert abs(grid.height - 111) <= 2
 
 
+def test_a_tile_of_elsewhere_is_refused_unless_the_area_is_given(scene, tmp_path):
+    """Neighbours touch; a wrong tile in the folder would stretch the grid over all that lies between."""
+    beside = {"B2": write(tmp_path / "b.tif", 60, 100, 10.0, left=301_040.0)}
+    astray = {"B2": write(tmp_path / "c.tif", 60, 100, 10.0, left=400_040.0)}
+    assert study_grid(catalog(scene, beside)).shape == (60, 200)
+    for order in ([scene, beside, astray], [astray, scene, beside]):
+        day = f"2020-01-0{order.index(astray) + 1}"
+        with pytest.raises(LulcError, match=rf"1 of 3 scenes lie apart from the others \({day}\).*bbox"):
+            study_grid(catalog(*order))
+    box = [300_040.0, 5_899_420.0, 302_040.0, 5_900_020.0]
+    assert study_grid(catalog(scene, astray, beside), bbox=box) == study_grid(catalog(scene, beside))
+
+
 def test_bad_wishes_say_what_to_write(scene, tmp_path):
     with pytest.raises(LulcError, match=r"'EPSG:banana' is not a CRS.*EPSG:32633"):
         study_grid(catalog(scene), crs="EPSG:banana")

@@ -1,17 +1,21 @@
 """Whole products through notebooks 01 and 02: folders and archives give one cube; their own masks, tags and faults."""
 
+import re
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.warp import transform
+from scipy import ndimage
 
 from lulc_kit import catalog, files, params, raster, study
 from lulc_kit.catalog import Catalog
+from lulc_kit.download import products as room
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.download.simulated import simulate
 from lulc_kit.errors import LulcError
@@ -118,6 +122,98 @@ def test_what_was_applied_stands_in_the_tags(project: Path, baseline: str, offse
     assert image == pytest.approx(products.ground("B3") + products.AIR["B3"], abs=1.1e-4)
 
 
+def test_an_offset_of_one_band_is_taken_off_that_band_alone(project: Path) -> None:
+    product = products.write_l1c(project / "in")
+    edit(product / "MTD_MSIL1C.xml", 'band_id="3">-1000', 'band_id="3">-1050')  # the fourth: B4
+    folder = preprocess(project, project / "in")
+    image = raster.read(folder / "2023-06-15.tif")
+    for band, more in (("B3", 0.0), ("B4", -0.005), ("B8", 0.0)):
+        truth = products.ground(band) + products.AIR[band] + more
+        np.testing.assert_allclose(image.sel(band=band), truth, atol=1.1e-4)
+    said = raster.tags(folder / "2023-06-15.tif")["radiometry"]
+    assert "number * 0.0001 -0.1 (B1 B2 B3 B5 B6 B7 B8 B8A B9 B10 B11 B12), number * 0.0001 -0.105 (B4);" in said
+
+
+def test_simulated_products_stay_simulated_in_a_folder_of_ones_own(project: Path, tmp_path: Path) -> None:
+    simulate(tmp_path / "sim", size=256, tiles=1, dates=["2022-06-14"])
+    folder = tmp_path / "sim/scenes"
+    assert described(project, folder).attribution == room.SIMULATED
+    study.begin(params.Preprocess(study="s"))
+    written = preprocess(project, folder, "scl")
+    for name in ("2022-06-14", "2022-06-14_mask", "composite"):
+        assert raster.tags(written / f"{name}.tif")["attribution"] == room.SIMULATED
+    products.write_l1c(folder)
+    with pytest.raises(LulcError, match=r"1 of 2 products.* are simulated.*folders of their own"):
+        described(project, folder)
+
+
+def test_products_of_several_years_are_attributed_from_the_first_to_the_last(project: Path) -> None:
+    for day in ("20170615", "20190615", "20230615"):
+        products.write_l1c(project / "in", day=day)
+    assert described(project, project / "in").attribution == "Contains modified Copernicus Sentinel data 2017–2023."
+
+
+# ---- long names of before December 2016 ----
+
+
+def long_names(folder: Path, tiles: Sequence[str]) -> Path:
+    """Rewrite compact products, one for each tile, as the one product of old: several granules, long names."""
+    stamp, day = "20160606T232310", "20160605T101026"
+    root = folder / f"S2A_OPER_PRD_MSIL1C_PDMC_{stamp}_R022_V{day}_{day}.SAFE"
+    listed = ""
+    for tile in tiles:
+        compact = products.write_l1c(folder, day="20160605", tile=tile, baseline="02.02")
+        stem = f"L1C_TL_SGS__20160605T153933_A004984_T{tile}"
+        granule = root / f"GRANULE/S2A_OPER_MSI_{stem}_N02.02"
+        (granule / "QI_DATA").mkdir(parents=True)
+        names = {band: f"S2A_OPER_MSI_{stem}_{products.in_file(band)}" for band in products.BANDS}
+        for band, name in names.items():
+            target = granule / f"IMG_DATA/{name}.jp2"
+            target.parent.mkdir(exist_ok=True)
+            shutil.move(image(compact, band), target)
+        text = next(compact.rglob("MTD_TL.xml")).read_text()
+        if tile != tiles[0]:  # east of the first, with an overlap
+            text = text.replace(f"<ULX>{products.LEFT}<", f"<ULX>{products.LEFT + 600}<")
+            for file in granule.rglob("*.jp2"):
+                products.move_jp2(file, 600)
+        mask = f"S2A_OPER_MSK_CLOUDS_SGS__20160605T153933_A004984_T{tile}_B00_MSIL1C.gml"
+        (granule / "QI_DATA" / mask).write_text(products.clouds_gml(POLYGONS))
+        text = text.replace("</T>", f'<MASK_FILENAME bandId="0" type="MSK_CLOUDS">{mask}</MASK_FILENAME></T>')
+        (granule / f"S2A_OPER_MTD_{stem}.xml").write_text(text)
+        images = "".join(f"<IMAGE_ID>{name}</IMAGE_ID>" for name in names.values())
+        listed += f'<Granule_List><Granules granuleIdentifier="{granule.name}">{images}</Granules></Granule_List>'
+        main = (compact / "MTD_MSIL1C.xml").read_text()
+        shutil.rmtree(compact)
+    head, _, rest = main.partition("<Granule>")
+    tail = rest.partition("</Granule>")[2]
+    head = head.replace(re.search("<PRODUCT_URI>(.*?)<", head)[1], root.name)  # type: ignore[index]
+    name = f"S2A_OPER_MTD_SAFL1C_PDMC_{stamp}_R022_V{day}_{day}.xml"
+    (root / name).write_text(head + listed + tail)
+    (root / "manifest.safe").write_text("<m/>")
+    return root
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_product_of_2016_with_two_tiles_becomes_one_mosaic(project: Path, packed: bool) -> None:
+    product = long_names(project / "in", ("33UVU", "33UWU"))
+    if packed:
+        products.pack(product)
+    found = described(project, project / "in")
+    assert [(s.name, s.baseline, s.level) for s in found.scenes] == [
+        ("2016-06-05_33UVU", "02.02", "L1C"),
+        ("2016-06-05_33UWU", "02.02", "L1C"),
+    ]
+    assert (found.scenes[0].sun_azimuth, found.scenes[0].sun_zenith) == (151.25, 35.5)
+    folder = preprocess(project, project / "in", "product")
+    seen = raster.read(folder / "2016-06-05.tif").sel(band="B3").to_numpy()
+    assert seen.shape == (products.SIDE, products.SIDE + 60)
+    truth = products.ground("B3") + products.AIR["B3"]
+    np.testing.assert_allclose(seen[:, :40], truth[:, :40], atol=1.1e-4)
+    np.testing.assert_allclose(seen[:, 140:], truth[:, 80:], atol=1.1e-4)
+    codes = raster.read_codes(folder / "2016-06-05_mask.tif").to_numpy()[0]
+    np.testing.assert_array_equal(codes[:, :60], expected(False)[:, :60])
+
+
 # ---- the product's own cloud mask ----
 
 
@@ -161,6 +257,38 @@ def test_cloud_masks_of_old_and_new_products(project: Path, baseline: str, snow:
     codes = raster.read_codes(folder / "2023-06-15_mask.tif").to_numpy()[0]
     assert (codes[12:36, 15:18] == Reason.BUFFER).all(), "three pixels beside the cloud"
     assert (codes[12:36, :15] == Reason.CLEAR).all()
+
+
+def test_a_hole_in_a_cloud_polygon_is_clear(project: Path) -> None:
+    text = products.clouds_gml([("OPAQUE", rectangle((2, 10), (3, 12)))])
+    hole = " ".join(f"{x} {y}" for x, y in rectangle((4, 6), (5, 9)))
+    ring = f'<gml:LinearRing><gml:posList srsDimension="2">{hole}</gml:posList></gml:LinearRing>'
+    text = text.replace("</gml:exterior>", f"</gml:exterior><gml:interior>{ring}</gml:interior>")
+    products.write_l1c(project / "in", baseline="02.06", clouds=text)
+    codes = raster.read_codes(preprocess(project, project / "in", "product") / "2023-06-15_mask.tif").to_numpy()[0]
+    truth = np.zeros((20, 20), np.uint8)
+    truth[2:10, 3:12], truth[4:6, 5:9] = Reason.CLOUD, Reason.CLEAR
+    np.testing.assert_array_equal(codes, np.kron(truth, np.ones((6, 6))))
+
+
+def test_masks_of_simulated_products_show_the_true_clouds(project: Path, tmp_path: Path) -> None:
+    """Written as polygons before baseline 04.00 and as a raster since; the truth of every pixel is beside them."""
+    made = simulate(tmp_path / "sim", size=300, tiles=1, dates=["2021-08-13", "2022-03-26", "2022-05-20"])
+    folder = preprocess(project, tmp_path / "sim/scenes", "product", crs="EPSG:32633")
+    vectors = [bool(list(product.rglob("*.gml"))) for product in made.scenes]
+    assert vectors == [True, False, False]
+    for path in made.masks:
+        truth = raster.read_codes(path).to_numpy()[0]
+        day = path.stem.removeprefix("mask_")
+        if day not in cube.dates_in(folder) or (truth == 1).mean() < 0.02:
+            continue
+        found = raster.read_codes(folder / f"{day}_mask.tif").to_numpy()[0]
+        core = ndimage.binary_erosion(truth == 1, iterations=4)
+        far = ndimage.binary_erosion(np.isin(truth, (0, 2)), iterations=7)
+        assert (found[core] == Reason.CLOUD).mean() > 0.9, day
+        assert (found[far] == Reason.CLEAR).mean() > 0.99, day
+        vectors.append(day)
+    assert {"2021-08-13"} <= set(vectors[3:]) and len(vectors) > 4
 
 
 def test_cloud_polygons_in_another_crs(project: Path) -> None:
@@ -293,6 +421,28 @@ def test_one_damaged_block_leaves_the_cube_as_it_was(project: Path, packed: bool
     with pytest.raises(LulcError, match=r"(?s)B08\.jp2 could not be read.*damaged.*again"):
         preprocess(project, project / "in", dates=["2023-06-01", "2023-07-31"])
     assert scene.hashes(folder) == before
+
+
+def damage(path: Path) -> None:
+    """Store random codes in blocks, and wipe out one of them."""
+    with rasterio.open(path) as file:
+        shape, place = (file.count, *file.shape), file.transform
+    codes = np.random.default_rng(3).integers(0, 12, shape).astype(np.uint8)
+    products.write_jp2(path, codes, int(place.a), transform=place, BLOCKXSIZE=32, BLOCKYSIZE=32)
+    content = bytearray(path.read_bytes())
+    start = content.find(b"\xff\x90\x00\x0a", len(content) // 2)
+    assert start > 0
+    content[start : start + 100] = bytes(100)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("mask", "name"), [("scl", "*_SCL_20m.jp2"), ("product", "MSK_CLASSI_B00.jp2")])
+def test_a_damaged_mask_leaves_nothing_half_written(project: Path, tmp_path: Path, mask: str, name: str) -> None:
+    made = simulate(tmp_path / "sim", size=256, tiles=1, dates=["2022-06-14"])
+    damage(next(made.scenes[0].rglob(name)))
+    with pytest.raises(LulcError, match=rf"(?s){name.strip('*')} could not be read.*damaged.*again"):
+        preprocess(project, tmp_path / "sim/scenes", mask)
+    nothing_half_written(project)
 
 
 def test_a_box_beside_the_products(project: Path) -> None:

@@ -1,17 +1,19 @@
 """The driver against a stand-in that behaves as Sen2Cor is documented to; the real program is never run."""
 
+import contextlib
 import os
 import stat
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from lulc_kit import progress
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import external, sen2cor
+from lulc_kit.preprocess import external, sen2cor, sen2cor_versions
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in is started by its #! line")
 
@@ -147,8 +149,10 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(place))
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     monkeypatch.delenv("SEN2COR_HOME", raising=False)
-    folders = [place, place / "Applications"]
-    monkeypatch.setattr("lulc_kit.preprocess.sen2cor_versions._usual_folders", lambda: folders)
+    real = sen2cor_versions._usual_folders
+    monkeypatch.setattr(
+        sen2cor_versions, "_usual_folders", lambda: [folder for folder in real() if folder.is_relative_to(tmp_path)]
+    )
     return place
 
 
@@ -164,7 +168,7 @@ def test_versions_are_found_by_configuration_path_and_usual_folders(tmp_path, ho
     configured = install(tmp_path / "anywhere", "2.5.5")
     on_path = install(tmp_path / "tools", "2.8.0")
     install(home, "02.11.00")
-    install(home / "Applications", "03.03.01")
+    install(home / ".snap/auxdata", "03.03.01")
     monkeypatch.setenv("PATH", f"{tmp_path / 'nowhere'}{os.pathsep}{on_path.parent}")
     found = sen2cor.find([configured.parents[1]])
     assert [installation.version for installation in found] == [(3, 3, 1), (2, 11, 0), (2, 8, 0), (2, 5, 5)]
@@ -184,9 +188,26 @@ def test_batch_file_is_recognised_in_a_folder(tmp_path):
     folder = tmp_path / "Sen2Cor-02.11.00-win64"
     folder.mkdir()
     (folder / "L2A_Process.bat").write_text("@echo off")
-    from lulc_kit.preprocess import sen2cor_versions
-
     assert sen2cor_versions._program_in(folder) == folder / "L2A_Process.bat"
+
+
+def test_windows_is_looked_through_for_the_batch_file(tmp_path, home, monkeypatch):
+    """As if on Windows: what is on the PATH has the ending .bat, and programs lie in the drive's program folders."""
+    for folder, version in (("tools", "2.8.0"), ("Program Files", "02.11.00")):
+        program = install(tmp_path / folder, version)
+        program.rename(program.with_suffix(".bat"))
+    install(tmp_path / "linux", "03.03.01")
+    on_path = [next((tmp_path / folder).rglob("L2A_Process*")).parent for folder in ("tools", "linux")]
+    variables = {"PATH": os.pathsep.join(map(str, on_path)), "PROGRAMFILES": str(tmp_path / "Program Files")}
+    windows = SimpleNamespace(name="nt", environ=variables, pathsep=os.pathsep, access=os.access, X_OK=os.X_OK)
+    monkeypatch.setattr(sen2cor_versions, "os", windows)
+    found = sen2cor.find()
+    assert [(installation.version, installation.program.suffix) for installation in found] == [
+        ((2, 11, 0), ".bat"),
+        ((2, 8, 0), ".bat"),
+    ]
+    outcome = sen2cor.process([make_product(tmp_path)], tmp_path / "out", installations=found)[0]
+    assert outcome.status == "done", outcome.message
 
 
 def test_batch_file_never_gets_what_its_shell_would_interpret(tmp_path):
@@ -309,7 +330,24 @@ def test_batch_leaves_complete_products_logs_and_the_input_as_it_was(tmp_path, c
     assert sorted(path.name for path in output.iterdir()) == sorted(
         [outcomes[0].output.name, outcomes[1].output.name, "sen2cor_logs"]
     )
+    logs = [outcome.log.read_text() for outcome in outcomes]
+    assert [[product.name in log for product in products] for log in logs] == [[True, False], [False, True]]
     assert "Sen2Cor: 200/200" in capsys.readouterr().out
+
+
+def test_the_bar_moves_with_what_the_program_says(tmp_path, current, monkeypatch):
+    """The stand-in says 30, 60 and 90 %; two products make 200."""
+    steps = []
+
+    @contextlib.contextmanager
+    def bar(total, *_):
+        assert total == 200
+        yield SimpleNamespace(update=steps.append)
+
+    monkeypatch.setattr(progress, "bar", bar)
+    products = [make_product(tmp_path, tile=tile) for tile in ("T33UUU", "T33UVU")]
+    sen2cor.process(products, tmp_path / "out", installations=current)
+    assert steps == [30, 30, 30, 9, 1] * 2
 
 
 def test_batch_is_resumed(tmp_path, current):

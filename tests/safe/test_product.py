@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -271,6 +272,108 @@ def test_old_format_with_two_tiles(tmp_path):
     assert (opened.tile, opened.level, opened.processing_baseline) == ("33UWU", "L1C", "02.02")
     assert float(safe.read_bands(opened, ["B2"]).mean()) == pytest.approx(0.15)
     assert opened.cloud_mask.path.endswith(f"GRANULE/{granules[1]}/QI_DATA/{granules[1][:-6]}MSK_CLOUDS_B00.gml")
+
+
+def test_old_level_2a_names_its_scene_classification_as_no_other(tmp_path):
+    """Sen2Cor 2.0 to 2.3: …_USER_MSI_…_B02_10m and …_USER_SCL_…_20m, in a folder named by the granule."""
+    name = "S2A_USER_PRD_MSIL2A_PDMC_20160606T232310_R022_V20160605T101026_20160605T101026"
+    granule = "S2A_USER_MSI_L2A_TL_SGS__20160605T153933_A004984_T33UVU_N02.04"
+    stem = "L2A_TL_SGS__20160605T153933_A004984_T33UVU"
+    root = tmp_path / f"{name}.SAFE"
+    images = root / "GRANULE" / granule / "IMG_DATA"
+    write_jp2(images / "R10m" / f"S2A_USER_MSI_{stem}_B02_10m.jp2", np.full((SIZE, SIZE), 1500, np.uint16))
+    write_jp2(images / f"S2A_USER_SCL_{stem}_20m.jp2", np.full((SIZE // 2, SIZE // 2), 4, np.uint8), 20)
+    (root / "GRANULE" / granule / "S2A_USER_MTD_L2A_TL_SGS__20160605T153933_A004984_T33UVU.xml").write_text(
+        tile_xml(masks="")
+    )
+    (root / "S2A_USER_MTD_SAFL2A_PDMC_20160606T232310.xml").write_text(first_l2a_xml(name, granule, f"MSI_{stem}"))
+    opened = safe.open_product(root)
+    assert (opened.tile, opened.level, opened.processing_baseline) == ("33UVU", "L2A", "02.04")
+    assert float(safe.read_bands(opened, ["B2"]).mean()) == pytest.approx(0.15)
+    assert (safe.read_scl(opened).values == 4).all()
+    assert sorted(opened.bands["B2"].images) == [10]
+
+
+def first_l2a_xml(name, granule, image):
+    """The elements by which Level-2A metadata of before 2018 differ, as GDAL's driver for Sentinel-2 has them."""
+    return (
+        '<n1:Level-2A_User_Product xmlns:n1="https://psd-12.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd">'
+        "<n1:General_Info><L2A_Product_Info>"
+        "<PRODUCT_START_TIME>2016-06-05T10:10:26.000Z</PRODUCT_START_TIME>"
+        f"<PRODUCT_URI_1C>{name.replace('MSIL2A', 'MSIL1C')}.SAFE</PRODUCT_URI_1C>"
+        f"<PRODUCT_URI_2A>{name}.SAFE</PRODUCT_URI_2A>"
+        "<PROCESSING_BASELINE>02.04</PROCESSING_BASELINE><PRODUCT_TYPE>S2MSI2Ap</PRODUCT_TYPE>"
+        "<Datatake><SPACECRAFT_NAME>Sentinel-2A</SPACECRAFT_NAME><SENSING_ORBIT_NUMBER>22</SENSING_ORBIT_NUMBER>"
+        "</Datatake><L2A_Product_Organisation>"
+        + "".join(
+            f'<Granule_List><Granules granuleIdentifier="{granule}"><IMAGE_ID_2A>S2A_USER_{image}_{band}_{step}m'
+            "</IMAGE_ID_2A></Granules></Granule_List>"
+            for band, step in (("B02", 10), ("B05", 20))
+        )
+        + "</L2A_Product_Organisation></L2A_Product_Info><L2A_Product_Image_Characteristics>"
+        "<L1C_L2A_Quantification_Values_List><L1C_TOA_QUANTIFICATION_VALUE>1000</L1C_TOA_QUANTIFICATION_VALUE>"
+        "<L2A_BOA_QUANTIFICATION_VALUE>10000</L2A_BOA_QUANTIFICATION_VALUE></L1C_L2A_Quantification_Values_List>"
+        "</L2A_Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+def test_level_2a_of_2017_has_compact_folders_and_long_identifiers(tmp_path):
+    """Baselines 02.05 and 02.06 of the first months of Level-2A; GDAL's driver finds the same granule."""
+    name = "S2A_MSIL2A_20170823T094031_N0205_R036_T33UVU_20170823T094252"
+    identifier = "S2A_USER_MSI_L2A_TL_SGS__20170823T133142_A011330_T33UVU_N02.05"
+    granule = "L2A_T33UVU_A011330_20170823T094252"
+    root = tmp_path / f"{name}.SAFE"
+    images = root / "GRANULE" / granule / "IMG_DATA"
+    write_jp2(images / "R10m" / "L2A_T33UVU_20170823T094031_B02_10m.jp2", np.full((SIZE, SIZE), 1500, np.uint16))
+    write_jp2(images / "R20m" / "L2A_T33UVU_20170823T094031_SCL_20m.jp2", np.full((30, 30), 4, np.uint8), 20)
+    tile = tile_xml(masks="").replace("<T>", "<Level-2A_Tile_ID><Geometric_Info>")  # as GDAL wants it
+    (root / "GRANULE" / granule / "MTD_TL.xml").write_text(tile.replace("</T>", "</Geometric_Info></Level-2A_Tile_ID>"))
+    text = first_l2a_xml(name, identifier, "MSI_L2A_TL_SGS__20170823T133142_A011330_T33UVU")
+    compact = "<PRODUCT_FORMAT>SAFE_COMPACT</PRODUCT_FORMAT><PRODUCT_TYPE>"
+    (root / "MTD_MSIL2A.xml").write_text(text.replace("02.04", "02.05").replace("<PRODUCT_TYPE>", compact))
+    with rasterio.open(root / "MTD_MSIL2A.xml") as file:
+        assert file.driver == "SENTINEL2"
+        subset = next(s for s in file.subdatasets if ":10m:" in s)
+    with rasterio.open(subset) as file:
+        assert file.crs.to_epsg() == 32633
+        theirs = file.transform
+    opened = safe.open_product(root)
+    assert (opened.tile, opened.processing_baseline) == ("33UVU", "02.05")
+    found = safe.read_bands(opened, ["B2"])
+    assert found.rio.transform() == theirs
+    assert float(found.mean()) == pytest.approx(0.15)
+    assert (safe.read_scl(opened).values == 4).all()
+    assert opened.scl.endswith(f"GRANULE/{granule}/IMG_DATA/R20m/L2A_T33UVU_20170823T094031_SCL_20m.jp2")
+
+
+def test_each_band_has_the_offset_that_the_metadata_give_to_its_number(product, numbers):
+    """All real products declare −1000 for every band, so that only made-up ones can tell the bands apart."""
+    path = product / "MTD_MSIL2A.xml"
+    path.write_text(path.read_text().replace('band_id="2">-1000', 'band_id="2">-900'))  # the third: B3
+    opened = safe.open_product(product)
+    assert {name for name, offset in opened.offsets.items() if offset == -900} == {"B3"}
+    found = safe.read_bands(opened, ["B2", "B3"])
+    np.testing.assert_allclose((found[1] - found[0]).values[1:], 0.01, atol=1e-6)
+    assert found.attrs["applied_offset"] == [-1000, -900]
+
+
+@shared
+def test_bands_are_those_that_real_metadata_give_to_their_numbers():
+    """Spectral responses, by the names that the XML has beside the numbers."""
+    for level in ("L1C", "L2A"):
+        text = (real(level) / f"MTD_MSI{level}.xml").read_text()
+        named = re.findall(
+            r'<Spectral_Information bandId="\d+" physicalBand="(B\w+)">.*?<CENTRAL[^>]*>([\d.]+)<.*?<VALUES>(.*?)<',
+            text,
+            re.DOTALL,
+        )
+        assert len(named) == 13
+        bands = safe.open_product(real(level)).bands
+        for name, centre, values in named:
+            if name in bands:
+                assert bands[name].wavelength[1] == float(centre)
+                assert bands[name].response == tuple(map(float, values.split()))
 
 
 # ---- bad input ----

@@ -204,6 +204,38 @@ def test_band_panels_and_histograms_have_one_panel_per_band():
         assert [t for t in titles if t] == ["B2", "B3", "B4", "B8"]
 
 
+@pytest.mark.parametrize(
+    ("tags", "says"),
+    [
+        ({"date": "2023-06-15", "level": "L1C"}, "2023-06-15 · L1C · correction: none"),
+        ({"dates": "2023-06-15", "method": "median", "level": "L1C"}, "2023-06-15 · L1C · correction: none"),
+        (
+            {"dates": "2023-06-15 2023-07-01 2023-07-05", "method": "medoid", "level": "L2A"},
+            "medoid of 3 dates, 2023-06-15 … 2023-07-05 · L2A · correction: none",
+        ),
+    ],
+)
+def test_a_caption_says_dates_level_and_correction(tmp_path, tags, says):
+    source = image()
+    raster.write_all([raster.reflectance(tmp_path / "x.tif", source, correction="none", **tags)])
+    assert figures.caption(tmp_path / "x.tif") == says
+
+
+def test_pictures_of_an_image_carry_its_caption():
+    for figure in (
+        figures.band_panels(image(), "what it is"),
+        figures.histograms(image(), "what it is"),
+        figures.composites(image(), [["B4", "B3", "B2"]], (2, 98), "what it is"),
+    ):
+        assert figure.get_suptitle() == "what it is"
+    narrow = figures.composites(image(30, 30), [["B4", "B3", "B2"]], (2, 98), "so many words " * 11)
+    narrow.canvas.draw()
+    drawn = narrow.get_suptitle()
+    assert drawn.split() == ["so", "many", "words"] * 11
+    (text,) = (t for t in narrow.texts if t.get_text() == drawn)
+    assert text.get_window_extent().width < narrow.bbox.width
+
+
 def test_confusion_shows_parts_of_the_labelled():
     scheme = classes.scheme("forest")
     figure = figures.confusions({"rf": np.array([[3, 1], [0, 5]])}, scheme)
@@ -300,8 +332,12 @@ def test_saved_figures_are_png_and_whole(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["map.png"]
 
 
-def test_widget_offers_all_bands():
-    shown = widgets.explore(image())
+def test_widget_offers_all_bands(monkeypatch):
+    titles = []
+    monkeypatch.setattr(figures, "composites", lambda *arguments: titles.append(arguments[-1]))
+    shown = widgets.explore(image(), "what it is")
+    shown.update()
+    assert set(titles) == {"what it is"}
     kinds = {w.description: w for w in shown.children if hasattr(w, "description")}
     assert [kinds[c].value for c in ("red", "green", "blue")] == ["B4", "B3", "B2"]
     assert kinds["red"].options == ("B2", "B3", "B4")
