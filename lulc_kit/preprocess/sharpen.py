@@ -288,9 +288,7 @@ def _choose(
     aligned = _align(own, kernels, BandPlan(mtf), move=kernels.ratio < 4)
     aligned = replace(aligned, model=_global_model(own, kernels, aligned))
     ridges = (*_RIDGES, np.inf) if method == "local" else (np.inf,)
-    # of a scene too small to choose: local where a window is not much wider than the fine detail
-    unchosen = BandPlan.ridge if method == "local" and kernels.ratio < 4 else np.inf
-    best = replace(aligned, ridge=unchosen)
+    best = aligned if method == "local" else replace(aligned, ridge=np.inf)
     if sum(int(np.isfinite(s.coarse).sum()) for s in lower) < _FEWEST:
         return best
     down, across = aligned.shift

@@ -349,6 +349,18 @@ def test_the_global_method_uses_one_model(case):
     assert all(np.isinf(band.ridge) for band in plan.bands)
 
 
+@pytest.mark.parametrize("ratio", [2, 6])
+def test_a_scene_too_small_to_choose_is_still_sharpened_locally(ratio):
+    # one half follows one fine band, the other half another
+    fine, _ = scene(rows=18 * ratio, columns=18 * ratio, seed=8)
+    truth = np.concatenate([fine[:1, : 9 * ratio], 0.5 - fine[3:, 9 * ratio :]], axis=1)
+    coarse = degrade(truth, ratio, 0.3)
+    local, one_model = (
+        sharpen(fine, coarse, ratio=ratio, mtf_coarse=0.3, method=method) for method in ("local", "global")
+    )
+    assert rmse(local - truth)[0] < 0.9 * rmse(one_model - truth)[0]
+
+
 # sharpen: refusals
 
 
