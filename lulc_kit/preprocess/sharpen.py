@@ -53,6 +53,8 @@ _ROOM = 1.0  # how far beyond the local range back-projection may go, as a share
 _BLUR = (-0.4, 2.0, 0.1)  # least, greatest and step of the variances tried, fine pixels²
 _SHIFT = (-2.0, 2.0, 0.25)  # the same of the shifts, fine pixels
 _WORTH = 0.99  # share of the error without a shift, or a blur unlike down and across, that makes it believed
+_OUTLYING = 6.0  # medians of the errors above which one counts no more
+_NOTHING = 1e-6  # reflectance; errors below it are of rounding
 _RIDGES = (1e-8, 5e-8, 3e-7, 1e-6, 4e-6, 1.5e-5, 6e-5)  # reflectance²; tried one scale further down
 _RIDGE_TO_COMPARE = 1e-6
 _WINDOW, _WINDOWS = 128, 9  # coarse pixels across, and number, of the samples that a plan is made from
@@ -238,8 +240,10 @@ def fit(
 
     Blur and shift are those with which the degraded fine bands predict the coarse band best, each pixel left
     out in turn; a shift, and a blur that differs down and across, are only believed where they lessen the
-    error by a hundredth. Ridge and injection are those that win when everything is degraded by the ratio once
-    more and the coarse band itself is the truth. Large scenes are sampled by windows at fixed places.
+    error by a hundredth. Errors count up to six times their median, where Cleveland's robust regression
+    (1979, https://doi.org/10.1080/01621459.1979.10481038) lets go of them too. Ridge and injection are those
+    that win when everything is degraded by the ratio once more and the coarse band itself is the truth.
+    Large scenes are sampled by windows at fixed places.
 
     Returns
     -------
@@ -322,15 +326,23 @@ def _choose(
 def _align(scenes: list[_Scene], kernels: Projector, plan: BandPlan, move: bool) -> BandPlan:
     """The plan with the sharpness, and if it may ``move`` the shift, of least leave-one-out error."""
 
-    def cost(plan: BandPlan) -> float:
-        total, count = 0.0, 0
+    def left_out(plan: BandPlan) -> NDArray[np.float64]:
+        found = []
         for scene in scenes:
             _, predictors = _predictors(scene, kernels, plan)
             _, errors = local_models(predictors, scene.coarse[0], EVEN, _RIDGE_TO_COMPARE, True)
-            known = np.isfinite(errors)
-            total += float(np.abs(errors[known], dtype=float).sum())
-            count += int(known.sum())
-        return total / count if count >= _FEWEST else 0.0
+            found.append(np.abs(errors[np.isfinite(errors)], dtype=float))
+        return np.concatenate(found)
+
+    start = left_out(plan)
+    told = start[start > _NOTHING]
+    if start.size < _FEWEST or start.mean() < _NOTHING:
+        return plan  # too little to judge by, or nothing to explain
+    # clouds, which stand elsewhere in each band, must not decide for the ground
+    limit = _OUTLYING * float(np.median(told))
+
+    def cost(plan: BandPlan) -> float:
+        return float(np.minimum(left_out(plan), limit).mean())
 
     def sharpen(plan: BandPlan) -> BandPlan:
         best = _downhill(lambda b: cost(replace(plan, blur=(b, b))), plan.blur[0], *_BLUR)
@@ -341,8 +353,6 @@ def _align(scenes: list[_Scene], kernels: Projector, plan: BandPlan, move: bool)
         across = _downhill(lambda b: cost(replace(plan, blur=(down, b))), plan.blur[1], *_BLUR)
         return replace(plan, blur=(down, across))
 
-    if cost(plan) < 1e-6:
-        return plan  # nothing to explain, or too little to judge by
     still = sharpen(plan)
     if not move:
         return still
