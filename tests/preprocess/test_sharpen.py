@@ -359,6 +359,26 @@ def test_published_mtfs_are_the_default():
     assert [b.mtf for b in fit(fine, coarse[:2, ::3, ::3], ratio=6).bands] == [0.32, 0.26]
 
 
+def test_the_fine_bands_mtf_decides_what_the_plan_is_chosen_from(case):
+    """Wald's protocol one scale down starts from fine bands degraded by their own MTF, band by band."""
+    fine, _, coarse, mtf = case
+    usual = [MTF[name] for name in ("B2", "B3", "B4", "B8")]
+
+    def chosen(**given):
+        return fit(fine, coarse, ratio=2, mtf_coarse=mtf, **given)
+
+    assert chosen() == chosen(mtf_fine=usual)
+    other = chosen(mtf_fine=0.9)
+    assert other != chosen()
+    for own, band in zip(chosen().bands, other.bands, strict=True):
+        # what is read off the scene itself does not hang on it
+        assert (own.mtf, own.blur, own.shift, own.model) == (band.mtf, band.blur, band.shift, band.model)
+    found = sharpen(fine, coarse, ratio=2, mtf_coarse=mtf, mtf_fine=0.9)
+    np.testing.assert_array_equal(found, sharpen(fine, coarse, ratio=2, plan=other))
+    with pytest.raises(LulcError, match="3 MTF values were given for 4 bands"):
+        chosen(mtf_fine=usual[:3])
+
+
 def test_the_global_method_uses_one_model(case):
     fine, _, coarse, mtf = case
     plan = fit(fine, coarse, ratio=2, mtf_coarse=mtf, method="global")
