@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import report
-from lulc_kit import mapping, raster
+from lulc_kit import mapping, raster, writing
 from lulc_kit.classes import SCHEMES
 
 FEATURES, SAMPLES, NEIGHBOURS, TREES = 20, 30_000, 15, 100
@@ -42,7 +42,7 @@ def simulate(folder: Path, side: int) -> tuple[np.ndarray, np.ndarray]:
     true = np.kron(rng.integers(0, 6, (side // 16 + 1, side // 16 + 1)), np.ones((16, 16), int))[:side, :side]
     stack = (centres[true] + rng.normal(scale=1.5, size=(side, side, FEATURES))).astype(np.float32)
     grid = GeoBox((side, side), Affine(10, 0, 500_000, 0, -10, 5_800_000), "EPSG:32633")
-    raster.write(folder / "stack.tif", raster.array(np.moveaxis(stack, -1, 0).copy(), grid, NAMES))
+    writing.write(folder / "stack.tif", raster.array(np.moveaxis(stack, -1, 0).copy(), grid, NAMES))
     labels = rng.integers(0, 6, SAMPLES)
     return (centres[labels] + rng.normal(scale=1.5, size=(SAMPLES, FEATURES))).astype(np.float32), labels + 1
 

@@ -29,7 +29,7 @@ from odc.geo.geobox import GeoBox
 from shapely import LineString
 
 from benchmarks import report
-from lulc_kit import catalog, raster
+from lulc_kit import catalog, raster, writing
 
 BANDS = ["B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"]
 INDICES = ["NDVI", "NDRE", "EVI2", "BI2", "MNDWI", "NDBI"]
@@ -66,13 +66,13 @@ def simulate(folder: Path, shape: tuple[int, int]) -> None:
     bands = da.map_blocks(
         _fields, chunks=((len(BANDS),), *chunks), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32)
     )
-    raster.write_all([raster.reflectance(folder / "cube/composite.tif", raster.array(bands, grid, BANDS))])
+    writing.write_all([writing.reflectance(folder / "cube/composite.tif", raster.array(bands, grid, BANDS))])
     coarse = GeoBox(
         (shape[0] // 3 + 9, shape[1] // 3 + 9), grid.affine * Affine.translation(-9, -9) * Affine.scale(3), grid.crs
     )
     chunks = da.core.normalize_chunks(raster.CHUNK, shape=coarse.shape)
     hills = da.map_blocks(_hills, chunks=((1,), *chunks), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
-    raster.write(folder / "dem.tif", raster.array(hills, coarse, ["elevation"]))
+    writing.write(folder / "dem.tif", raster.array(hills, coarse, ["elevation"]))
     box, rng = grid.boundingbox, np.random.default_rng(1)
     ends = rng.uniform((box.left, box.bottom), (box.right, box.top), (max(4, shape[0] // 100), 2, 2))
     gpd.GeoDataFrame(geometry=[LineString(pair) for pair in ends], crs=grid.crs).to_file(folder / "roads.gpkg")

@@ -18,7 +18,7 @@ import rasterio
 from affine import Affine
 
 from benchmarks import report
-from lulc_kit import raster
+from lulc_kit import raster, writing
 from lulc_kit.features import components
 
 OTB = "otbcli_DimensionalityReduction"
@@ -47,7 +47,7 @@ def ours(folder: Path) -> None:
 
 
 def ours_as_cog(folder: Path) -> None:
-    raster.write(folder / "cog.tif", components.explain(raster.read(folder / "in.tif"), KEPT)[0])
+    writing.write(folder / "cog.tif", components.explain(raster.read(folder / "in.tif"), KEPT)[0])
 
 
 def otb(folder: Path) -> None:

@@ -21,7 +21,7 @@ from odc.geo.geobox import GeoBox
 from scipy.ndimage import zoom
 
 from benchmarks import report
-from lulc_kit import raster
+from lulc_kit import warping
 from lulc_kit.features import terrain
 
 
@@ -52,7 +52,7 @@ def read(path: Path) -> np.ndarray:
 
 
 def warp(folder: Path, box: GeoBox, kernel: str) -> None:
-    write(folder / "ours.tif", raster.warp(folder / "dem.tif", box, resampling=kernel).compute()[None], box)
+    write(folder / "ours.tif", warping.warp(folder / "dem.tif", box, resampling=kernel).compute()[None], box)
 
 
 def gdalwarp(folder: Path, box: GeoBox, kernel: str, *options: str) -> None:

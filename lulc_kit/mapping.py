@@ -18,7 +18,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
-from lulc_kit import files, raster
+from lulc_kit import files, raster, writing
 from lulc_kit.classes import Scheme
 from lulc_kit.forest import Forest
 
@@ -189,13 +189,13 @@ def _crossval_block(
 
 def _map_outputs(
     folder: Path, run: str, out: da.Array, stack: xr.DataArray, classes: Scheme, tags: Mapping[str, str]
-) -> list[raster.Output]:
+) -> list[writing.Output]:
     geobox, count = stack.odc.geobox, len(classes.values)
     legend = {"classes": "; ".join(f"{c.value} {c.name}" for c in classes.classes), "run": run} | dict(tags)
     colours = {c.value: c.rgb for c in classes.classes}
     percents: dict[str, Any] = {"dtype": "uint8", "nodata": PERCENT_NODATA, "tags": legend | {"unit": "percent"}}
     return [
-        raster.Output(
+        writing.Output(
             folder / f"maps/{run}.tif",
             raster.array(out[:1], geobox, ["class"]),
             "uint8",
@@ -203,8 +203,8 @@ def _map_outputs(
             colours=colours,
             tags=legend,
         ),
-        raster.Output(folder / f"maps/{run}_entropy.tif", raster.array(out[1:2], geobox, ["entropy"]), **percents),
-        raster.Output(
+        writing.Output(folder / f"maps/{run}_entropy.tif", raster.array(out[1:2], geobox, ["entropy"]), **percents),
+        writing.Output(
             folder / f"maps/{run}_probability.tif",
             raster.array(out[2 : 2 + count], geobox, list(classes.names)),
             **percents,
@@ -237,7 +237,7 @@ def write_map(
         Words for the files' metadata.
     """
     out = _apply(_map_block, predictor, stack, [], 0, len(classes.values) + 2, classes.values)
-    raster.write_all(
+    writing.write_all(
         _map_outputs(folder, run, out, stack, classes, tags), description=f"map {run}", layers=_held(stack, classes)
     )
 
@@ -272,10 +272,10 @@ def write_ensemble(
     numbers = raster.select(folds, ["fold"]).data
     out = _apply(_ensemble_block, predictors, stack, [numbers], halo, len(classes.values) + 3, classes.values)
     crossval = raster.array(out[-1:], stack.odc.geobox, ["fold"])
-    raster.write_all(
+    writing.write_all(
         [
             *_map_outputs(folder, run, out, stack, classes, {}),
-            raster.Output(folder / f"models/{run}/crossval.tif", crossval, "uint8", nodata=0),
+            writing.Output(folder / f"models/{run}/crossval.tif", crossval, "uint8", nodata=0),
         ],
         description=f"map {run}",
         layers=_held(stack, classes) + len(predictors) * len(classes.values),
@@ -307,8 +307,8 @@ def write_crossval(
     numbers = raster.select(folds, splits).data
     out = _apply(_crossval_block, list(predictors.values()), stack, [numbers], 0, len(splits), classes.values)
     path = folder / f"models/{run}/crossval.tif"
-    raster.write_all(
-        [raster.Output(path, raster.array(out, stack.odc.geobox, splits), "uint8", nodata=0)],
+    writing.write_all(
+        [writing.Output(path, raster.array(out, stack.odc.geobox, splits), "uint8", nodata=0)],
         f"cross-validate {run}",
         layers=_held(stack, classes),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lulc_kit
-from lulc_kit import attribution, catalog, files, params
+from lulc_kit import attribution, blockwise, catalog, files, params
 from lulc_kit.errors import LulcError
 
 # Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
@@ -31,6 +31,7 @@ READERS = {"01": ("safe",), "02": ("safe",)}
 """Ground floor that counts for some steps only."""
 GROUND_FLOOR = (
     "attribution.py",
+    "blockwise.py",
     "catalog.py",
     "classes.py",
     "files.py",
@@ -38,6 +39,8 @@ GROUND_FLOOR = (
     "mapping.py",
     "raster.py",
     "resample.py",
+    "warping.py",
+    "writing.py",
 )
 PACKAGES = (
     "numpy",
@@ -297,10 +300,8 @@ def begin(p: params.Parameters) -> Step:
     LulcError
         If a file is missing (the message names the notebook to run first) or the folder is not writable.
     """
-    from lulc_kit import raster  # `lulc show` needs none of it
-
     _connect()
-    raster.limit_memory(getattr(p, "memory", None))
+    blockwise.limit_memory(getattr(p, "memory", None))
     step = Step(p)
     attribution.declare("" if isinstance(p, params.Download) else _attribution(step.path("catalog.json")))
     return step

@@ -20,7 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lulc_kit import mapping, raster
+from lulc_kit import mapping, raster, writing
 from lulc_kit.classes import SCHEMES
 from lulc_kit.features import components, indices, stack
 from tests import scene
@@ -45,7 +45,7 @@ def write_image(folder: Path) -> Path:
     rng = np.random.default_rng(0)
     data = rng.uniform(0.02, 0.5, (len(BANDS), *GRID.shape)).astype(np.float32)
     data[:, :20, :30] = np.nan
-    raster.write_all([raster.reflectance(folder / "image.tif", raster.array(data, GRID, BANDS))])
+    writing.write_all([writing.reflectance(folder / "image.tif", raster.array(data, GRID, BANDS))])
     return folder / "image.tif"
 
 
@@ -54,7 +54,7 @@ def features_and_map(image: Path, folder: Path, seconds: float = 0.0) -> dict[st
     cube = raster.read(image, chunk=64)
     projected = components.transform(cube, components.fit(cube, 2))
     everything = stack.merge(cube, indices.compute(cube, ["NDVI", "MNDWI"]), projected)
-    raster.write(folder / "features/stack.tif", everything)
+    writing.write(folder / "features/stack.tif", everything)
     rng = np.random.default_rng(1)
     samples = rng.uniform(0, 0.5, (300, 2)).astype(np.float32)
     forest = RandomForestClassifier(10, random_state=0, n_jobs=1)

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import raster
+from lulc_kit import raster, warping, writing
 from lulc_kit.errors import LulcError
 
 
@@ -57,7 +57,7 @@ codes = st.sampled_from(["uint8", "uint16", "int16", "uint32", "int32"]).flatmap
 def test_codes_come_back_exactly(numbers, tmp_path_factory):
     path = tmp_path_factory.mktemp("codes") / "codes.tif"
     names = [f"b{i}" for i in range(len(numbers))]
-    raster.write(path, raster.array(numbers, grid(*numbers.shape[1:]), names), dtype=str(numbers.dtype), nodata=None)
+    writing.write(path, raster.array(numbers, grid(*numbers.shape[1:]), names), dtype=str(numbers.dtype), nodata=None)
     back = raster.read_codes(path)
     assert back.dtype == numbers.dtype
     np.testing.assert_array_equal(back.to_numpy(), numbers)
@@ -75,7 +75,7 @@ def test_codes_come_back_exactly(numbers, tmp_path_factory):
 @settings(max_examples=25, deadline=None)
 def test_reflectance_comes_back_within_half_a_step(values, tmp_path_factory):
     path = tmp_path_factory.mktemp("reflectance") / "r.tif"
-    raster.write_all([raster.reflectance(path, raster.array(values, grid(*values.shape[1:]), ["B4"]))])
+    writing.write_all([writing.reflectance(path, raster.array(values, grid(*values.shape[1:]), ["B4"]))])
     with rasterio.open(path) as source:
         stored = source.read()
         assert (source.dtypes[0], source.nodata, source.scales[0]) == ("int16", -32768, 0.0001)
@@ -88,7 +88,7 @@ def test_reflectance_comes_back_within_half_a_step(values, tmp_path_factory):
 
 def test_values_beyond_the_file_s_range_are_clipped_and_never_become_nodata(tmp_path):
     values = np.array([[[-100.0, -3.2768, 100.0, np.nan, np.inf, -np.inf]]], np.float32)
-    raster.write_all([raster.reflectance(tmp_path / "r.tif", raster.array(values, grid(1, 6), ["B4"]))])
+    writing.write_all([writing.reflectance(tmp_path / "r.tif", raster.array(values, grid(1, 6), ["B4"]))])
     with rasterio.open(tmp_path / "r.tif") as source:
         assert source.read(1).tolist() == [[-32767, -32767, 32767, -32768, 32767, -32767]]
 
@@ -96,14 +96,14 @@ def test_values_beyond_the_file_s_range_are_clipped_and_never_become_nodata(tmp_
 def test_values_beyond_the_range_never_become_a_nodata_at_its_upper_end(tmp_path):
     values = np.array([[[-5.0, 254.0, 255.0, 300.0, np.nan]]], np.float32)
     path = tmp_path / "percent.tif"
-    raster.write(path, raster.array(values, grid(1, 5), ["p"]), dtype="uint8", nodata=255)
+    writing.write(path, raster.array(values, grid(1, 5), ["p"]), dtype="uint8", nodata=255)
     with rasterio.open(path) as source:
         assert source.read(1).tolist() == [[0, 254, 254, 254, 255]]
 
 
 def test_missing_numbers_of_a_float_file_become_its_nodata(tmp_path):
     values = np.array([[[1.5, np.nan]]], np.float32)
-    raster.write(tmp_path / "f.tif", raster.array(values, grid(1, 2), ["f"]), dtype="float32", nodata=-9999)
+    writing.write(tmp_path / "f.tif", raster.array(values, grid(1, 2), ["f"]), dtype="float32", nodata=-9999)
     with rasterio.open(tmp_path / "f.tif") as source:
         assert source.read(1).tolist() == [[1.5, -9999.0]]
     np.testing.assert_array_equal(raster.read(tmp_path / "f.tif").to_numpy(), values)
@@ -113,21 +113,21 @@ def test_missing_numbers_of_a_float_file_become_its_nodata(tmp_path):
 def test_codes_that_the_file_s_type_cannot_hold_are_refused(tmp_path, value, dtype):
     layer = raster.array(np.full((1, 2, 2), value, np.int64), grid(2, 2), ["c"])
     with pytest.raises(LulcError, match=f"{value}.*{dtype}"):
-        raster.write(tmp_path / "c.tif", layer, dtype=dtype, nodata=None)
+        writing.write(tmp_path / "c.tif", layer, dtype=dtype, nodata=None)
     assert remaining(tmp_path) == []
 
 
 def test_missing_numbers_without_a_nodata_value_are_refused(tmp_path):
     layer = raster.array(np.full((1, 2, 2), np.nan, np.float32), grid(2, 2), ["c"])
     with pytest.raises(LulcError, match="nodata"):
-        raster.write(tmp_path / "c.tif", layer, dtype="uint8", nodata=None)
+        writing.write(tmp_path / "c.tif", layer, dtype="uint8", nodata=None)
 
 
 def test_the_file_is_a_cog_with_names_grid_tags_and_colours(tmp_path):
     numbers = np.arange(1100 * 700).reshape(1, 1100, 700) % 7
     layer = raster.array(numbers.astype(np.uint8), grid(1100, 700), ["class"])
     path = tmp_path / "sub" / "map.tif"
-    raster.write(path, layer, dtype="uint8", nodata=0, colours={1: (255, 0, 0), 6: (0, 10, 20)}, tags={"run": "rf"})
+    writing.write(path, layer, dtype="uint8", nodata=0, colours={1: (255, 0, 0), 6: (0, 10, 20)}, tags={"run": "rf"})
     with rasterio.open(path) as source:
         assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert source.block_shapes == [(512, 512)]
@@ -145,7 +145,7 @@ def test_the_file_is_a_cog_with_names_grid_tags_and_colours(tmp_path):
 
 def test_band_names_are_kept_and_choose_bands_in_any_order(tmp_path):
     data = np.stack([np.full((3, 4), v, np.float32) for v in (1, 2, 3)])
-    raster.write(tmp_path / "s.tif", raster.array(data, grid(3, 4), ["B2", "NDVI", "größe"]))
+    writing.write(tmp_path / "s.tif", raster.array(data, grid(3, 4), ["B2", "NDVI", "größe"]))
     with rasterio.open(tmp_path / "s.tif") as source:
         assert source.descriptions == ("B2", "NDVI", "größe")
     assert raster.band_names(tmp_path / "s.tif") == ["B2", "NDVI", "größe"]
@@ -159,7 +159,7 @@ def test_a_writing_that_fails_midway_leaves_the_earlier_files_whole_and_nothing_
     box = grid(2500, 30)
     kept = np.full((1, 2500, 30), 5, np.uint8)
     for name in ("one.tif", "two.tif"):
-        raster.write(tmp_path / name, raster.array(kept, box, ["c"]), dtype="uint8", nodata=0)
+        writing.write(tmp_path / name, raster.array(kept, box, ["c"]), dtype="uint8", nodata=0)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
 
     def block(x, block_info=None):
@@ -171,11 +171,11 @@ def test_a_writing_that_fails_midway_leaves_the_earlier_files_whole_and_nothing_
     failing = raster.array(lazy.map_blocks(block, dtype=np.uint8), box, ["c"])
     good = raster.array(lazy, box, ["c"])
     with pytest.raises(RuntimeError, match="third row"):
-        raster.write_all(
+        writing.write_all(
             [
-                raster.Output(tmp_path / "one.tif", good, "uint8", 0),
-                raster.Output(tmp_path / "two.tif", failing, "uint8", 0),
-                raster.Output(tmp_path / "new.tif", good, "uint8", 0),
+                writing.Output(tmp_path / "one.tif", good, "uint8", 0),
+                writing.Output(tmp_path / "two.tif", failing, "uint8", 0),
+                writing.Output(tmp_path / "new.tif", good, "uint8", 0),
             ]
         )
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
@@ -193,8 +193,10 @@ def test_what_outputs_share_is_computed_once(tmp_path):
         block, dtype=np.float32, meta=np.array(())
     )
     box = grid(60, 50)
-    outputs = [raster.Output(tmp_path / f"{k}.tif", raster.array(shared * k, box, ["x"]), "float32") for k in (1, 2, 3)]
-    raster.write_all(outputs)
+    outputs = [
+        writing.Output(tmp_path / f"{k}.tif", raster.array(shared * k, box, ["x"]), "float32") for k in (1, 2, 3)
+    ]
+    writing.write_all(outputs)
     assert sorted(seen) == sorted((0, r, c) for r in range(3) for c in range(2))
     for k in (1, 2, 3):
         assert np.unique(raster.read(tmp_path / f"{k}.tif").to_numpy()).tolist() == [k]
@@ -204,7 +206,7 @@ def test_outputs_on_different_grids_are_refused_with_both_grids_named(tmp_path):
     one, other = grid(4, 4), grid(4, 4, left=500_010.0)
     layers = [raster.array(np.ones((1, 4, 4), np.float32), g, ["x"]) for g in (one, other)]
     with pytest.raises(LulcError) as failure:
-        raster.write_all([raster.Output(tmp_path / f"{i}.tif", a) for i, a in enumerate(layers)])
+        writing.write_all([writing.Output(tmp_path / f"{i}.tif", a) for i, a in enumerate(layers)])
     assert "500000.00" in str(failure.value)
     assert "500010.00" in str(failure.value)
     assert remaining(tmp_path) == []
@@ -242,7 +244,7 @@ def test_written_files_do_not_depend_on_the_chunk_size(tmp_path):
     numbers = np.random.default_rng(1).random((2, 130, 90)).astype(np.float32)
     for chunk in (17, 64, 200):
         lazy = da.from_array(numbers, (1, chunk, chunk))
-        raster.write(tmp_path / f"{chunk}.tif", raster.array(lazy, grid(130, 90), ["a", "b"]))
+        writing.write(tmp_path / f"{chunk}.tif", raster.array(lazy, grid(130, 90), ["a", "b"]))
     assert len({p.read_bytes() for p in tmp_path.iterdir()}) == 1
 
 
@@ -279,7 +281,7 @@ def test_a_truncated_file_fails_with_a_message_and_leaves_no_output(tmp_path):
     path.write_bytes(path.read_bytes()[:40_000])
     out = tmp_path / "out"
     with pytest.raises(LulcError, match="truncated"):
-        raster.write(out / "y.tif", raster.read(path))
+        writing.write(out / "y.tif", raster.read(path))
     assert remaining(out) == []
 
 
@@ -297,7 +299,7 @@ def test_a_grid_in_degrees_is_a_grid_too(tmp_path):
     numbers = np.arange(200, dtype=np.float32).reshape(1, 10, 20)
     layer = raster.array(numbers, box, ["x"])
     assert layer.dims == ("band", "y", "x")
-    raster.write(tmp_path / "x.tif", layer)
+    writing.write(tmp_path / "x.tif", layer)
     assert raster.grid(tmp_path / "x.tif") == box
     np.testing.assert_array_equal(raster.read(tmp_path / "x.tif").to_numpy(), numbers)
 
@@ -305,13 +307,13 @@ def test_a_grid_in_degrees_is_a_grid_too(tmp_path):
 def test_warp_onto_the_file_s_own_grid_changes_nothing(tmp_path):
     numbers = np.random.default_rng(1).integers(1, 9000, (2, 40, 30)).astype(np.uint16)
     path = plain(tmp_path / "x.tif", numbers)
-    warped = raster.warp(path, grid(40, 30), band=2, resampling="nearest").compute()
+    warped = warping.warp(path, grid(40, 30), band=2, resampling="nearest").compute()
     np.testing.assert_array_equal(warped, numbers[1])
 
 
 def test_warp_fills_what_the_file_does_not_cover(tmp_path):
     path = plain(tmp_path / "x.tif", np.ones((1, 10, 10), np.uint16))
-    warped = raster.warp(path, grid(20, 20, left=499_950.0, top=5_000_050.0), resampling="nearest").compute()
+    warped = warping.warp(path, grid(20, 20, left=499_950.0, top=5_000_050.0), resampling="nearest").compute()
     expected = np.full((20, 20), np.nan)
     expected[5:15, 5:15] = 1
     np.testing.assert_array_equal(warped, expected)
@@ -324,7 +326,7 @@ def test_nodata_never_mixes_into_other_pixels(tmp_path, resampling, own):
     numbers[0, :, :5] = 65535
     path = plain(tmp_path / "x.tif", numbers, resolution=20.0, nodata=65535 if own else None)
     box = grid(24, 24) if resampling != "average" else grid(4, 4, resolution=60.0)
-    warped = raster.warp(path, box, resampling=resampling, nodata=None if own else 65535).compute()
+    warped = warping.warp(path, box, resampling=resampling, nodata=None if own else 65535).compute()
     known = warped[np.isfinite(warped)]
     assert known.size
     np.testing.assert_allclose(known, 1000, atol=1e-3)
@@ -339,14 +341,14 @@ def test_nodata_of_one_band_holds_whatever_the_other_bands_are(tmp_path, resampl
     path = plain(tmp_path / "x.tif", numbers, nodata=0 if own else None)
     for band in (1, 2, 3):
         given_nodata = None if own else 0
-        found = raster.warp(path, grid(8, 8), band=band, resampling=resampling, nodata=given_nodata).compute()
+        found = warping.warp(path, grid(8, 8), band=band, resampling=resampling, nodata=given_nodata).compute()
         np.testing.assert_array_equal(found, np.where(numbers[band - 1] == 0, np.nan, 1000))
 
 
 def test_average_is_the_mean_of_the_pixels_within(tmp_path):
     numbers = np.random.default_rng(1).random((1, 12, 18)).astype(np.float32)
     path = plain(tmp_path / "x.tif", numbers)
-    warped = raster.warp(path, grid(4, 6, resolution=30.0), resampling="average").compute()
+    warped = warping.warp(path, grid(4, 6, resolution=30.0), resampling="average").compute()
     np.testing.assert_allclose(warped, numbers[0].reshape(4, 3, 6, 3).mean(axis=(1, 3)), rtol=1e-6)
 
 
@@ -354,7 +356,7 @@ def test_bilinear_keeps_a_plane(tmp_path):
     y, x = np.mgrid[:30, :30] + 0.5
     plane = (3 * x - 2 * y)[None].astype(np.float32)  # by pixels of 20 m
     path = plain(tmp_path / "x.tif", plane, resolution=20.0)
-    warped = raster.warp(path, grid(60, 60)).compute()
+    warped = warping.warp(path, grid(60, 60)).compute()
     y, x = (np.mgrid[:60, :60] + 0.5) / 2
     np.testing.assert_allclose(warped[1:-1, 1:-1], (3 * x - 2 * y)[1:-1, 1:-1], atol=1e-4)
 
@@ -364,9 +366,9 @@ def test_warp_does_not_depend_on_the_chunk_size(tmp_path, resampling):
     numbers = np.random.default_rng(1).integers(0, 1000, (1, 80, 80)).astype(np.uint16)
     path = plain(tmp_path / "x.tif", numbers, resolution=20.0)
     box = grid(150, 140, left=500_005.0)
-    whole = raster.warp(path, box, resampling=resampling).compute()
+    whole = warping.warp(path, box, resampling=resampling).compute()
     for chunk in (13, 64):
-        blocks = raster.warp(path, box, resampling=resampling, chunk=chunk).compute()
+        blocks = warping.warp(path, box, resampling=resampling, chunk=chunk).compute()
         np.testing.assert_allclose(blocks, whole, atol=1e-3)
 
 
@@ -384,16 +386,16 @@ def test_nearest_from_another_crs_takes_the_pixel_that_holds_the_centre(tmp_path
     clear = (np.abs(column - column.round()) > 0.01) & (np.abs(row - row.round()) > 0.01)
     expected = numbers[0][row.astype(int), column.astype(int)]
     for chunk in (1024, 50):
-        found = raster.warp(path, box, resampling="nearest", dtype=np.uint8, fill=0, chunk=chunk).compute()
+        found = warping.warp(path, box, resampling="nearest", dtype=np.uint8, fill=0, chunk=chunk).compute()
         np.testing.assert_array_equal(found[clear], expected[clear])
 
 
 def test_warp_refuses_a_band_that_is_not_there_and_a_file_elsewhere(tmp_path):
     path = plain(tmp_path / "x.tif", np.ones((1, 10, 10), np.uint16))
     with pytest.raises(LulcError, match=r"has 1 band\(s\); band 2"):
-        raster.warp(path, grid(10, 10), band=2)
+        warping.warp(path, grid(10, 10), band=2)
     with pytest.raises(LulcError, match=r"wholly outside(?s:.*)the file:(?s:.*)the grid:"):
-        raster.warp(path, grid(10, 10, left=700_000.0))
+        warping.warp(path, grid(10, 10, left=700_000.0))
 
 
 PEAK = """
@@ -404,16 +406,16 @@ import dask.array as da
 import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from lulc_kit import raster
+from lulc_kit import blockwise, raster, writing
 
 box = GeoBox((3000, 3000), Affine(10, 0, 500_000, 0, -10, 5_000_000), "EPSG:32633")
-raster.limit_memory(int(sys.argv[2]))
+blockwise.limit_memory(int(sys.argv[2]))
 image = da.random.default_rng(1).random((24, 3000, 3000), dtype=np.float32, chunks=(24, 512, 512))
 names = [f"b{i}" for i in range(24)]
-raster.write_all([raster.Output(Path(sys.argv[1]), raster.array(image * 2, box, names))], layers=48)
+writing.write_all([writing.Output(Path(sys.argv[1]), raster.array(image * 2, box, names))], layers=48)
 found = raster.read(sys.argv[1]).data
-raster.thinned(found, 100)
-raster.reduced(np.nanmax, found, layers=24)
+blockwise.thinned(found, 100)
+blockwise.reduced(np.nanmax, found, layers=24)
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
@@ -429,14 +431,14 @@ def test_memory_stays_below_what_is_allowed(tmp_path):
 def test_memory_that_holds_not_even_one_block_is_refused(tmp_path):
     data = da.zeros((1, 100, 100), np.float32, chunks=(1, 50, 50))
     with dask.config.set({"lulc_kit.memory": 1}), pytest.raises(LulcError, match=r"memory to at least \d+"):
-        raster.write(tmp_path / "x.tif", raster.array(data, grid(100, 100), ["a"]))
+        writing.write(tmp_path / "x.tif", raster.array(data, grid(100, 100), ["a"]))
     assert not list(tmp_path.iterdir())
 
 
 @given(rows=st.lists(st.integers(1, 9), min_size=1, max_size=6), columns=st.integers(1, 6), count=st.integers(1, 40))
 def test_batches_cover_the_grid_once_and_hold_no_more_blocks_than_allowed(rows, columns, count):
     seen = np.zeros((sum(rows), 3 * columns), int)
-    for down, across in raster._batches((tuple(rows), (3,) * columns), count):
+    for down, across in writing._batches((tuple(rows), (3,) * columns), count):
         seen[down, across] += 1
         blocks = sum(down.start <= top < down.stop for top in np.cumsum([0, *rows[:-1]]))
         assert blocks * (across.stop - across.start) / 3 <= count
@@ -447,7 +449,7 @@ def test_a_preview_shows_the_same_field_with_larger_pixels(tmp_path):
     rows, columns = np.mgrid[0:1200, 0:900].astype(np.float32)
     values = np.stack([rows, columns]) / 1200
     values[:, :300, :300] = np.nan
-    raster.write_all([raster.reflectance(tmp_path / "x.tif", raster.array(values, grid(1200, 900), ["a", "b"]))])
+    writing.write_all([writing.reflectance(tmp_path / "x.tif", raster.array(values, grid(1200, 900), ["a", "b"]))])
     small = raster.preview(tmp_path / "x.tif", ["b"], side=150)
     assert small.shape == (1, 150, 112) and small.band.values.tolist() == ["b"]
     assert small.odc.geobox.boundingbox.range_x == pytest.approx(grid(1200, 900).boundingbox.range_x)
@@ -465,14 +467,14 @@ def test_warping_a_finer_source_does_not_depend_on_the_chunk_size_and_keeps_a_ra
     rough = np.random.default_rng(4).normal(0, 30, (360, 330))
     options = {"resolution": 3.0, "left": corner.left - 30, "top": corner.top + 30, "crs": crs}
     path = plain(tmp_path / "rough.tif", (500 + rough)[None].astype(np.float32), nodata=-9999, **options)
-    whole = raster.warp(path, box, resampling=resampling).compute()
+    whole = warping.warp(path, box, resampling=resampling).compute()
     assert np.isfinite(whole).mean() > 0.95
     for chunk in (13, 64):
-        parts = raster.warp(path, box, resampling=resampling, chunk=chunk).compute()
+        parts = warping.warp(path, box, resampling=resampling, chunk=chunk).compute()
         np.testing.assert_allclose(parts, whole, rtol=1e-6)
     easting = options["left"] + 3 * (columns + 0.5)
     plain(path, (easting - options["left"])[None].astype(np.float32), nodata=-9999, **options)
-    found = raster.warp(path, box, resampling=resampling).compute()
+    found = warping.warp(path, box, resampling=resampling).compute()
     xs, ys = (v.ravel() for v in np.meshgrid(box.coords["x"].values, box.coords["y"].values))
     expected = np.array(pyproj.Transformer.from_crs(box.crs, crs, always_xy=True).transform(xs, ys)[0])
     inside = np.isfinite(found)

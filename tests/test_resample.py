@@ -11,7 +11,7 @@ from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
 
-from lulc_kit import raster
+from lulc_kit import warping
 
 TARGET = GeoBox((151, 173), from_origin(400_003, 5_800_007, 10, 10), "EPSG:32633")
 
@@ -47,7 +47,7 @@ def exact_gdal(path, box, kernel):
 @pytest.mark.parametrize("kernel", ["bilinear", "cubic"])
 def test_equal_to_gdal_s_exact_warp(dem, kernel):
     box = TARGET.pad(150)  # beyond the source on all sides
-    found, expected = raster.warp(dem, box, resampling=kernel).compute(), exact_gdal(dem, box, kernel)
+    found, expected = warping.warp(dem, box, resampling=kernel).compute(), exact_gdal(dem, box, kernel)
     assert np.isnan(expected).any() and np.isfinite(expected).mean() > 0.1
     assert (np.isnan(found) != np.isnan(expected)).mean() < 1e-4  # a pixel on the very rim of the source may differ
     both = np.isfinite(found) & np.isfinite(expected)
@@ -61,7 +61,7 @@ def test_a_plane_in_degrees_stays_that_plane(tmp_path, kernel):
     east, north = 13.49 + columns / 3600, 52.36 - rows / 3600
     plane = (4000 * (east - 13.5) - 2500 * (north - 52.3)).astype(np.float32)
     path = write(tmp_path / "plane.tif", plane, west=13.49, north=52.36)
-    found = raster.warp(path, TARGET, resampling=kernel).compute()
+    found = warping.warp(path, TARGET, resampling=kernel).compute()
     x, y = np.meshgrid(400_003 + 10 * (np.arange(173) + 0.5), 5_800_007 - 10 * (np.arange(151) + 0.5))
     lon, lat = Transformer.from_crs("EPSG:32633", "EPSG:4326", always_xy=True).transform(x, y)
     np.testing.assert_allclose(found, 4000 * (lon - 13.5) - 2500 * (lat - 52.3), atol=2e-4)
@@ -70,15 +70,15 @@ def test_a_plane_in_degrees_stays_that_plane(tmp_path, kernel):
 @given(chunk=st.tuples(st.integers(20, 180), st.integers(20, 180)), kernel=st.sampled_from(["bilinear", "cubic"]))
 @settings(max_examples=10, deadline=None)
 def test_independent_of_the_blocks(dem, chunk, kernel):
-    whole = raster.warp(dem, TARGET, resampling=kernel, chunk=1000).compute()
-    blocks = raster.warp(dem, TARGET, resampling=kernel, chunk=chunk).compute()
+    whole = warping.warp(dem, TARGET, resampling=kernel, chunk=1000).compute()
+    blocks = warping.warp(dem, TARGET, resampling=kernel, chunk=chunk).compute()
     np.testing.assert_allclose(blocks, whole, rtol=1e-6)
 
 
 def test_a_finer_source_is_left_to_gdal_which_averages(tmp_path):
     data = np.indices((400, 400)).sum(axis=0) % 2 * 100.0
     path = write(tmp_path / "fine.tif", data.astype(np.float32), west=13.53, north=52.34, step=1e-5)
-    found = raster.warp(path, GeoBox((20, 15), from_origin(399_900, 5_799_450, 10, 10), "EPSG:32633")).compute()
+    found = warping.warp(path, GeoBox((20, 15), from_origin(399_900, 5_799_450, 10, 10), "EPSG:32633")).compute()
     known = found[np.isfinite(found)]
     assert known.size > 30
     np.testing.assert_allclose(known, 50, atol=5)

@@ -11,7 +11,7 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import catalog, params, raster, study
+from lulc_kit import catalog, params, raster, study, writing
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
 
@@ -281,7 +281,7 @@ def test_a_step_s_rasters_say_whose_data_the_study_shows(home: Path) -> None:
 
     def tag(p: params.Parameters) -> str | None:
         study.begin(p)
-        raster.write(home / "x.tif", layer)
+        writing.write(home / "x.tif", layer)
         return raster.tags(home / "x.tif").get("attribution")
 
     assert tag(FEATURES) == "SIMULATED data"

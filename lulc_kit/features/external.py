@@ -13,7 +13,7 @@ import rasterio
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import files, raster
+from lulc_kit import files, raster, warping
 from lulc_kit.errors import LulcError
 
 TILE = re.compile(r"(?P<name>.+?)-?(?P<row>\d{10})-(?P<column>\d{10})\.tiff?$", re.IGNORECASE)
@@ -205,7 +205,7 @@ def read(
     layers = []
     for name in wanted:
         number = names.index(name) + 1
-        layer = raster.warp(path, geobox, band=number, resampling=resampling, nodata=nodata, chunk=chunk)
+        layer = warping.warp(path, geobox, band=number, resampling=resampling, nodata=nodata, chunk=chunk)
         scale, offset = scales[number - 1], offsets[number - 1]
         layers.append(layer if (scale, offset) == (1, 0) else layer * np.float32(scale) + np.float32(offset))
     return raster.array(da.stack(layers), geobox, [prefix + name for name in wanted])

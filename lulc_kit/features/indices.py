@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import raster
+from lulc_kit import blockwise, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import blocks, stack
 
@@ -263,6 +263,6 @@ def _typical(image: xr.DataArray) -> float:
     values = np.concatenate([v.ravel() for v in dask.compute(*windows)])
     if not np.isfinite(values).any():
         step = max(1, max(rows, columns) // 512)
-        values = raster.thinned(blocks.lazy(image), step)
+        values = blockwise.thinned(blocks.lazy(image), step)
     values = values[np.isfinite(values)]
     return float(np.median(values)) if values.size else 0.0

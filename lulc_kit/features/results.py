@@ -5,7 +5,7 @@ from pathlib import Path
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import catalog, params, raster, study
+from lulc_kit import catalog, params, raster, study, writing
 from lulc_kit.errors import LulcError
 from lulc_kit.features import components, external, roads, stack, terrain, texture_layers
 from lulc_kit.features.components import Components
@@ -37,7 +37,7 @@ def texture(image: xr.DataArray, p: params.Features, folder: Path) -> tuple[xr.D
     path = folder / "features/texture.tif"
     about = {name: str(value) for name, value in p.model_dump().items() if name.startswith("texture_")}
     # Each band of a block, its neighbours', and the two put together.
-    raster.write_all([raster.Output(path, layers, tags=about)], layers=4 * len(p.texture_bands))
+    writing.write_all([writing.Output(path, layers, tags=about)], layers=4 * len(p.texture_bands))
     return raster.read(path), raster.preview(path)
 
 
@@ -97,9 +97,9 @@ def write(
 
     What the files share is computed once.
     """
-    outputs = [raster.Output(folder / "features/stack.tif", features)]
+    outputs = [writing.Output(folder / "features/stack.tif", features)]
     for name, (layers, fitted) in {"components": projected, "texture_components": texture_projected}.items():
         if layers.sizes["band"]:
-            outputs.append(raster.Output(folder / f"features/{name}.tif", layers))
+            outputs.append(writing.Output(folder / f"features/{name}.tif", layers))
             components.write(folder / f"features/{name}.json", fitted)
-    raster.write_all(outputs, "features", layers=2 * sum(o.data.sizes["band"] for o in outputs))
+    writing.write_all(outputs, "features", layers=2 * sum(o.data.sizes["band"] for o in outputs))

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import raster, warping
 from lulc_kit.errors import LulcError
 
 LAYERS = ["DEM", "slope", "aspect"]
@@ -91,10 +91,10 @@ def slope_aspect(
     return slope, aspect
 
 
-def _block(warping: raster.Warping, geobox: GeoBox, flat_aspect: float, block_info: Any = None) -> npt.NDArray[Any]:
+def _block(planned: warping.Warping, geobox: GeoBox, flat_aspect: float, block_info: Any = None) -> npt.NDArray[Any]:
     _, rows, columns = block_info[None]["array-location"]
     # One pixel more on each side, also beyond the grid: slopes at the rim are as right as elsewhere.
-    dem = warping(slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO))
+    dem = planned(slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO))
     slope, aspect = slope_aspect(dem, abs(geobox.resolution.x), abs(geobox.resolution.y), flat_aspect)
     return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
 
@@ -136,12 +136,12 @@ def compute(
         If the file cannot be read, has no CRS, or lies wholly outside the grid.
     """
     path = Path(path).resolve()
-    raster.check_overlap(path, geobox)
+    warping.check_overlap(path, geobox)
     flat = math.nan if flat_aspect is None else flat_aspect
     rows, columns = da.core.normalize_chunks(chunk or raster.CHUNK, shape=tuple(geobox.shape))
     data = da.map_blocks(
         _block,
-        raster.plan_warp(path, geobox.pad(HALO), resampling=resampling),
+        warping.plan_warp(path, geobox.pad(HALO), resampling=resampling),
         geobox,
         flat,
         chunks=((len(LAYERS),), rows, columns),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from lulc_kit import raster
+from lulc_kit import blockwise, raster
 from lulc_kit.features import blocks, quantize, stack, texture
 from lulc_kit.features.quantize import Method, Quantizer
 
@@ -35,7 +35,7 @@ def names(bands: Sequence[str], features: Sequence[str]) -> list[str]:
 def quantizers(image: xr.DataArray, settings: Settings) -> list[Quantizer]:
     """Fit one quantizer to each band of a scene, in one pass over it; of a large scene to about a million pixels."""
     step_row, step_column = (-(-n // quantize.SAMPLE_SIDE) for n in image.shape[1:])
-    thin = raster.thinned(blocks.lazy(image), step_row, step_column)
+    thin = blockwise.thinned(blocks.lazy(image), step_row, step_column)
     options: dict[str, Any] = {"value_range": settings.value_range, "method": settings.quantizer}
     return [quantize.fit_quantizer(band, levels=settings.levels, **options) for band in thin]
 

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from dask import array as da
 
-from lulc_kit import raster
+from lulc_kit import raster, writing
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import cube
 from lulc_kit.preprocess.mosaic import REACH, clear_distance
@@ -82,7 +82,7 @@ def write(
         image = composed(folder, days, method, day)
         # A block of every date, as it is read and as it is masked.
         layers = 2 * len(days) * image.sizes["band"]
-        raster.write_all([raster.reflectance(path, image, **tags)], layers=layers)
+        writing.write_all([writing.reflectance(path, image, **tags)], layers=layers)
         covered = float(raster.read(path).notnull().all("band").mean().compute())
         rows[name] = {"dates": len(days), "covered": covered}
     if rows["composite"]["covered"] == 0:

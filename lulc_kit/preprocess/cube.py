@@ -17,7 +17,7 @@ import xarray as xr
 from dask import array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import raster, warping, writing
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import clouds, correction, dark_object, guard, product_clouds, radiometry, sharpen_scene
@@ -102,7 +102,7 @@ def build(
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as name:
         work = Path(name)
         for date, tiles in track(by_date.items(), "dates", total=len(by_date)):
-            tiles = [t for t in tiles if raster.overlaps(raster.grid(next(iter(t.bands.values())).path), geobox)]
+            tiles = [t for t in tiles if warping.overlaps(raster.grid(next(iter(t.bands.values())).path), geobox)]
             if not tiles:
                 nothing = {"clear": 0.0, "no data": 1.0, "in the cube": False}
                 rows.append({"date": date, "level": scenes[0].level, **nothing})
@@ -246,10 +246,10 @@ def _write(
 ) -> None:
     detail = {"coarse_bands": "sharpened" if sharpened else "interpolated"}
     reasons = {"codes": ", ".join(f"{r.value} {name}" for r, (name, _) in clouds.REASONS.items())}
-    raster.write_all(
+    writing.write_all(
         [
-            raster.reflectance(folder / f"{date}.tif", image, **tags, **detail),
-            raster.Output(
+            writing.reflectance(folder / f"{date}.tif", image, **tags, **detail),
+            writing.Output(
                 folder / f"{date}_mask.tif",
                 raster.array(codes[None], image.odc.geobox, ["mask"]),
                 "uint8",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import raster, writing
 from lulc_kit.catalog import Scene
 from lulc_kit.progress import track
 
@@ -50,7 +50,7 @@ def decoded(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
             rows, columns = parts[name]
             numbers = raster.read_codes(band.path, chunk=raster.JPEG2000_TILE)
             path = Path(work) / f"{name}.tif"
-            raster.write_plain(path, numbers[band.number - 1 : band.number, rows, columns], str(numbers.dtype))
+            writing.write_plain(path, numbers[band.number - 1 : band.number, rows, columns], str(numbers.dtype))
             bands[name] = dataclasses.replace(band, path=path, number=1)
         yield dataclasses.replace(scene, bands=bands)
 

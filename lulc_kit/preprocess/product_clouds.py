@@ -13,7 +13,7 @@ import rasterio.features
 from odc.geo.geobox import GeoBox
 from rasterio.warp import transform_geom
 
-from lulc_kit import raster
+from lulc_kit import raster, warping
 from lulc_kit.preprocess.clouds import Reason, add_buffer
 from lulc_kit.safe.cloud_mask import read_polygons
 
@@ -67,6 +67,6 @@ def _layers(path: Path, geobox: GeoBox) -> npt.NDArray[np.uint8]:
     codes = np.zeros(geobox.shape, np.uint8)
     count = min(len(raster.band_names(path)), len(_LAYERS))
     for number, reason in reversed(list(enumerate(_LAYERS[:count], 1))):
-        layer = raster.warp(path, geobox, band=number, resampling="nearest", dtype=np.uint8, fill=0).compute()
+        layer = warping.warp(path, geobox, band=number, resampling="nearest", dtype=np.uint8, fill=0).compute()
         codes[layer != 0] = reason
     return codes

@@ -5,7 +5,7 @@ import xarray as xr
 from dask import array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import raster, warping
 from lulc_kit.catalog import Band, Scene
 
 
@@ -25,13 +25,13 @@ def on_grid(band: Band, geobox: GeoBox) -> da.Array:
     resampling = "average" if ratio < 0.99 else "bilinear"
     if raster.same_grid(own, geobox):
         resampling = "nearest"
-    numbers = raster.warp(band.path, geobox, band=band.number, resampling=resampling, nodata=band.nodata)
+    numbers = warping.warp(band.path, geobox, band=band.number, resampling=resampling, nodata=band.nodata)
     return numbers * np.float32(band.scale) + np.float32(band.offset)
 
 
 def codes_on_grid(band: Band, geobox: GeoBox) -> da.Array:
     """Bring one band of codes (scene classes, a mask) onto the grid: nearest neighbour, uint8, 0 outside."""
-    return raster.warp(
+    return warping.warp(
         band.path, geobox, band=band.number, resampling="nearest", nodata=band.nodata, dtype=np.uint8, fill=0
     )
 

@@ -11,7 +11,7 @@ import dask.array as da
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import raster, writing
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import radiometry
@@ -87,6 +87,6 @@ def _write(fine: da.Array, bands: Mapping[str, Band], ratio: int, grid: GeoBox, 
     known = [MTF[n] for n in bands if n in MTF]
     mean = float(np.mean(known)) if known else 0.26
     values = [float(MTF.get(name, mean)) for name in bands]
-    with raster.canvas(path, list(bands), grid) as result:
+    with writing.canvas(path, list(bands), grid) as result:
         sharpen(fine, coarse, ratio=ratio, mtf_coarse=values, out=result)
     return {name: Band(path, number, nodata=float("nan")) for number, name in enumerate(bands, 1)}

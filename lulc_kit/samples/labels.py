@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import raster, warping
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import LulcError
 
@@ -139,9 +139,9 @@ def from_polygons(
 
 def from_raster(path: Path, geobox: GeoBox, scheme: Scheme, classes: Values) -> Labels:
     """Take labels from a raster of classes or numbers, brought to the grid by nearest neighbour (see `read`)."""
-    with raster._open(path) as source:
+    with raster.opened(path) as source:
         nodata = source.nodata
-    numbers = raster.warp(path, geobox, resampling="nearest", dtype=np.float64).compute()
+    numbers = warping.warp(path, geobox, resampling="nearest", dtype=np.float64).compute()
     if nodata is not None:
         numbers[numbers == nodata] = np.nan
     values = _translate(numbers.ravel(), scheme, classes, str(path)).reshape(numbers.shape)

@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import xarray as xr
 
-from lulc_kit import catalog, classes, files, params, raster, study
+from lulc_kit import catalog, classes, files, params, raster, study, writing
 from lulc_kit.errors import LulcError
 from lulc_kit.samples import labels
 from lulc_kit.samples.labels import Labels
@@ -44,7 +44,7 @@ def separation(p: params.Samples) -> str:
 def write(found: Labels, folds: Folds, table: gpd.GeoDataFrame, p: params.Samples, folder: Path) -> None:
     """Write labels.tif, folds.tif, samples.parquet and classes.json."""
     occurring = found.scheme.subset(np.unique(found.values))
-    raster.write(
+    writing.write(
         folder / "samples/labels.tif",
         raster.array(found.values[None], found.geobox, ["label"]),
         dtype="uint8",
@@ -52,7 +52,7 @@ def write(found: Labels, folds: Folds, table: gpd.GeoDataFrame, p: params.Sample
         colours={c.value: c.rgb for c in occurring.classes},
         tags={"classes": "; ".join(f"{c.value} {c.name}" for c in occurring.classes)},
     )
-    raster.write(folder / "samples/folds.tif", to_raster(found, folds), dtype="uint32", nodata=0)
+    writing.write(folder / "samples/folds.tif", to_raster(found, folds), dtype="uint32", nodata=0)
     with files.replacing(folder / "samples/samples.parquet") as part:
         table.to_parquet(part)
     about = {"scheme": occurring.to_dict(), "separation": separation(p)}

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import attribution, files, raster
+from lulc_kit import attribution, blockwise, files, raster
 from lulc_kit.classes import Scheme
 
 NODATA_COLOUR = "#d9d9d9"
@@ -46,7 +46,7 @@ def thin(data: xr.DataArray, side: int = MAX_PIXELS) -> xr.DataArray:
     """Return a raster of at most ``side`` rows and columns for a picture, in memory: every n-th pixel."""
     step = max(1, -(-max(data.shape[-2:]) // side))
     few = data[..., ::step, ::step]
-    return few.copy(data=raster.thinned(data.data, step)) if dask.is_dask_collection(data.data) else few
+    return few.copy(data=blockwise.thinned(data.data, step)) if dask.is_dask_collection(data.data) else few
 
 
 def _subplots(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:

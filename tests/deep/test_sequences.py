@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import classes, params, raster
+from lulc_kit import classes, params, raster, writing
 from lulc_kit.deep import networks, patches, sequences, training
 from lulc_kit.errors import LulcError
 
@@ -119,10 +119,10 @@ def cube(tmp_path_factory):
         mask[:4, :4] = 2  # never clear
         mask[10:14, 20:24] = 2 if i in (0, 3, 6) else 0  # hidden on the dates of the fixed sequence
         layer = raster.array(image.astype(np.float32), BOX, ["B4", "B8"])
-        raster.write_all(
+        writing.write_all(
             [
-                raster.reflectance(folder / f"{date}.tif", layer),
-                raster.Output(
+                writing.reflectance(folder / f"{date}.tif", layer),
+                writing.Output(
                     folder / f"{date}_mask.tif", raster.array(mask[None].astype(np.uint8), BOX, ["mask"]), "uint8", None
                 ),
             ]

@@ -8,7 +8,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from sklearn.metrics import accuracy_score, f1_score
 
-from lulc_kit import classes, files, raster
+from lulc_kit import classes, files, raster, writing
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import runs
 
@@ -34,9 +34,9 @@ def study(folder, **crossval):
     labelled = labels() > 0
     block = ((rows // 20) * 4 + columns // 20 + 1) * labelled
     folds = np.stack([block % 3 + 1, np.random.default_rng(2).integers(1, 4, SHAPE), block]) * labelled
-    raster.write(folder / "samples/labels.tif", raster.array(labels()[None], BOX, ["label"]), dtype="uint8", nodata=0)
+    writing.write(folder / "samples/labels.tif", raster.array(labels()[None], BOX, ["label"]), dtype="uint8", nodata=0)
     names = ["fold", "random_fold", "block"]
-    raster.write(
+    writing.write(
         folder / "samples/folds.tif",
         raster.array(folds.astype(np.uint32), BOX, names),
         dtype="uint32",
@@ -46,7 +46,7 @@ def study(folder, **crossval):
     for run, bands in crossval.items():
         data = np.stack(list(bands.values())).astype(np.uint8)
         path = folder / f"models/{run}/crossval.tif"
-        raster.write(path, raster.array(data, BOX, list(bands)), dtype="uint8", nodata=0)
+        writing.write(path, raster.array(data, BOX, list(bands)), dtype="uint8", nodata=0)
         about = {"model": f"model {run}", "folds": files.sha256(folder / "samples/folds.tif")}
         files.write_json(folder / f"models/{run}/run.json", about)
     return folder
@@ -131,7 +131,7 @@ def test_a_run_with_other_folds_another_grid_or_none_is_refused(tmp_path):
     with pytest.raises(LulcError, match=r"Run rf was made with other folds.*delete models/rf"):
         runs.evaluate(there)
     other = GeoBox(SHAPE, from_origin(500_010, 5_000_000, 10, 10), "EPSG:32633")
-    raster.write(
+    writing.write(
         there / "models/rf/crossval.tif",
         raster.array(predicted(0.7, 1)[None].astype(np.uint8), other, ["fold"]),
         dtype="uint8",

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from sklearn.decomposition import PCA
 
-from lulc_kit import raster
+from lulc_kit import raster, writing
 from lulc_kit.errors import LulcError
 from lulc_kit.features import components
 
@@ -153,7 +153,7 @@ def test_the_file_says_how_components_are_mixed(tmp_path):
 @pytest.mark.parametrize("standardize", [False, True])
 def test_equal_to_otb_up_to_sign(tmp_path, standardize):
     data = np.nan_to_num(numbers(20.0), nan=3.0)
-    raster.write(tmp_path / "in.tif", image(data))
+    writing.write(tmp_path / "in.tif", image(data))
     command = [OTB, "-in", "in.tif", "-out", "out.tif", "float", "-method", "pca", "-nbcomp", "3"]
     options = ["-method.pca.whiten", "false", "-normalize", str(standardize).lower()]
     subprocess.run([*command, *options], cwd=tmp_path, check=True, capture_output=True)

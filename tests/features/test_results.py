@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import catalog, params, raster, study
+from lulc_kit import blockwise, catalog, params, raster, study, writing
 from lulc_kit.catalog import Catalog
 from lulc_kit.errors import LulcError
 from lulc_kit.features import components, indices, results
@@ -52,10 +52,10 @@ def folder(project):
     found = project / "outputs/small"
     values = np.random.default_rng(8).uniform(0.02, 0.4, (11, 60, 70)).astype(np.float32)
     values[:, 5:9, 5:9] = np.nan
-    raster.write_all([raster.reflectance(found / "cube/composite.tif", raster.array(values, BOX, params.BANDS))])
+    writing.write_all([writing.reflectance(found / "cube/composite.tif", raster.array(values, BOX, params.BANDS))])
     wide = BOX.pad(4)
     height = 100 + np.add.outer(-np.arange(wide.height), 2 * np.arange(wide.width))[None].astype(np.float32)
-    raster.write(project / "dem.tif", raster.array(height, wide, ["height"]))
+    writing.write(project / "dem.tif", raster.array(height, wide, ["height"]))
     road = shapely.LineString([(500_005, 5_799_705), (500_695, 5_799_705)])
     gpd.GeoDataFrame(geometry=[road], crs="EPSG:32633").to_file(project / "roads.gpkg")
     catalog.write(found / "catalog.json", Catalog([], {"dem": project / "dem.tif", "roads": project / "roads.gpkg"}))
@@ -100,7 +100,7 @@ def test_with_an_elevation_model_the_default_is_the_stack_of_the_source_workflow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chunk=st.integers(12, 80), free=st.sampled_from([400, 20_000]))
 def test_nothing_depends_on_the_blocks_or_the_memory(chunk, free, folder, monkeypatch):
-    memory = int((raster._memory()[1] + free) / 0.9)  # MB, beside what other tests have left in this process
+    memory = int((blockwise.allowance()[1] + free) / 0.9)  # MB, beside what other tests have left in this process
     p = check(texture_window=7, texture_bands=["B4", "B8"], texture_features=["contrast", "correlation", "entropy"])
     files = [f for f in p.writes() if f.endswith(".tif")]
     run(p, folder)
@@ -116,7 +116,7 @@ def test_nothing_depends_on_the_blocks_or_the_memory(chunk, free, folder, monkey
 
 def test_any_list_in_any_order_with_texture_roads_and_others(folder):
     others = raster.array(np.full((1, 60, 70), 5, np.float32), BOX, ["height"])
-    raster.write(folder.parents[1] / "canopy.tif", others)
+    writing.write(folder.parents[1] / "canopy.tif", others)
     names = ["road_distance", "TPC1", "B8_entropy", "canopy_height", "PC2", "kNDVI", "B2"]
     entry = {"file": "canopy.tif", "prefix": "canopy_"}
     p = check(stack=names, indices=["kNDVI"], external=[entry], texture_bands=["B8"], texture_components=1)
@@ -157,7 +157,7 @@ def test_a_layer_that_is_not_there_says_what_there_is(folder):
 
 def test_the_step_is_outdated_when_the_elevation_model_or_an_external_file_changes(folder):
     canopy = folder.parents[1] / "exports/canopy.tif"
-    raster.write(canopy, raster.array(np.ones((1, 60, 70), np.float32), BOX, ["height"]))
+    writing.write(canopy, raster.array(np.ones((1, 60, 70), np.float32), BOX, ["height"]))
     p = check(external=[{"file": "exports/*.tif"}])
     named = {f.name for f in study.Study(p).inputs(p)}
     assert {"composite.tif", "catalog.json", "dem.tif", "roads.gpkg", "canopy.tif"} == named
@@ -167,7 +167,7 @@ def test_the_step_is_outdated_when_the_elevation_model_or_an_external_file_chang
     assert study.Study(p).outdated(p) is None
     for path in (canopy, folder.parents[1] / "dem.tif"):
         content = path.read_bytes()
-        raster.write(path, raster.read(path).load() * 2)
+        writing.write(path, raster.read(path).load() * 2)
         assert study.Study(p).outdated(p) == "inputs changed"
         path.write_bytes(content)
         assert study.Study(p).outdated(p) is None

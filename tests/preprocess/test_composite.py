@@ -9,7 +9,7 @@ import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import params, raster
+from lulc_kit import params, raster, writing
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import composite, cube
 from lulc_kit.preprocess.clouds import Reason
@@ -22,10 +22,10 @@ BANDS = ["B3", "B4", "B8"]
 
 
 def write(folder, day, image, codes, box=BOX):
-    raster.write_all(
+    writing.write_all(
         [
-            raster.reflectance(folder / f"{day}.tif", raster.array(image, box, BANDS[: len(image)])),
-            raster.Output(folder / f"{day}_mask.tif", raster.array(codes[None], box, ["mask"]), "uint8", None),
+            writing.reflectance(folder / f"{day}.tif", raster.array(image, box, BANDS[: len(image)])),
+            writing.Output(folder / f"{day}_mask.tif", raster.array(codes[None], box, ["mask"]), "uint8", None),
         ]
     )
 

@@ -13,7 +13,7 @@ import rasterio
 from rasterio.warp import transform
 from scipy import ndimage
 
-from lulc_kit import catalog, files, params, raster, study
+from lulc_kit import catalog, files, params, raster, study, warping
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import products as room
 from lulc_kit.download import scenes as get_scenes
@@ -88,7 +88,7 @@ def test_a_file_in_an_archive_as_gdal_names_it_is_one_of_your_own(project: Path)
     assert study.Study(p).external(p) == [project / "mine.zip"]
     catalog.write(project / "catalog.json", get_scenes.get(p, project))
     band = catalog.read(project / "catalog.json").scenes[0].bands["B2"]
-    assert (raster.warp(band.path, raster.grid(band.path)).compute() == 1000).all()
+    assert (warping.warp(band.path, raster.grid(band.path)).compute() == 1000).all()
 
 
 # ---- what a product says of itself ----

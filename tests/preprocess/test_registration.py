@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine, from_origin
 from skimage.registration import phase_cross_correlation
 
-from lulc_kit import raster
+from lulc_kit import warping
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.preprocess import cube
 from lulc_kit.preprocess.grid import study_grid
@@ -134,13 +134,13 @@ def test_an_elevation_model_in_degrees_lies_on_the_truth(tmp_path):
     heights = (1000 * field(*centres(degrees))).astype(np.float32)
     path = save(tmp_path / "dem.tif", heights, degrees)
     for kernel in ("bilinear", "cubic"):
-        found = raster.warp(path, geobox, resampling=kernel).compute()
+        found = warping.warp(path, geobox, resampling=kernel).compute()
         assert np.abs(shift(found, field(*centres(geobox)))).max() < TOLERANCE, kernel
 
 
 @pytest.mark.parametrize(("crs", "resolution"), [(32633, 10), (32633, 20), (32632, 10), (4326, 1e-4)])
 def test_classes_keep_their_values_and_lie_on_the_truth(tmp_path, crs, resolution):
-    """Labels (`raster.warp`) and scene classes (`codes_on_grid`): nearest neighbour, whatever they come in."""
+    """Labels (`warping.warp`) and scene classes (`codes_on_grid`): nearest neighbour, whatever they come in."""
     geobox = GeoBox((SIZE, SIZE), from_origin(LEFT, TOP, 10, 10), 32633)
     box = geobox.extent.to_crs(crs).boundingbox
     left, top = (np.floor(box.left / resolution) - 2) * resolution, (np.ceil(box.top / resolution) + 2) * resolution
@@ -151,7 +151,7 @@ def test_classes_keep_their_values_and_lie_on_the_truth(tmp_path, crs, resolutio
     classes = np.digitize(field(*centres(own)), [0.12, 0.2, 0.28]) * 40 + 7
     path = save(tmp_path / "classes.tif", classes.astype(np.uint8), own)
     truth = np.digitize(field(*centres(geobox)), [0.12, 0.2, 0.28]) * 40 + 7
-    for found in (codes_on_grid(Band(path, nodata=0), geobox), raster.warp(path, geobox, resampling="nearest")):
+    for found in (codes_on_grid(Band(path, nodata=0), geobox), warping.warp(path, geobox, resampling="nearest")):
         numbers = found.compute()
         assert set(np.unique(numbers)) == {7, 47, 87, 127}
         assert (numbers == truth).mean() > 0.9

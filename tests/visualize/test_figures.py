@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import attribution, classes, raster
+from lulc_kit import attribution, classes, raster, writing
 from lulc_kit.visualize import figures, widgets
 
 matplotlib.use("Agg")
@@ -217,7 +217,7 @@ def test_band_panels_and_histograms_have_one_panel_per_band():
 )
 def test_a_caption_says_dates_level_and_correction(tmp_path, tags, says):
     source = image()
-    raster.write_all([raster.reflectance(tmp_path / "x.tif", source, correction="none", **tags)])
+    writing.write_all([writing.reflectance(tmp_path / "x.tif", source, correction="none", **tags)])
     assert figures.caption(tmp_path / "x.tif") == says
 
 
