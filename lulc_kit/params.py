@@ -251,6 +251,13 @@ class Preprocess(Parameters):
     composite_monthly: bool = Field(False, description="one more composite for each month, in cube/monthly")
 
     @model_validator(mode="after")
+    def _days_in_order(self) -> Self:
+        for name, days in (("dates", self.dates), ("composite_dates", self.composite_dates)):
+            if days is not None and days[0] > days[1]:
+                raise ValueError(f"{name} ends before it begins: write {[days[1], days[0]]}")
+        return self
+
+    @model_validator(mode="after")
     def _day_only_for_best(self) -> Self:
         if self.composite_day is not None and self.composite != "best":
             raise ValueError(

@@ -45,6 +45,8 @@ def test_unknown_name_within_a_scene_lists_what_a_scene_has() -> None:
         (params.Baselines, "run", "../knn", "'../knn'"),
         (params.Preprocess, "bbox", [0.0, 0.0, 1.0], "[0.0, 0.0, 1.0]"),
         (params.Preprocess, "min_clear", 1.01, "1.01"),
+        (params.Preprocess, "dates", ["2022-06-30", "2021-07-01"], "dates ends before it begins"),
+        (params.Preprocess, "composite_dates", ["2022-06-30", "2022-06-29"], "composite_dates ends before"),
         (params.Preprocess, "dates", ["2023-02-30", "2023-03-01"], "'2023-02-30' is not a date"),
         (params.Preprocess, "scl_exclude", [12], "found 12"),
         (params.Samples, "folds", 1, "found 1"),
