@@ -23,6 +23,7 @@ INDICES = ["NDVI", "NDRE", "EVI2", "BI2", "MNDWI", "NDBI"]
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Nodata = Annotated[float, Field(allow_inf_nan=True)]  # rasters of floating point often have NaN
 Metres = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Megabytes = Annotated[int, Field(ge=500)]
@@ -40,7 +41,7 @@ Date = Annotated[str, pydantic.AfterValidator(_date)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Scene(_Model):
@@ -53,7 +54,7 @@ class Scene(_Model):
     names: list[str] | None = Field(None, description="… and the names of its bands, in their order")
     scale: float = Field(0.0001, gt=0, description="reflectance = number × scale + offset")
     offset: float = Field(0.0, description="-0.1 for DN of baseline 04.00 and later if not applied yet")
-    nodata: float | None = Field(0, description="number that means nodata; null if there is none")
+    nodata: Nodata | None = Field(0, description="number that means nodata; null if there is none")
     scl: str | None = Field(None, description="scene classification file of Sen2Cor (values 0–11)")
     mask: str | None = Field(None, description="mask file: pixels that are not 0 are left out")
     sun_azimuth: float | None = Field(None, ge=0, le=360, description="degrees clockwise from north")
@@ -251,6 +252,13 @@ class Preprocess(Parameters):
     composite_monthly: bool = Field(False, description="one more composite for each month, in cube/monthly")
 
     @model_validator(mode="after")
+    def _days_in_order(self) -> Self:
+        for name, days in (("dates", self.dates), ("composite_dates", self.composite_dates)):
+            if days is not None and days[0] > days[1]:
+                raise ValueError(f"{name} ends before it begins: write {[days[1], days[0]]}")
+        return self
+
+    @model_validator(mode="after")
     def _day_only_for_best(self) -> Self:
         if self.composite_day is not None and self.composite != "best":
             raise ValueError(
@@ -304,7 +312,7 @@ class External(_Model):
     align: Literal["nearest", "bilinear", "cubic", "average"] | None = Field(
         None, description="how to resample it; null: refuse it if its pixels are not the grid's"
     )
-    nodata: float | None = Field(None, description="number that means nodata, if the file does not say")
+    nodata: Nodata | None = Field(None, description="number that means nodata, if the file does not say")
 
 
 TextureFeature = Literal[

@@ -45,6 +45,10 @@ def test_unknown_name_within_a_scene_lists_what_a_scene_has() -> None:
         (params.Baselines, "run", "../knn", "'../knn'"),
         (params.Preprocess, "bbox", [0.0, 0.0, 1.0], "[0.0, 0.0, 1.0]"),
         (params.Preprocess, "min_clear", 1.01, "1.01"),
+        (params.Preprocess, "mask_buffer", float("inf"), "found inf"),
+        (params.Preprocess, "bbox", [0.0, 0.0, 1.0, float("nan")], "found nan"),
+        (params.Preprocess, "dates", ["2022-06-30", "2021-07-01"], "dates ends before it begins"),
+        (params.Preprocess, "composite_dates", ["2022-06-30", "2022-06-29"], "composite_dates ends before"),
         (params.Preprocess, "dates", ["2023-02-30", "2023-03-01"], "'2023-02-30' is not a date"),
         (params.Preprocess, "scl_exclude", [12], "found 12"),
         (params.Samples, "folds", 1, "found 1"),
@@ -63,6 +67,14 @@ def test_wrong_values_are_named_with_what_was_found(
         model.check({name: value}, "here")
     assert name in str(caught.value)
     assert says in str(caught.value)
+
+
+def test_nodata_alone_may_be_nan() -> None:
+    entry = {"date": "2023-06-15", "level": "L2A", "bands": {"B2": "x.tif"}}
+    p = params.Download.check({"source": "files", "scenes": [entry | {"nodata": float("nan")}]}, "here")
+    assert str(p.scenes[0].nodata) == "nan"  # type: ignore[attr-defined]
+    with pytest.raises(LulcError, match=r"scale: found nan"):
+        params.Download.check({"source": "files", "scenes": [entry | {"scale": float("nan")}]}, "here")
 
 
 def test_all_wrong_parameters_are_named_at_once() -> None:

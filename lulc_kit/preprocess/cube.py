@@ -153,10 +153,15 @@ def _refuse_empty(table: pd.DataFrame, geobox: GeoBox, min_clear: float) -> None
         )
     if not table["in the cube"].any():
         best = max(table.to_dict("records"), key=lambda row: row["clear"])
+        remedy = "Lower min_clear or widen dates in 02_preprocess.yaml."
+        if best["clear"] == 0:
+            remedy = (
+                "Every pixel with data is masked, as cloud, shadow or the like: widen dates in 02_preprocess.yaml, or "
+                "look at the scenes and choose another mask."
+            )
         raise LulcError(
             f"No date is clear enough: min_clear is {min_clear:.0%}, the best date {best['date']} is "
-            f"{best['clear']:.0%} clear and {best['no data']:.0%} without data. "
-            f"Lower min_clear or widen dates in 02_preprocess.yaml."
+            f"{best['clear']:.0%} clear and {best['no data']:.0%} without data. {remedy}"
         )
 
 

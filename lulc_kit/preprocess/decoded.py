@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from lulc_kit import raster, writing
 from lulc_kit.catalog import Scene
 from lulc_kit.progress import track
+from lulc_kit.safe import manifest
 
 MARGIN = 2000.0
 """Metres around the study's grid that are decoded too: what is sharpened there looks about itself."""
@@ -36,7 +37,7 @@ def decoded(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
     Raises
     ------
     LulcError
-        If a file is damaged.
+        If a file is damaged: it cannot be decoded, or its checksum is not that of the product's manifest.
     """
     packed = {name: band for name, band in scene.bands.items() if raster.is_jpeg2000(band.path)}
     if not packed:
@@ -52,6 +53,9 @@ def decoded(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
             path = Path(work) / f"{name}.tif"
             writing.write_plain(path, numbers[band.number - 1 : band.number, rows, columns], str(numbers.dtype))
             bands[name] = dataclasses.replace(band, path=path, number=1)
+        if scene.product:
+            images = [*packed.values(), *([scene.scl] if scene.scl else [])]
+            manifest.refuse_damaged(scene.product, [image.path for image in images])
         yield dataclasses.replace(scene, bands=bands)
 
 

@@ -11,6 +11,9 @@ from lulc_kit import raster
 from lulc_kit.catalog import Band, Catalog
 from lulc_kit.errors import LulcError
 
+MAX_PIXELS = 10**10
+"""What a grid may have: beyond it, a bbox or a resolution was mistyped."""
+
 
 def study_grid(
     catalog: Catalog, crs: str | None = None, bbox: Sequence[float] | None = None, resolution: float = 10.0
@@ -36,8 +39,8 @@ def study_grid(
     Raises
     ------
     LulcError
-        If the CRS is unknown or geographic, scenes disagree and no CRS is given, the box is empty or
-        outside, or there is no box and the scenes lie apart.
+        If the CRS is unknown or geographic, scenes disagree and no CRS is given, the box is empty,
+        outside or vast, or there is no box and the scenes lie apart.
     """
     if not catalog.scenes:
         raise LulcError("The catalog has no scene. Run 01_download first.")
@@ -62,6 +65,7 @@ def study_grid(
     covered = [g.extent.to_crs(target.crs).boundingbox for g in finest]
     left, bottom = min(b.left for b in covered), min(b.bottom for b in covered)
     right, top = max(b.right for b in covered), max(b.top for b in covered)
+    wide, high = right - left, top - bottom
     if bbox is not None:
         if bbox[0] >= bbox[2] or bbox[1] >= bbox[3]:
             raise LulcError(f"bbox {list(bbox)} is empty: expected left < right and bottom < top.")
@@ -82,6 +86,12 @@ def study_grid(
     r0, r1 = round(rows[0]), round(rows[1])
     if c1 <= c0 or r1 <= r0:
         raise LulcError(f"bbox {bbox} is smaller than one pixel of {resolution:g} m.")
+    if (r1 - r0) * (c1 - c0) > MAX_PIXELS:
+        raise LulcError(
+            f"The grid would have {c1 - c0}×{r1 - r0} pixels of {resolution:g} m, and the scenes cover "
+            f"{wide:.0f} × {high:.0f} m. Expected at most {MAX_PIXELS:.0e} "
+            "pixels, about 80 whole tiles: check bbox and resolution in 02_preprocess.yaml."
+        )
     corner = Affine(resolution, 0, x0 + c0 * resolution, 0, -resolution, y0 - r0 * resolution)
     return GeoBox((r1 - r0, c1 - c0), corner, target.crs)
 

@@ -36,11 +36,12 @@ def clear_distance(codes: Any, resolution: float) -> da.Array:
         the blocks, which are those of ``codes``.
     """
     lazy = codes if isinstance(codes, da.Array) else da.from_array(codes, raster.CHUNK)
+    reach = math.ceil(REACH / resolution)
     found = da.map_overlap(
         _distance,
         lazy,
         resolution=resolution,
-        depth=math.ceil(REACH / resolution),
+        depth={axis: min(reach, size) for axis, size in enumerate(lazy.shape)},  # dask takes no more than there is
         boundary="none",
         dtype=np.float32,
         meta=np.empty((0, 0), np.float32),

@@ -143,11 +143,11 @@ def sharpen(
     Parameters
     ----------
     fine
-        (p, row, column), reflectance 0–1 of the 10 m bands, usually B2, B3, B4, B8; NaN is nodata.
-        Anything that can be sliced like an array.
+        (p, row, column), reflectance 0–1 of the 10 m bands, usually B2, B3, B4, B8; NaN, or masked, is
+        nodata. Anything that can be sliced like an array, or nested lists.
     coarse
-        (n, row/ratio, column/ratio), reflectance of the bands to sharpen; NaN is nodata. The grids share
-        their corner.
+        (n, row/ratio, column/ratio), reflectance of the bands to sharpen; NaN, or masked, is nodata. The
+        grids share their corner.
     ratio
         2 for the 20 m bands, 6 for the 60 m bands.
     mtf_fine, mtf_coarse
@@ -186,8 +186,10 @@ def sharpen(
     in spirit; the choice of its strength by degrading the scene once more is Wald's protocol (Wald et al.
     1997, Photogrammetric Engineering and Remote Sensing 63(6)). Back-projection may leave the range that the
     local prediction and the coarse band have in 3 × 3 coarse pixels by that range at most; at an edge that
-    the fine bands do not show it overshoots by about a tenth of the step.
+    the fine bands do not show it overshoots by about a tenth of the step where they are flat, and by more
+    where they show something else that the regression takes for its cause.
     """
+    fine, coarse = _sliceable(fine), _sliceable(coarse)
     shape, n = _check_shapes(fine, coarse, ratio)
     if iterations < 0 or block < 1:
         raise LulcError(f"iterations is {iterations} and block {block}: they are at least 0 and 1.")
@@ -255,6 +257,7 @@ def fit(
     LulcError
         See `sharpen`.
     """
+    fine, coarse = _sliceable(fine), _sliceable(coarse)
     shape, n = _check_shapes(fine, coarse, ratio)
     if method not in ("local", "global"):
         raise LulcError(f"method is {method!r}: it is 'local' or 'global'.")
@@ -432,10 +435,21 @@ def _sharpen_band(scene: _Scene, k: int, plan: BandPlan, kernels: Projector, ite
     return image
 
 
+def _sliceable(bands: Any) -> Any:
+    return bands if hasattr(bands, "shape") else np.asarray(bands, dtype=np.float32)
+
+
+def _float32(window: Any) -> Float:
+    """A copy; what a masked array hides, as rasterio and xarray's readers may give it, is nodata."""
+    if isinstance(window, np.ma.MaskedArray):
+        return np.where(np.ma.getmaskarray(window), np.float32(np.nan), window.data.astype(np.float32))
+    return np.array(window, dtype=np.float32)
+
+
 def _read(fine: Any, coarse: Any, ratio: int, top: int, bottom: int, left: int, right: int) -> _Scene:
     """A window given in coarse pixels, as float32."""
-    f = np.array(fine[:, top * ratio : bottom * ratio, left * ratio : right * ratio], dtype=np.float32)
-    c = np.array(coarse[:, top:bottom, left:right], dtype=np.float32)
+    f = _float32(fine[:, top * ratio : bottom * ratio, left * ratio : right * ratio])
+    c = _float32(coarse[:, top:bottom, left:right])
     for name, values in (("fine", f), ("coarse", c)):
         greatest = np.max(np.abs(values), where=np.isfinite(values), initial=0)
         if greatest > _BRIGHTEST:

@@ -203,6 +203,8 @@ def read_metadata(source: Source, tile: str | None = None) -> Product:
     metadata = _granule_metadata(source, granule)
     place = _geocoding(metadata, source)
     baseline = _text(root, "PROCESSING_BASELINE", source)
+    if not re.fullmatch(r"\d\d\.\d\d", baseline):
+        raise ValueError(f"the processing baseline {baseline!r} is not of the form 05.09")
     return Product(
         path=source.path,
         name=name,
@@ -263,6 +265,13 @@ def _text(root: Element, name: str, source: Source) -> str:
 
 def _number(text: str | None) -> float:
     return math.nan if text is None else float(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is no number to reckon with")
+    return number
 
 
 def _time(text: str) -> dt.datetime:
@@ -364,7 +373,7 @@ def _quantification(root: Element, level: str, source: Source) -> float:
         else ("QUANTIFICATION_VALUE",)
     )
     value = _number(_find_text(root, *names))
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise LulcError(f"The metadata of {source.path} have no {names[0]}; without it there is no reflectance.")
     return value
 
@@ -398,7 +407,7 @@ def _bands(
             continue
         in_file = name if name == "B8A" else f"B{int(name[1:]):02d}"
         found = {step or resolution: path for (kind, step), path in images.items() if kind == in_file}
-        offset = float(offsets[name].text or 0) if name in offsets else 0.0
+        offset = _finite(offsets[name].text or "0") if name in offsets else 0.0
         if offsets and name not in offsets:
             raise LulcError(f"The metadata of {source.path} declare an offset for other bands but not for {name}.")
         wavelength, response = _spectrum(spectra[name]) if name in spectra else (None, ())
@@ -461,13 +470,19 @@ def _cloud_mask(source: Source, granule: str, metadata: Element) -> CloudMask | 
 
 def _geocoding(granule: Element, source: Source) -> tuple[str, dict[int, Affine], dict[int, tuple[int, int]]]:
     crs = _text(granule, "HORIZONTAL_CS_CODE", source)
+    if not re.fullmatch(r"EPSG:32[67](0[1-9]|[1-5]\d|60)", crs):
+        raise ValueError(f"the coordinate system {crs!r} is not a UTM zone such as EPSG:32633")
     shapes, transforms = {}, {}
     for element in find_all(granule, "Size"):
         step = int(element.get("resolution", 0))
         shapes[step] = (int(_text(element, "NROWS", source)), int(_text(element, "NCOLS", source)))
+        if min(shapes[step]) < 1:
+            raise ValueError(f"{shapes[step][0]} rows and {shapes[step][1]} columns at {step} m")
     for element in find_all(granule, "Geoposition"):
         step = int(element.get("resolution", 0))
-        left, top, wide, high = (float(_text(element, name, source)) for name in ("ULX", "ULY", "XDIM", "YDIM"))
+        left, top, wide, high = (_finite(_text(element, name, source)) for name in ("ULX", "ULY", "XDIM", "YDIM"))
+        if (wide, high) != (step, -step):
+            raise ValueError(f"pixels of {wide:g} × {high:g} m at {step} m")
         transforms[step] = Affine(wide, 0, left, 0, high, top)
     if not {10, 20, 60} <= shapes.keys() & transforms.keys():
         raise LulcError(

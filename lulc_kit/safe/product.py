@@ -13,12 +13,14 @@ import numpy as np
 import rasterio
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
+from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from lulc_kit.errors import LulcError
-from lulc_kit.safe.metadata import Band, CloudMask, Product, find_all, read_metadata, tiles_of
-from lulc_kit.safe.source import checked_path, is_metadata, open_source
+from lulc_kit.safe import manifest
+from lulc_kit.safe.metadata import Band, CloudMask, Product, read_metadata, tiles_of
+from lulc_kit.safe.source import is_metadata, open_source
 
 __all__ = [
     "Band",
@@ -94,10 +96,12 @@ def open_products(folder: str | Path) -> list[Product]:
     Raises
     ------
     LulcError
-        If there is none, or one acquisition of one tile is there twice (in two processing baselines, or as a
-        folder and as its archive).
+        If there is no such folder or no product in it, or one acquisition of one tile is there twice (in two
+        processing baselines, or as a folder and as its archive).
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise LulcError(f"{folder} does not exist, or is no folder; expected a folder with Sentinel-2 products in it.")
     found = [
         path
         for path in sorted(folder.glob("*"))
@@ -212,24 +216,14 @@ def verify(product: Product) -> int:
     source = open_source(product.path)
     if "manifest.safe" not in source.files:
         raise LulcError(f"{product.path} has no manifest.safe, so that its files cannot be compared with anything.")
-    compared, damaged = 0, []
-    for element in find_all(source.read_xml("manifest.safe"), "byteStream"):
-        location, checksum = find_all(element, "fileLocation"), find_all(element, "checksum")
-        if not location or not checksum:
-            continue
-        name = checked_path(location[0].get("href", "").removeprefix("./"), str(product.path))
-        kind = checksum[0].get("checksumName", "").lower().replace("-", "_")
-        if name not in source.files or kind not in ("md5", "sha3_256"):
-            continue
-        compared += 1
-        if source.digest(name, kind) != (checksum[0].text or "").strip().lower():
-            damaged.append(name)
+    listed = manifest.checksums(source)
+    damaged = [name for name, checksum in listed.items() if source.digest(name, checksum.kind) != checksum.digest]
     if damaged:
         raise LulcError(
-            f"{len(damaged)} of {compared} files in {product.path} differ from the manifest's checksums: "
+            f"{len(damaged)} of {len(listed)} files in {product.path} differ from the manifest's checksums: "
             f"{', '.join(damaged[:5])}. Fetch the product again."
         )
-    return compared
+    return len(listed)
 
 
 def _common_resolution(product: Product, names: Sequence[str]) -> int:
@@ -269,7 +263,7 @@ def image(product: Product, name: str) -> str:
     Raises
     ------
     LulcError
-        If it is missing, unreadable, or of another size than the metadata say.
+        If it is missing, unreadable, or of another size or place than the metadata say.
     """
     if name == "SCL" and product.scl:
         return _checked(product, name, 60 if product.scl.endswith("_60m.jp2") else 20, product.scl)
@@ -285,7 +279,7 @@ def _checked(product: Product, name: str, resolution: int, path: str | None) -> 
         )
     try:
         with rasterio.open(path) as file:
-            shape = file.shape
+            shape, transform, crs = file.shape, file.transform, file.crs
     except RasterioError:
         raise LulcError(
             f"The image of {name} is missing or unreadable: {path}; expected the file that the metadata of "
@@ -295,6 +289,12 @@ def _checked(product: Product, name: str, resolution: int, path: str | None) -> 
         raise LulcError(
             f"{path} has {shape[0]}×{shape[1]} pixels; the metadata of {product.name} say "
             f"{product.shapes[resolution][0]}×{product.shapes[resolution][1]}. Fetch the product again."
+        )
+    place = product.transforms[resolution]
+    if not transform.almost_equals(place, 0.01) or crs != CRS.from_user_input(product.crs):
+        raise LulcError(
+            f"{path} lies at {transform.c:.0f} {transform.f:.0f} in {crs}; the metadata of {product.name} say "
+            f"{place.c:.0f} {place.f:.0f} in {product.crs}: it is the image of another tile. Fetch the product again."
         )
     return path
 

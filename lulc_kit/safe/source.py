@@ -90,6 +90,13 @@ class Source:
         ):
             yield stream
 
+    def size(self, file: str) -> int:
+        """Bytes of one of the product's files, unpacked."""
+        if not self.zipped:
+            return (self.path / file).stat().st_size
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.getinfo(f"{self.root}/{file}" if self.root else file).file_size
+
     def digest(self, file: str, kind: str) -> str:
         """Checksum of one of the files, hexadecimal; "" if it is archived and cannot be unpacked."""
         total = hashlib.new(kind, usedforsecurity=False)

@@ -1,10 +1,12 @@
 """The simulated study against what it claims: GDAL's own driver, the tables it was painted from, geometry."""
 
+import contextlib
 import datetime as dt
 import filecmp
 import itertools
 import re
 import shutil
+import sqlite3
 from pathlib import Path
 
 import geopandas as gpd
@@ -107,6 +109,9 @@ def test_names_follow_the_convention_and_all_files_are_in_the_manifest(study):
 
 def test_everything_says_simulated(study):
     assert (study.folder / "README.txt").read_text().startswith("SIMULATED")
+    for file in (study.training, study.roads):
+        with contextlib.closing(sqlite3.connect(file)) as gpkg:
+            assert [row[0][:9] for row in gpkg.execute("SELECT description FROM gpkg_contents")] == ["SIMULATED"]
     for product in study.scenes:
         assert "<PRODUCT_DOI>SIMULATED</PRODUCT_DOI>" in metadata(product)
     for path in (study.classes, study.reflectance, study.dem, *study.masks):

@@ -125,6 +125,10 @@ def test_bad_wishes_say_what_to_write(scene, tmp_path):
         study_grid(catalog(scene), bbox=[13.0, 52.0, 13.1, 52.1])
     with pytest.raises(LulcError, match="smaller than one pixel"):
         study_grid(catalog(scene), bbox=[300_101, 5_899_501, 300_102, 5_899_502])
+    with pytest.raises(LulcError, match=r"100000×60000000 pixels of 1e-05 m.*check bbox and resolution"):
+        study_grid(catalog(scene), bbox=[300_100, 5_899_420, 300_101, 5_900_020], resolution=1e-5)
+    with pytest.raises(LulcError, match="the scenes cover 1000 × 600 m.*check bbox and resolution"):
+        study_grid(catalog(scene), bbox=[-1e7, -1e7, 1e7, 1e7])
     with pytest.raises(LulcError, match="no scene"):
         study_grid(Catalog([]))
     with pytest.raises(LulcError, match="2020-01-01 has no bands"):

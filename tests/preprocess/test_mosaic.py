@@ -66,6 +66,14 @@ def test_distances_do_not_depend_on_the_blocks():
         np.testing.assert_array_equal(found.compute(), whole)
 
 
+def test_an_area_smaller_than_the_reach():
+    """A field of 40 m × 200 m in the overlap of two tiles: the distances of 1 km go far beyond it."""
+    one, other = np.full((2, 4, 20), Reason.CLEAR, np.uint8)
+    one[:, 0], other[:, -1] = Reason.CLOUD, Reason.CLOUD
+    _, chosen = mosaic([one, other], 10.0)
+    np.testing.assert_array_equal(chosen, np.tile(np.arange(20) < 10, (4, 1)))
+
+
 # ---- two neighbouring UTM zones ----
 
 ZONES = (32632, 32633)

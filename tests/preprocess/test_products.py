@@ -423,6 +423,38 @@ def test_one_damaged_block_leaves_the_cube_as_it_was(project: Path, packed: bool
     assert scene.hashes(folder) == before
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_damage_that_decodes_is_known_by_the_manifest(project: Path, tmp_path: Path, packed: bool) -> None:
+    """One bit of the wavelet coefficients: JPEG 2000 makes other pixels of it, and no error."""
+    made = simulate(tmp_path / "sim", size=256, tiles=1, dates=["2022-06-14"])
+    path = next(made.scenes[0].rglob("*_B08_10m.jp2"))
+    with rasterio.open(path) as file:
+        sound = file.read()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    with rasterio.open(path) as file:
+        assert (file.read() != sound).any()
+    if packed:
+        products.pack(made.scenes[0])
+    with pytest.raises(LulcError, match=r"(?s)B08_10m\.jp2 is damaged.*manifest.*again"):
+        preprocess(project, tmp_path / "sim/scenes", "scl")
+    nothing_half_written(project)
+
+
+def test_an_image_that_somebody_has_made_anew_is_taken(project: Path, tmp_path: Path) -> None:
+    """Such as a scene classification corrected by hand: it has another length, which damage does not change."""
+    made = simulate(tmp_path / "sim", size=256, tiles=1, dates=["2022-06-14"])
+    path = next(made.scenes[0].rglob("*_SCL_20m.jp2"))
+    with rasterio.open(path) as file:
+        codes, place = np.full(file.shape, 4, np.uint8), file.transform
+    codes[:20] = 9
+    products.write_jp2(path, codes, 20, transform=place)
+    folder = preprocess(project, tmp_path / "sim/scenes", "scl")
+    with rasterio.open(folder / "2022-06-14_mask.tif") as file:
+        assert (file.read(1)[:40] == Reason.CLOUD).mean() > 0.9
+
+
 def damage(path: Path) -> None:
     """Store random codes in blocks, and wipe out one of them."""
     with rasterio.open(path) as file:
@@ -456,7 +488,7 @@ def test_cloud_from_edge_to_edge(project: Path) -> None:
     everywhere = np.zeros((3, 20, 20), np.uint8)
     everywhere[0] = 1
     products.write_l1c(project / "in", clouds=everywhere)
-    with pytest.raises(LulcError, match=r"No date is clear enough.*2023-06-15 is 0% clear"):
+    with pytest.raises(LulcError, match=r"No date is clear enough.*2023-06-15 is 0% clear.*masked, as cloud"):
         preprocess(project, project / "in", "product")
     nothing_half_written(project)
 

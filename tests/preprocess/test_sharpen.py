@@ -400,6 +400,28 @@ def test_a_scene_too_small_to_choose_is_still_sharpened_locally(ratio):
 # sharpen: refusals
 
 
+def test_nested_lists_are_arrays_too():
+    fine, true = scene(rows=24, columns=24)
+    coarse = degrade(true, 2, 0.3)
+    np.testing.assert_array_equal(
+        sharpen(fine.tolist(), coarse.tolist(), ratio=2, mtf_coarse=0.3), sharpen(fine, coarse, ratio=2, mtf_coarse=0.3)
+    )
+
+
+def test_what_a_masked_array_hides_is_nodata():
+    """Under the mask stands what files have there: −0.1 for a DN of 0 with the offset applied."""
+    fine, true = scene(rows=48, columns=48)
+    coarse = degrade(true, 2, 0.3)
+    hidden = np.zeros(fine.shape, bool), np.zeros(coarse.shape, bool)
+    hidden[0][0, 20:23, 30], hidden[1][1, 4, 4:6] = True, True
+    filled = [np.where(hide, np.float32(-0.1), bands) for hide, bands in zip(hidden, (fine, coarse), strict=True)]
+    masked = [np.ma.array(bands, mask=hide) for hide, bands in zip(hidden, filled, strict=True)]
+    nan = [np.where(hide, np.float32(np.nan), bands) for hide, bands in zip(hidden, filled, strict=True)]
+    found = sharpen(*masked, ratio=2, mtf_coarse=0.3)
+    np.testing.assert_array_equal(found, sharpen(*nan, ratio=2, mtf_coarse=0.3))
+    assert np.isnan(found).any()
+
+
 def test_digital_numbers_are_refused(case):
     fine, _, coarse, _ = case
     with pytest.raises(LulcError, match="fine bands reach"):

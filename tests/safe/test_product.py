@@ -58,14 +58,14 @@ def image_of(band, resolution):
     return f"GRANULE/{GRANULE}/IMG_DATA/R{resolution}m/T33UVU_20220515T101031_{band}_{resolution}m"
 
 
-def write_jp2(path, numbers, resolution=10):
+def write_jp2(path, numbers, resolution=10, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     profile = {
         "driver": "JP2OpenJPEG", "width": numbers.shape[1], "height": numbers.shape[0], "count": 1,
         "dtype": numbers.dtype, "crs": "EPSG:32633", "QUALITY": "100", "REVERSIBLE": "YES",
         "transform": from_origin(399960, 5900040, resolution, resolution),
     }  # fmt: skip
-    with rasterio.open(path, "w", **profile) as file:
+    with rasterio.open(path, "w", **profile | options) as file:
         file.write(numbers, 1)
 
 
@@ -508,6 +508,34 @@ def test_entities_are_refused(product, head):
     (product / "MTD_MSIL2A.xml").write_text(product_xml([image_of("B02", 10)], head=head))
     with pytest.raises(LulcError, match="declares a document type or entities"):
         safe.open_product(product)
+
+
+@pytest.mark.parametrize(
+    ("file", "good", "bad"),
+    [
+        ("MTD_MSIL2A.xml", "10000</BOA", "inf</BOA"),
+        ("MTD_MSIL2A.xml", '"11">-1000', '"11">nan'),
+        ("MTD_MSIL2A.xml", "04.00</PROC", "four</PROC"),
+        ("MTD_TL.xml", "EPSG:32633", "EPSG:32661"),
+        ("MTD_TL.xml", "<NROWS>60", "<NROWS>-60"),
+        ("MTD_TL.xml", "<ULX>399960", "<ULX>nan"),
+        ("MTD_TL.xml", "<XDIM>10", "<XDIM>0"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(product, file, good, bad):
+    metadata = next(product.rglob(file))
+    text = metadata.read_text()
+    assert good in text
+    metadata.write_text(text.replace(good, bad))
+    with pytest.raises(LulcError, match="The metadata of"):
+        safe.open_product(product)
+
+
+@pytest.mark.parametrize("what", [{"transform": from_origin(500000, 5900040, 10, 10)}, {"crs": "EPSG:32632"}])
+def test_the_image_of_another_tile_under_the_right_name(product, what):
+    write_jp2(product / f"{image_of('B02', 10)}.jp2", np.ones((SIZE, SIZE), np.uint16), **what)
+    with pytest.raises(LulcError, match=r"B02_10m\.jp2 lies at .* another tile"):
+        safe.image(safe.open_product(product), "B2")
 
 
 def test_broken_xml_and_malformed_values(product):

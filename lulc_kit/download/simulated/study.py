@@ -49,6 +49,7 @@ _BASELINES = (
 )  # fmt: skip
 _SWITCH = dt.date(2022, 1, 25)  # baseline 04.00 and its offset
 _MARK = "SIMULATED"
+_SAID = {"DESCRIPTION": "SIMULATED by lulc_kit; nothing of it is on the earth"}
 
 
 @dataclass(frozen=True)
@@ -435,9 +436,9 @@ def _write_ancillary(part: Path, plan: landscape.Plan, frame: _Frame, seed: int)
     lines = ancillary.roads(plan, width, height)
     placed = [LineString([(west + x, north - y) for x, y in line.coords]) for _, line in lines]
     table = gpd.GeoDataFrame({"highway": [kind for kind, _ in lines]}, geometry=placed, crs=f"EPSG:{EPSG}")
-    table.to_crs("EPSG:4326").to_file(part / "ancillary" / "roads.gpkg", layer="roads")
+    table.to_crs("EPSG:4326").to_file(part / "ancillary" / "roads.gpkg", layer="roads", layer_options=_SAID)
     polygons = ancillary.training_polygons(part / "truth" / "classes.tif", seed)
-    polygons.to_file(part / "reference" / "training.gpkg", layer="training")
+    polygons.to_file(part / "reference" / "training.gpkg", layer="training", layer_options=_SAID)
 
 
 def _readme(frame: _Frame, days: Sequence[dt.date], clear: dt.date, seed: int) -> str:
