@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lulc_kit
-from lulc_kit import attribution, blockwise, catalog, files, params
+from lulc_kit import attribution, catalog, files, params
 from lulc_kit.errors import LulcError
 
 # Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
@@ -300,6 +300,8 @@ def begin(p: params.Parameters) -> Step:
     LulcError
         If a file is missing (the message names the notebook to run first) or the folder is not writable.
     """
+    from lulc_kit import blockwise  # `lulc show` needs none of it
+
     _connect()
     blockwise.limit_memory(getattr(p, "memory", None))
     step = Step(p)
