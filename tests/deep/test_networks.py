@@ -1,9 +1,12 @@
 """The networks: shapes, standardization within, and what the FCN+LSTM takes over from the FCN."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
 
+from lulc_kit import deep
 from lulc_kit.deep import networks, training
 
 MEAN, VARIANCE = np.array([0.2, 50.0], np.float32), np.array([0.01, 400.0], np.float32)
@@ -94,3 +97,14 @@ def test_stored_and_loaded_networks_predict_the_same(tmp_path):
         np.testing.assert_array_equal(training.predictor(before)(with_nan), training.predictor(after)(with_nan))
     (after,) = training.load(tmp_path / "lstm")
     np.testing.assert_array_equal(np.asarray(lstm(x[None])), np.asarray(after(x[None])))
+
+
+def test_what_the_libraries_say_while_they_load_is_not_heard_and_all_else_is(capfd):
+    with deep._silent():
+        os.write(2, b"from C++ ")
+    os.write(2, b"from afterwards")
+    assert capfd.readouterr().err == "from afterwards"
+    with pytest.raises(ImportError, match="broken"), deep._silent():
+        raise ImportError("broken")
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
