@@ -408,9 +408,9 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from lulc_kit import blockwise, raster, writing
 
-box = GeoBox((2500, 2500), Affine(10, 0, 500_000, 0, -10, 5_000_000), "EPSG:32633")
+box = GeoBox((2600, 2600), Affine(10, 0, 500_000, 0, -10, 5_000_000), "EPSG:32633")
 blockwise.limit_memory(int(sys.argv[2]))
-image = da.random.default_rng(1).random((24, 2500, 2500), dtype=np.float32, chunks=(24, 512, 512))
+image = da.random.default_rng(1).random((24, 2600, 2600), dtype=np.float32, chunks=(24, 512, 512))
 names = [f"b{i}" for i in range(24)]
 writing.write_all([writing.Output(Path(sys.argv[1]), raster.array(image * 2, box, names))], layers=48)
 found = raster.read(sys.argv[1]).data
@@ -422,7 +422,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from Linux' /proc")
 def test_memory_stays_below_what_is_allowed(tmp_path):
-    allowed = 600  # MB; the raster has as many, and what it is made of as much again
+    allowed = 700  # MB; the raster has nearly as many, and what it is made of as much again
     command = [sys.executable, "-c", PEAK, str(tmp_path / "x.tif"), str(allowed)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) / 1e3 < allowed  # a slow machine shows progress before
