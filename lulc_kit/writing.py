@@ -139,7 +139,7 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
     names = description or ", ".join(o.path.name for o in outputs)
     count = blockwise.blocks_at_once(sum(sizes) + 4 * layers, max(chunks[0]) * max(chunks[1]), names)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=blockwise.CACHE * 2**20))
+        stack.enter_context(_bounded_cache())
         parts = [stack.enter_context(replacing(o.path)) for o in outputs]
         plain = [stack.enter_context(_scratch(p)) for p in parts]
         with contextlib.ExitStack() as open_files, bar(lazy[0].npartitions, names, "blocks") as progress:
@@ -183,6 +183,10 @@ def _scratch(part: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
+def _bounded_cache() -> rasterio.Env:
+    return rasterio.Env(GDAL_CACHEMAX=blockwise.CACHE * 2**20)
+
+
 @contextlib.contextmanager
 def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.DatasetWriter]:
     profile: dict[str, Any] = {
@@ -200,7 +204,7 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
         "interleave": "band",
         "bigtiff": "if_safer",
     }
-    with rasterio.Env(GDAL_CACHEMAX=blockwise.CACHE * 2**20), rasterio.open(path, "w", **profile) as target:
+    with rasterio.open(path, "w", **profile) as target:
         target.descriptions = tuple(str(b) for b in output.data.band.values)
         if output.scale != 1:
             target.scales = (output.scale,) * target.count
@@ -215,7 +219,7 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
 def write_plain(path: Path, data: xr.DataArray, dtype: str = "float32") -> None:
     """Write a raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
     nodata = np.nan if np.dtype(dtype).kind == "f" else None
-    with _create(path, Output(path, data, dtype, nodata), data.odc.geobox) as target:
+    with _bounded_cache(), _create(path, Output(path, data, dtype, nodata), data.odc.geobox) as target:
         top = 0
         for height in data.data.chunks[1]:
             window = Window(0, top, data.sizes["x"], height)
@@ -242,7 +246,7 @@ def canvas(path: Path, bands: Sequence[str], geobox: GeoBox) -> Iterator[Canvas]
     """Open a tiled, uncompressed float32 GeoTIFF to be filled in any order, for a file that does not outlive a step."""
     shape = (len(bands), geobox.height, geobox.width)
     empty = raster.array(da.empty(shape, np.float32), geobox, bands)
-    with _create(path, Output(path, empty), geobox) as target:
+    with _bounded_cache(), _create(path, Output(path, empty), geobox) as target:
         yield Canvas(target, shape)
 
 
