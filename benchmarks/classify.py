@@ -26,8 +26,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import report
-from lulc_kit import mapping, raster, writing
+from lulc_kit import mapping, raster
+from lulc_kit.baselines import acceleration
 from lulc_kit.classes import SCHEMES
+from lulc_kit.raster import writing
 
 FEATURES, SAMPLES, NEIGHBOURS, TREES = 20, 30_000, 15, 100
 SIDES = {"knn": 512, "rf": 1024}
@@ -49,7 +51,7 @@ def simulate(folder: Path, side: int) -> tuple[np.ndarray, np.ndarray]:
 
 def ours(folder: Path, model: object) -> None:
     stack = raster.read(folder / "stack.tif", chunk=512)
-    predictor = mapping.pixelwise(mapping.accelerated(model), SCHEMES["workflow"].values)
+    predictor = mapping.pixelwise(acceleration.accelerated(model), SCHEMES["workflow"].values)
     mapping.write_map(folder, "ours", stack, predictor, SCHEMES["workflow"], {})
 
 

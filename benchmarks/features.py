@@ -29,7 +29,8 @@ from odc.geo.geobox import GeoBox
 from shapely import LineString
 
 from benchmarks import report
-from lulc_kit import catalog, raster, writing
+from lulc_kit import catalog, raster
+from lulc_kit.raster import writing
 
 BANDS = ["B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"]
 INDICES = ["NDVI", "NDRE", "EVI2", "BI2", "MNDWI", "NDBI"]

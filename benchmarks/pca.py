@@ -18,8 +18,9 @@ import rasterio
 from affine import Affine
 
 from benchmarks import report
-from lulc_kit import raster, writing
+from lulc_kit import raster
 from lulc_kit.features import components
+from lulc_kit.raster import writing
 
 OTB = "otbcli_DimensionalityReduction"
 BANDS, KEPT = 10, 3

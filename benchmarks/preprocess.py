@@ -18,8 +18,8 @@ from benchmarks import report
 from benchmarks.sharpen import Peak
 from lulc_kit import params
 from lulc_kit.download import products
-from lulc_kit.download.simulated import simulate
 from lulc_kit.preprocess import cube, grid
+from lulc_kit.simulated import simulate
 
 DATES = ("2022-03-26", "2022-06-14")  # the second is cloudless, and only there so that the first is not
 

@@ -28,8 +28,8 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from benchmarks import _s2super
-from lulc_kit.preprocess.local_models import EVEN, averaged, local_models, predict
-from lulc_kit.preprocess.sharpen import MTF, degrade, fit, sharpen
+from lulc_kit.preprocess.sharpening.local_models import EVEN, averaged, local_models, predict
+from lulc_kit.preprocess.sharpening.sharpen import MTF, degrade, fit, sharpen
 
 FINE = ("B2", "B3", "B4", "B8")
 GROUPS = {2: ("B5", "B6", "B7", "B8A", "B11", "B12"), 6: ("B1", "B9")}

@@ -16,7 +16,7 @@ import rasterio
 import xarray as xr
 
 from benchmarks.sharpen import FINE, GROUPS, bicubic, crop, plain, read
-from lulc_kit.preprocess.sharpen import MTF, degrade, sharpen
+from lulc_kit.preprocess.sharpening.sharpen import MTF, degrade, sharpen
 
 COARSE = GROUPS[2]
 

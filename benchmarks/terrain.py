@@ -21,8 +21,8 @@ from odc.geo.geobox import GeoBox
 from scipy.ndimage import zoom
 
 from benchmarks import report
-from lulc_kit import warping
 from lulc_kit.features import terrain
+from lulc_kit.raster import warping
 
 
 def simulate(path: Path, box: GeoBox) -> None:

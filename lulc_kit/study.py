@@ -21,26 +21,21 @@ ROOMS = {
     "02": ("preprocess",),
     "03": ("visualize",),
     "04": ("features",),
-    "05": ("samples",),
+    "05": ("labels",),
     "06": ("baselines",),
     "07": ("deep",),
     "08": ("deep",),
     "09": ("evaluate", "visualize"),
 }
-READERS = {"01": ("safe",), "02": ("safe",)}
+READERS = {"01": ("safe", "simulated"), "02": ("safe",)}
 """Ground floor that counts for some steps only."""
 GROUND_FLOOR = (
     "attribution.py",
-    "blockwise.py",
     "catalog.py",
     "classes.py",
     "files.py",
-    "forest.py",
     "mapping.py",
-    "raster.py",
-    "resample.py",
-    "warping.py",
-    "writing.py",
+    *(f"raster/{name}.py" for name in ("__init__", "blockwise", "reading", "resample", "warping", "writing")),
 )
 PACKAGES = (
     "numpy",
@@ -300,7 +295,7 @@ def begin(p: params.Parameters) -> Step:
     LulcError
         If a file is missing (the message names the notebook to run first) or the folder is not writable.
     """
-    from lulc_kit import blockwise  # `lulc show` needs none of it
+    from lulc_kit.raster import blockwise  # `lulc show` needs none of it
 
     _connect()
     blockwise.limit_memory(getattr(p, "memory", None))

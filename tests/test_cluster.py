@@ -20,9 +20,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lulc_kit import mapping, raster, writing
+from lulc_kit import mapping, raster
 from lulc_kit.classes import SCHEMES
 from lulc_kit.features import components, indices, stack
+from lulc_kit.raster import writing
 from tests import scene
 
 GRID = GeoBox((192, 256), Affine(10, 0, 500_000, 0, -10, 5_800_000), "EPSG:32633")

@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lulc_kit import classes, mapping, raster
+from lulc_kit.baselines import acceleration
 from tests import scene
 
 SCHEME = classes.scheme("workflow").subset([1, 3, 5])
@@ -187,13 +188,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from lulc_kit import mapping
+from lulc_kit.baselines import acceleration
 
 generator = np.random.default_rng(1)
 x = generator.normal(size=(1500, 6)).astype(np.float32)
 y = (x[:, :3].sum(axis=1) > 0).astype(np.uint8) + 2 * (x[:, 3] > 0.5).astype(np.uint8) + 1
 slow = make_pipeline(StandardScaler(), KNeighborsClassifier(7, algorithm="brute")).fit(x, y)
-fast = mapping.accelerated(slow)
+fast = acceleration.accelerated(slow)
 assert type(fast[-1]) is not KNeighborsClassifier, "not accelerated"
 pixels = generator.normal(size=(5000, 6)).astype(np.float32)
 assert (fast.predict(pixels) == slow.predict(pixels)).mean() >= 0.999
@@ -225,7 +226,7 @@ def test_a_faster_forest_gives_the_same_probabilities_to_the_last_bit(seed, clas
     pixels = np.concatenate([x, generator.uniform(-1, 3, (70, 3)).astype(np.float32)])
     slow = make_pipeline(StandardScaler(), forest)
     slow[0].fit(x)
-    fast = mapping.accelerated(slow)
+    fast = acceleration.accelerated(slow)
     assert fast is not slow
     np.testing.assert_array_equal(fast.predict_proba(pixels), slow.predict_proba(pixels))
     assert list(fast.classes_) == list(slow.classes_)
@@ -233,7 +234,7 @@ def test_a_faster_forest_gives_the_same_probabilities_to_the_last_bit(seed, clas
 
 def test_other_pipelines_are_left_as_they_are():
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
-    assert mapping.accelerated(pipeline) is pipeline
+    assert acceleration.accelerated(pipeline) is pipeline
 
 
 def test_run_json_says_which_folds_the_run_was_made_with(tmp_path):

@@ -11,9 +11,10 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import catalog, params, raster, study, writing
+from lulc_kit import catalog, params, raster, study
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
+from lulc_kit.raster import writing
 
 FEATURES = params.Features(study="s", components=0, texture_bands=[])
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lulc_kit import classes, files, mapping, params, raster
-from lulc_kit.baselines import estimators
+from lulc_kit.baselines import acceleration, estimators
 from lulc_kit.baselines.estimators import Fitted
 
 
@@ -23,11 +23,11 @@ def write(fitted: Fitted, p: params.Baselines, folder: Path) -> None:
     stack = raster.read(folder / "features/stack.tif", fitted.features)
     folds = raster.read_codes(folder / "samples/folds.tif", ["fold", "random_fold"])
     values = scheme.values
-    final = mapping.pixelwise(mapping.accelerated(fitted.final), values)
+    final = mapping.pixelwise(acceleration.accelerated(fitted.final), values)
     mapping.write_map(folder, p.run, stack, final, scheme, {"model": p.model})
     predictors = {
-        "fold": [mapping.pixelwise(mapping.accelerated(m), values) for m in fitted.blocks],
-        "random_fold": [mapping.pixelwise(mapping.accelerated(m), values) for m in fitted.random],
+        "fold": [mapping.pixelwise(acceleration.accelerated(m), values) for m in fitted.blocks],
+        "random_fold": [mapping.pixelwise(acceleration.accelerated(m), values) for m in fitted.random],
     }
     mapping.write_crossval(folder, p.run, stack, folds, predictors, scheme)
     estimators.save(fitted.final, folder / f"models/{p.run}/model.skops")

@@ -37,7 +37,7 @@ def catalog(p: params.Download) -> Catalog:
 
 def simulated(p: params.Download, folder: Path) -> Catalog:
     """Make the simulated study's products in the study's folder, and describe them."""
-    from lulc_kit.download.simulated import simulate
+    from lulc_kit.simulated import simulate
 
     made = simulate(folder, size=p.size, tiles=p.tiles, seed=p.seed)
     scenes = [describe(product) for product in open_products(folder / "scenes")]

@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import blockwise, files, raster
+from lulc_kit import files, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import blocks, stack
+from lulc_kit.raster import blockwise
 
 
 @dataclass(frozen=True)

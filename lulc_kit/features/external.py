@@ -13,8 +13,9 @@ import rasterio
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import files, raster, warping
+from lulc_kit import files, raster
 from lulc_kit.errors import LulcError
+from lulc_kit.raster import warping
 
 TILE = re.compile(r"(?P<name>.+?)-?(?P<row>\d{10})-(?P<column>\d{10})\.tiff?$", re.IGNORECASE)
 GDAL_TYPES = {

@@ -23,9 +23,10 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import blockwise, raster
+from lulc_kit import raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import blocks, stack
+from lulc_kit.raster import blockwise
 
 Bands = npt.NDArray[Any]
 

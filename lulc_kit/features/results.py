@@ -5,10 +5,11 @@ from pathlib import Path
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import catalog, params, raster, study, writing
+from lulc_kit import catalog, params, raster, study
 from lulc_kit.errors import LulcError
 from lulc_kit.features import components, external, roads, stack, terrain, texture_layers
 from lulc_kit.features.components import Components
+from lulc_kit.raster import writing
 
 
 def texture(image: xr.DataArray, p: params.Features, folder: Path) -> tuple[xr.DataArray, xr.DataArray]:

@@ -20,8 +20,9 @@ import numpy.typing as npt
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster, warping
+from lulc_kit import raster
 from lulc_kit.errors import LulcError
+from lulc_kit.raster import warping
 
 LAYERS = ["DEM", "slope", "aspect"]
 HALO = 1

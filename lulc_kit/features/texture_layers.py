@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from lulc_kit import blockwise, raster
+from lulc_kit import raster
 from lulc_kit.features import blocks, quantize, stack, texture
 from lulc_kit.features.quantize import Method, Quantizer
+from lulc_kit.raster import blockwise
 
 
 @dataclass(frozen=True)

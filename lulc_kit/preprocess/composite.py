@@ -12,10 +12,11 @@ import pandas as pd
 import xarray as xr
 from dask import array as da
 
-from lulc_kit import raster, writing
+from lulc_kit import raster
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import cube
 from lulc_kit.preprocess.mosaic import REACH, clear_distance
+from lulc_kit.raster import writing
 
 Series = npt.NDArray[np.float32]
 

@@ -10,7 +10,8 @@ import xarray as xr
 from lulc_kit import study
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import dark_object, sen2cor
+from lulc_kit.preprocess import dark_object
+from lulc_kit.preprocess.sen2cor import program as sen2cor
 from lulc_kit.safe.product import open_tiles
 from lulc_kit.safe.scene import describe
 

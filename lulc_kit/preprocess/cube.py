@@ -17,14 +17,16 @@ import xarray as xr
 from dask import array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster, warping, writing
+from lulc_kit import raster
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import clouds, correction, dark_object, guard, product_clouds, radiometry, sharpen_scene
+from lulc_kit.preprocess import clouds, correction, dark_object, guard, product_clouds, radiometry
 from lulc_kit.preprocess.clouds import Reason
 from lulc_kit.preprocess.decoded import decoded
 from lulc_kit.preprocess.mosaic import mosaic
+from lulc_kit.preprocess.sharpening import scene as sharpen_scene
 from lulc_kit.progress import track
+from lulc_kit.raster import warping, writing
 
 _UNFINISHED = ".unfinished-"  # folder of dates that are being made, beside those that are there
 _MASK_COLOURS = {
@@ -68,7 +70,7 @@ def build(
     min_clear
         Dates with a smaller clear part (0–1) are left out.
     sharpen
-        Whether the 20 m and 60 m bands are sharpened to 10 m (`lulc_kit.preprocess.sharpen`) or interpolated.
+        Whether the 20 m and 60 m bands are sharpened to 10 m (`lulc_kit.preprocess.sharpening`) or interpolated.
     correct
         ``"dark_object"``: the path reflectance of each date (one value for each band, measured over all its tiles, so
         that their seams stay even) is subtracted after masking, recorded in the file's tags, and a warning says what

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster, writing
+from lulc_kit import raster
 from lulc_kit.catalog import Scene
 from lulc_kit.progress import track
+from lulc_kit.raster import writing
 from lulc_kit.safe import manifest
 
 MARGIN = 2000.0

@@ -13,8 +13,9 @@ import rasterio.features
 from odc.geo.geobox import GeoBox
 from rasterio.warp import transform_geom
 
-from lulc_kit import raster, warping
+from lulc_kit import raster
 from lulc_kit.preprocess.clouds import Reason, add_buffer
+from lulc_kit.raster import warping
 from lulc_kit.safe.cloud_mask import read_polygons
 
 _LAYERS = (Reason.CLOUD, Reason.CIRRUS, Reason.SNOW)

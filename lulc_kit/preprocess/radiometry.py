@@ -5,8 +5,9 @@ import xarray as xr
 from dask import array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster, warping
+from lulc_kit import raster
 from lulc_kit.catalog import Band, Scene
+from lulc_kit.raster import warping
 
 
 def on_grid(band: Band, geobox: GeoBox) -> da.Array:

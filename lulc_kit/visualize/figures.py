@@ -22,8 +22,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import attribution, blockwise, files, raster
+from lulc_kit import attribution, files, raster
 from lulc_kit.classes import Scheme
+from lulc_kit.raster import blockwise
 
 NODATA_COLOUR = "#d9d9d9"
 MAX_PIXELS = 1500

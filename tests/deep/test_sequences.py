@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import classes, params, raster, writing
+from lulc_kit import classes, params, raster
 from lulc_kit.deep import networks, patches, sequences, training
 from lulc_kit.errors import LulcError
+from lulc_kit.raster import writing
 
 SHAPE = (32, 48)
 BOX = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")

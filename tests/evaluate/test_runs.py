@@ -8,9 +8,10 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from sklearn.metrics import accuracy_score, f1_score
 
-from lulc_kit import classes, files, raster, writing
+from lulc_kit import classes, files, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import runs
+from lulc_kit.raster import writing
 
 SHAPE = (60, 80)
 BOX = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")

@@ -13,9 +13,10 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from sklearn.decomposition import PCA
 
-from lulc_kit import raster, writing
+from lulc_kit import raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import components
+from lulc_kit.raster import writing
 
 ROWS, COLUMNS = 37, 41
 OTB = "otbcli_DimensionalityReduction"

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import blockwise, catalog, params, raster, study, writing
+from lulc_kit import catalog, params, raster, study
 from lulc_kit.catalog import Catalog
 from lulc_kit.errors import LulcError
 from lulc_kit.features import components, indices, results
 from lulc_kit.features.stack import merge
+from lulc_kit.raster import blockwise, writing
 
 BOX = GeoBox((60, 70), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
 WORKFLOW = [

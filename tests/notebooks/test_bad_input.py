@@ -14,8 +14,9 @@ from lulc_kit.classes import scheme
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
 from lulc_kit.features import indices
+from lulc_kit.labels import sources as labels
+from lulc_kit.labels import splits
 from lulc_kit.preprocess import composite, cube, grid
-from lulc_kit.samples import labels, splits
 from tests import scene
 
 CLASSES = {name: [name] for name in scene.SPECTRA}

@@ -9,10 +9,11 @@ import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import params, raster, writing
+from lulc_kit import params, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import composite, cube
 from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.raster import writing
 
 SHAPE = (36, 44)
 PIXEL = 60.0  # 1 km, over which clouds count, is 17 pixels

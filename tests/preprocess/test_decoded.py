@@ -10,8 +10,8 @@ from odc.geo.geom import BoundingBox
 from lulc_kit import params, raster
 from lulc_kit.catalog import Scene
 from lulc_kit.download import products as room
-from lulc_kit.download.simulated import simulate
 from lulc_kit.preprocess import decoded, radiometry
+from lulc_kit.simulated import simulate
 
 
 @pytest.fixture(scope="module")

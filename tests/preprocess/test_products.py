@@ -13,14 +13,15 @@ import rasterio
 from rasterio.warp import transform
 from scipy import ndimage
 
-from lulc_kit import catalog, files, params, raster, study, warping
+from lulc_kit import catalog, files, params, raster, study
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import products as room
 from lulc_kit.download import scenes as get_scenes
-from lulc_kit.download.simulated import simulate
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import composite, cube, grid
 from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.raster import warping
+from lulc_kit.simulated import simulate
 from tests import products, scene
 
 

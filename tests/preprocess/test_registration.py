@@ -12,11 +12,11 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine, from_origin
 from skimage.registration import phase_cross_correlation
 
-from lulc_kit import warping
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.preprocess import cube
 from lulc_kit.preprocess.grid import study_grid
 from lulc_kit.preprocess.radiometry import codes_on_grid
+from lulc_kit.raster import warping
 
 TOLERANCE = 0.05  # pixels of 10 m
 LEFT, TOP = 300_000.0, 5_000_040.0  # EPSG:32633, near its western border

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import attribution, classes, raster, writing
+from lulc_kit import attribution, classes, raster
+from lulc_kit.raster import writing
 from lulc_kit.visualize import figures, widgets
 
 matplotlib.use("Agg")

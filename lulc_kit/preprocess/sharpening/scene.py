@@ -1,0 +1,93 @@
+"""The coarse bands of a scene at the resolution of its finest ones, as files for the steps that follow."""
+
+import contextlib
+import dataclasses
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from lulc_kit import raster
+from lulc_kit.catalog import Band, Scene
+from lulc_kit.errors import LulcError
+from lulc_kit.preprocess import radiometry
+from lulc_kit.preprocess.sharpening.sharpen import MTF, sharpen
+from lulc_kit.raster import writing
+
+FINE = ("B2", "B3", "B4", "B8")
+CIRRUS = "B10"
+"""Shows clouds and no ground, so the other bands say nothing of its detail: it is interpolated."""
+
+
+@contextlib.contextmanager
+def sharpened(scene: Scene, folder: Path) -> Iterator[Scene]:
+    """Give the scene with its 20 m and 60 m bands replaced by sharpened ones of 10 m, for as long as the block lasts.
+
+    Parameters
+    ----------
+    scene
+        With B2, B3, B4 and B8 on one grid, and every coarser band on a grid of whole multiples of their pixels. A scene
+        whose bands all have one resolution is given back as it is.
+    folder
+        Where the sharpened bands are kept meanwhile (uncompressed, 4 bytes a pixel and band).
+
+    Raises
+    ------
+    LulcError
+        If a fine band is missing, or the grids do not nest.
+    """
+    grids = {name: raster.grid(band.path) for name, band in scene.bands.items()}
+    finest = min(abs(g.resolution.x) for g in grids.values())
+    coarse = [n for n, g in grids.items() if abs(g.resolution.x) > 1.001 * finest and n != CIRRUS]
+    if not coarse:
+        yield scene
+        return
+    missing = [b for b in FINE if b not in scene.bands]
+    if missing:
+        raise LulcError(
+            f"Sharpening needs the 10 m bands {', '.join(FINE)}; scene {scene.date} lacks {', '.join(missing)}. "
+            f"Set sharpen: none in 02_preprocess.yaml."
+        )
+    grid = grids["B2"]
+    for name in FINE:
+        raster.check_grid(grids[name], grid, f"Band {name} of scene {scene.date}")
+    by_ratio: dict[int, list[str]] = {}
+    for name in coarse:
+        by_ratio.setdefault(_ratio(grids[name], grid, f"Band {name} of scene {scene.date}"), []).append(name)
+    fine = da.stack([radiometry.on_grid(scene.bands[b], grid) for b in FINE])
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sharpen-", dir=folder) as work:
+        bands = dict(scene.bands)
+        for ratio, names in by_ratio.items():
+            bands |= _write(fine, {n: scene.bands[n] for n in names}, ratio, grid, Path(work))
+        yield dataclasses.replace(scene, bands=bands)
+
+
+def _ratio(coarse: GeoBox, fine: GeoBox, what: str) -> int:
+    ratio = abs(coarse.resolution.x) / abs(fine.resolution.x)
+    whole = round(ratio)
+    nested = whole >= 1 and math.isclose(ratio, whole, rel_tol=1e-6) and coarse.crs == fine.crs
+    corners = zip(coarse.boundingbox, fine.boundingbox, strict=True)
+    if not nested or any(abs(a - b) > 1e-3 * abs(fine.resolution.x) for a, b in corners):
+        raise LulcError(
+            f"{what} cannot be sharpened: its pixels do not nest in the 10 m grid.\n"
+            f"  the band:  {raster.describe_grid(coarse)}\n  10 m grid: {raster.describe_grid(fine)}\n"
+            f"Cut all bands to the same extent, or set sharpen: none in 02_preprocess.yaml."
+        )
+    return whole
+
+
+def _write(fine: da.Array, bands: Mapping[str, Band], ratio: int, grid: GeoBox, work: Path) -> dict[str, Band]:
+    coarse = da.stack([radiometry.on_grid(band, raster.grid(band.path)) for band in bands.values()])
+    path = work / f"{ratio}.tif"
+    # Bands that Sentinel-2 does not have get the mean of the published values of their resolution.
+    known = [MTF[n] for n in bands if n in MTF]
+    mean = float(np.mean(known)) if known else 0.26
+    values = [float(MTF.get(name, mean)) for name in bands]
+    with writing.canvas(path, list(bands), grid) as result:
+        sharpen(fine, coarse, ratio=ratio, mtf_coarse=values, out=result)
+    return {name: Band(path, number, nodata=float("nan")) for number, name in enumerate(bands, 1)}

@@ -1,0 +1,41 @@
+"""Rasters with named bands, all on one grid: read, written, warped, and computed block by block."""
+
+from lulc_kit.raster.reading import (
+    CHUNK,
+    JPEG2000_TILE,
+    array,
+    band_names,
+    check_grid,
+    describe_grid,
+    grid,
+    is_jpeg2000,
+    nodata,
+    opened,
+    preview,
+    read,
+    read_codes,
+    reading,
+    same_grid,
+    select,
+    tags,
+)
+
+__all__ = [
+    "CHUNK",
+    "JPEG2000_TILE",
+    "array",
+    "band_names",
+    "check_grid",
+    "describe_grid",
+    "grid",
+    "is_jpeg2000",
+    "nodata",
+    "opened",
+    "preview",
+    "read",
+    "read_codes",
+    "reading",
+    "same_grid",
+    "select",
+    "tags",
+]

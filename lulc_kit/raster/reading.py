@@ -1,0 +1,269 @@
+"""Rasters with named bands, opened lazily, all on one grid. `writing` writes them, `warping` brings others to the grid.
+
+A raster is an `xarray.DataArray` with dimensions (band, y, x), the band names as coordinate ``band``, and its grid
+as ``array.odc.geobox`` (an `odc.geo.geobox.GeoBox`). In memory a number that is missing is NaN.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+import odc.geo.xr  # registers the .odc accessor
+import rasterio
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.windows import Window
+
+from lulc_kit.errors import LulcError
+from lulc_kit.files import gdal_name, on_disk, split_archived
+
+CHUNK = 512
+"""Rows and columns of a block, pixels."""
+
+JPEG2000_TILE = 1024
+"""Rows and columns of a block of JPEG 2000: those in which products store their 10 m bands, each decoded whole."""
+
+
+def array(data: Any, geobox: GeoBox, bands: Sequence[str]) -> xr.DataArray:
+    """Wrap numbers as a raster.
+
+    Parameters
+    ----------
+    data
+        NumPy or dask array of shape (band, row, column).
+    geobox
+        The grid, of shape (row, column).
+    bands
+        One name for each band, no name twice.
+
+    Raises
+    ------
+    LulcError
+        If shape, grid and names do not fit together.
+    """
+    bands = [str(b) for b in bands]
+    if data.shape != (len(bands), *geobox.shape):
+        raise LulcError(
+            f"An array of shape {data.shape} does not fit {len(bands)} bands on a grid of {tuple(geobox.shape)} "
+            f"(rows, columns)."
+        )
+    twice = sorted({b for b in bands if bands.count(b) > 1})
+    if twice:
+        raise LulcError(f"Band name(s) {', '.join(twice)} occur more than once. Names of bands must be unique.")
+    coords = {"band": bands, **odc.geo.xr.xr_coords(geobox)}
+    return xr.DataArray(data, dims=("band", *geobox.dimensions), coords=coords).rename(
+        dict(zip(geobox.dimensions, ("y", "x"), strict=True)) if geobox.dimensions != ("y", "x") else {}
+    )
+
+
+def select(stack: xr.DataArray, bands: Sequence[str]) -> xr.DataArray:
+    """Return the named bands in the order given; a LulcError lists the bands there are."""
+    have = [str(b) for b in stack.band.values]
+    missing = [b for b in bands if b not in have]
+    if missing:
+        raise LulcError(f"Band(s) {', '.join(missing)} not found. The raster has: {', '.join(have)}.")
+    return stack.sel(band=list(bands))
+
+
+def describe_grid(geobox: GeoBox) -> str:
+    """Return CRS, size, resolution and upper left corner in one line."""
+    crs = geobox.crs.to_epsg() if geobox.crs else None
+    name = f"EPSG:{crs}" if crs else ("a CRS without EPSG code" if geobox.crs else "no CRS")
+    return (
+        f"{name}, {geobox.width}×{geobox.height} px of {abs(geobox.resolution.x):g} m, "
+        f"upper left {geobox.affine.c:.2f} {geobox.affine.f:.2f}"
+    )
+
+
+def same_grid(one: GeoBox, other: GeoBox) -> bool:
+    """Whether two grids have the same CRS and shape, and corners within a thousandth of a pixel."""
+    if one.shape != other.shape or one.crs != other.crs:
+        return False
+    tolerance = 1e-3 * abs(one.resolution.x)
+    corners = zip(one.boundingbox, other.boundingbox, strict=True)
+    return all(abs(a - b) <= tolerance for a, b in corners)
+
+
+def check_grid(found: GeoBox, expected: GeoBox, what: str) -> None:
+    """Refuse a raster that is not on the study's grid.
+
+    Raises
+    ------
+    LulcError
+        With both grids written out.
+    """
+    if not same_grid(found, expected):
+        raise LulcError(
+            f"{what} is not on the study's grid.\n  found:    {describe_grid(found)}\n"
+            f"  expected: {describe_grid(expected)}\nRun the steps anew from 02."
+        )
+
+
+def opened(path: str | Path) -> rasterio.DatasetReader:
+    """Open a file, also inside an archive; a LulcError says whether it is missing or no raster."""
+    try:
+        return rasterio.open(gdal_name(path) if split_archived(path) else path)
+    except RasterioIOError as error:
+        exists = on_disk(Path(str(path))).exists()
+        raise LulcError(
+            f"{path} {'is not a raster that GDAL can read' if exists else 'does not exist'} ({error}). "
+            f"{'It may be truncated: copy or download it again.' if exists else 'Check the path in the parameters.'}"
+        ) from error
+
+
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Read a file's numbers inside: on one thread, and a LulcError says so if the file is damaged."""
+    try:
+        # With several threads GDAL's JPEG 2000 decoder passes damaged tiles over in silence.
+        with rasterio.Env(GDAL_NUM_THREADS="1"):
+            yield
+    except RasterioError as error:
+        raise LulcError(
+            f"{path} could not be read to its end: it is truncated or damaged. Copy or download it again. ({error})"
+        ) from error
+
+
+def grid(path: str | Path) -> GeoBox:
+    """Return the grid of a raster file.
+
+    Raises
+    ------
+    LulcError
+        If the file cannot be opened or has no CRS.
+    """
+    with opened(path) as source:
+        if source.crs is None:
+            raise LulcError(f"{path} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
+        return GeoBox(source.shape, source.transform, source.crs)
+
+
+def band_names(path: str | Path) -> list[str]:
+    """Return the names of a file's bands: their descriptions, or ``band_1`` … where a file has none."""
+    with opened(path) as source:
+        return [d or f"band_{i}" for i, d in enumerate(source.descriptions, 1)]
+
+
+def _read_block(path: str, indexes: list[int], calibrated: bool, block_info: Any = None) -> npt.NDArray[np.generic]:
+    location = block_info[None]["array-location"]
+    (top, bottom), (left, right) = location[1], location[2]
+    window = Window.from_slices((top, bottom), (left, right))
+    with reading(path), opened(path) as source:
+        return _calibrated(source, indexes, window=window) if calibrated else source.read(indexes, window=window)
+
+
+def _calibrated(source: rasterio.DatasetReader, indexes: list[int], **what: Any) -> npt.NDArray[np.float32]:
+    # Converted by GDAL and calibrated in place: fresh memory costs more than the arithmetic.
+    exact = all(np.can_cast(source.dtypes[i - 1], np.float32) for i in indexes)
+    numbers = source.read(indexes, out_dtype=np.float32 if exact else None, **what)
+    nodata = source.nodata
+    missing = None if nodata is None or np.isnan(nodata) else numbers == nodata
+    out = numbers.astype(np.float32, copy=False)
+    scales = np.array([source.scales[i - 1] for i in indexes], np.float32)[:, None, None]
+    offsets = np.array([source.offsets[i - 1] for i in indexes], np.float32)[:, None, None]
+    if (scales != 1).any():
+        out *= scales
+    if (offsets != 0).any():
+        out += offsets
+    if missing is not None:
+        out[missing] = np.nan
+    return out
+
+
+def _indexes(path: str | Path, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    missing = [b for b in wanted if b not in names]
+    if missing:
+        raise LulcError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
+    return [names.index(b) + 1 for b in wanted]
+
+
+def _lazy(
+    path: str | Path, bands: Sequence[str] | None, calibrated: bool, dtype: Any, chunk: int | None
+) -> xr.DataArray:
+    path = gdal_name(path)
+    names = band_names(path)
+    wanted = names if bands is None else list(bands)
+    geobox = grid(path)
+    indexes = _indexes(path, names, wanted)
+    chunks = ((len(indexes),), *da.core.normalize_chunks(chunk or CHUNK, shape=tuple(geobox.shape)))
+    data = da.map_blocks(
+        _read_block, path, indexes, calibrated, chunks=chunks, dtype=dtype, meta=np.empty((0, 0, 0), dtype)
+    )
+    return array(data, geobox, wanted)
+
+
+def read(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
+    """Open bands of a raster file lazily as float32, with scale and offset applied and nodata as NaN.
+
+    Parameters
+    ----------
+    path
+        Any format GDAL reads.
+    bands
+        Names of the bands wanted; None for all.
+    chunk
+        Rows and columns of a block, pixels; default `CHUNK`.
+
+    Raises
+    ------
+    LulcError
+        If the file cannot be opened, has no CRS or lacks a band; later, when the numbers are read, if it is
+        truncated.
+    """
+    return _lazy(path, bands, True, np.float32, chunk)
+
+
+def preview(path: str | Path, bands: Sequence[str] | None = None, side: int = 750) -> xr.DataArray:
+    """Read bands of a file at a coarse resolution, at once: for pictures. Quick where the file has overviews.
+
+    Parameters
+    ----------
+    path, bands
+        As for `read`.
+    side
+        Rows and columns that the result has at most.
+
+    Returns
+    -------
+    xarray.DataArray
+        Like `read`'s, in memory, with larger pixels; means of overviews where the file has them.
+    """
+    geobox, names = grid(path), band_names(path)
+    wanted = names if bands is None else list(bands)
+    shrink = max(1.0, max(geobox.shape) / side)
+    small = geobox.zoom_to((max(1, round(geobox.height / shrink)), max(1, round(geobox.width / shrink))))
+    indexes = _indexes(path, names, wanted)
+    with reading(path), opened(path) as source:
+        return array(_calibrated(source, indexes, out_shape=(len(indexes), *small.shape)), small, wanted)
+
+
+def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
+    """Open bands of codes (classes, masks, folds) lazily, as the integers that stand in the file."""
+    with opened(path) as source:
+        dtype = np.dtype(source.dtypes[0])
+    if dtype.kind not in "iu":
+        raise LulcError(f"{path} holds {dtype} numbers where integer codes were expected.")
+    return _lazy(path, bands, False, dtype, chunk)
+
+
+def tags(path: str | Path) -> dict[str, str]:
+    """Return the words of a file's metadata (`Output.tags`)."""
+    with opened(path) as source:
+        return dict(source.tags())
+
+
+def is_jpeg2000(path: str | Path) -> bool:
+    """Whether a file is JPEG 2000, as products' bands are: slow to decode."""
+    with opened(path) as source:
+        return source.driver.startswith("JP2")
+
+
+def nodata(path: str | Path) -> float | None:
+    """Return the number that a file says means nodata, or None."""
+    with opened(path) as source:
+        return None if source.nodata is None else float(source.nodata)

@@ -1,0 +1,284 @@
+"""Rasters written as Cloud-Optimized GeoTIFF, whole or not at all; and plain files for the length of a step."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.shutil
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
+from rasterio.windows import Window
+
+from lulc_kit import attribution, raster
+from lulc_kit.errors import LulcError
+from lulc_kit.files import replacing
+from lulc_kit.progress import bar
+from lulc_kit.raster import blockwise
+
+REFLECTANCE_SCALE = 0.0001
+REFLECTANCE_NODATA = -32768
+
+
+@dataclass
+class Output:
+    """One raster file to be written by `write_all`.
+
+    Attributes
+    ----------
+    path
+        Where the file is to be; it is replaced only when the new one is whole.
+    data
+        The raster, lazy or not.
+    dtype
+        Number type in the file.
+    nodata
+        The number that stands for NaN (or, for codes, that means nodata); None for none.
+    scale
+        The file holds ``round(value / scale)`` and says so in its scale; 1 leaves numbers as they are.
+    colours
+        Red, green, blue (0–255) by value, for a class raster of type uint8.
+    tags
+        Words for the file's metadata.
+    """
+
+    path: Path
+    data: xr.DataArray
+    dtype: str = "float32"
+    nodata: float | None = np.nan
+    scale: float = 1.0
+    colours: Mapping[int, tuple[int, int, int]] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def encode(self, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Turn numbers in memory into those of the file; a LulcError if they do not fit its type."""
+        dtype = np.dtype(self.dtype)
+        if block.dtype.kind != "f" and self.scale == 1:
+            self._check_codes(block, dtype)
+            return block.astype(dtype, copy=False)
+        as_it_is = dtype.kind == "f" and self.scale == 1 and (self.nodata is None or np.isnan(self.nodata))
+        if as_it_is:
+            return block.astype(dtype, copy=False)
+        missing = np.isnan(block)
+        numbers = block / self.scale if self.scale != 1 else block
+        if dtype.kind == "f":
+            out = numbers.astype(dtype)
+            if self.nodata is not None:
+                out[missing] = self.nodata
+            return out
+        if missing.any() and self.nodata is None:
+            raise LulcError(f"{self.path.name}: missing numbers (NaN) in a raster that has no nodata value.")
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        # A value must not become nodata by clipping.
+        low, high = low + (low == self.nodata), high - (high == self.nodata)
+        with np.errstate(invalid="ignore"):
+            out = np.clip(np.rint(numbers), low, high)
+        if self.nodata is not None:
+            out[missing] = self.nodata
+        return out.astype(dtype)
+
+    def _check_codes(self, block: npt.NDArray[np.generic], dtype: np.dtype[Any]) -> None:
+        if dtype.kind not in "iu" or np.can_cast(block.dtype, dtype) or not block.size:
+            return
+        limits = np.iinfo(dtype)
+        for code in (int(block.min()), int(block.max())):
+            if not limits.min <= code <= limits.max:
+                raise LulcError(
+                    f"{self.path.name}: code {code} does not fit {dtype} ({limits.min} to {limits.max}). "
+                    f"Write it with a wider dtype, or give the codes smaller numbers."
+                )
+
+
+def write(path: Path, data: xr.DataArray, **options: Any) -> None:
+    """Write one raster; ``options`` are those of `Output`."""
+    write_all([Output(Path(path), data, **options)])
+
+
+def write_all(outputs: Sequence[Output], description: str = "", *, layers: int = 0) -> None:
+    """Compute rasters on one grid together, a few blocks at a time, and write each as a COG.
+
+    What the rasters share is computed once. Each file appears whole or not at all. Blocks are computed by the dask
+    scheduler that is active, on threads if there is none.
+
+    Parameters
+    ----------
+    outputs
+        What to write. All on the same grid.
+    description
+        Shown with the progress; default the files' names.
+    layers
+        How many float32 layers of a block are in memory while it is computed, beside the outputs: as many blocks
+        are computed at once as `limit_memory` allows.
+
+    Raises
+    ------
+    LulcError
+        If grids differ, a source cannot be read, the folder cannot be written to, or not even one block fits into
+        the memory allowed.
+    """
+    geobox = outputs[0].data.odc.geobox
+    for output in outputs[1:]:
+        raster.check_grid(output.data.odc.geobox, geobox, output.path.name)
+    given = [o.data.data for o in outputs]
+    lazy = [a if dask.is_dask_collection(a) else da.from_array(a, raster.CHUNK) for a in given]
+    chunks = lazy[0].chunks[1:]
+    lazy = [a.rechunk({0: -1, 1: chunks[0], 2: chunks[1]}) for a in lazy]
+    # A block as it is computed, the one before, and as that is in the file.
+    sizes = [
+        a.shape[0] * (2 * a.dtype.itemsize + np.dtype(o.dtype).itemsize) for a, o in zip(lazy, outputs, strict=True)
+    ]
+    names = description or ", ".join(o.path.name for o in outputs)
+    count = blockwise.blocks_at_once(sum(sizes) + 4 * layers, max(chunks[0]) * max(chunks[1]), names)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_bounded_cache())
+        parts = [stack.enter_context(replacing(o.path)) for o in outputs]
+        plain = [stack.enter_context(_scratch(p)) for p in parts]
+        with contextlib.ExitStack() as open_files, bar(lazy[0].npartitions, names, "blocks") as progress:
+            files = [open_files.enter_context(_create(p, o, geobox)) for p, o in zip(plain, outputs, strict=True)]
+
+            def store(blocks: Sequence[npt.NDArray[Any]], window: Window) -> None:
+                for target, output, block in zip(files, outputs, blocks, strict=True):
+                    target.write(output.encode(block), window=window)
+
+            writer = open_files.enter_context(ThreadPoolExecutor(1))  # while the next blocks are computed
+            stored = None
+            for rows, columns in _batches(chunks, count):
+                wanted = [a[:, rows, columns] for a in lazy]
+                blocks = blockwise.computed(wanted, count)
+                if stored is not None:
+                    stored.result()
+                stored = writer.submit(store, blocks, Window.from_slices(rows, columns))
+                progress.update(wanted[0].npartitions)
+            if stored is not None:
+                stored.result()
+        for scratch, part, output in zip(plain, parts, outputs, strict=True):
+            _to_cog(scratch, part, output)
+
+
+def _batches(chunks: tuple[tuple[int, ...], tuple[int, ...]], count: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a grid of blocks into rectangles of at most ``count`` blocks: parts of a row of blocks, or whole rows."""
+    down, across = ([0, *np.cumsum(c).tolist()] for c in chunks)
+    tall, wide = max(1, count // len(chunks[1])), min(count, len(chunks[1]))
+    for i in range(0, len(chunks[0]), tall):
+        for j in range(0, len(chunks[1]), wide):
+            rows = slice(down[i], down[min(i + tall, len(chunks[0]))])
+            yield rows, slice(across[j], across[min(j + wide, len(chunks[1]))])
+
+
+@contextlib.contextmanager
+def _scratch(part: Path) -> Iterator[Path]:
+    path = part.with_name(part.name.replace(".part", ".rows"))
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _bounded_cache() -> rasterio.Env:
+    return rasterio.Env(GDAL_CACHEMAX=blockwise.CACHE * 2**20)
+
+
+@contextlib.contextmanager
+def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.DatasetWriter]:
+    profile: dict[str, Any] = {
+        "driver": "GTiff",
+        "dtype": output.dtype,
+        "count": output.data.shape[0],
+        "height": geobox.height,
+        "width": geobox.width,
+        "crs": geobox.crs.to_wkt() if geobox.crs else None,
+        "transform": geobox.affine,
+        "nodata": output.nodata,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "interleave": "band",
+        "bigtiff": "if_safer",
+    }
+    with rasterio.open(path, "w", **profile) as target:
+        target.descriptions = tuple(str(b) for b in output.data.band.values)
+        if output.scale != 1:
+            target.scales = (output.scale,) * target.count
+        if output.colours:
+            target.write_colormap(1, {v: (*rgb, 255) for v, rgb in output.colours.items()})
+        if attribution.declared():
+            target.update_tags(attribution=attribution.declared())
+        target.update_tags(**output.tags)
+        yield target
+
+
+def write_plain(path: Path, data: xr.DataArray, dtype: str = "float32") -> None:
+    """Write a raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
+    nodata = np.nan if np.dtype(dtype).kind == "f" else None
+    with _bounded_cache(), _create(path, Output(path, data, dtype, nodata), data.odc.geobox) as target:
+        top = 0
+        for height in data.data.chunks[1]:
+            window = Window(0, top, data.sizes["x"], height)
+            target.write(np.asarray(data.data[:, top : top + height]), window=window)
+            top += height
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A file that takes what is assigned to parts of it, (band, row, column), from any thread: see `canvas`."""
+
+    file: rasterio.io.DatasetWriter
+    shape: tuple[int, int, int]
+    lock: Lock = field(default_factory=Lock)
+
+    def __setitem__(self, part: tuple[int, slice, slice], numbers: npt.NDArray[Any]) -> None:
+        band, rows, columns = part
+        with self.lock:
+            self.file.write(numbers, band + 1, window=Window.from_slices(rows, columns))
+
+
+@contextlib.contextmanager
+def canvas(path: Path, bands: Sequence[str], geobox: GeoBox) -> Iterator[Canvas]:
+    """Open a tiled, uncompressed float32 GeoTIFF to be filled in any order, for a file that does not outlive a step."""
+    shape = (len(bands), geobox.height, geobox.width)
+    empty = raster.array(da.empty(shape, np.float32), geobox, bands)
+    with _bounded_cache(), _create(path, Output(path, empty), geobox) as target:
+        yield Canvas(target, shape)
+
+
+def _to_cog(source: Path, target: Path, output: Output) -> None:
+    kind = np.dtype(output.dtype).kind
+    codes = kind in "iu" and output.scale == 1
+    resampling = "nearest" if codes else "average"
+    # GDAL holds about eight tiles of all bands for each thread.
+    allowed, held = blockwise.allowance()
+    tile = output.data.sizes["band"] * np.dtype(output.dtype).itemsize * 512**2 / 1e6
+    threads = max(1, min(os.cpu_count() or 1, int((allowed - held) / (8 * tile))))
+    # GDAL would compress the overviews twice if it made them on its way to the COG.
+    with rasterio.open(source, "r+") as file:
+        steps = [2**n for n in range(1, 32) if max(file.shape) > 512 * 2 ** (n - 1)]
+        if steps:
+            file.build_overviews(steps, Resampling[resampling])
+    rasterio.shutil.copy(
+        source,
+        target,
+        driver="COG",
+        # Floats hardly get smaller, however long one tries.
+        **({"compress": "zstd", "level": 1} if kind == "f" else {"compress": "deflate"}),
+        predictor="no" if codes else "yes",
+        blocksize=512,
+        overview_resampling=resampling,
+        statistics="no" if output.colours else "yes",
+        bigtiff="if_safer",
+        num_threads=threads,
+    )
+
+
+def reflectance(path: Path, data: xr.DataArray, **tags: str) -> Output:
+    """Describe a reflectance raster (0–1) to be written as int16 × 0.0001 with nodata −32768."""
+    return Output(path, data, "int16", REFLECTANCE_NODATA, REFLECTANCE_SCALE, tags=tags)

@@ -1,0 +1,171 @@
+"""Splits: every class in every fold, blocks whole, and the gap held by brute force."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from rasterio.transform import from_origin
+from scipy.spatial.distance import cdist
+
+from lulc_kit import classes, raster
+from lulc_kit.errors import LulcError
+from lulc_kit.labels import splits
+from lulc_kit.labels.sources import Labels
+
+SCHEME = classes.scheme("workflow")
+
+
+def labels(values):
+    values = np.asarray(values, np.uint8)
+    box = GeoBox(values.shape, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
+    return Labels(values, np.zeros(values.shape, np.uint32), box, SCHEME)
+
+
+def scattered(seed=1, shape=(64, 70), present=(1, 3, 5)):
+    """Small fields of a few classes with unlabelled land between them."""
+    generator = np.random.default_rng(seed)
+    fields = generator.choice(
+        [0, *present], (-(-shape[0] // 4), -(-shape[1] // 5)), p=[0.4, *([0.6 / len(present)] * len(present))]
+    )
+    return np.kron(fields, np.ones((4, 5), int))[: shape[0], : shape[1]].astype(np.uint8)
+
+
+@given(
+    seed=st.integers(0, 1000), folds=st.integers(2, 5), side=st.integers(4, 12), gap=st.sampled_from([0, 10, 25, 40])
+)
+@settings(max_examples=25, deadline=None)
+def test_folds_hold_every_class_whole_blocks_and_the_gap(seed, folds, side, gap):
+    values = scattered(seed)
+    found = splits.split(labels(values), folds=folds, block=side * 10, gap=gap, seed=seed)
+    labelled = values > 0
+    assert found.count == folds
+    for fold in (found.fold, found.random_fold):
+        np.testing.assert_array_equal(fold > 0, labelled)
+        assert fold.max() == folds
+    for k in range(1, folds + 1):
+        assert set(np.unique(values[found.fold == k])) == set(np.unique(values[labelled]))
+
+    # Blocks: the square a pixel lies in, worked out anew.
+    rows, columns = np.nonzero(labelled)
+    square = {}
+    for r, c in zip(rows, columns, strict=True):
+        square.setdefault((r // side, c // side), set()).add((int(found.fold[r, c]), int(found.block[r, c])))
+    assert all(len(s) == 1 for s in square.values()), "a block lies in one fold and has one number"
+    numbers = [b for s in square.values() for _, b in s]
+    assert len(set(numbers)) == len(square)
+    assert (found.block > 0).tolist() == labelled.tolist()
+
+    # The gap: all distances between training and test pixels.
+    for k in range(1, folds + 1):
+        train, test = np.argwhere(found.trainable[k - 1]), np.argwhere(found.fold == k)
+        other = np.argwhere(labelled & (found.fold != k))
+        near = cdist(other, test).min(axis=1) * 10
+        assert cdist(train, test).min() * 10 >= max(gap, 10)
+        expected = {tuple(p) for p, d in zip(other, near, strict=True) if d >= gap}
+        assert {tuple(p) for p in train} == expected, "no pixel is left out that need not be"
+
+
+def test_random_folds_are_of_equal_size_and_unlike_the_blocks():
+    values = scattered()
+    found = splits.split(labels(values), folds=4, block=80, gap=0, seed=1)
+    sizes = np.bincount(found.random_fold[values > 0])[1:]
+    assert sizes.max() - sizes.min() <= 1
+    # Within one block nearly every random fold occurs: that is the leak the split is kept to show.
+    inside = found.block == np.bincount(found.block[values > 0]).argmax()
+    assert len(np.unique(found.random_fold[inside])) == 4
+
+
+def test_polygons_are_tested_whole_in_the_block_of_their_centre():
+    # Fields of 6×7 pixels across blocks of 8×8: many fields lie in several blocks.
+    generator = np.random.default_rng(4)
+    kinds = generator.choice([0, 1, 3, 5], (10, 10), p=[0.2, 0.3, 0.3, 0.2])
+    numbers = np.arange(1, 101).reshape(10, 10) * (kinds > 0)
+    values, source = (np.kron(a, np.ones((6, 7), int)) for a in (kinds, numbers))
+    source[:, 35:] = 0  # labels from elsewhere, without polygons
+    plain = labels(values)
+    found = splits.split(
+        Labels(plain.values, source.astype(np.uint32), plain.geobox, SCHEME), folds=3, block=80, gap=0, seed=1
+    )
+    blocks = {}
+    for number in np.unique(source[source > 0]):
+        rows, columns = np.nonzero(source == number)
+        assert len(np.unique(found.fold[rows, columns])) == 1, "no polygon is torn apart"
+        square = (int(rows.mean()) // 8, int(columns.mean()) // 8)
+        blocks.setdefault(square, set()).update(np.unique(found.block[rows, columns]))
+    for row, column in np.argwhere((source == 0) & (values > 0)):
+        blocks.setdefault((row // 8, column // 8), set()).add(found.block[row, column])
+    assert all(len(b) == 1 for b in blocks.values())
+    assert len({b for of_square in blocks.values() for b in of_square}) == len(blocks)
+
+
+def test_blocks_do_not_wrap_around_the_edge_of_the_scene():
+    values = np.full((8, 23), 1, np.uint8)
+    values[:, ::2] = 3
+    found = splits.split(labels(values), folds=2, block=80, gap=0, seed=1)
+    assert np.unique(found.block).size == 3
+    values = np.full((16, 16), 1, np.uint8)
+    values[:, ::2] = 3
+    assert np.unique(splits.split(labels(values), folds=2, block=80, gap=0, seed=1).block).size == 4
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another():
+    one, same, other = (splits.split(labels(scattered()), folds=3, block=60, gap=20, seed=s) for s in (5, 5, 6))
+    for name in ("fold", "random_fold", "block", "trainable"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
+    assert (one.fold != other.fold).any()
+    assert (one.random_fold != other.random_fold).any()
+
+
+def test_too_few_blocks_of_a_class_are_refused():
+    values = scattered()
+    values[values == 5] = 0
+    values[:3, :3] = 5
+    with pytest.raises(LulcError, match=r"Water occurs in 1 block\(s\) of 60 m, too few for 3 folds"):
+        splits.split(labels(values), folds=3, block=60, gap=0, seed=1)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [{1, 3, 5}, {1}, {3, 5}],  # the first alone, the others together
+        [{3, 5}, {5}, {1, 3}, {1}],  # first and last, second and third
+        [{1}, {3}, {5}, {1, 3, 5}],
+    ],
+)
+def test_a_sharing_that_exists_is_found(blocks):
+    values = np.zeros((12, 12 * len(blocks)), np.uint8)
+    for i, present in enumerate(blocks):
+        for j, value in enumerate(sorted(present)):
+            values[j * 4 : j * 4 + 4, i * 12 : i * 12 + 12] = value
+    found = splits.split(labels(values), folds=2, block=120, gap=0, seed=1)
+    for k in (1, 2):
+        assert set(np.unique(values[found.fold == k])) == {1, 3, 5}
+
+
+def test_an_impossible_sharing_is_refused():
+    # Blocks: A {1,3}, B {1,5}, C {3,5}. Whichever block is alone in its fold lacks a class there.
+    values = np.zeros((10, 30), np.uint8)
+    for i, (upper, lower) in enumerate([(1, 3), (1, 5), (3, 5)]):
+        values[:5, i * 10 : i * 10 + 10], values[5:, i * 10 : i * 10 + 10] = upper, lower
+    with pytest.raises(LulcError, match=r"could not be shared out.*Build-up 2, Forest 2, Water 2"):
+        splits.split(labels(values), folds=2, block=100, gap=0, seed=1)
+
+
+def test_a_gap_that_leaves_nothing_to_train_on_is_refused():
+    with pytest.raises(LulcError, match=r"gap of 2000 m no training pixel of .*Water.*fold 1"):
+        splits.split(labels(scattered()), folds=3, block=60, gap=2000, seed=1)
+
+
+def test_bands_and_counts():
+    values = scattered()
+    found = splits.split(labels(values), folds=3, block=60, gap=20, seed=1)
+    layers = splits.to_raster(labels(values), found)
+    assert layers.band.values.tolist() == ["fold", "random_fold", "block", "train_1", "train_2", "train_3"]
+    assert layers.dtype == np.uint32
+    np.testing.assert_array_equal(layers.sel(band="block"), found.block)
+    np.testing.assert_array_equal(raster.select(layers, ["train_2"])[0], found.trainable[1])
+    table = splits.counts(labels(values), found)
+    assert table.index.tolist() == ["Build-up", "Forest", "Water"]
+    assert table["all"].tolist() == [(values == v).sum() for v in (1, 3, 5)]
+    assert table.loc["Forest", "fold 2"] == ((values == 3) & (found.fold == 2)).sum()

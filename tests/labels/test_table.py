@@ -1,0 +1,76 @@
+"""The table of samples: each row is a labelled pixel, at its place, with its features."""
+
+import dask.array as da
+import numpy as np
+import pytest
+from odc.geo.geobox import GeoBox
+from rasterio.transform import from_origin
+
+from lulc_kit import classes, raster
+from lulc_kit.labels import splits, table
+from lulc_kit.labels.sources import Labels
+
+BOX = GeoBox((60, 50), from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
+
+
+@pytest.fixture(scope="module")
+def labels():
+    fields = np.random.default_rng(1).choice([0, 1, 3, 5], (15, 10), p=[0.3, 0.5, 0.15, 0.05])
+    values = np.kron(fields, np.ones((4, 5), int)).astype(np.uint8)
+    field = np.kron(np.arange(1, 151).reshape(15, 10), np.ones((4, 5), int))
+    return Labels(values, (field * (values > 0)).astype(np.uint32), BOX, classes.scheme("workflow"))
+
+
+@pytest.fixture(scope="module")
+def folds(labels):
+    return splits.split(labels, folds=3, block=50, gap=20, seed=1)
+
+
+@pytest.fixture(scope="module")
+def stack():
+    data = np.random.default_rng(2).random((2, 60, 50)).astype(np.float32)
+    return raster.array(da.from_array(data, (1, 17, 17)), BOX, ["B2", "NDVI"])
+
+
+def test_each_row_is_a_labelled_pixel_at_its_place(labels, folds, stack):
+    rows = table.draw(labels, folds, stack, per_class=10_000, seed=1)
+    assert len(rows) == (labels.values > 0).sum(), "with room for all of them, all are drawn"
+    assert not rows.duplicated(["row", "column"]).any()
+    r, c = rows["row"].to_numpy(), rows["column"].to_numpy()
+    np.testing.assert_array_equal(rows["label"], labels.values[r, c])
+    np.testing.assert_array_equal(rows["fold"], folds.fold[r, c])
+    np.testing.assert_array_equal(rows["random_fold"], folds.random_fold[r, c])
+    np.testing.assert_array_equal(rows["block"], folds.block[r, c])
+    np.testing.assert_array_equal(rows["polygon"], r // 4 * 10 + c // 5 + 1)
+    for k in (1, 2, 3):
+        np.testing.assert_array_equal(rows[f"train_{k}"], folds.trainable[k - 1][r, c])
+    for i, band in enumerate(("B2", "NDVI")):
+        np.testing.assert_array_equal(rows[band], stack.to_numpy()[i, r, c])
+        assert rows[band].dtype == np.float32
+    np.testing.assert_allclose(rows.geometry.x, 500_000 + 10 * c + 5)
+    np.testing.assert_allclose(rows.geometry.y, 5_000_000 - 10 * r - 5)
+    assert rows.crs.to_epsg() == 32633
+    names = {1: "Build-up", 3: "Forest", 5: "Water"}
+    assert rows["class"].tolist() == [names[v] for v in rows["label"]]
+
+
+@pytest.mark.parametrize("per_class", [30, 31, 100])
+def test_no_class_has_more_samples_than_asked_for_and_folds_share_evenly(labels, folds, stack, per_class):
+    rows = table.draw(labels, folds, stack, per_class=per_class, seed=1)
+    counts = rows.groupby(["label", "fold"]).size().unstack()
+    assert (counts.sum(axis=1) <= per_class).all()
+    for value in (1, 3, 5):
+        for k in (1, 2, 3):
+            there = ((labels.values == value) & (folds.fold == k)).sum()
+            assert counts.loc[value, k] in {min(there, per_class // 3), min(there, per_class // 3 + 1)}
+
+
+def test_fewer_samples_than_folds_still_gives_every_class_some(labels, folds, stack):
+    rows = table.draw(labels, folds, stack, per_class=2, seed=1)
+    assert rows.groupby("label").size().to_dict() == {1: 2, 3: 2, 5: 2}
+
+
+def test_the_same_seed_draws_the_same_samples(labels, folds, stack):
+    one, same, other = (table.draw(labels, folds, stack, per_class=30, seed=s) for s in (1, 1, 2))
+    assert one.equals(same)
+    assert not one[["row", "column"]].equals(other[["row", "column"]])
