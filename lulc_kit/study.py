@@ -6,13 +6,18 @@ import importlib.metadata
 import json
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lulc_kit
 from lulc_kit import attribution, catalog, files, params
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout, RunLayout
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
 # the ground floor counts for every step.
@@ -34,6 +39,7 @@ GROUND_FLOOR = (
     "catalog.py",
     "classes.py",
     "files.py",
+    "layout.py",
     "mapping.py",
     *(f"raster/{name}.py" for name in ("__init__", "blockwise", "reading", "resample", "warping", "writing")),
 )
@@ -113,6 +119,7 @@ class Study:
     def __init__(self, p: params.Parameters) -> None:
         self.name = p.study
         self.folder = resolve(p.outputs) / p.study
+        self.layout = Layout(self.folder)
 
     def path(self, name: str) -> Path:
         """Return the absolute path of a file of the study."""
@@ -203,6 +210,7 @@ class Step:
 
     def __init__(self, p: params.Parameters) -> None:
         self.study = Study(p)
+        self.layout = self.study.layout
         self.parameters = p
         self._record = self.study.path(f"steps/{p.step}.json")
         earlier = self.study.record(p.step) or {"inputs": [], "outputs": []}
@@ -225,6 +233,26 @@ class Step:
     def path(self, name: str) -> Path:
         """Return the absolute path of a file of the study."""
         return self.study.path(name)
+
+    def catalog(self) -> catalog.Catalog:
+        """Return the catalog of notebook 01."""
+        return catalog.read(self.layout.catalog)
+
+    def composite(self) -> "xr.DataArray":
+        """Open the composite of notebook 02: reflectance 0–1, (band, y, x)."""
+        from lulc_kit import raster
+
+        return raster.read(self.layout.composite)
+
+    def stack(self, features: Sequence[str] | None = None) -> "xr.DataArray":
+        """Open the features of notebook 04, (band, y, x); None for all."""
+        from lulc_kit import raster
+
+        return raster.read(self.layout.stack, features)
+
+    def run(self, name: str) -> RunLayout:
+        """Return where the files of a run of notebooks 06 to 08 lie."""
+        return self.layout.run(name)
 
     def _declared(self) -> list[Path]:
         return [f for pattern in self.parameters.writes() for f in _parts(pattern, self.study.folder)]

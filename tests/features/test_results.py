@@ -20,6 +20,7 @@ from lulc_kit.catalog import Catalog
 from lulc_kit.errors import LulcError
 from lulc_kit.features import components, indices, results
 from lulc_kit.features.stack import merge
+from lulc_kit.params.features import BANDS
 from lulc_kit.raster import blockwise, writing
 
 BOX = GeoBox((60, 70), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
@@ -53,7 +54,7 @@ def folder(project):
     found = project / "outputs/small"
     values = np.random.default_rng(8).uniform(0.02, 0.4, (11, 60, 70)).astype(np.float32)
     values[:, 5:9, 5:9] = np.nan
-    writing.write_all([writing.reflectance(found / "cube/composite.tif", raster.array(values, BOX, params.BANDS))])
+    writing.write_all([writing.reflectance(found / "cube/composite.tif", raster.array(values, BOX, BANDS))])
     wide = BOX.pad(4)
     height = 100 + np.add.outer(-np.arange(wide.height), 2 * np.arange(wide.width))[None].astype(np.float32)
     writing.write(project / "dem.tif", raster.array(height, wide, ["height"]))
@@ -144,7 +145,7 @@ def test_names_are_seen_by_gdal_with_overviews_and_statistics(folder):
 def test_nothing_asked_for_writes_the_stack_alone(folder):
     catalog.write(folder / "catalog.json", Catalog([]))
     p = check(components=0, texture_bands=[], indices=[])
-    assert run(p, folder).band.values.tolist() == params.BANDS
+    assert run(p, folder).band.values.tolist() == BANDS
     assert [f.name for f in (folder / "features").iterdir()] == ["stack.tif"]
     assert p.writes() == ["features/stack.tif"]
 

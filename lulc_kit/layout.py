@@ -1,0 +1,195 @@
+"""Names of all files of a study, once. Everything else asks here where a file lies."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """Files of one run of notebooks 06 to 08.
+
+    Attributes
+    ----------
+    folder
+        The study's folder.
+    name
+        The run: ``rf``, ``fcn``.
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def models(self) -> Path:
+        """Folder of what the run learnt."""
+        return self.folder / "models" / self.name
+
+    @property
+    def model(self) -> Path:
+        """The model of a baseline (skops)."""
+        return self.models / "model.skops"
+
+    def network(self, fold: int | str) -> Path:
+        """Return the network that was not trained with a fold; ``"*"`` for the pattern of all."""
+        return self.models / f"fold_{fold}.keras"
+
+    @property
+    def about(self) -> Path:
+        """What the run is, and which labels and folds it was made with."""
+        return self.models / "run.json"
+
+    @property
+    def crossval(self) -> Path:
+        """Probabilities and classes of labelled pixels, from the model that had not seen their fold."""
+        return self.models / "crossval.tif"
+
+    @property
+    def map(self) -> Path:
+        """The class map."""
+        return self.folder / "maps" / f"{self.name}.tif"
+
+    def layer(self, name: str) -> Path:
+        """Return the file of another layer of the map: ``probability``, ``entropy``."""
+        return self.folder / "maps" / f"{self.name}_{name}.tif"
+
+    @property
+    def style(self) -> Path:
+        """The map's style for QGIS."""
+        return self.map.with_suffix(".qml")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files of a study.
+
+    Attributes
+    ----------
+    folder
+        The study's folder, ``outputs/<study>``.
+
+    Examples
+    --------
+    >>> Layout(Path("outputs/mine")).run("rf").map.as_posix()
+    'outputs/mine/maps/rf.tif'
+    """
+
+    folder: Path
+
+    @property
+    def catalog(self) -> Path:
+        """Which scenes there are (STAC)."""
+        return self.folder / "catalog.json"
+
+    @property
+    def scenes(self) -> Path:
+        """Folder of images that 01 fetched or made."""
+        return self.folder / "scenes"
+
+    @property
+    def reference(self) -> Path:
+        """Folder of training polygons and class maps that 01 fetched."""
+        return self.folder / "reference"
+
+    @property
+    def ancillary(self) -> Path:
+        """Folder of elevation and roads that 01 fetched or made."""
+        return self.folder / "ancillary"
+
+    @property
+    def sen2cor(self) -> Path:
+        """Folder of products that Sen2Cor made."""
+        return self.folder / "sen2cor"
+
+    @property
+    def cube(self) -> Path:
+        """Folder of the dates; see `lulc_kit.cube.Cube`."""
+        return self.folder / "cube"
+
+    def image(self, date: str) -> Path:
+        """Return the reflectance of a date; ``"*-*-*"`` for the pattern of all."""
+        return self.cube / f"{date}.tif"
+
+    def mask(self, date: str) -> Path:
+        """Return the mask of a date, which says why a pixel is out."""
+        return self.cube / f"{date}_mask.tif"
+
+    @property
+    def composite(self) -> Path:
+        """All dates in one image."""
+        return self.cube / "composite.tif"
+
+    def monthly(self, month: str) -> Path:
+        """Return the composite of a month, ``YYYY-MM``; ``"*"`` for the pattern of all."""
+        return self.cube / "monthly" / f"{month}.tif"
+
+    def figure(self, name: str) -> Path:
+        """Return a picture of notebook 03."""
+        return self.folder / "figures" / f"{name}.png"
+
+    @property
+    def features(self) -> Path:
+        """Folder of layers."""
+        return self.folder / "features"
+
+    @property
+    def stack(self) -> Path:
+        """All features of a pixel."""
+        return self.features / "stack.tif"
+
+    @property
+    def texture(self) -> Path:
+        """Texture layers."""
+        return self.features / "texture.tif"
+
+    def components(self, of: str = "") -> Path:
+        """Return the principal components of the bands, or (``of="texture"``) of the texture layers.
+
+        Beside it, with the ending ``.json``, lies how they follow from the layers.
+        """
+        return self.features / (f"{of}_components.tif" if of else "components.tif")
+
+    @property
+    def samples(self) -> Path:
+        """The table of samples."""
+        return self.folder / "samples" / "samples.parquet"
+
+    @property
+    def labels(self) -> Path:
+        """Labels on the grid."""
+        return self.folder / "samples" / "labels.tif"
+
+    @property
+    def folds(self) -> Path:
+        """The splits on the grid."""
+        return self.folder / "samples" / "folds.tif"
+
+    @property
+    def classes(self) -> Path:
+        """The classes that occur, and how test and training are kept apart."""
+        return self.folder / "samples" / "classes.json"
+
+    def run(self, name: str) -> RunLayout:
+        """Return the files of a run of notebooks 06 to 08."""
+        return RunLayout(self.folder, name)
+
+    def runs(self) -> list[str]:
+        """Return the names of the runs that have been cross-validated."""
+        return sorted(path.parent.name for path in self.folder.glob("models/*/crossval.tif"))
+
+    @property
+    def report(self) -> Path:
+        """The page of notebook 09."""
+        return self.folder / "report" / "index.html"
+
+    @property
+    def accuracy(self) -> Path:
+        """Its numbers as data."""
+        return self.folder / "report" / "accuracy.json"
+
+    def record(self, step: str) -> Path:
+        """Return what a step recorded of itself."""
+        return self.folder / "steps" / f"{step}.json"
+
+    def notebook(self, name: str) -> Path:
+        """Return the executed notebook of a step."""
+        return self.folder / "notebooks" / f"{name}.ipynb"

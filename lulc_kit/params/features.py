@@ -1,0 +1,116 @@
+"""04: what describes a pixel."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lulc_kit.params.base import Megabytes, Model, Nodata, Parameters
+
+BANDS = ["B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12"]
+INDICES = ["NDVI", "NDRE", "EVI2", "BI2", "MNDWI", "NDBI"]
+
+
+class External(Model):
+    """A raster that somebody else computed, for the stack of notebook 04."""
+
+    file: str = Field(description="any raster, or the tiles of one Earth Engine export: exports/NAME-*.tif")
+    bands: list[str] | None = Field(None, description="which of its bands; null: all")
+    prefix: str = Field("", description="what the bands' names get in front")
+    align: Literal["nearest", "bilinear", "cubic", "average"] | None = Field(
+        None, description="how to resample it; null: refuse it if its pixels are not the grid's"
+    )
+    nodata: Nodata | None = Field(None, description="number that means nodata, if the file does not say")
+
+
+TextureFeature = Literal[
+    "contrast",
+    "dissimilarity",
+    "homogeneity",
+    "asm",
+    "energy",
+    "maximum",
+    "entropy",
+    "mean",
+    "variance",
+    "correlation",
+]
+
+
+class Features(Parameters):
+    """04: what describes a pixel."""
+
+    notebook = "04_features"
+    bands: list[str] = Field(BANDS, min_length=1, description="bands of the composite that go into the stack")
+    indices: list[str] = Field(INDICES, description="spectral indices by name: the kit's, or any of spyndex")
+    components: int = Field(3, ge=0, le=50, description="how many principal components of the bands; 0: none")
+    texture_bands: list[str] = Field(["B8", "B11"], description="bands whose texture is computed; []: none")
+    texture_features: list[TextureFeature] = Field(
+        ["entropy", "correlation"], min_length=1, description="features of the grey-level co-occurrence matrix"
+    )
+    texture_window: int = Field(5, ge=3, le=31, description="side of the moving window, pixels, odd")
+    texture_levels: int = Field(32, ge=8, le=256, description="number of grey levels")
+    texture_directions: Literal["all", "average"] | list[Literal[0, 45, 90, 135]] = Field(
+        "all", description='"all": four pooled; "average": mean of four; or a list of angles: [0, 90]'
+    )
+    texture_distance: int = Field(1, ge=1, le=30, description="distance of the two pixels of a pair")
+    texture_convention: Literal["haralick", "snap"] = Field(
+        "haralick", description="haralick: as published; snap: as ESA SNAP computes it"
+    )
+    texture_quantizer: Literal["equal_width", "equal_probability"] = Field(
+        "equal_width", description="grey levels of equal width, or equally frequent"
+    )
+    texture_range: list[float] | None = Field(
+        None, min_length=2, max_length=2, description="reflectance of the first and last level; null: 1–99 % of a band"
+    )
+    texture_components: int = Field(3, ge=0, le=50, description="how many principal components of the texture; 0: none")
+    texture_standardize: bool = Field(
+        False, description="give every texture layer the same weight in them, whatever its unit"
+    )
+    dem_resampling: Literal["bilinear", "cubic", "average"] = Field(
+        "bilinear", description="how the elevation model comes onto the grid; average if it is finer than the grid"
+    )
+    flat_aspect: float | None = Field(
+        -1.0, ge=-1, le=360, description="aspect of flat ground, degrees; null: nodata, so that no map has it"
+    )
+    roads_all_touched: bool = Field(True, description="every pixel that a road touches, or a line one pixel wide")
+    roads_distance: float = Field(
+        2000.0, gt=0, le=50000, description="distances to roads are exact up to this one, metres"
+    )
+    external: list[External] = Field([], description="rasters that others computed: file, bands, prefix, align, nodata")
+    stack: list[str] | None = Field(
+        None, description="layers of the stack, in order; null: bands, indices, terrain, roads, external"
+    )
+    memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
+
+    @model_validator(mode="after")
+    def _texture_fits(self) -> Self:
+        if self.texture_window % 2 == 0:
+            raise ValueError(f"texture_window must be odd, found {self.texture_window}")
+        if self.texture_distance >= self.texture_window:
+            raise ValueError(
+                f"texture_distance {self.texture_distance} does not fit into texture_window {self.texture_window}"
+            )
+        layers = len(self.texture_bands) * len(self.texture_features)
+        if self.texture_bands and self.texture_components > layers:
+            raise ValueError(
+                f"texture_components is {self.texture_components}, but texture_bands × texture_features are {layers} "
+                f"layer(s): set it to at most {layers}, or 0"
+            )
+        if self.components > len(self.bands):
+            raise ValueError(f"components is {self.components}, but there are {len(self.bands)} bands: set it lower")
+        if self.stack is not None and len(set(self.stack)) < len(self.stack):
+            raise ValueError(f"a layer occurs twice in stack: {self.stack}")
+        return self
+
+    def reads(self) -> list[str]:
+        return ["cube/composite.tif", "catalog.json"]
+
+    def writes(self) -> list[str]:
+        written = ["features/stack.tif"]
+        if self.components:
+            written += ["features/components.tif", "features/components.json"]
+        if self.texture_bands:
+            written += ["features/texture.tif"]
+            if self.texture_components:
+                written += ["features/texture_components.tif", "features/texture_components.json"]
+        return written
