@@ -225,6 +225,27 @@ def located(href: str, folder: Path) -> Path:
     return (folder / href).absolute()
 
 
+def files_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Return the files a catalog refers to, absolute, without importing the STAC library.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Those of the scenes.
+    dict
+        The others, by role.
+    """
+    scenes: list[Path] = []
+    ancillary: dict[str, list[Path]] = {}
+    for item in files.read_json(path)["features"]:
+        found = [files.on_disk(located(asset["href"], path.parent)) for asset in item["assets"].values()]
+        if item["properties"]["lulc:kind"] == "scene":
+            scenes += found
+        else:
+            ancillary[item["id"]] = found
+    return list(dict.fromkeys(scenes)), ancillary
+
+
 def _href(file: Path, folder: Path) -> str:
     if inside := files.split_archived(file):
         return files.archived(_href(Path(inside[0]), folder), inside[1])

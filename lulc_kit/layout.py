@@ -186,6 +186,11 @@ class Layout:
         """Its numbers as data."""
         return self.folder / "report" / "accuracy.json"
 
+    @property
+    def plan(self) -> Path:
+        """Names of the steps that the study has."""
+        return self.folder / "steps" / "plan.json"
+
     def record(self, step: str) -> Path:
         """Return what a step recorded of itself."""
         return self.folder / "steps" / f"{step}.json"
@@ -193,3 +198,8 @@ class Layout:
     def notebook(self, name: str) -> Path:
         """Return the executed notebook of a step."""
         return self.folder / "notebooks" / f"{name}.ipynb"
+
+    @property
+    def lock(self) -> Path:
+        """Held by who works on the study."""
+        return self.folder / "steps" / ".lock"

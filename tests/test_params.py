@@ -173,18 +173,6 @@ def test_step_names() -> None:
             params.model_of(wrong)
 
 
-def test_every_read_is_written_by_an_earlier_notebook() -> None:
-    """The plan hangs together: what a notebook declares to read, one before it declares to write."""
-    written: set[str] = set()
-    for model in params.NOTEBOOKS.values():
-        p = model.check({"run": "run"} if "run" in model.model_fields else {}, "here")
-        for pattern in p.reads():
-            wanted = pattern.replace("models/fcn/", "models/run/").replace("*/", "run/").replace("maps/*", "maps/run")
-            wanted = wanted.replace("cube/*.tif", "cube/composite.tif")
-            assert wanted in written, f"{p.notebook} reads {pattern}"
-        written |= set(p.writes())
-
-
 def test_notebook_namespace() -> None:
     defaults = params.Baselines().model_dump()
     assert params.Baselines.from_notebook(defaults) == params.Baselines()

@@ -6,7 +6,7 @@ from pathlib import Path
 import rasterio
 from rasterio.errors import RasterioIOError
 
-from lulc_kit import files, params, study
+from lulc_kit import files, params
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
 
@@ -27,7 +27,7 @@ def catalog(p: params.Download) -> Catalog:
 def ancillary(p: params.Download) -> dict[str, Path]:
     """Return the files beside the scenes that the parameters name, by role; a LulcError if one is missing."""
     named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
-    found = {role: study.resolve(name) for role, name in named.items() if name}
+    found = {role: files.resolve(name) for role, name in named.items() if name}
     for role, path in found.items():
         if not path.exists():
             raise LulcError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
@@ -49,12 +49,12 @@ def _scene(entry: params.Scene) -> Scene:
 
     bands: dict[str, Band] = {}
     if entry.bands is not None:
-        sources = [(name, study.resolve(path), 1) for name, path in entry.bands.items()]
+        sources = [(name, files.resolve(path), 1) for name, path in entry.bands.items()]
         for _, path, _ in sources:
             _look(path)
     else:
         assert entry.file is not None and entry.names is not None
-        path = study.resolve(entry.file)
+        path = files.resolve(entry.file)
         count = _look(path)
         if count != len(entry.names):
             raise LulcError(
@@ -69,8 +69,8 @@ def _scene(entry: params.Scene) -> Scene:
     extras = {}
     for role, named in (("scl", entry.scl), ("mask", entry.mask)):
         if named:
-            _look(study.resolve(named))
-            extras[role] = Band(study.resolve(named))
+            _look(files.resolve(named))
+            extras[role] = Band(files.resolve(named))
     return Scene(
         entry.date,
         entry.level,

@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import xarray as xr
 
-from lulc_kit import catalog, classes, files, params, raster, study
+from lulc_kit import catalog, classes, files, params, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.labels import sources as labels
 from lulc_kit.labels.sources import Labels
@@ -17,7 +17,7 @@ from lulc_kit.raster import writing
 def source(p: params.Samples, folder: Path) -> Path:
     """Return the file that the labels come from: a path, or the catalog's reference."""
     if p.labels != "reference":
-        return study.resolve(p.labels)
+        return files.resolve(p.labels)
     found = catalog.read(folder / "catalog.json").ancillary
     if "reference" not in found:
         raise LulcError(

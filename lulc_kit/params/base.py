@@ -49,14 +49,6 @@ class Parameters(Model):
         run = getattr(self, "run", None)
         return f"{self.notebook[:2]}_{run}" if run else self.notebook
 
-    def reads(self) -> list[str]:
-        """Files of earlier steps this one reads, relative to the study's folder (globs)."""
-        return []
-
-    def writes(self) -> list[str]:
-        """Files this step must have written when it ends, relative to the study's folder (globs)."""
-        return []
-
     @classmethod
     def check(cls, values: Mapping[str, Any], where: str) -> Self:
         """Validate plain values.

@@ -19,6 +19,3 @@ class Baselines(RunParameters):
     trees: int = Field(100, ge=1, le=5000, description="number of trees, for rf")
     min_leaf: int = Field(3, ge=1, description="smallest number of samples in a leaf, for rf")
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
-
-    def writes(self) -> list[str]:
-        return [*self._maps(), f"models/{self.run}/model.skops"]

@@ -21,6 +21,3 @@ class FCN(RunParameters):
     epochs: int = Field(10, ge=1, le=1000, description="passes over the training patches")
     batch: int = Field(32, ge=1, description="patches in a batch")
     learning_rate: float = Field(0.001, gt=0, le=1, description="of Adam; falls along a cosine to 0")
-
-    def writes(self) -> list[str]:
-        return [*self._maps(), f"models/{self.run}/fold_*.keras"]

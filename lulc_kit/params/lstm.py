@@ -33,14 +33,3 @@ class LSTM(RunParameters):
     epochs: int = Field(20, ge=1, le=1000, description="passes over the training patches")
     batch: int = Field(4, ge=1, description="patches in a batch")
     learning_rate: float = Field(0.002, gt=0, le=1, description="of Adam; falls along a cosine to 0")
-
-    def reads(self) -> list[str]:
-        return [
-            *super().reads(),
-            "cube/*-*-*.tif",
-            f"models/{self.fcn}/fold_*.keras",
-            f"models/{self.fcn}/run.json",
-        ]
-
-    def writes(self) -> list[str]:
-        return [*self._maps(), f"models/{self.run}/fold_*.keras"]

@@ -46,9 +46,3 @@ class Samples(Parameters):
                 f"class {unknown[0]!r} is not in scheme {self.scheme!r}: {', '.join(SCHEMES[self.scheme].names)}"
             )
         return self
-
-    def reads(self) -> list[str]:
-        return ["catalog.json", "features/stack.tif"]
-
-    def writes(self) -> list[str]:
-        return [f"samples/{name}" for name in ("samples.parquet", "labels.tif", "folds.tif", "classes.json")]
