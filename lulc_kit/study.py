@@ -38,6 +38,7 @@ GROUND_FLOOR = (
     "attribution.py",
     "catalog.py",
     "classes.py",
+    "distance.py",
     "files.py",
     "layout.py",
     "mapping.py",
