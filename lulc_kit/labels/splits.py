@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from scipy.ndimage import distance_transform_edt
 from sklearn.model_selection import StratifiedGroupKFold
 
 from lulc_kit import raster
+from lulc_kit.distance import distance
 from lulc_kit.errors import LulcError
 from lulc_kit.labels.sources import Labels
 
@@ -126,7 +126,7 @@ def _range(folds: int) -> range:
 def _away_from(test: npt.NDArray[np.bool_], pixels: float) -> npt.NDArray[np.bool_]:
     if pixels <= 0:
         return ~test
-    return np.asarray(distance_transform_edt(~test) >= pixels)
+    return distance(test, pixels) >= pixels
 
 
 def _blocks_per_class(value: npt.NDArray[np.uint8], blocks: npt.NDArray[np.int64], labels: Labels) -> str:

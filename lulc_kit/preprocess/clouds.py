@@ -46,6 +46,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lulc_kit.distance import within
 from lulc_kit.errors import LulcError
 
 
@@ -117,7 +118,6 @@ _THICKNESS = 150.0  # m above and below the best height
 _FOLLOW = 1500.0  # m
 _BANKS = 400.0  # m, half the width of water between shadowed banks
 _SMALL = 20_000.0  # m², of a cloud too small to judge by itself
-_STRIP = 512  # rows for which distances are computed at once
 _MATCH = 0.3  # smallest share of dark pixels under a moved cloud
 
 
@@ -357,7 +357,7 @@ def add_buffer(mask: NDArray[np.uint8], *, distance: float, resolution: float) -
     covered = np.isin(mask, _BUFFERED)
     if distance < resolution or not covered.any():
         return result
-    result[_within(covered, distance, resolution) & (mask == Reason.CLEAR)] = Reason.BUFFER
+    result[within(covered, distance / resolution) & (mask == Reason.CLEAR)] = Reason.BUFFER
     return result
 
 
@@ -496,19 +496,6 @@ def _box(plane: NDArray[np.float32], metres: float, grid: float) -> NDArray[np.f
     return ndimage.uniform_filter(plane, size=2 * round(metres / grid / 2) + 1, mode="nearest")
 
 
-def _within(mask: NDArray[np.bool_], metres: float, grid: float) -> NDArray[np.bool_]:
-    """Pixels at most so far from the mask; by strips, because the distances of a whole tile take several GB."""
-    near = np.zeros_like(mask)
-    reach = math.ceil(metres / grid)
-    for top in range(0, len(mask), _STRIP):
-        first = max(0, top - reach)
-        strip = mask[first : top + _STRIP + reach]
-        if strip.any():
-            distance = ndimage.distance_transform_edt(~strip)[top - first :][:_STRIP]
-            near[top : top + _STRIP] = distance * grid <= metres * (1 + 1e-9)
-    return near
-
-
 def _water_and_snow(ground: Mapping[str, NDArray[np.float32]]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     green, swir, near = ground["B3"], ground["B11"], ground["B8"]
     # NDSI > 0.4 without the division: (g − s)/(g + s) > 0.4  ⇔  3 g > 7 s
@@ -529,7 +516,7 @@ def _clouds(
     core = possible & (haze > _HAZE_CORE) & (ground["B11"] > 0.1)
     core = ndimage.binary_opening(core, structure=np.ones((round(_CORE_WIDTH / grid) + 1,) * 2, dtype=bool))
     thin = possible & (haze > _HAZE_THIN) & (ground["B11"] > _THIN_B11)
-    return core | (thin & _within(core, _THIN_REACH, grid))
+    return core | (thin & within(core, _THIN_REACH / grid))
 
 
 def _dark_land(
@@ -598,12 +585,12 @@ def _shadows(
     for offset in np.arange(-_THICKNESS, _THICKNESS + 1, max(1 / max(reach, 1e-6), 10.0)):
         r, c, _ = moved(base + offset)
         under[r, c] = True
-    core = dark & _within(under, 100.0, grid)
+    core = dark & within(under, 100.0 / grid)
     # the shadow goes on under a cloud beyond the image: follow it, but not along the dark rims of lakes
     patches, _ = ndimage.label(ndimage.binary_opening(dark, structure=np.ones((5, 5), dtype=bool)))
     touched = np.unique(patches[core])
-    core |= np.isin(patches, touched[touched > 0]) & _within(core, _FOLLOW, grid)
-    core |= fringe & _within(core, 200.0, grid)
+    core |= np.isin(patches, touched[touched > 0]) & within(core, _FOLLOW / grid)
+    core |= fringe & within(core, 200.0 / grid)
     # water is too dark to tell: it is in shadow under the moved cloud, and between banks that are
-    between = ~_within(~_within(core | under, _BANKS, grid), _BANKS, grid)
+    between = ~within(~within(core | under, _BANKS / grid), _BANKS / grid)
     return (core | (water & (under | between))) & ~cloud

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from dask import array as da
-from scipy import ndimage
 
 from lulc_kit import raster
+from lulc_kit.distance import distance
 from lulc_kit.preprocess.clouds import Reason
 
 REACH = 1000.0
@@ -50,10 +50,7 @@ def clear_distance(codes: Any, resolution: float) -> da.Array:
 
 
 def _distance(codes: Codes, resolution: float) -> npt.NDArray[np.float32]:
-    clear = codes == Reason.CLEAR
-    if clear.all():
-        return np.full(codes.shape, REACH, np.float32)
-    return np.minimum(ndimage.distance_transform_edt(clear) * resolution, REACH).astype(np.float32)
+    return distance(codes != Reason.CLEAR, REACH, pixel=(resolution, resolution)).astype(np.float32)
 
 
 def mosaic(masks: Sequence[Codes], resolution: float) -> tuple[Codes, Codes]:

@@ -307,13 +307,3 @@ def test_bands_reduced_by_blocks_give_the_mask_of_the_whole(resolution, size):
         unusable.append(np.concatenate([clouds.flags(block, names) for block in rows], axis=1))
     planes = dict(zip(names, np.concatenate(ground, axis=1), strict=True))
     np.testing.assert_array_equal(clouds.from_coarse(planes, np.concatenate(unusable), **options), whole)
-
-
-@pytest.mark.parametrize("strip", [1, 7, 64])
-@pytest.mark.parametrize("distance", [10.0, 35.0, 600.0])
-def test_distances_by_strips_are_those_of_the_whole(monkeypatch, strip, distance):
-    monkeypatch.setattr(clouds, "_STRIP", strip)
-    mask = np.where(np.random.default_rng(2).random((90, 50)) < 0.004, Reason.CLOUD, Reason.CLEAR).astype(np.uint8)
-    found = clouds.add_buffer(mask, distance=distance, resolution=10.0)
-    near = ndimage.distance_transform_edt(mask == Reason.CLEAR) * 10.0 <= distance
-    np.testing.assert_array_equal(found, np.where(near & (mask == Reason.CLEAR), Reason.BUFFER, mask))
