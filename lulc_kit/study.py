@@ -19,6 +19,8 @@ from lulc_kit.layout import Layout, RunLayout
 if TYPE_CHECKING:
     import xarray as xr
 
+    from lulc_kit.samples import Samples
+
 # Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
 # the ground floor counts for every step.
 ROOMS = {
@@ -41,6 +43,7 @@ GROUND_FLOOR = (
     "files.py",
     "layout.py",
     "mapping.py",
+    "samples.py",
     *(f"raster/{name}.py" for name in ("__init__", "blockwise", "reading", "resample", "warping", "writing")),
 )
 PACKAGES = (
@@ -249,6 +252,12 @@ class Step:
         from lulc_kit import raster
 
         return raster.read(self.layout.stack, features)
+
+    def samples(self) -> "Samples":
+        """Open the samples of notebook 05."""
+        from lulc_kit.samples import Samples
+
+        return Samples.read(self.layout)
 
     def run(self, name: str) -> RunLayout:
         """Return where the files of a run of notebooks 06 to 08 lie."""
