@@ -18,6 +18,8 @@ from lulc_kit.provenance import FileMark
 if TYPE_CHECKING:
     import xarray as xr
 
+    from lulc_kit.samples import Samples
+
 
 class Record(pydantic.BaseModel):
     """What a step leaves in ``steps/<step>.json`` when it ends."""
@@ -192,6 +194,12 @@ class Step:
         from lulc_kit import raster
 
         return raster.read(self.layout.stack, features)
+
+    def samples(self) -> "Samples":
+        """Open the samples of notebook 05."""
+        from lulc_kit.samples import Samples
+
+        return Samples.read(self.layout)
 
     def run(self, name: str) -> RunLayout:
         """Return where the files of a run of notebooks 06 to 08 lie."""
