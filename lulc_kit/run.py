@@ -58,8 +58,8 @@ def parse_settings(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise LulcError(f"--set {setting}: expected NN_name.key=value, for example --set 06_rf.trees=500")
         try:
             found.setdefault(match[1], {})[match[2]] = yaml.safe_load(match[3])
-        except yaml.YAMLError as error:
-            raise LulcError(f"--set {setting}: the value is not valid YAML ({error}).") from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise LulcError(f"--set {setting[:80]}: the value is not valid YAML ({str(error)[:300]}).") from error
     return found
 
 
