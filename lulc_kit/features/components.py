@@ -165,7 +165,7 @@ def explain(
     xarray.DataArray
         The components, lazy.
     Components
-        What they are made of; draw it with `lulc_kit.visualize.figures.loadings` of its table.
+        What they are made of; draw it with `lulc_kit.visualize.charts.loadings` of its table.
     """
     if components == 0 or image.sizes["band"] == 0:
         none = np.empty(0)
