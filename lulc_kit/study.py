@@ -19,6 +19,8 @@ from lulc_kit.layout import Layout, RunLayout
 if TYPE_CHECKING:
     import xarray as xr
 
+    from lulc_kit.cube import Cube
+
 # Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
 # the ground floor counts for every step.
 ROOMS = {
@@ -38,6 +40,7 @@ GROUND_FLOOR = (
     "attribution.py",
     "catalog.py",
     "classes.py",
+    "cube.py",
     "distance.py",
     "files.py",
     "layout.py",
@@ -238,6 +241,12 @@ class Step:
     def catalog(self) -> catalog.Catalog:
         """Return the catalog of notebook 01."""
         return catalog.read(self.layout.catalog)
+
+    def cube(self) -> "Cube":
+        """Open the dates of notebook 02."""
+        from lulc_kit.cube import Cube
+
+        return Cube(self.layout.cube)
 
     def composite(self) -> "xr.DataArray":
         """Open the composite of notebook 02: reflectance 0–1, (band, y, x)."""
