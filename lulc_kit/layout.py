@@ -59,6 +59,40 @@ class RunLayout:
 
 
 @dataclass(frozen=True)
+class CubeLayout:
+    """Files of a cube.
+
+    Attributes
+    ----------
+    folder
+        The cube's folder, ``outputs/<study>/cube``.
+    """
+
+    folder: Path
+
+    def dates(self) -> list[str]:
+        """Return the dates that are there, ``YYYY-MM-DD``, in order."""
+        return sorted(path.name.removesuffix("_mask.tif") for path in self.folder.glob("*_mask.tif"))
+
+    def image(self, date: str) -> Path:
+        """Return the reflectance of a date; ``"*-*-*"`` for the pattern of all."""
+        return self.folder / f"{date}.tif"
+
+    def mask(self, date: str) -> Path:
+        """Return the mask of a date, which says why a pixel is out."""
+        return self.folder / f"{date}_mask.tif"
+
+    @property
+    def composite(self) -> Path:
+        """All dates in one image."""
+        return self.folder / "composite.tif"
+
+    def monthly(self, month: str) -> Path:
+        """Return the composite of a month, ``YYYY-MM``; ``"*"`` for the pattern of all."""
+        return self.folder / "monthly" / f"{month}.tif"
+
+
+@dataclass(frozen=True)
 class Layout:
     """Files of a study.
 
@@ -106,21 +140,21 @@ class Layout:
         return self.folder / "cube"
 
     def image(self, date: str) -> Path:
-        """Return the reflectance of a date; ``"*-*-*"`` for the pattern of all."""
-        return self.cube / f"{date}.tif"
+        """Return the reflectance of a date; see `CubeLayout`."""
+        return CubeLayout(self.cube).image(date)
 
     def mask(self, date: str) -> Path:
-        """Return the mask of a date, which says why a pixel is out."""
-        return self.cube / f"{date}_mask.tif"
+        """Return the mask of a date; see `CubeLayout`."""
+        return CubeLayout(self.cube).mask(date)
 
     @property
     def composite(self) -> Path:
         """All dates in one image."""
-        return self.cube / "composite.tif"
+        return CubeLayout(self.cube).composite
 
     def monthly(self, month: str) -> Path:
-        """Return the composite of a month, ``YYYY-MM``; ``"*"`` for the pattern of all."""
-        return self.cube / "monthly" / f"{month}.tif"
+        """Return the composite of a month; see `CubeLayout`."""
+        return CubeLayout(self.cube).monthly(month)
 
     def figure(self, name: str) -> Path:
         """Return a picture of notebook 03."""

@@ -18,6 +18,7 @@ from lulc_kit.provenance import FileMark
 if TYPE_CHECKING:
     import xarray as xr
 
+    from lulc_kit.cube import Cube
     from lulc_kit.samples import Samples
 
 
@@ -182,6 +183,12 @@ class Step:
     def catalog(self) -> catalog.Catalog:
         """Return the catalog of notebook 01."""
         return catalog.read(self.layout.catalog)
+
+    def cube(self) -> "Cube":
+        """Open the dates of notebook 02."""
+        from lulc_kit.cube import Cube
+
+        return Cube(self.layout.cube)
 
     def composite(self) -> "xr.DataArray":
         """Open the composite of notebook 02: reflectance 0–1, (band, y, x)."""

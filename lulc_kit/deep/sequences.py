@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from lulc_kit import params, raster
+from lulc_kit.cube import Cube
 from lulc_kit.deep import gaps, networks, patches, training
 from lulc_kit.errors import LulcError
 from lulc_kit.mapping import Predictor
@@ -34,19 +35,14 @@ class Series:
     def __init__(
         self, folder: Path, bands: Sequence[str], first_last: Sequence[str] | None, length: int, how: str = "mean"
     ) -> None:
-        masks = sorted(folder.glob("*_mask.tif"))
-        days = [m.name.removesuffix("_mask.tif") for m in masks]
-        self.dates = [d for d in days if first_last is None or first_last[0] <= d <= first_last[1]]
+        cube = Cube(folder)
+        self.dates = cube.between(first_last)
         if len(self.dates) < length:
             raise LulcError(
                 f"A sequence needs {length} dates, and the cube has {len(self.dates)} between {first_last}. "
                 f"Widen 'dates', lower 'length', or lower 'min_clear' in 02_preprocess.yaml."
             )
-        images = []
-        for day in self.dates:
-            image = raster.read(folder / f"{day}.tif", list(bands))
-            clear = raster.read_codes(folder / f"{day}_mask.tif").data[0] == 0
-            images.append(np.moveaxis(image.where(clear).data.compute(), 0, -1))
+        images = [np.moveaxis(cube.clear(day, bands).data.compute(), 0, -1) for day in self.dates]
         self.images = np.stack(images).astype(np.float32)
         filled, self.flags = gaps.linear(self.images, self.dates)
         self.filled = how == "linear"

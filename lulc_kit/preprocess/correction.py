@@ -38,7 +38,7 @@ def surface(
         The scenes.
     choice
         ``"sen2cor"``: Level-2A products are made of the Level-1C products, or taken from ``folder`` if they are there
-        and complete. ``"dark_object"``: checked here, subtracted by `cube.build`, whose cloud rule needs the scenes
+        and complete. ``"dark_object"``: checked here, subtracted by `builder.build`, whose cloud rule needs the scenes
         as they are. ``"none"``: nothing is done.
     folder
         Where Sen2Cor's products and logs are kept.
