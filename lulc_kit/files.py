@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, LulcError, MissingFileError
 
 # Braces around the archive, as GDAL offers: no ".zip" in a folder's name misleads it, and no double slash is there
 # for pathlib to fold.
@@ -96,9 +96,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise LulcError(f"{path} does not exist. Run the notebook that writes it first.") from error
+        raise MissingFileError(f"{path} does not exist. Run the notebook that writes it first.") from error
     except ValueError as error:
-        raise LulcError(f"{path} is not valid JSON ({error}). Delete it and run its notebook again.") from error
+        raise FormatError(f"{path} is not valid JSON ({error}). Delete it and run its notebook again.") from error
 
 
 def archived(archive: Path | str, member: str) -> str:

@@ -15,7 +15,7 @@ import yaml
 
 from lulc_kit import files, lock, params, study
 from lulc_kit import steps as traffic
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FAMILY, LulcError
 from lulc_kit.layout import Layout
 
 Say = Callable[[str], None]
@@ -228,7 +228,7 @@ def _execute(planned: Planned) -> None:
         _papermill(source, part, p, project)
     except PapermillExecutionError as error:
         part.replace(failed)
-        what = error.evalue if error.ename == "LulcError" else f"{error.ename}: {error.evalue}"
+        what = error.evalue if error.ename in FAMILY else f"{error.ename}: {error.evalue}"
         raise LulcError(
             f"{p.study} {planned.step} failed: {what}\n(the notebook as far as it came: {failed})"
         ) from error

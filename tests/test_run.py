@@ -154,6 +154,30 @@ def test_cluster_options_exclude_each_other() -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("LulcError", "why"), ("GridError", "why"), ("KeyError", "KeyError: why")],
+)
+def test_the_kit_speaks_for_itself_and_names_the_errors_of_others(
+    project: Path, monkeypatch: pytest.MonkeyPatch, kind: str, says: str
+) -> None:
+    """A step fails in another process: all that comes back of the error is its name and its text."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    put(project, "01_download")
+    (planned,) = run.plan("s")
+    (project / "notebooks/01_download.ipynb").write_text('{"cells": []}')
+
+    def execute(source: str, target: str, **_: Any) -> None:
+        Path(target).write_text("as far as it came")
+        raise PapermillExecutionError(1, 1, "", kind, "why", [])
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    with pytest.raises(LulcError, match=f"^s 01_download failed: {says}\n"):
+        run._execute(planned)
+
+
 def test_kernel_that_does_not_come_up_is_started_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import papermill
 

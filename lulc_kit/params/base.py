@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -71,7 +71,7 @@ class Parameters(Model):
         try:
             return cls.model_validate(dict(values))
         except pydantic.ValidationError as error:
-            raise LulcError(f"{where}:\n" + "\n".join(_explain(cls, e) for e in error.errors())) from None
+            raise ParameterError(f"{where}:\n" + "\n".join(_explain(cls, e) for e in error.errors())) from None
 
     @classmethod
     def from_notebook(cls, namespace: Mapping[str, Any]) -> Self:
@@ -86,7 +86,7 @@ class Parameters(Model):
         fields = set(cls.model_fields)
         missing = sorted(fields - set(namespace))
         if missing:
-            raise LulcError(
+            raise ParameterError(
                 f"{cls.notebook}: the cell 'parameters' does not set {', '.join(missing)}. "
                 f"Restore it (git checkout notebooks/{cls.notebook}.ipynb)."
             )

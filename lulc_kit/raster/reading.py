@@ -19,7 +19,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, FormatError, GridError, MissingFileError
 from lulc_kit.files import gdal_name, on_disk, split_archived
 
 CHUNK = 512
@@ -48,13 +48,13 @@ def array(data: Any, geobox: GeoBox, bands: Sequence[str]) -> xr.DataArray:
     """
     bands = [str(b) for b in bands]
     if data.shape != (len(bands), *geobox.shape):
-        raise LulcError(
+        raise GridError(
             f"An array of shape {data.shape} does not fit {len(bands)} bands on a grid of {tuple(geobox.shape)} "
             f"(rows, columns)."
         )
     twice = sorted({b for b in bands if bands.count(b) > 1})
     if twice:
-        raise LulcError(f"Band name(s) {', '.join(twice)} occur more than once. Names of bands must be unique.")
+        raise BandError(f"Band name(s) {', '.join(twice)} occur more than once. Names of bands must be unique.")
     coords = {"band": bands, **odc.geo.xr.xr_coords(geobox)}
     return xr.DataArray(data, dims=("band", *geobox.dimensions), coords=coords).rename(
         dict(zip(geobox.dimensions, ("y", "x"), strict=True)) if geobox.dimensions != ("y", "x") else {}
@@ -66,7 +66,7 @@ def select(stack: xr.DataArray, bands: Sequence[str]) -> xr.DataArray:
     have = [str(b) for b in stack.band.values]
     missing = [b for b in bands if b not in have]
     if missing:
-        raise LulcError(f"Band(s) {', '.join(missing)} not found. The raster has: {', '.join(have)}.")
+        raise BandError(f"Band(s) {', '.join(missing)} not found. The raster has: {', '.join(have)}.")
     return stack.sel(band=list(bands))
 
 
@@ -98,7 +98,7 @@ def check_grid(found: GeoBox, expected: GeoBox, what: str) -> None:
         With both grids written out.
     """
     if not same_grid(found, expected):
-        raise LulcError(
+        raise GridError(
             f"{what} is not on the study's grid.\n  found:    {describe_grid(found)}\n"
             f"  expected: {describe_grid(expected)}\nRun the steps anew from 02."
         )
@@ -110,7 +110,7 @@ def opened(path: str | Path) -> rasterio.DatasetReader:
         return rasterio.open(gdal_name(path) if split_archived(path) else path)
     except RasterioIOError as error:
         exists = on_disk(Path(str(path))).exists()
-        raise LulcError(
+        raise (FormatError if exists else MissingFileError)(
             f"{path} {'is not a raster that GDAL can read' if exists else 'does not exist'} ({error}). "
             f"{'It may be truncated: copy or download it again.' if exists else 'Check the path in the parameters.'}"
         ) from error
@@ -124,7 +124,7 @@ def reading(path: str | Path) -> Iterator[None]:
         with rasterio.Env(GDAL_NUM_THREADS="1"):
             yield
     except RasterioError as error:
-        raise LulcError(
+        raise FormatError(
             f"{path} could not be read to its end: it is truncated or damaged. Copy or download it again. ({error})"
         ) from error
 
@@ -139,7 +139,7 @@ def grid(path: str | Path) -> GeoBox:
     """
     with opened(path) as source:
         if source.crs is None:
-            raise LulcError(f"{path} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
+            raise GridError(f"{path} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
         return GeoBox(source.shape, source.transform, source.crs)
 
 
@@ -178,7 +178,7 @@ def _calibrated(source: rasterio.DatasetReader, indexes: list[int], **what: Any)
 def _indexes(path: str | Path, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
     missing = [b for b in wanted if b not in names]
     if missing:
-        raise LulcError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
+        raise BandError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
     return [names.index(b) + 1 for b in wanted]
 
 
@@ -247,7 +247,7 @@ def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int 
     with opened(path) as source:
         dtype = np.dtype(source.dtypes[0])
     if dtype.kind not in "iu":
-        raise LulcError(f"{path} holds {dtype} numbers where integer codes were expected.")
+        raise FormatError(f"{path} holds {dtype} numbers where integer codes were expected.")
     return _lazy(path, bands, False, dtype, chunk)
 
 

@@ -15,7 +15,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lulc_kit import raster
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, GridError
 from lulc_kit.files import gdal_name
 
 
@@ -128,7 +128,7 @@ def check_overlap(path: str | Path, geobox: GeoBox) -> GeoBox:
     """Refuse a file that has no CRS or lies wholly outside a grid; return its own grid."""
     own = raster.grid(path)
     if not overlaps(own, geobox):
-        raise LulcError(
+        raise GridError(
             f"{path} lies wholly outside the study's grid.\n  the file:  {raster.describe_grid(own)}\n"
             f"  the grid:  {raster.describe_grid(geobox)}"
         )
@@ -198,7 +198,7 @@ def plan_warp(
     path = gdal_name(path)
     with raster.opened(path) as source:
         if not 1 <= band <= source.count:
-            raise LulcError(f"{path} has {source.count} band(s); band {band} was asked for.")
+            raise BandError(f"{path} has {source.count} band(s); band {band} was asked for.")
         source_nodata = source.nodata if nodata is None else nodata
     own = check_overlap(path, geobox)
     kernel = _kernel_size(own, geobox)

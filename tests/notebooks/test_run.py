@@ -301,6 +301,6 @@ def test_papermill_alone_is_refused_what_the_notebook_does_not_know(
             cwd=str(first_step),
             progress_bar=False,
         )
-    assert caught.value.ename == "LulcError"
+    assert caught.value.ename == "ParameterError"
     assert says in caught.value.evalue
     assert not (first_step / "outputs").exists()
