@@ -21,5 +21,6 @@ class RunParameters(Parameters):
             f"maps/{self.run}_probability.tif",
             f"maps/{self.run}_entropy.tif",
             f"models/{self.run}/crossval.tif",
+            f"models/{self.run}/crossval_probability.tif",
             f"models/{self.run}/run.json",
         ]
