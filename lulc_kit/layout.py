@@ -40,8 +40,13 @@ class RunLayout:
 
     @property
     def crossval(self) -> Path:
-        """Probabilities and classes of labelled pixels, from the model that had not seen their fold."""
+        """Classes of labelled pixels, from the model that had not seen their fold."""
         return self.models / "crossval.tif"
+
+    @property
+    def crossval_probability(self) -> Path:
+        """The probabilities behind them."""
+        return self.models / "crossval_probability.tif"
 
     @property
     def map(self) -> Path:

@@ -328,7 +328,7 @@ def results(steps: Sequence[Planned]) -> tuple[list[Path], list[Result]]:
         pages.append(home.layout.report)
         accuracy = files.read_json(home.layout.accuracy)
         for name, run_ in accuracy["runs"].items():
-            apart = run_["apart in space"]
+            apart = run_["apart_in_space"]
             macro_f1, overall = (
                 f"{n['value']:.3f} ({n['low']:.3f}–{n['high']:.3f})"
                 for n in (apart["macro_f1"], apart["overall_accuracy"])

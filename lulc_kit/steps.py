@@ -65,7 +65,8 @@ def _labels(layout: Layout) -> list[Path]:
 
 def _maps(p: Any, layout: Layout) -> list[Path]:
     run = layout.run(p.run)
-    return [run.map, run.layer("probability"), run.layer("entropy"), run.crossval, run.about]
+    layers = [run.layer("probability"), run.layer("entropy")]
+    return [run.map, *layers, run.crossval, run.crossval_probability, run.about]
 
 
 def _features(p: Any, layout: Layout) -> list[Path]:

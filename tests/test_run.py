@@ -113,7 +113,7 @@ def test_no_such_study(project: Path) -> None:
 
 def accuracy(value: float) -> dict[str, Any]:
     estimate = {"value": value, "low": value - 0.1, "high": value + 0.1}
-    return {"apart in space": {"macro_f1": estimate, "overall_accuracy": estimate}}
+    return {"apart_in_space": {"macro_f1": estimate, "overall_accuracy": estimate}}
 
 
 def test_results_are_those_of_reports_that_are_up_to_date(project: Path) -> None:

@@ -66,11 +66,11 @@ def split(labels: Labels, splitter: Splitter) -> Folds:
     return Folds(fold, lay(random, np.uint8), lay(block, np.uint32), np.stack(trainable))
 
 
-def kinds(labels: Labels) -> pd.Categorical:
+def kinds(labels: Labels) -> "pd.Categorical[str]":
     """Return the class of each labelled pixel by name, row by row."""
     values = labels.scheme.values
     codes = np.searchsorted(values, labels.values[labels.values > 0])
-    return pd.Categorical.from_codes(codes, labels.scheme.names)
+    return pd.Categorical.from_codes(codes, pd.Index(labels.scheme.names))
 
 
 def _away_from(test: npt.NDArray[np.bool_], pixels: float) -> npt.NDArray[np.bool_]:

@@ -189,9 +189,7 @@ def locate(X: Any) -> npt.NDArray[np.float64]:
             raise LulcError(f"Points have easting and northing, (sample, 2); found an array of shape {points.shape}.")
         return points[:, :2]
     if geometry.crs is not None and geometry.crs.is_geographic:
-        raise LulcError(
-            f"Blocks and distances are in metres, but the points are in degrees ({geometry.crs}). to_crs()."
-        )
+        raise LulcError("The points are in degrees, and blocks in metres. Bring them to another CRS (to_crs) first.")
     return np.column_stack([geometry.x, geometry.y])
 
 
