@@ -22,8 +22,7 @@ from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.cube import REASONS, Reason
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import CubeLayout
-from lulc_kit.preprocess import correction, dark_object, guard, radiometry
-from lulc_kit.preprocess.decoded import decoded
+from lulc_kit.preprocess import correction, dark_object, guard, radiometry, window
 from lulc_kit.preprocess.masks import MASKS, Codes, Request
 from lulc_kit.preprocess.mosaic import mosaic
 from lulc_kit.preprocess.sharpening import scene as sharpen_scene
@@ -145,7 +144,7 @@ class _Job:
         if not near:
             return row | {"clear": 0.0, "no data": 1.0, "in the cube": False}
         with contextlib.ExitStack() as stack:
-            tiles = [self.look(stack.enter_context(decoded(s, self.geobox, self.work))) for s in near]
+            tiles = [self.look(stack.enter_context(window.cut(s, self.geobox, self.work))) for s in near]
             codes, chosen = mosaic([t.codes for t in tiles], abs(self.geobox.resolution.x))
             clear, empty = float((codes == Reason.CLEAR).mean()), float((codes == Reason.NODATA).mean())
             used = clear >= self.min_clear and clear > 0

@@ -244,10 +244,16 @@ def preview(path: str | Path, bands: Sequence[str] | None = None, side: int = 75
 
 def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
     """Open bands of codes (classes, masks, folds) lazily, as the integers that stand in the file."""
+    codes = read_numbers(path, bands, chunk)
+    if codes.dtype.kind not in "iu":
+        raise FormatError(f"{path} holds {codes.dtype} numbers where integer codes were expected.")
+    return codes
+
+
+def read_numbers(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
+    """Open bands lazily as the numbers that stand in the file, whatever they mean."""
     with opened(path) as source:
         dtype = np.dtype(source.dtypes[0])
-    if dtype.kind not in "iu":
-        raise FormatError(f"{path} holds {dtype} numbers where integer codes were expected.")
     return _lazy(path, bands, False, dtype, chunk)
 
 

@@ -161,7 +161,7 @@ def test_sen2cor_that_fails_on_one_product_keeps_the_others_and_names_the_cause(
     bad = products.write_l1c(project / "in", day="20230705")
     (bad / "refuse.txt").write_text("yes")
     scenes = described(project, project / "in")
-    with pytest.raises(LulcError, match=r"(?s)1 of 2 products.*run the step again.*20230705.*disk is full"):
+    with pytest.raises(LulcError, match=r"(?s)1 of 2 products.*run the step again.*20230705.*No space left on device"):
         preprocessed(project, scenes, "sen2cor", mask="scl", programs=[str(sen2cor)])
     assert not (project / "outputs/s/cube").exists()
     (kept,) = (project / "outputs/s/sen2cor").glob("*.SAFE")
