@@ -80,7 +80,7 @@ def _nodata(band: Band) -> float | None:
 
 def _stands_alone(band: Band) -> bool:
     """Whether the numbers of a band say by themselves where it has no data; otherwise a mask in its file does."""
-    with raster.opened(band.path) as source:
+    with raster.open(band.path) as source:
         masked = MaskFlags.per_dataset in source.mask_flag_enums[band.number - 1]
     return not masked or _nodata(band) is not None
 

@@ -104,7 +104,7 @@ def check_grid(found: GeoBox, expected: GeoBox, what: str) -> None:
         )
 
 
-def opened(path: str | Path) -> rasterio.DatasetReader:
+def open(path: str | Path) -> rasterio.DatasetReader:
     """Open a file, also inside an archive; a LulcError says whether it is missing or no raster."""
     try:
         return rasterio.open(gdal_name(path) if split_archived(path) else path)
@@ -117,7 +117,7 @@ def opened(path: str | Path) -> rasterio.DatasetReader:
 
 
 @contextlib.contextmanager
-def reading(path: str | Path) -> Iterator[None]:
+def report_damage(path: str | Path) -> Iterator[None]:
     """Read a file's numbers inside: on one thread, and a LulcError says so if the file is damaged."""
     try:
         # With several threads GDAL's JPEG 2000 decoder passes damaged tiles over in silence.
@@ -137,7 +137,7 @@ def grid(path: str | Path) -> GeoBox:
     LulcError
         If the file cannot be opened or has no CRS.
     """
-    with opened(path) as source:
+    with open(path) as source:
         if source.crs is None:
             raise GridError(f"{path} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
         return GeoBox(source.shape, source.transform, source.crs)
@@ -145,7 +145,7 @@ def grid(path: str | Path) -> GeoBox:
 
 def band_names(path: str | Path) -> list[str]:
     """Return the names of a file's bands: their descriptions, or ``band_1`` … where a file has none."""
-    with opened(path) as source:
+    with open(path) as source:
         return [d or f"band_{i}" for i, d in enumerate(source.descriptions, 1)]
 
 
@@ -153,11 +153,11 @@ def _read_block(path: str, indexes: list[int], calibrated: bool, block_info: Any
     location = block_info[None]["array-location"]
     (top, bottom), (left, right) = location[1], location[2]
     window = Window.from_slices((top, bottom), (left, right))
-    with reading(path), opened(path) as source:
-        return _calibrated(source, indexes, window=window) if calibrated else source.read(indexes, window=window)
+    with report_damage(path), open(path) as source:
+        return _calibrate(source, indexes, window=window) if calibrated else source.read(indexes, window=window)
 
 
-def _calibrated(source: rasterio.DatasetReader, indexes: list[int], **what: Any) -> npt.NDArray[np.float32]:
+def _calibrate(source: rasterio.DatasetReader, indexes: list[int], **what: Any) -> npt.NDArray[np.float32]:
     # Converted by GDAL and calibrated in place: fresh memory costs more than the arithmetic.
     exact = all(np.can_cast(source.dtypes[i - 1], np.float32) for i in indexes)
     numbers = source.read(indexes, out_dtype=np.float32 if exact else None, **what)
@@ -238,8 +238,8 @@ def preview(path: str | Path, bands: Sequence[str] | None = None, side: int = 75
     shrink = max(1.0, max(geobox.shape) / side)
     small = geobox.zoom_to((max(1, round(geobox.height / shrink)), max(1, round(geobox.width / shrink))))
     indexes = _indexes(path, names, wanted)
-    with reading(path), opened(path) as source:
-        return array(_calibrated(source, indexes, out_shape=(len(indexes), *small.shape)), small, wanted)
+    with report_damage(path), open(path) as source:
+        return array(_calibrate(source, indexes, out_shape=(len(indexes), *small.shape)), small, wanted)
 
 
 def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
@@ -252,24 +252,24 @@ def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int 
 
 def read_numbers(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
     """Open bands lazily as the numbers that stand in the file, whatever they mean."""
-    with opened(path) as source:
+    with open(path) as source:
         dtype = np.dtype(source.dtypes[0])
     return _lazy(path, bands, False, dtype, chunk)
 
 
 def tags(path: str | Path) -> dict[str, str]:
     """Return the words of a file's metadata (`Output.tags`)."""
-    with opened(path) as source:
+    with open(path) as source:
         return dict(source.tags())
 
 
 def is_jpeg2000(path: str | Path) -> bool:
     """Whether a file is JPEG 2000, as products' bands are: slow to decode."""
-    with opened(path) as source:
+    with open(path) as source:
         return source.driver.startswith("JP2")
 
 
 def nodata(path: str | Path) -> float | None:
     """Return the number that a file says means nodata, or None."""
-    with opened(path) as source:
+    with open(path) as source:
         return None if source.nodata is None else float(source.nodata)

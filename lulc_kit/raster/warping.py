@@ -46,8 +46,8 @@ class Warping:
         if self.source_nodata is not None:
             options["src_nodata"] = self.source_nodata
         with (
-            raster.reading(self.path),
-            raster.opened(self.path) as source,
+            raster.report_damage(self.path),
+            raster.open(self.path) as source,
             WarpedVRT(
                 source,
                 crs=geobox.crs.to_wkt(),  # type: ignore[union-attr]
@@ -66,7 +66,7 @@ class Warping:
             return warped.read(self.band)
 
     def _read(self, rows: slice, columns: slice) -> npt.NDArray[Any]:
-        with raster.reading(self.path), raster.opened(self.path) as source:
+        with raster.report_damage(self.path), raster.open(self.path) as source:
             data = source.read(self.band, window=Window.from_slices(rows, columns))
         found = data.astype(self.dtype)
         if self.source_nodata is not None:
@@ -86,7 +86,7 @@ class Warping:
         rows, columns = positions.window(own)
         if rows.start == rows.stop or columns.start == columns.stop:
             return np.full(geobox.shape, np.nan, np.float32)
-        with raster.reading(self.path), raster.opened(self.path) as source:
+        with raster.report_damage(self.path), raster.open(self.path) as source:
             data = source.read(self.band, window=Window.from_slices(rows, columns))
         values = data.astype(np.float32)
         if self.source_nodata is not None and not np.isnan(self.source_nodata):
@@ -114,7 +114,7 @@ def _kernel_size(own: GeoBox, whole: GeoBox) -> dict[str, float]:
     }
 
 
-def _warp_located(planned: Warping, block_info: Any = None) -> npt.NDArray[Any]:
+def _warp_block(planned: Warping, block_info: Any = None) -> npt.NDArray[Any]:
     rows, columns = block_info[None]["array-location"]
     return planned(slice(*rows), slice(*columns))
 
@@ -176,7 +176,7 @@ def warp(
     planned = plan_warp(path, geobox, band=band, resampling=resampling, nodata=nodata, dtype=dtype, fill=fill)
     chunk = chunk or (raster.JPEG2000_TILE if raster.is_jpeg2000(path) else raster.CHUNK)
     return da.map_blocks(
-        _warp_located,
+        _warp_block,
         planned,
         chunks=da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)),
         dtype=dtype,
@@ -196,7 +196,7 @@ def plan_warp(
 ) -> Warping:
     """Return what computes any part of a warped band at once; parameters and errors are those of `warp`."""
     path = gdal_name(path)
-    with raster.opened(path) as source:
+    with raster.open(path) as source:
         if not 1 <= band <= source.count:
             raise BandError(f"{path} has {source.count} band(s); band {band} was asked for.")
         source_nodata = source.nodata if nodata is None else nodata

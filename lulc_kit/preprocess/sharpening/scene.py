@@ -88,6 +88,6 @@ def _write(fine: da.Array, bands: Mapping[str, Band], ratio: int, grid: GeoBox, 
     known = [MTF[n] for n in bands if n in MTF]
     mean = float(np.mean(known)) if known else 0.26
     values = [float(MTF.get(name, mean)) for name in bands]
-    with writing.canvas(path, list(bands), grid) as result:
+    with writing.open_canvas(path, list(bands), grid) as result:
         sharpen(fine, coarse, ratio=ratio, mtf_coarse=values, out=result)
     return {name: Band(path, number, nodata=float("nan")) for number, name in enumerate(bands, 1)}
