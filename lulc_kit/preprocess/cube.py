@@ -104,7 +104,7 @@ def build(
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as name:
         work = Path(name)
         for date, tiles in track(by_date.items(), "dates", total=len(by_date)):
-            tiles = [t for t in tiles if warping.overlaps(raster.grid(next(iter(t.bands.values())).path), geobox)]
+            tiles = [t for t in tiles if warping.overlaps(next(iter(t.bands.values())).geobox, geobox)]
             if not tiles:
                 nothing = {"clear": 0.0, "no data": 1.0, "in the cube": False}
                 rows.append({"date": date, "level": scenes[0].level, **nothing})
@@ -307,7 +307,7 @@ def _mask(
                 f"Scene {scene.date} brings no cloud mask of its own (QI_DATA/MSK_CLOUDS_B00.gml, or "
                 f"MSK_CLASSI_B00.jp2). Fetch the whole product with source: products, or choose another mask."
             )
-        crs = raster.grid(next(iter(scene.bands.values())).path).crs
+        crs = next(iter(scene.bands.values())).geobox.crs
         codes = product_clouds.from_product(scene.clouds, geobox, crs=crs.to_wkt(), buffer=buffer)  # type: ignore[union-attr]
     elif how == "file":
         if scene.mask is None:

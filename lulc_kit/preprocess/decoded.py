@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import dask.array as da
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
-from lulc_kit.catalog import Scene
+from lulc_kit.catalog import Band, Scene
 from lulc_kit.progress import track
-from lulc_kit.raster import writing
+from lulc_kit.raster import warping, writing
 from lulc_kit.safe import manifest
 
 MARGIN = 2000.0
@@ -44,20 +45,34 @@ def decoded(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
     if not packed:
         yield scene
         return
-    parts = _parts({name: raster.grid(band.path) for name, band in packed.items()}, geobox)
+    parts = _parts({name: band.geobox for name, band in packed.items()}, geobox)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".decoded-", dir=folder) as work:
         bands = dict(scene.bands)
         for name, band in track(packed.items(), f"decoding {scene.name}", total=len(packed)):
             rows, columns = parts[name]
-            numbers = raster.read_codes(band.path, chunk=raster.JPEG2000_TILE)
+            numbers = raster.array(_numbers(band)[None, rows, columns], band.geobox[rows, columns], [name])
             path = Path(work) / f"{name}.tif"
-            writing.write_plain(path, numbers[band.number - 1 : band.number, rows, columns], str(numbers.dtype))
-            bands[name] = dataclasses.replace(band, path=path, number=1)
+            writing.write_plain(path, numbers, band.dtype)
+            own = {"geobox": numbers.odc.geobox, "nodata": _missing(band), "saturated": None}
+            bands[name] = dataclasses.replace(band, path=path, number=1, **own)
         if scene.product:
             images = [*packed.values(), *([scene.scl] if scene.scl else [])]
             manifest.refuse_damaged(scene.product, [image.path for image in images])
         yield dataclasses.replace(scene, bands=bands)
+
+
+def _numbers(band: Band) -> da.Array:
+    """Read a band as it stands in its file; saturated pixels become nodata, so that they never mix into others."""
+    own = band.geobox
+    numbers = warping.warp(band.path, own, band=band.number, own=own, dtype=band.dtype, chunk=raster.JPEG2000_TILE)
+    if band.saturated is None:
+        return numbers
+    return da.where(numbers == band.saturated, numbers.dtype.type(_missing(band)), numbers)
+
+
+def _missing(band: Band) -> float | None:
+    return band.saturated if band.nodata is None else band.nodata
 
 
 def _parts(grids: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
