@@ -224,7 +224,16 @@ def test_leftovers_of_an_earlier_run_go(home: Path, killed: bool) -> None:
 def test_own_files_are_inputs_of_the_steps_that_read_them(project: Path) -> None:
     """A user's edited polygons make 05 run again, and their new image 02."""
     image, polygons, home = write(project / "data/B2.tif"), write(project / "data/p.gpkg"), project / "outputs/s"
-    found = Catalog([Scene("2023-06-15", "L2A", {"B2": Band(image)})], {"reference": polygons})
+    found = Catalog(
+        [
+            Scene(
+                "2023-06-15",
+                "L2A",
+                {"B2": Band(image, geobox=GeoBox((4, 4), Affine(10, 0, 0, 0, -10, 0), 32633), dtype="uint16")},
+            )
+        ],
+        {"reference": polygons},
+    )
     catalog.write(home / "catalog.json", found)
     write(home / "features/stack.tif")
     download = params.Download(

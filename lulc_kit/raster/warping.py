@@ -124,15 +124,14 @@ def overlaps(own: GeoBox, geobox: GeoBox) -> bool:
     return own.crs is not None and bool(geobox.extent.to_crs(own.crs).intersects(own.extent))
 
 
-def check_overlap(path: str | Path, geobox: GeoBox) -> GeoBox:
-    """Refuse a file that has no CRS or lies wholly outside a grid; return its own grid."""
-    own = raster.grid(path)
+def check_overlap(path: str | Path, geobox: GeoBox, own: GeoBox | None = None) -> None:
+    """Refuse a file that has no CRS or lies wholly outside a grid; ``own`` is its grid, if known."""
+    own = own or raster.grid(path)
     if not overlaps(own, geobox):
         raise GridError(
             f"{path} lies wholly outside the study's grid.\n  the file:  {raster.describe_grid(own)}\n"
             f"  the grid:  {raster.describe_grid(geobox)}"
         )
-    return own
 
 
 def warp(
@@ -140,6 +139,7 @@ def warp(
     geobox: GeoBox,
     *,
     band: int = 1,
+    own: GeoBox | None = None,
     resampling: str = "bilinear",
     nodata: float | None = None,
     dtype: Any = np.float32,
@@ -156,6 +156,9 @@ def warp(
         The grid to bring it to.
     band
         Number of the band in the file, from 1.
+    own
+        The file's grid, if it is known that the file has it and this band: then its header is not read, and only
+        ``nodata`` counts.
     resampling
         ``"nearest"`` for classes, ``"bilinear"``, ``"cubic"``, ``"average"``, … (`rasterio.enums.Resampling`).
     nodata
@@ -173,7 +176,7 @@ def warp(
     LulcError
         If the file cannot be opened, has no such band or no CRS, or lies wholly outside the grid.
     """
-    planned = plan_warp(path, geobox, band=band, resampling=resampling, nodata=nodata, dtype=dtype, fill=fill)
+    planned = plan_warp(path, geobox, band=band, own=own, resampling=resampling, nodata=nodata, dtype=dtype, fill=fill)
     chunk = chunk or (raster.JPEG2000_TILE if raster.is_jpeg2000(path) else raster.CHUNK)
     return da.map_blocks(
         _warp_block,
@@ -189,6 +192,7 @@ def plan_warp(
     geobox: GeoBox,
     *,
     band: int = 1,
+    own: GeoBox | None = None,
     resampling: str = "bilinear",
     nodata: float | None = None,
     dtype: Any = np.float32,
@@ -196,10 +200,11 @@ def plan_warp(
 ) -> Warping:
     """Return what computes any part of a warped band at once; parameters and errors are those of `warp`."""
     path = gdal_name(path)
-    with raster.open(path) as source:
-        if not 1 <= band <= source.count:
-            raise BandError(f"{path} has {source.count} band(s); band {band} was asked for.")
-        source_nodata = source.nodata if nodata is None else nodata
-    own = check_overlap(path, geobox)
-    kernel = _kernel_size(own, geobox)
-    return Warping(path, band, own, geobox, resampling, source_nodata, fill, dtype, kernel)
+    if own is None:
+        found = raster.header(path)
+        own = found.geobox
+        nodata = found.nodata if nodata is None else nodata
+        if not 1 <= band <= len(found.names):
+            raise BandError(f"{path} has {len(found.names)} band(s); band {band} was asked for.")
+    check_overlap(path, geobox, own)
+    return Warping(path, band, own, geobox, resampling, nodata, fill, dtype, _kernel_size(own, geobox))
