@@ -86,7 +86,8 @@ def test_polygons_are_tested_whole_in_the_block_of_their_centre():
     source[:, 35:] = 0  # labels from elsewhere, without polygons
     plain = labels(values)
     found = splits.split(
-        Labels(plain.values, source.astype(np.uint32), plain.geobox, SCHEME), BlockSplit(n_splits=3, spacing=80, buffer=0, random_state=1)
+        Labels(plain.values, source.astype(np.uint32), plain.geobox, SCHEME),
+        BlockSplit(n_splits=3, spacing=80, buffer=0, random_state=1),
     )
     blocks = {}
     for number in np.unique(source[source > 0]):
@@ -107,11 +108,17 @@ def test_blocks_do_not_wrap_around_the_edge_of_the_scene():
     assert np.unique(found.block).size == 3
     values = np.full((16, 16), 1, np.uint8)
     values[:, ::2] = 3
-    assert np.unique(splits.split(labels(values), BlockSplit(n_splits=2, spacing=80, buffer=0, random_state=1)).block).size == 4
+    assert (
+        np.unique(splits.split(labels(values), BlockSplit(n_splits=2, spacing=80, buffer=0, random_state=1)).block).size
+        == 4
+    )
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another():
-    one, same, other = (splits.split(labels(scattered()), BlockSplit(n_splits=3, spacing=60, buffer=20, random_state=s)) for s in (5, 5, 6))
+    one, same, other = (
+        splits.split(labels(scattered()), BlockSplit(n_splits=3, spacing=60, buffer=20, random_state=s))
+        for s in (5, 5, 6)
+    )
     for name in ("fold", "random_fold", "block", "trainable"):
         np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
     assert (one.fold != other.fold).any()
