@@ -109,7 +109,7 @@ def test_maps_show_the_scene(finished: Finished) -> None:
         assert (found == codes).mean() > 0.95
     accuracy = json.loads((finished.outputs / "report/accuracy.json").read_text(encoding="utf-8"))
     for name in ("knn", "rf"):
-        assert accuracy["runs"][name]["apart in space"]["macro_f1"]["value"] > 0.95
+        assert accuracy["runs"][name]["apart_in_space"]["macro_f1"]["value"] > 0.95
 
 
 def test_everything_is_on_one_grid(finished: Finished) -> None:
