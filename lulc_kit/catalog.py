@@ -75,8 +75,8 @@ class Band:
         from lulc_kit import raster  # not needed to read a catalog, and slow to load
 
         header = header or raster.header(path)
-        own = {"geobox": header.geobox, "dtype": header.dtypes[number - 1]}
-        return cls(path, number, scale, offset, header.nodata if nodata is None else nodata, saturated, **own)
+        nodata, dtype = header.nodata if nodata is None else nodata, header.dtypes[number - 1]
+        return cls(path, number, scale, offset, nodata, saturated, geobox=header.geobox, dtype=dtype)
 
 
 @dataclass(frozen=True)

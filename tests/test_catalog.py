@@ -7,7 +7,6 @@ import pystac
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lulc_kit import files, raster
+from lulc_kit import files, grids, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import accuracy
@@ -151,7 +151,7 @@ def evaluate(
     for path in sorted(folder.glob(f"models/{only}/crossval.tif")):
         run = path.parent.name
         about[run] = files.read_json(path.parent / "run.json")
-        raster.check_grid(raster.grid(path), grid, f"The cross-validated map of run {run}")
+        grids.check(raster.grid(path), grid, f"The cross-validated map of run {run}")
         now = files.sha256(folder / "samples/folds.tif")
         if about[run]["folds"] != now:
             raise LulcError(

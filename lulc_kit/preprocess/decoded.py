@@ -10,7 +10,7 @@ from pathlib import Path
 import dask.array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.progress import track
 from lulc_kit.raster import warping, writing
@@ -75,11 +75,11 @@ def _missing(band: Band) -> float | None:
     return band.saturated if band.nodata is None else band.nodata
 
 
-def _parts(grids: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
+def _parts(images: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
     """Return the rows and columns of each band that a grid needs, the same ground for all of them."""
-    coarsest = max(grids.values(), key=lambda g: abs(g.resolution.x))
-    if not all(_nested(g, coarsest) for g in grids.values()):
-        return {name: (slice(0, g.height), slice(0, g.width)) for name, g in grids.items()}
+    coarsest = max(images.values(), key=lambda g: abs(g.resolution.x))
+    if not all(grids.nested(coarsest, g) for g in images.values()):
+        return {name: (slice(0, g.height), slice(0, g.width)) for name, g in images.items()}
     margin = math.ceil(MARGIN / abs(geobox.resolution.x))
     assert coarsest.crs is not None
     wanted = geobox.footprint(coarsest.crs, buffer=margin).boundingbox
@@ -89,14 +89,7 @@ def _parts(grids: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
     top, bottom = (min(max(n, 0), coarsest.height) for n in (math.floor(rows[0]), math.ceil(rows[1])))
     left, right = (min(max(n, 0), coarsest.width) for n in (math.floor(columns[0]), math.ceil(columns[1])))
     found = {}
-    for name, own in grids.items():
+    for name, own in images.items():
         times = round(coarsest.resolution.x / own.resolution.x)
         found[name] = slice(top * times, bottom * times), slice(left * times, right * times)
     return found
-
-
-def _nested(fine: GeoBox, coarse: GeoBox) -> bool:
-    times = coarse.resolution.x / fine.resolution.x
-    whole = round(times)
-    same_size = fine.shape == (coarse.height * whole, coarse.width * whole)
-    return same_size and raster.same_grid(coarse.zoom_to(fine.shape), fine)

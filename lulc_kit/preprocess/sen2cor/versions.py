@@ -11,6 +11,7 @@ from defusedxml import ElementTree
 
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import external
+from lulc_kit.sentinel2 import BANDS
 
 _PROGRAMS = ("L2A_Process", "L2A_Process.bat")
 _FIRST_CURRENT_BASELINE = (2, 5)
@@ -20,7 +21,6 @@ _BANNER = re.compile(
 )
 _L1C_NAME = re.compile(r"(S2[A-D])_MSIL1C_(\d{8}T\d{6})_N\d{4}_(R\d{3})_(T\w{5})_\d{8}T\d{6}\.SAFE")
 _OLD_L1C_NAME = re.compile(r"(S2[A-D])_OPER_PRD_MSIL1C_PDMC_\d{8}T\d{6}_(R\d{3}_V\d{8}T\d{6}_\d{8}T\d{6})\.SAFE")
-_BANDS = (*(f"B{number:02d}" for number in range(1, 13)), "B8A")
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,9 @@ def read_product(path: Path) -> Product:
     namespace = re.search(r"psd-(\d+)", root.tag)
     product = Product(path, (major, minor), int(namespace[1]) if namespace else 14)
     for granule in sorted((path / "GRANULE").glob("*")) or [path / "GRANULE"]:
-        missing = [band for band in _BANDS if not any(granule.glob(f"IMG_DATA/*_{band}.jp2"))]
+        missing = [
+            band.file_name for band in BANDS.values() if not any(granule.glob(f"IMG_DATA/*_{band.file_name}.jp2"))
+        ]
         if missing:
             raise LulcError(
                 f"{granule} has no image of {', '.join(missing)}; Sen2Cor needs all 13 bands. Download the "
