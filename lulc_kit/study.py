@@ -146,7 +146,7 @@ class Study:
         if isinstance(p, params.Samples) and p.labels != "reference":
             return [resolve(p.labels)]
         if isinstance(p, params.Preprocess | params.Features | params.Samples) and self.path("catalog.json").exists():
-            scenes, ancillary = catalog_files(self.path("catalog.json"))
+            scenes, ancillary = catalog.files_of(self.path("catalog.json"))
             if isinstance(p, params.Preprocess):
                 return scenes
             roles = ["reference"] if isinstance(p, params.Samples) else ["dem", "roads"]
@@ -355,27 +355,6 @@ def _connect() -> None:
                 f"No dask scheduler answers at {address} ({error}). Start one (dask scheduler) and its workers "
                 f"(dask worker {address}), or run without --scheduler."
             ) from error
-
-
-def catalog_files(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
-    """Return the files a catalog refers to, absolute, without importing the STAC library.
-
-    Returns
-    -------
-    list of pathlib.Path
-        Those of the scenes.
-    dict
-        The others, by role.
-    """
-    scenes: list[Path] = []
-    ancillary: dict[str, list[Path]] = {}
-    for item in files.read_json(path)["features"]:
-        found = [files.on_disk(catalog.located(asset["href"], path.parent)) for asset in item["assets"].values()]
-        if item["properties"]["lulc:kind"] == "scene":
-            scenes += found
-        else:
-            ancillary[item["id"]] = found
-    return list(dict.fromkeys(scenes)), ancillary
 
 
 def code_version(p: params.Parameters) -> str:

@@ -1,5 +1,6 @@
 """A product as a scene of the catalog: what notebook 01 describes, and what notebook 02 gets back from Sen2Cor."""
 
+import datetime as dt
 import math
 import zipfile
 from pathlib import Path
@@ -31,7 +32,7 @@ def describe(product: Product) -> Scene:
         metadata say.
     """
     return Scene(
-        product.sensing.date().isoformat(),
+        product.sensing.astimezone(dt.UTC).isoformat().replace("+00:00", "Z"),
         product.level,
         {name: describe_band(product, name) for name in product.bands},
         scl=describe_band(product, "SCL") if product.scl else None,
@@ -42,6 +43,8 @@ def describe(product: Product) -> Scene:
         product=product.path.absolute(),
         clouds=_present(product.cloud_mask),
         quality=_quality(product),
+        platform=product.satellite.lower(),
+        orbit=product.orbit,
     )
 
 
