@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.errors import LulcError
 
 
@@ -23,7 +23,7 @@ def merge(*layers: xr.DataArray) -> xr.DataArray:
         raise LulcError("merge needs at least one raster.")
     geobox = layers[0].odc.geobox
     for layer in layers[1:]:
-        raster.check_grid(layer.odc.geobox, geobox, f"The raster with bands {', '.join(map(str, layer.band.values))}")
+        grids.check(layer.odc.geobox, geobox, f"The raster with bands {', '.join(map(str, layer.band.values))}")
     names = [str(b) for layer in layers for b in layer.band.values]
     return raster.array(da.concatenate([da.asarray(layer.data) for layer in layers]), geobox, names)
 

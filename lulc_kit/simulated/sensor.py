@@ -5,12 +5,9 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from lulc_kit.simulated.phenology import BANDS
+from lulc_kit.sentinel2 import BANDS, MTF
 
-# Modulation transfer at the Nyquist frequency of each band (Sentinel-2 MSI), and its ground sampling in
-# metres.
-MTF = dict(zip(BANDS, (0.32, 0.26, 0.28, 0.24, 0.38, 0.34, 0.34, 0.26, 0.33, 0.26, 0.22, 0.23), strict=True))
-RESOLUTION = dict(zip(BANDS, (60, 10, 10, 10, 20, 20, 20, 10, 20, 60, 20, 20), strict=True))
+RESOLUTION = {name: BANDS[name].resolution for name in MTF}  # metres, of the bands that are simulated
 QUANTIFICATION = 10000
 _FINE_MTF = 0.26  # of the picture at 10 m that all bands are derived from
 # How a band answers to greener vegetation: the near infrared brightens, red and short-wave infrared darken.

@@ -7,6 +7,7 @@ import itertools
 import re
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -19,8 +20,11 @@ from scipy.ndimage import binary_erosion, gaussian_filter
 from scipy.stats import norm
 
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import guard
+from lulc_kit.preprocess import guard, radiometry
+from lulc_kit.safe import manifest
 from lulc_kit.safe import product as safe
+from lulc_kit.safe.scene import describe
+from lulc_kit.safe.source import open_source
 from lulc_kit.simulated import landscape, phenology, sensor, simulate, sky
 
 SIZE = 300
@@ -134,12 +138,17 @@ def test_our_own_reader_gives_the_same_and_finds_the_radiometry_plausible(study)
     darkness = {}
     for product in products[::3]:
         assert product.simulated
-        found = safe.read_bands(product, ["B3", "B4", "B8"])
-        np.testing.assert_allclose(found[1], reflectance(product.path, "B4"), atol=1e-6)
-        clear = (safe.read_scl(product).values > 2) & (safe.read_scl(product).values < 8)
-        values = np.where(np.kron(clear, np.ones((2, 2))) > 0, found.values, np.nan)
-        darkness[product.name] = guard.check(product.name, values, ["B3", "B4", "B8"]).darkness
-        assert safe.verify(product) >= 15
+        found = describe(product)
+        grid = found.bands["B4"].geobox
+        bands = {name: found.bands[name] for name in ("B3", "B4", "B8")}
+        image = radiometry.scene_on_grid(replace(found, bands=bands), grid).to_numpy()
+        np.testing.assert_allclose(image[1], reflectance(product.path, "B4"), atol=1e-6)
+        codes = radiometry.codes_on_grid(found.scl, grid).compute()
+        values = np.where((codes > 2) & (codes < 8), image, np.nan)
+        darkness[product.name] = guard.check(product.name, values, list(bands)).darkness
+        listed = manifest.checksums(open_source(product.path))
+        assert len(listed) >= 15
+        manifest.refuse_damaged(product.path, [product.path / name for name in listed])
     guard.refuse_mixture(darkness)
 
 

@@ -41,7 +41,8 @@ from lulc_kit.preprocess.sharpening.local_models import (
     matching,
     predict,
 )
-from lulc_kit.preprocess.sharpening.mtf import MTF, Float, Mask, decimate, degrade, degrade_masked, mtf_of
+from lulc_kit.preprocess.sharpening.mtf import Float, Mask, decimate, degrade, degrade_masked, mtf_of
+from lulc_kit.sentinel2 import MTF
 
 __all__ = ["MTF", "Plan", "degrade", "fit", "sharpen"]
 
