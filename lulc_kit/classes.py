@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class Scheme:
         for c in self.classes:
             if c.name == name:
                 return c
-        raise LulcError(f"Class {name!r} is not in the scheme {self.name!r}. Its classes are: {', '.join(self.names)}.")
+        raise ParameterError(
+            f"Class {name!r} is not in the scheme {self.name!r}. Its classes are: {', '.join(self.names)}."
+        )
 
     def subset(self, values: npt.ArrayLike) -> "Scheme":
         """Return the scheme with only the classes whose values are given."""
@@ -161,7 +163,7 @@ def scheme(name: str) -> Scheme:
     try:
         return SCHEMES[name]
     except KeyError:
-        raise LulcError(f"Class scheme {name!r} is unknown. Known schemes: {', '.join(SCHEMES)}.") from None
+        raise ParameterError(f"Class scheme {name!r} is unknown. Known schemes: {', '.join(SCHEMES)}.") from None
 
 
 def to_workflow(codes: npt.NDArray[np.integer], source: str) -> npt.NDArray[np.uint8]:
@@ -180,7 +182,7 @@ def to_workflow(codes: npt.NDArray[np.integer], source: str) -> npt.NDArray[np.u
         Values 1–6, or 0 where the class has no counterpart (nodata, clouds, flooded vegetation).
     """
     if source not in TO_WORKFLOW:
-        raise LulcError(
+        raise ParameterError(
             f"No translation from scheme {source!r} to the workflow's classes. Known: {', '.join(TO_WORKFLOW)}."
         )
     target = SCHEMES["workflow"]

@@ -1,4 +1,4 @@
-"""The one family of errors that users meet."""
+"""The family of errors that users meet. ``except LulcError`` catches them all."""
 
 
 class LulcError(Exception):
@@ -6,3 +6,28 @@ class LulcError(Exception):
 
     The message says what was found, what was expected, and what to do next.
     """
+
+
+class MissingFileError(LulcError):
+    """A file or folder is not there."""
+
+
+class FormatError(LulcError):
+    """A file is there and cannot be read: it is damaged, or not of the kind it should be."""
+
+
+class GridError(LulcError):
+    """Rasters or shapes do not lie on one grid, or a file does not say where it lies."""
+
+
+class BandError(LulcError):
+    """A band is asked for that a raster lacks, or has twice."""
+
+
+class ParameterError(LulcError):
+    """A parameter of a notebook, or an argument of a function, has a value that it cannot have."""
+
+
+_KINDS: list[type[LulcError]] = [LulcError, *LulcError.__subclasses__()]
+FAMILY = frozenset(kind.__name__ for kind in _KINDS)
+"""Their names: all that a notebook which failed in another process leaves of the class."""

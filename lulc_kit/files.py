@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one; names of files that lie inside zip archives."""
+"""Writing files so that a reader never meets half of one; where the files lie that parameters name."""
 
 import contextlib
 import hashlib
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, LulcError, MissingFileError
 
 # Braces around the archive, as GDAL offers: no ".zip" in a folder's name misleads it, and no double slash is there
 # for pathlib to fold.
@@ -50,6 +50,36 @@ def replacing(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def project_folder() -> Path:
+    """Return the folder that holds ``notebooks/`` and ``params/``: the working folder or the nearest one above."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir() and (folder / "params").is_dir():
+            return folder
+    return here
+
+
+def resolve(path: str) -> Path:
+    """Return a parameter's path as an absolute one; relative paths start at the project's folder."""
+    return (project_folder() / Path(path).expanduser()).absolute()
+
+
+def named(pattern: str) -> list[Path]:
+    """Return the files that a parameter names: one path, or those that fit a glob (``exports/NAME-*.tif``).
+
+    A file of just that name goes before the pattern, so that brackets in a name mean themselves.
+    """
+    path = resolve(pattern)
+    if path.exists() or not any(mark in pattern for mark in "*?["):
+        return [path]
+    return sorted(f for f in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if f.is_file())
+
+
+def inside(path: Path, folder: Path) -> bool:
+    """Whether a path leads into a folder once links and ``..`` are followed."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, all or nothing."""
     with replacing(path) as part:
@@ -66,9 +96,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise LulcError(f"{path} does not exist. Run the notebook that writes it first.") from error
+        raise MissingFileError(f"{path} does not exist. Run the notebook that writes it first.") from error
     except ValueError as error:
-        raise LulcError(f"{path} is not valid JSON ({error}). Delete it and run its notebook again.") from error
+        raise FormatError(f"{path} is not valid JSON ({error}). Delete it and run its notebook again.") from error
 
 
 def archived(archive: Path | str, member: str) -> str:

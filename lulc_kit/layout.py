@@ -40,8 +40,13 @@ class RunLayout:
 
     @property
     def crossval(self) -> Path:
-        """Probabilities and classes of labelled pixels, from the model that had not seen their fold."""
+        """Classes of labelled pixels, from the model that had not seen their fold."""
         return self.models / "crossval.tif"
+
+    @property
+    def crossval_probability(self) -> Path:
+        """The probabilities behind them."""
+        return self.models / "crossval_probability.tif"
 
     @property
     def map(self) -> Path:
@@ -220,6 +225,11 @@ class Layout:
         """Its numbers as data."""
         return self.folder / "report" / "accuracy.json"
 
+    @property
+    def plan(self) -> Path:
+        """Names of the steps that the study has."""
+        return self.folder / "steps" / "plan.json"
+
     def record(self, step: str) -> Path:
         """Return what a step recorded of itself."""
         return self.folder / "steps" / f"{step}.json"
@@ -227,3 +237,8 @@ class Layout:
     def notebook(self, name: str) -> Path:
         """Return the executed notebook of a step."""
         return self.folder / "notebooks" / f"{name}.ipynb"
+
+    @property
+    def lock(self) -> Path:
+        """Held by who works on the study."""
+        return self.folder / "steps" / ".lock"

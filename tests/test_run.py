@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lulc_kit import params, run, study
+from lulc_kit import steps as traffic
 from lulc_kit.errors import LulcError
 from tests import scene
 
@@ -112,7 +113,7 @@ def test_no_such_study(project: Path) -> None:
 
 def accuracy(value: float) -> dict[str, Any]:
     estimate = {"value": value, "low": value - 0.1, "high": value + 0.1}
-    return {"apart in space": {"macro_f1": estimate, "overall_accuracy": estimate}}
+    return {"apart_in_space": {"macro_f1": estimate, "overall_accuracy": estimate}}
 
 
 def test_results_are_those_of_reports_that_are_up_to_date(project: Path) -> None:
@@ -120,9 +121,10 @@ def test_results_are_those_of_reports_that_are_up_to_date(project: Path) -> None
     steps = run.plan("s")
     p = steps[0].parameters
     folder = study.Study(p).folder
-    for pattern in p.reads():
-        (folder / pattern.replace("*", "rf")).parent.mkdir(parents=True, exist_ok=True)
-        (folder / pattern.replace("*", "rf")).write_text("{}")
+    for path in traffic.reads(p, study.Study(p).layout):
+        path = Path(str(path).replace("*", "rf"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
     assert run.results(steps) == ([], [])
     step = study.begin(p)
     for name in ("report", "maps"):
@@ -150,6 +152,30 @@ def test_environment_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cluster_options_exclude_each_other() -> None:
     with pytest.raises(LulcError, match="--scheduler and --workers"), run.cluster("tcp://127.0.0.1:1", 2):
         pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("LulcError", "why"), ("GridError", "why"), ("KeyError", "KeyError: why")],
+)
+def test_the_kit_speaks_for_itself_and_names_the_errors_of_others(
+    project: Path, monkeypatch: pytest.MonkeyPatch, kind: str, says: str
+) -> None:
+    """A step fails in another process: all that comes back of the error is its name and its text."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    put(project, "01_download")
+    (planned,) = run.plan("s")
+    (project / "notebooks/01_download.ipynb").write_text('{"cells": []}')
+
+    def execute(source: str, target: str, **_: Any) -> None:
+        Path(target).write_text("as far as it came")
+        raise PapermillExecutionError(1, 1, "", kind, "why", [])
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    with pytest.raises(LulcError, match=f"^s 01_download failed: {says}\n"):
+        run._execute(planned)
 
 
 def test_kernel_that_does_not_come_up_is_started_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ One pydantic model per notebook, a module each. Unknown names and wrong types ar
 the study ``havelland`` and equal the notebook's ``parameters`` cell (a test holds them together).
 """
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 from lulc_kit.params.base import Parameters
 from lulc_kit.params.baselines import Baselines
 from lulc_kit.params.download import Download, Scene
@@ -29,7 +29,7 @@ def model_of(step: str) -> type[Parameters]:
     for notebook, model in NOTEBOOKS.items():
         if notebook[:3] == step[:3] and (notebook == step or "run" in model.model_fields):
             return model
-    raise LulcError(
+    raise ParameterError(
         f"There is no notebook for the parameter file {step}.yaml. The files are named after the notebook "
         f"({', '.join(n for n, m in NOTEBOOKS.items() if 'run' not in m.model_fields)}) or after its number and the "
         f"run ({', '.join(f'{n[:2]}_<run>' for n, m in NOTEBOOKS.items() if 'run' in m.model_fields)})."

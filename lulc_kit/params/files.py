@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError
 
 
 class _Loader(yaml.SafeLoader):
@@ -32,13 +32,15 @@ def load(path: Path) -> dict[str, Any]:
     try:
         values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except OSError as error:
-        raise LulcError(
+        raise FormatError(
             f"{path} cannot be read ({error}). Check that it is a file and that you may read it."
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LulcError(f"{path} is not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise FormatError(f"{path} is not a parameter file: its values are nested too deeply to be read.") from error
+    except (yaml.YAMLError, ValueError) as error:  # numbers of thousands of digits, dates that are none, bad UTF-8
+        raise FormatError(f"{path} is not valid YAML: {str(error)[:500]}") from error
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(k, str) for k in values):
-        raise LulcError(f"{path}: expected lines 'name: value', found {type(values).__name__}.")
+        raise FormatError(f"{path}: expected lines 'name: value', found {type(values).__name__}.")
     return values

@@ -140,7 +140,7 @@ class _Job:
     def date(self, scenes: Sequence[Scene]) -> dict[str, Any]:
         """Write one date, unless it is not clear enough; return its row of the table."""
         row: dict[str, Any] = {"date": scenes[0].date, "level": scenes[0].level}
-        near = [s for s in scenes if warping.overlaps(raster.grid(next(iter(s.bands.values())).path), self.geobox)]
+        near = [s for s in scenes if warping.overlaps(next(iter(s.bands.values())).geobox, self.geobox)]
         if not near:
             return row | {"clear": 0.0, "no data": 1.0, "in the cube": False}
         with contextlib.ExitStack() as stack:

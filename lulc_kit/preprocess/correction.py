@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from lulc_kit import study
+from lulc_kit import files
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import dark_object
@@ -68,7 +68,7 @@ def surface(
     outcomes = program.process(
         products,
         folder,
-        installations=versions.find([study.resolve(str(p)) for p in programs]),
+        installations=versions.find([files.resolve(str(p)) for p in programs]),
         timeout=timeout,
     )
     failed = [o.message for o in outcomes if o.output is None]

@@ -119,7 +119,7 @@ def product(request: Request) -> Pending:
             f"Scene {scene.date} brings no cloud mask of its own (QI_DATA/MSK_CLOUDS_B00.gml, or "
             f"MSK_CLASSI_B00.jp2). Fetch the whole product with source: products, or choose another mask."
         )
-    path, crs = scene.clouds, raster.grid(next(iter(scene.bands.values())).path).crs
+    path, crs = scene.clouds, next(iter(scene.bands.values())).geobox.crs
     assert crs is not None
     geobox = request.image.odc.geobox
     return Pending(lambda _: request.buffered(product_clouds.from_product(path, geobox, crs=crs.to_wkt())))

@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import dask.array as da
 from odc.geo.geobox import GeoBox
-from rasterio.enums import MaskFlags
 
 from lulc_kit import raster
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.progress import track
-from lulc_kit.raster import writing
+from lulc_kit.raster import warping, writing
 from lulc_kit.safe import manifest
 
 MARGIN = 2000.0
@@ -45,11 +45,8 @@ def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
     LulcError
         If a file is damaged: it cannot be decoded, or its checksum is not that of the product's manifest.
     """
-    grids = {name: raster.grid(band.path) for name, band in scene.bands.items()}
-    if all(_stands_alone(band) for band in scene.bands.values()):
-        parts = _parts(grids, geobox)
-    else:
-        parts = {name: _whole(own) for name, own in grids.items()}
+    grids = {name: band.geobox for name, band in scene.bands.items()}
+    parts = _parts(grids, geobox)
     packed = {name: band for name, band in scene.bands.items() if raster.is_jpeg2000(band.path)}
     copied = {n: band for n, band in scene.bands.items() if n in packed or parts[n] != _whole(grids[n])}
     if not copied:
@@ -67,22 +64,24 @@ def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
 
 
 def _copy(band: Band, part: Part, path: Path) -> Band:
-    rows, columns = part
+    numbers = raster.array(_numbers(band)[None, *part], band.geobox[part], ["numbers"])
+    writing.write_plain(path, numbers, band.dtype)
+    own = {"geobox": numbers.odc.geobox, "nodata": _missing(band), "saturated": None}
+    return dataclasses.replace(band, path=path, number=1, **own)
+
+
+def _numbers(band: Band) -> da.Array:
+    """Read a band as it stands in its file; saturated pixels become nodata, so that they never mix into others."""
+    own = band.geobox
     tile = raster.JPEG2000_TILE if raster.is_jpeg2000(band.path) else None
-    numbers = raster.read_numbers(band.path, chunk=tile)
-    writing.write_plain(path, numbers[band.number - 1 : band.number, rows, columns], str(numbers.dtype))
-    return dataclasses.replace(band, path=path, number=1, nodata=_nodata(band))
+    numbers = warping.warp(band.path, own, band=band.number, own=own, dtype=band.dtype, chunk=tile)
+    if band.saturated is None:
+        return numbers
+    return da.where(numbers == band.saturated, numbers.dtype.type(_missing(band)), numbers)
 
 
-def _nodata(band: Band) -> float | None:
-    return raster.nodata(band.path) if band.nodata is None else band.nodata
-
-
-def _stands_alone(band: Band) -> bool:
-    """Whether the numbers of a band say by themselves where it has no data; otherwise a mask in its file does."""
-    with raster.opened(band.path) as source:
-        masked = MaskFlags.per_dataset in source.mask_flag_enums[band.number - 1]
-    return not masked or _nodata(band) is not None
+def _missing(band: Band) -> float | None:
+    return band.saturated if band.nodata is None else band.nodata
 
 
 def _whole(grid: GeoBox) -> Part:

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from lulc_kit import files
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError
 from lulc_kit.safe.metadata import find_all
 from lulc_kit.safe.source import MAX_XML_BYTES, parse_xml
 
@@ -59,9 +59,9 @@ def _text(path: Path) -> bytes:
             with zipfile.ZipFile(inside[0]) as archive, archive.open(inside[1]) as stream:
                 text = stream.read(MAX_XML_BYTES + 1)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise LulcError(f"The cloud mask {path} cannot be read ({error}). Fetch the product again.") from error
+        raise FormatError(f"The cloud mask {path} cannot be read ({error}). Fetch the product again.") from error
     if len(text) > MAX_XML_BYTES:
-        raise LulcError(f"The cloud mask {path} is larger than {MAX_XML_BYTES // 1_000_000} MB. It is not read.")
+        raise FormatError(f"The cloud mask {path} is larger than {MAX_XML_BYTES // 1_000_000} MB. It is not read.")
     return text
 
 
@@ -71,10 +71,10 @@ def _polygon(element: Element, path: Path) -> dict[str, Any]:
         try:
             numbers = [float(number) for number in (line.text or "").split()]
         except ValueError as error:
-            raise LulcError(f"The cloud mask {path} is malformed ({error}). Fetch the product again.") from None
+            raise FormatError(f"The cloud mask {path} is malformed ({error}). Fetch the product again.") from None
         size = int(line.get("srsDimension", "2"))
         if size != 2 or len(numbers) % 2 or len(numbers) < 8:
-            raise LulcError(
+            raise FormatError(
                 f"The cloud mask {path} has a ring of {len(numbers)} numbers in {size} dimensions; expected pairs of "
                 "easting and northing, four or more. Fetch the product again."
             )

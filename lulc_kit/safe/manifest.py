@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lulc_kit import files
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError
 from lulc_kit.safe.metadata import find_all
 from lulc_kit.safe.source import Source, checked_path, open_source
 
@@ -67,7 +67,7 @@ def refuse_damaged(product: Path, images: list[Path]) -> None:
         if checksum is None or checksum.size != source.size(name):
             continue
         if source.digest(name, checksum.kind) != checksum.digest:
-            raise LulcError(
+            raise FormatError(
                 f"{image} is damaged: it can be decoded, but its checksum is not that of the product's manifest.safe, "
                 "so that some of its pixels are wrong. Copy or download the product again."
             )

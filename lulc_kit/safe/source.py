@@ -14,7 +14,7 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from lulc_kit import files
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, MissingFileError
 
 # A real product unpacks to about 1.2 GB in a few hundred files; its largest metadata file has some 10 MB.
 MAX_BYTES = 8_000_000_000
@@ -40,7 +40,7 @@ def checked_path(name: str, where: str) -> str:
     """
     path = PurePosixPath(name)
     if not name or path.is_absolute() or ".." in path.parts or set("\\\0:") & set(name):
-        raise LulcError(
+        raise FormatError(
             f"{where} names the file {name!r}, which would lie outside of the product; expected a path "
             "inside it. Fetch the product again from its provider."
         )
@@ -114,9 +114,9 @@ class Source:
             with self.open(file) as stream:
                 text = stream.read(MAX_XML_BYTES + 1)
         except (zipfile.BadZipFile, zlib.error) as error:
-            raise LulcError(f"{file} in {self.path} cannot be unpacked ({error}); fetch the archive again.") from None
+            raise FormatError(f"{file} in {self.path} cannot be unpacked ({error}); fetch the archive again.") from None
         if len(text) > MAX_XML_BYTES:
-            raise LulcError(
+            raise FormatError(
                 f"{file} in {self.path} is larger than {MAX_XML_BYTES // 1_000_000} MB; expected metadata of "
                 "a few MB. Fetch the product again from its provider."
             )
@@ -128,12 +128,12 @@ def parse_xml(text: bytes, name: str) -> Element:
     try:
         return defusedxml.ElementTree.fromstring(text, forbid_dtd=True)
     except DefusedXmlException as error:
-        raise LulcError(
+        raise FormatError(
             f"{name} declares a document type or entities ({type(error).__name__}); Sentinel-2 metadata have none, "
             "and they can be used to attack a reader. Fetch the product again from its provider."
         ) from None
     except ParseError as error:
-        raise LulcError(
+        raise FormatError(
             f"{name} is not readable XML ({error}); the download may be incomplete. Fetch the product again."
         ) from None
 
@@ -172,28 +172,30 @@ def open_source(path: str | Path) -> Source:
         inside = [found for found in path.rglob("*") if found.is_file() and found.resolve().is_relative_to(root)]
         return Source(path, "", frozenset(found.relative_to(path).as_posix() for found in inside))
     if not path.exists():
-        raise LulcError(f"{path} does not exist; expected a .SAFE folder or a zip archive of one.")
+        raise MissingFileError(f"{path} does not exist; expected a .SAFE folder or a zip archive of one.")
     if not zipfile.is_zipfile(path):
-        raise LulcError(f"{path} is neither a folder nor a zip archive; expected a Sentinel-2 product in SAFE format.")
+        raise FormatError(
+            f"{path} is neither a folder nor a zip archive; expected a Sentinel-2 product in SAFE format."
+        )
     names = list(_safe_names(path))
     main = _one_product(path, [name for name in names if is_metadata(PurePosixPath(name).name)])
     parent = PurePosixPath(main).parent.as_posix()
     prefix = "" if parent == "." else f"{parent}/"
     inside_names = frozenset(name[len(prefix) :] for name in names if name.startswith(prefix))
     if "manifest.safe" not in inside_names:
-        raise LulcError(f"{path} has no manifest.safe; an archive of a whole product has one. Fetch it again.")
+        raise MissingFileError(f"{path} has no manifest.safe; an archive of a whole product has one. Fetch it again.")
     return Source(path, prefix.rstrip("/"), inside_names)
 
 
 def _one_product(path: Path, found: list[str]) -> str:
     if not found:
-        raise LulcError(
+        raise MissingFileError(
             f"{path} holds no MTD_MSIL1C.xml or MTD_MSIL2A.xml; expected a whole Sentinel-2 product in SAFE "
             "format. If it is a part of one, fetch the product again; if products lie in it, open them one "
             "by one."
         )
     if len(found) > 1:
-        raise LulcError(f"{path} holds {len(found)} products ({', '.join(sorted(found))}); expected one.")
+        raise FormatError(f"{path} holds {len(found)} products ({', '.join(sorted(found))}); expected one.")
     return found[0]
 
 
@@ -203,10 +205,10 @@ def _safe_names(path: Path) -> Iterator[str]:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError) as error:
-        raise LulcError(f"{path} is not a readable zip archive ({error}); fetch it again.") from None
+        raise FormatError(f"{path} is not a readable zip archive ({error}); fetch it again.") from None
     total = sum(entry.file_size for entry in entries)
     if len(entries) > MAX_FILES or total > MAX_BYTES:
-        raise LulcError(
+        raise FormatError(
             f"{path} would unpack to {len(entries)} files and {total / 1e9:.1f} GB; a product has at most "
             f"{MAX_FILES} files and {MAX_BYTES / 1e9:.0f} GB. It is not read."
         )
@@ -214,9 +216,9 @@ def _safe_names(path: Path) -> Iterator[str]:
         if entry.is_dir():
             continue
         if entry.flag_bits & 1:
-            raise LulcError(f"{entry.filename} in {path} is encrypted; unpack the archive first.")
+            raise FormatError(f"{entry.filename} in {path} is encrypted; unpack the archive first.")
         if entry.file_size > max(1_000_000, MAX_RATIO * entry.compress_size):
-            raise LulcError(
+            raise FormatError(
                 f"{entry.filename} in {path} is packed "
                 f"{entry.file_size / max(1, entry.compress_size):.0f}-fold, more than the {MAX_RATIO}-fold "
                 "that is taken as safe. It is not read."

@@ -16,7 +16,7 @@ from rasterio.windows import Window
 from shapely import LineString
 
 from lulc_kit import progress
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.simulated import ancillary, landscape, sensor, sky
 from lulc_kit.simulated.metadata import Identity, Scene
 from lulc_kit.simulated.phenology import BANDS, CLASSES, COVER_CLASS, spectra
@@ -197,17 +197,17 @@ def simulate(
 
 def _checked(size: int, tiles: int, dates: Sequence[str | dt.date] | None) -> tuple[_Frame, list[dt.date]]:
     if not 256 <= size <= FULL:
-        raise LulcError(f"size is {size}; expected 256 to {FULL} pixels of 10 m, the edge of a tile.")
+        raise ParameterError(f"size is {size}; expected 256 to {FULL} pixels of 10 m, the edge of a tile.")
     if tiles not in (1, 2):
-        raise LulcError(f"tiles is {tiles}; expected 1 or 2.")
+        raise ParameterError(f"tiles is {tiles}; expected 1 or 2.")
     try:
         days = [day if isinstance(day, dt.date) else dt.date.fromisoformat(day) for day in dates or DATES]
     except ValueError as error:
-        raise LulcError(f"A date could not be read ({error}); write dates like '2022-05-15'.") from None
+        raise ParameterError(f"A date could not be read ({error}); write dates like '2022-05-15'.") from None
     if len(set(days)) < len(days):
-        raise LulcError(f"A date occurs twice in {[str(day) for day in days]}; give each day once.")
+        raise ParameterError(f"A date occurs twice in {[str(day) for day in days]}; give each day once.")
     if min(days) < _BASELINES[0][0]:
-        raise LulcError(f"{min(days)} is before Sentinel-2A was launched; give dates from {_BASELINES[0][0]} on.")
+        raise ParameterError(f"{min(days)} is before Sentinel-2A was launched; give dates from {_BASELINES[0][0]} on.")
     size = -(-size // _COARSEST) * _COARSEST
     step = size - _COARSEST * round(size * 163 / FULL)  # real tiles of one row overlap by 163 pixels of 60 m
     return _Frame(size, tuple(step * k for k in range(tiles))), sorted(days)

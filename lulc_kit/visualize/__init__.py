@@ -1,1 +1,1 @@
-"""03: figures and widgets for looking at images and maps."""
+"""03: pictures and widgets for looking at images, maps and numbers."""

@@ -5,7 +5,7 @@ from typing import Any
 import ipywidgets
 import xarray as xr
 
-from lulc_kit.visualize import figures
+from lulc_kit.visualize import images, style
 
 
 def explore(image: xr.DataArray, title: str = "") -> Any:
@@ -16,23 +16,23 @@ def explore(image: xr.DataArray, title: str = "") -> Any:
     image
         Reflectance, (band, y, x).
     title
-        What the image is (see `figures.caption`).
+        What the image is (see `style.caption`).
 
     Returns
     -------
     ipywidgets.interactive
         Shown by JupyterLab as three lists of bands, a slider and the picture.
     """
-    small = figures.thin(image)
+    small = style.thin(image)
     names = [str(b) for b in small.band.values]
-    first = figures.true_colour(small)
+    first = images.true_colour(small)
 
     def draw(red: str, green: str, blue: str, stretch: tuple[float, float]) -> Any:
-        return figures.composites(small, [[red, green, blue]], stretch, title)
+        return images.composites(small, [[red, green, blue]], stretch, title)
 
     lists = {
         colour: ipywidgets.Dropdown(options=names, value=band, description=colour)
         for colour, band in zip(("red", "green", "blue"), first, strict=True)
     }
     slider = ipywidgets.FloatRangeSlider(value=(2, 98), min=0, max=100, description="percentiles")
-    return ipywidgets.interactive(draw, **lists, stretch=slider)
+    return ipywidgets.interactive(draw, {"auto_display": True}, **lists, stretch=slider)

@@ -126,14 +126,14 @@ def test_pictures_of_images_carry_the_caption_of_their_file() -> None:
             node.targets[0].id  # type: ignore[attr-defined]
             for tree in trees
             for node in tree.body
-            if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("figures.caption(")
+            if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("style.caption(")
         }
         for call in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            if ast.unparse(call.func) in ("figures.band_panels", "figures.composites", "figures.histograms") or (
+            if ast.unparse(call.func) in ("images.band_panels", "images.composites", "images.histograms") or (
                 ast.unparse(call.func) == "widgets.explore"
             ):
                 title = ast.unparse(call.args[-1])
-                assert title in titles or title.startswith("figures.caption("), f"{path.stem}: {ast.unparse(call)}"
+                assert title in titles or title.startswith("style.caption("), f"{path.stem}: {ast.unparse(call)}"
                 found.append(path.stem[:2])
     assert {"02", "03", "09"} <= set(found)
     assert found.count("03") == 4

@@ -47,10 +47,10 @@ def scene(folder, date, numbers, scl=None, mask=None, level="L2A", bands=("B4", 
     path = write(folder / f"{date}-dn.tif", numbers.astype(np.uint16))
     extra = {}
     if scl is not None:
-        extra["scl"] = Band(write(folder / f"{date}-scl.tif", scl.astype(np.uint8), 20.0))
+        extra["scl"] = Band.of(write(folder / f"{date}-scl.tif", scl.astype(np.uint8), 20.0))
     if mask is not None:
-        extra["mask"] = Band(write(folder / f"{date}-mask.tif", mask.astype(np.uint8)))
-    described = {b: Band(path, i, 0.0001, 0.0, 0) for i, b in enumerate(bands, 1)}
+        extra["mask"] = Band.of(write(folder / f"{date}-mask.tif", mask.astype(np.uint8)))
+    described = {b: Band.of(path, i, 0.0001, 0.0, 0) for i, b in enumerate(bands, 1)}
     return Scene(date, level, described, **extra)
 
 
@@ -264,8 +264,8 @@ def test_real_jpeg2000_files_named_tif_with_stray_scene_classes(tmp_path):
     for folder in folders:
         date = json.loads((folder / f"{folder.name}.json").read_text())["properties"]["datetime"][:10]
         files = {b: placed(folder / f"{b}.tif", tmp_path) for b in ("B04", "B08", "SCL")}
-        bands = {b.replace("0", ""): Band(files[b], 1, 0.0001, 0.0, 0) for b in ("B04", "B08")}
-        scenes.append(Scene(date, "L2A", bands, scl=Band(files["SCL"])))
+        bands = {b.replace("0", ""): Band.of(files[b], 1, 0.0001, 0.0, 0) for b in ("B04", "B08")}
+        scenes.append(Scene(date, "L2A", bands, scl=Band.of(files["SCL"])))
     scenes.sort(key=lambda s: s.date)
     catalog = Catalog(scenes)
     # The middle of the tile at its native 120 m.
@@ -297,7 +297,7 @@ def test_real_months_that_are_entirely_nodata_are_left_out(tmp_path):
     for month, numbers in zip(months, series, strict=True):
         path = write(tmp_path / f"{month}.tif", numbers, left=664_000.0, crs="EPSG:32631")
         scenes.append(
-            Scene(month, "L2A", {b: Band(path, i, 0.0001, 0.0, 65535) for i, b in enumerate(("B4", "B8"), 1)})
+            Scene(month, "L2A", {b: Band.of(path, i, 0.0001, 0.0, 65535) for i, b in enumerate(("B4", "B8"), 1)})
         )
     table = build(scenes, tmp_path / "cube").set_index("date")
     assert table.index[~table["in the cube"]].tolist() == ["2020-12-01", "2021-01-01"]
@@ -312,7 +312,7 @@ def test_real_files_in_degrees_scaled_by_65535(tmp_path):
     bands = {}
     for name in ("B04", "B08"):
         (path,) = folder.glob(f"*_{name}_*.tiff")
-        bands[name.replace("0", "")] = Band(path, 1, 1 / 65535, 0.0, 0)
+        bands[name.replace("0", "")] = Band.of(path, 1, 1 / 65535, 0.0, 0)
     catalog = Catalog([Scene("2020-01-27", "L2A", bands)])
     with pytest.raises(LulcError, match="projected CRS"):
         study_grid(catalog)

@@ -182,4 +182,3 @@ def test_a_day_is_only_for_best():
     assert params.Preprocess.check({"composite": "best", "composite_day": 180}, "02").composite_day == 180
     with pytest.raises(LulcError, match="composite"):
         params.Preprocess.check({"composite": "mean"}, "02")
-    assert "cube/monthly/*.tif" in params.Preprocess.check({"composite_monthly": True}, "02").writes()

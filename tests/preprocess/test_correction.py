@@ -18,7 +18,7 @@ from lulc_kit.cube import Cube, Reason
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import builder, composite, correction, dark_object, grid
-from lulc_kit.visualize import figures
+from lulc_kit.visualize import style
 from tests import products, scene
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the stand-in is started by its #! line")
@@ -55,7 +55,7 @@ def test_dark_object_takes_off_the_air_that_was_added_and_says_so(project: Path)
     for name in ("2023-06-15", "composite"):
         path = project / f"outputs/s/cube/{name}.tif"
         assert raster.tags(path)["correction"] == "none (top of the atmosphere)"
-        assert figures.caption(path) == "2023-06-15 · L1C · correction: none (top of the atmosphere)"
+        assert style.caption(path) == "2023-06-15 · L1C · correction: none (top of the atmosphere)"
     with pytest.warns(UserWarning, match="not surface reflectance as Sen2Cor"):
         folder = preprocessed(project, scenes, "dark_object")
     after = numbers(folder / "2023-06-15.tif")
@@ -76,7 +76,7 @@ def test_dark_object_takes_off_the_air_that_was_added_and_says_so(project: Path)
     for name in ("level", "correction", "correction_limits", "coarse_bands"):
         assert composed[name] == tags[name]
     for name in ("2023-06-15", "composite"):
-        assert figures.caption(folder / f"{name}.tif") == (
+        assert style.caption(folder / f"{name}.tif") == (
             "2023-06-15 · L1C · correction: dark-object subtraction (Chavez 1988; simple, not Sen2Cor)"
         )
 
@@ -137,7 +137,7 @@ def test_sen2cor_from_l1c_products_to_a_cube_of_the_surface(project: Path, sen2c
     for day in ("2023-06-15", "2023-07-05"):
         tags = raster.tags(folder / f"{day}.tif")
         assert (tags["level"], tags["correction"]) == ("L2A", correction.SEN2COR_TAG)
-        assert figures.caption(folder / f"{day}.tif") == f"{day} · L2A · correction: Sen2Cor, run by this study"
+        assert style.caption(folder / f"{day}.tif") == f"{day} · L2A · correction: Sen2Cor, run by this study"
         assert "baseline 99.99: reflectance = number * 0.0001 -0.1" in tags["radiometry"]
         image = numbers(folder / f"{day}.tif")
         for band in FINE:

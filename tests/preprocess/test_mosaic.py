@@ -128,9 +128,9 @@ def zones(tmp_path_factory):
         numbers = np.where(covered, 9500, np.rint(field(x, y) * 10000)).astype(np.uint16)
         scl = np.where(covered.reshape(SIZE // 2, 2, -1, 2).any(axis=(1, 3)), 9, 4).astype(np.uint8)
         path = save(folder / f"{epsg}.tif", numbers, epsg, left, top, 10)
-        codes = Band(save(folder / f"{epsg}-scl.tif", scl, epsg, left, top, 20), nodata=0)
+        codes = Band.of(save(folder / f"{epsg}-scl.tif", scl, epsg, left, top, 20), nodata=0)
         scenes.append(
-            Scene("2022-06-01", "L2A", {"B8": Band(path, 1, 0.0001, 0.0, 0)}, scl=codes, tile=f"{32 + number}TQQ")
+            Scene("2022-06-01", "L2A", {"B8": Band.of(path, 1, 0.0001, 0.0, 0)}, scl=codes, tile=f"{32 + number}TQQ")
         )
         clouds[epsg] = covered
     return scenes, (x0.item(), y0.item())

@@ -13,7 +13,7 @@ import rasterio
 from rasterio.warp import transform
 from scipy import ndimage
 
-from lulc_kit import catalog, files, params, raster, study
+from lulc_kit import catalog, files, params, raster, steps, study
 from lulc_kit.catalog import Catalog
 from lulc_kit.cube import Cube, Reason
 from lulc_kit.download import products as room
@@ -86,7 +86,7 @@ def test_a_file_in_an_archive_as_gdal_names_it_is_one_of_your_own(project: Path)
         archive.write(project / "B2.tif", "bands/B2.tif")
     entry = {"date": "2023-06-15", "level": "L2A", "bands": {"B2": f"/vsizip/{project}/mine.zip/bands/B2.tif"}}
     p = params.Download.check({"study": "s", "source": "files", "scenes": [entry]}, "here")
-    assert study.Study(p).external(p) == [project / "mine.zip"]
+    assert steps.of_users(p, study.Study(p).layout) == [project / "mine.zip"]
     catalog.write(project / "catalog.json", get_scenes.get(p, project))
     band = catalog.read(project / "catalog.json").scenes[0].bands["B2"]
     assert (warping.warp(band.path, raster.grid(band.path)).compute() == 1000).all()

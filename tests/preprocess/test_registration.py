@@ -67,7 +67,7 @@ def scene(folder, crs, left, top):
         box = GeoBox((side, side), from_origin(left, top, resolution, resolution), crs)
         numbers = np.rint(mean_over_pixels(box) * 10000).astype(np.uint16)
         path = save(folder / f"{resolution}.tif", numbers, box)
-        bands |= {name: Band(path, 1, 0.0001, 0.0, 0) for name, r in RESOLUTION.items() if r == resolution}
+        bands |= {name: Band.of(path, 1, 0.0001, 0.0, 0) for name, r in RESOLUTION.items() if r == resolution}
     return Scene("2022-06-01", "L2A", bands)
 
 
@@ -152,7 +152,7 @@ def test_classes_keep_their_values_and_lie_on_the_truth(tmp_path, crs, resolutio
     classes = np.digitize(field(*centres(own)), [0.12, 0.2, 0.28]) * 40 + 7
     path = save(tmp_path / "classes.tif", classes.astype(np.uint8), own)
     truth = np.digitize(field(*centres(geobox)), [0.12, 0.2, 0.28]) * 40 + 7
-    for found in (codes_on_grid(Band(path, nodata=0), geobox), warping.warp(path, geobox, resampling="nearest")):
+    for found in (codes_on_grid(Band.of(path, nodata=0), geobox), warping.warp(path, geobox, resampling="nearest")):
         numbers = found.compute()
         assert set(np.unique(numbers)) == {7, 47, 87, 127}
         assert (numbers == truth).mean() > 0.9

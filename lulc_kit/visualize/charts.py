@@ -1,0 +1,206 @@
+"""Charts of numbers: estimates, confusions, spectra, loadings, dates. Each function returns a Figure, None for None."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+
+from lulc_kit.classes import Scheme
+from lulc_kit.visualize.style import NODATA_COLOUR, QUALITATIVE, decorate, extent, picture, proportions, subplots, thin
+
+
+@picture
+def loadings(table: pd.DataFrame) -> Figure:
+    """Draw the loadings of principal components and the variance they explain (`Components.table`)."""
+    numbers = table.drop(columns="explained")
+    few = numbers.shape[1] <= 16
+    figure, ax = subplots(figsize=(9 if few else 13, 0.5 * len(table) + 1.5))
+    drawn = ax.imshow(numbers, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+    if few:
+        _write(ax, numbers.to_numpy(), np.abs(numbers.to_numpy()) < 0.6, 8)
+    long = max(map(len, numbers.columns)) * numbers.shape[1] > 90
+    ax.set_xticks(range(numbers.shape[1]), numbers.columns, rotation=90 if long else 0)
+    ax.set_yticks(
+        range(len(table)),
+        [f"{name}: {part:.1%}" for name, part in zip(table.index, table["explained"], strict=True)],
+    )
+    ax.set_title("Loadings, and the part of all variance that each component explains")
+    figure.colorbar(drawn, ax=ax, label="loading")
+    return figure
+
+
+@picture
+def spectra(table: pd.DataFrame, bands: Sequence[str], classes: Scheme) -> Figure:
+    """Draw the median reflectance of each class by band, with the middle half of its samples."""
+    figure, ax = subplots(figsize=(9, 4))
+    x = np.arange(len(bands))
+    for c in classes.classes:
+        part = table.loc[table["label"] == c.value, list(bands)]
+        if part.empty:
+            continue
+        low, middle, high = part.quantile([0.25, 0.5, 0.75]).to_numpy()
+        ax.plot(x, middle, "o-", color=c.colour, markeredgecolor="black", label=c.name)
+        ax.fill_between(x, low, high, color=c.colour, alpha=0.15)
+    ax.set_xticks(x, bands)
+    ax.set_ylabel("reflectance")
+    ax.set_facecolor("#e8e8e8")  # yellow and cyan would vanish on white
+    ax.set_title("What the classes look like: median and middle half of the samples")
+    ax.legend(fontsize=8)
+    return figure
+
+
+@picture
+def confusions(matrices: Mapping[str, npt.NDArray[np.integer]], classes: Scheme) -> Figure:
+    """Draw confusion matrices: rows are what was labelled, columns what was mapped, colour the part of the row."""
+    columns = min(2, len(matrices))
+    rows = -(-len(matrices) // columns)
+    figure, axes = subplots(rows, columns, figsize=(5.6 * columns, 4.9 * rows), squeeze=False)
+    for ax in axes.ravel()[len(matrices) :]:
+        ax.axis("off")
+    for ax, (name, matrix) in zip(axes.ravel(), matrices.items(), strict=False):
+        part = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        drawn = ax.imshow(part, cmap="cividis", vmin=0, vmax=1)
+        _write(ax, part, part >= 0.5, 9)
+        ax.set_xticks(range(len(classes.names)), classes.names, rotation=40, ha="right")
+        ax.set_yticks(range(len(classes.names)), classes.names)
+        ax.set_xlabel("mapped as")
+        ax.set_ylabel("labelled as")
+        ax.set_title(name)
+    figure.colorbar(drawn, ax=axes, label="part of the labelled pixels", shrink=0.6)
+    return figure
+
+
+def _write(ax: Axes, numbers: npt.NDArray[np.floating], bright: npt.NDArray[np.bool_], size: int) -> None:
+    """Write each number in its cell, black where the cell is bright."""
+    for (i, j), value in np.ndenumerate(numbers):
+        colour = "black" if bright[i, j] else "white"
+        ax.annotate(f"{value:.2f}", (j, i), ha="center", va="center", fontsize=size, color=colour)
+
+
+@picture
+def estimates(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], label: str, title: str) -> Figure:
+    """Draw numbers with their intervals, one row per name, one colour per series.
+
+    Parameters
+    ----------
+    rows
+        For each series, for each name: value, low, high.
+    label
+        What the numbers are.
+    title
+        Title of the picture.
+    """
+    names = list(dict.fromkeys(n for series in rows.values() for n in series))
+    figure, ax = subplots(figsize=(8, 0.45 * len(names) + 1.6))
+    shift = np.linspace(-0.15, 0.15, len(rows)) if len(rows) > 1 else [0.0]
+    for colour, marker, offset, (series, values) in zip(QUALITATIVE, "osD^vP*X", shift, rows.items(), strict=False):
+        for name, (value, low, high) in values.items():
+            y = names.index(name) + offset
+            ax.plot([low, high], [y, y], color=colour, lw=2)
+            ax.plot(value, y, marker, color=colour, label=series, markersize=7)
+    handles, labels = ax.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    if len(unique) > 1:  # above: below stands whose data they are
+        figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=len(unique), fontsize=9)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1)
+    ax.grid(axis="x", alpha=0.3)
+    ax.set_xlabel(label)
+    ax.set_title(title)
+    return figure
+
+
+@picture
+def curves(table: pd.DataFrame, label: str, title: str) -> Figure:
+    """Draw the columns of a table against its index, e.g. the loss by epoch and fold."""
+    figure, ax = subplots(figsize=(8, 3.5))
+    for colour, column in zip(QUALITATIVE, table.columns, strict=False):
+        ax.plot(table.index, table[column], "o-", color=colour, label=column, markersize=3)
+    ax.set_xlabel(str(table.index.name))
+    ax.set_ylabel(label)
+    ax.set_title(title)
+    ax.legend(fontsize=8)
+    return figure
+
+
+@picture
+def importances(series: pd.Series) -> Figure:
+    """Draw the importance of each feature, in the order given."""
+    figure, ax = subplots(figsize=(8, 0.25 * len(series) + 1))
+    ax.barh([str(i) for i in series.index], series.to_numpy(), color="#0072B2")
+    ax.invert_yaxis()
+    ax.set_xlabel("mean decrease in impurity")
+    ax.set_title("What the trees looked at")
+    return figure
+
+
+@picture
+def observations(dates: Sequence[str], clear: Sequence[float]) -> Figure:
+    """Draw the clear part of each date along time."""
+    figure, ax = subplots(figsize=(9, 2.6))
+    days = pd.to_datetime(list(dates))
+    ax.vlines(days, 0, 100 * np.asarray(clear), color="#0072B2")
+    ax.plot(days, 100 * np.asarray(clear), "o", color="#0072B2", markersize=4)
+    _clear_by_day(ax, days)
+    ax.set_title(f"{len(days)} dates")
+    return figure
+
+
+@picture
+def clear_observations(counts: xr.DataArray, dates: pd.DataFrame) -> Figure:
+    """Draw on how many dates each pixel is clear, as a map, and how clear each date is, as bars.
+
+    Parameters
+    ----------
+    counts
+        Clear dates of each pixel, (1, y, x).
+    dates
+        One row per date: ``date``, ``clear`` (part of the grid, 0–1), ``in the cube`` (whether it is used).
+    """
+    height = min(9, 8 * proportions(counts))
+    figure, (top, low) = subplots(2, figsize=(9, height + 3), height_ratios=[height, 2])
+    used = int(dates["in the cube"].sum())
+    # One colour for each number as long as a reader can count them.
+    cmap = plt.get_cmap("cividis", used if used <= 12 else None).with_extremes(bad=NODATA_COLOUR)
+    drawn = top.imshow(
+        np.ma.masked_equal(thin(counts).to_numpy()[0], 0),
+        cmap=cmap,
+        vmin=0.5,
+        vmax=used + 0.5,
+        extent=extent(counts.odc.geobox),
+        interpolation="nearest",
+    )
+    ticks = np.unique(np.linspace(1, used, min(used, 12)).round().astype(int))
+    figure.colorbar(drawn, ax=top, ticks=ticks, label="clear dates (grey: never clear)", shrink=0.8)
+    top.set_title(f"On how many of {used} date(s) each pixel is clear")
+    decorate(top, counts.odc.geobox)
+    days = pd.to_datetime(dates["date"])
+    apart = days.diff().dt.days.dropna()
+    width = 0.8 * min(float(apart.min()) if len(apart) else 1.0, 20.0)
+    for colour, name, wanted in (("#0072B2", "in the cube", True), ("#999999", "left out", False)):
+        part = dates["in the cube"] == wanted
+        if part.any():
+            low.bar(days[part], 100 * dates["clear"][part], width, color=colour, label=name)
+    _clear_by_day(low, pd.DatetimeIndex(days))
+    if not dates["in the cube"].all():
+        low.legend(fontsize=8)
+    return figure
+
+
+def _clear_by_day(ax: Axes, days: pd.DatetimeIndex) -> None:
+    """Give an axes the part of clear pixels upward, and days along, however few: never hours."""
+    ax.set_ylim(0, 105)
+    ax.set_ylabel("clear pixels, %")
+    around = pd.Timedelta(days=4)
+    if (days.max() - days.min()).days < 7:
+        ax.set_xticks(days, days.strftime("%Y-%m-%d"))
+        ax.set_xlim(*(date2num(day) for day in (days.min() - around, days.max() + around)))
+    else:
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))

@@ -1,0 +1,139 @@
+"""Maps: classes, masks, folds, confidence. Each function returns a Figure, and None for None."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from lulc_kit.classes import Scheme
+from lulc_kit.visualize.style import (
+    NODATA_COLOUR,
+    QUALITATIVE,
+    decorate,
+    extent,
+    picture,
+    proportions,
+    subplots,
+    thin,
+)
+
+
+@picture
+def class_map(codes: xr.DataArray, classes: Scheme, title: str = "", missing: str = "no data") -> Figure:
+    """Draw a class map in the scheme's colours, with legend, kilometres, scale bar and north arrow.
+
+    Parameters
+    ----------
+    codes
+        Class values, (1, y, x); 0 is drawn as no data.
+    classes
+        The classes.
+    title
+        Title of the picture.
+    missing
+        What the legend calls 0.
+    """
+    entries = legend(classes, missing)
+    figure, ax = _sheet(codes, entries)
+    _paint(ax, codes, _colours(classes), title)
+    return figure
+
+
+@picture
+def class_maps(maps: Mapping[str, xr.DataArray], classes: Scheme) -> Figure:
+    """Draw several class maps of one scene side by side, with one legend."""
+    shape = proportions(next(iter(maps.values())))
+    columns = 1 if shape < 1 / 1.4 else min(3, len(maps))
+    rows = -(-len(maps) // columns)
+    width = 9 if shape < 1 / 1.4 else 4.6 * columns
+    entries = legend(classes)
+    height = max(rows * (width / columns * shape + 0.6), _height(entries))
+    figure, axes = subplots(rows, columns, figsize=(width + 1.5, height), squeeze=False)
+    for ax in axes.ravel()[len(maps) :]:
+        ax.axis("off")
+    for ax, (name, codes) in zip(axes.ravel(), maps.items(), strict=False):
+        _paint(ax, codes, _colours(classes), name)
+    figure.legend(handles=entries, loc="outside right upper", frameon=False)
+    return figure
+
+
+def legend(classes: Scheme, missing: str = "no data") -> list[Patch]:
+    """Return the entries of a class legend."""
+    return [*(_entry(c.colour, c.name) for c in classes.classes), _entry(NODATA_COLOUR, missing)]
+
+
+@picture
+def categories(codes: xr.DataArray, names: Mapping[int, str], colours: Mapping[int, str], title: str) -> Figure:
+    """Draw a raster of codes that are not land-cover classes (mask reasons, folds), each in a named colour."""
+    present = set(np.unique(thin(codes).to_numpy()).tolist())
+    shown = [v for v in names if v in present]
+    figure, ax = _sheet(codes, [_entry(colours[v], names[v]) for v in shown])
+    _paint(ax, codes, {v: colours[v] for v in shown}, title)
+    return figure
+
+
+@picture
+def folds(split: xr.DataArray) -> Figure:
+    """Draw which fold each labelled pixel belongs to. ``split``: fold numbers, (1, y, x), 0 for no label."""
+    count = int(split.max())
+    names = {0: "no label"} | {k: f"fold {k}" for k in range(1, count + 1)}
+    colours = {0: "#f2f2f2"} | {k: QUALITATIVE[(k - 1) % len(QUALITATIVE)] for k in range(1, count + 1)}
+    figure = categories(split, names, colours, "Folds: whole blocks are tested together")
+    assert figure is not None
+    return figure
+
+
+@picture
+def confidence(probabilities: xr.DataArray, title: str) -> Figure:
+    """Draw how sure a model is: the probability of the likeliest class, percent. 255 in the file is no data."""
+    data = thin(probabilities).to_numpy()
+    best = np.ma.masked_where((data == 255).any(axis=0), data.max(axis=0))
+    figure, ax = _sheet(probabilities)
+    cmap = plt.get_cmap("cividis").with_extremes(bad=NODATA_COLOUR)
+    drawn = ax.imshow(best, cmap=cmap, vmin=0, vmax=100, extent=extent(probabilities.odc.geobox))
+    ax.set_title(title)
+    decorate(ax, probabilities.odc.geobox)
+    figure.colorbar(drawn, ax=ax, label="probability of the mapped class, % (grey: no data)", shrink=0.8)
+    return figure
+
+
+def _colours(classes: Scheme) -> dict[int, str]:
+    return {0: NODATA_COLOUR} | {c.value: c.colour for c in classes.classes}
+
+
+def _entry(colour: str, name: str) -> Patch:
+    return Patch(facecolor=colour, edgecolor="black", label=name)
+
+
+def _height(entries: Sequence[Patch]) -> float:
+    """Return the height that a legend needs, with what stands under it; inches."""
+    return 0.22 * len(entries) + 0.8
+
+
+def _sheet(codes: xr.DataArray, entries: Sequence[Patch] = ()) -> tuple[Figure, Axes]:
+    """Return a figure for one map, with its legend."""
+    figure, ax = subplots(figsize=(9, max(min(9, 8 * proportions(codes) + 1), _height(entries))))
+    if entries:
+        figure.legend(handles=entries, loc="outside right upper", frameon=False)
+    return figure, ax
+
+
+def _paint(ax: Axes, codes: xr.DataArray, colours: Mapping[int, str], title: str) -> None:
+    """Paint codes (1, y, x), 0–255, in their colours."""
+    # Codes become positions first: the norm needs neighbours that are one apart.
+    position = np.zeros(256, int)
+    position[list(colours)] = np.arange(len(colours))
+    ax.imshow(
+        position[thin(codes).to_numpy()[0]],
+        cmap=ListedColormap(list(colours.values())),
+        norm=BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours)),
+        extent=extent(codes.odc.geobox),
+        interpolation="nearest",
+    )
+    ax.set_title(title)
+    decorate(ax, codes.odc.geobox)

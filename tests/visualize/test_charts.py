@@ -1,0 +1,84 @@
+"""Charts show the numbers they are given."""
+
+import dask.array as da
+import matplotlib.colors as mcolors
+import numpy as np
+import pandas as pd
+import pytest
+
+from lulc_kit import classes, raster
+from lulc_kit.visualize import charts, style
+from tests.visualize.painted import SCHEME, grid, pixels, rgb
+
+
+def test_confusion_shows_parts_of_the_labelled():
+    scheme = classes.scheme("forest")
+    figure = charts.confusions({"rf": np.array([[3, 1], [0, 5]])}, scheme)
+    ax = figure.axes[0]
+    np.testing.assert_allclose(ax.get_images()[0].get_array(), [[0.75, 0.25], [0, 1]])
+    assert [t.get_text() for t in ax.get_xticklabels()] == list(scheme.names)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("mapped as", "labelled as")
+    assert sorted(t.get_text() for t in ax.texts) == ["0.00", "0.25", "0.75", "1.00"]
+
+
+def test_intervals_reach_from_low_to_high():
+    rows = {"apart": {"rf": (0.5, 0.4, 0.6), "knn": (0.7, 0.6, 0.75)}, "random": {"rf": (0.9, 0.88, 0.95)}}
+    ax = charts.estimates(rows, "F1", "title").axes[0]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["rf", "knn"]
+    spans = sorted(tuple(line.get_xdata()) for line in ax.get_lines() if len(line.get_xdata()) == 2)
+    assert spans == [(0.4, 0.6), (0.6, 0.75), (0.88, 0.95)]
+
+
+def test_curves_bars_and_dates_show_the_numbers_given():
+    loss = pd.DataFrame({"fold 1": [1.0, 0.5]}, index=pd.Index([1, 2], name="epoch"))
+    assert charts.curves(loss, "loss", "title").axes[0].get_lines()[0].get_ydata().tolist() == [1.0, 0.5]
+    ax = charts.importances(pd.Series({"NDVI": 0.7, "B4": 0.3})).axes[0]
+    assert [p.get_width() for p in ax.patches] == [0.7, 0.3]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["NDVI", "B4"]
+    ax = charts.observations(["2020-01-01", "2020-06-01"], [0.5, 1.0]).axes[0]
+    assert ax.get_lines()[0].get_ydata().tolist() == [50, 100]
+
+
+@pytest.mark.parametrize("most", [1, 4, 40])
+def test_clear_observations_are_shown_by_pixel_and_by_date(most):
+    counts = raster.array(
+        da.from_array(np.arange(60, dtype=np.uint16).reshape(1, 6, 10) % (most + 1)), grid(6, 10), ["n"]
+    )
+    days = pd.date_range("2020-01-01", periods=most + 1, freq="10D").strftime("%Y-%m-%d")
+    clear = np.linspace(0, 1, most + 1)
+    figure = charts.clear_observations(counts, pd.DataFrame({"date": days, "clear": clear, "in the cube": clear > 0}))
+    picture, bars, scale = figure.axes
+    painted, numbers = pixels(picture), counts.to_numpy()[0]
+    colours = {n: {tuple(c) for c in painted[numbers == n].tolist()} for n in np.unique(numbers)}
+    assert colours[0] == {rgb(style.NODATA_COLOUR)}
+    assert all(len(c) == 1 for c in colours.values())
+    assert len(set.union(*colours.values())) == len(colours)
+    assert [b.get_height() for b in bars.patches] == pytest.approx([*(100 * clear[1:]), 0])
+    assert [t.get_text() for t in bars.get_legend().get_texts()] == ["in the cube", "left out"]
+    assert f"of {most} date(s)" in picture.get_title() and scale.get_ylabel() == "clear dates (grey: never clear)"
+
+
+def test_loadings_and_spectra_show_the_numbers_given():
+    table = pd.DataFrame({"explained": [0.8, 0.2], "B2": [0.6, -0.8], "B3": [0.8, 0.6]}, index=["PC1", "PC2"])
+    ax = charts.loadings(table).axes[0]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["PC1: 80.0%", "PC2: 20.0%"]
+    np.testing.assert_array_equal(ax.get_images()[0].get_array(), [[0.6, 0.8], [-0.8, 0.6]])
+    samples = pd.DataFrame({"label": [10, 10, 10, 80], "B2": [0.1, 0.2, 0.6, 0.5], "B3": [0.3, 0.3, 0.3, 0.4]})
+    ax = charts.spectra(samples, ["B2", "B3"], SCHEME).axes[0]
+    assert [line.get_ydata().tolist() for line in ax.get_lines()] == [[0.2, 0.3], [0.5, 0.4]]
+    assert [mcolors.to_hex(line.get_color()) for line in ax.get_lines()] == ["#006400", "#0064c8"]
+
+
+@pytest.mark.parametrize(
+    "days", [["2020-06-15"], ["2020-06-15", "2020-06-16"], ["2020-01-01", "2020-01-09", "2020-02-29"]]
+)
+def test_dates_have_no_hours(days):
+    table = pd.DataFrame({"date": days, "clear": 0.5, "in the cube": True})
+    counts = raster.array(np.ones((1, 4, 5), np.uint8), grid(4, 5), ["n"])
+    axes = [charts.observations(days, [0.5] * len(days)).axes[0], charts.clear_observations(counts, table).axes[1]]
+    for ax in axes:
+        ax.figure.canvas.draw()
+        labels = [t.get_text() for t in ax.get_xticklabels()]
+        assert labels and not any(":" in label for label in labels)
+        if days[0] == "2020-06-15":
+            assert labels == days

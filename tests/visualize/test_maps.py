@@ -1,0 +1,96 @@
+"""Maps: colours are the scheme's, north is up, kilometres are kilometres."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from lulc_kit import classes, raster
+from lulc_kit.visualize import maps, style
+from tests.visualize.painted import SCHEME, codes, grid, pixels, rgb
+
+
+def test_each_class_is_painted_in_its_own_colour_and_nodata_in_none_of_them():
+    numbers = np.array([[10, 40, 80, 100], [0, 0, 10, 100]])
+    figure = maps.class_map(codes(numbers), SCHEME)
+    colours = {c.value: c.rgb for c in SCHEME.classes} | {0: rgb(style.NODATA_COLOUR)}
+    assert len(set(colours.values())) == 5
+    painted = pixels(figure.axes[0])
+    for (row, column), value in np.ndenumerate(numbers):
+        assert tuple(painted[row, column]) == colours[value]
+
+
+@pytest.mark.parametrize("name", classes.SCHEMES)
+def test_legend_shows_the_colours_that_are_painted_whatever_the_codes(name):
+    scheme = classes.scheme(name)
+    figure = maps.class_map(codes([[0, *scheme.values]]), scheme)
+    (legend,) = figure.legends
+    texts, patches = legend.get_texts(), legend.get_patches()
+    shown = {t.get_text(): rgb(p.get_facecolor()) for t, p in zip(texts, patches, strict=True)}
+    painted = [tuple(int(v) for v in p) for p in pixels(figure.axes[0])[0]]
+    assert list(shown) == [*scheme.names, "no data"]
+    assert [shown[n] for n in scheme.names] == painted[1:] == [c.rgb for c in scheme.classes]
+    assert shown["no data"] == painted[0]
+
+
+def test_north_is_up_and_axes_are_in_kilometres():
+    numbers = np.full((30, 50), 10)
+    numbers[0, 0] = 80  # north-western corner
+    figure = maps.class_map(codes(numbers, 20.0), SCHEME, "title")
+    ax = figure.axes[0]
+    (drawn,) = ax.get_images()
+    assert drawn.origin == "upper"
+    assert drawn.get_extent() == pytest.approx([500.0, 501.0, 4999.4, 5000.0])
+    assert ax.get_ylim()[0] < ax.get_ylim()[1]
+    assert ax.get_xlim()[0] < ax.get_xlim()[1]
+    assert tuple(pixels(ax)[0, 0]) == SCHEME.named("Permanent water bodies").rgb
+    assert ax.get_title() == "title"
+    assert "EPSG:32633" in ax.get_xlabel() and "km" in ax.get_ylabel()
+    arrow = next(t for t in ax.texts if t.get_text() == "N")
+    assert arrow.xy[1] > arrow.xyann[1], "the arrow points up"
+
+
+def test_large_rasters_are_thinned_but_keep_their_extent():
+    numbers = np.full((10, 4000), 10)
+    numbers[:, 2000:] = 80
+    figure = maps.class_map(codes(numbers), SCHEME)
+    (drawn,) = figure.axes[0].get_images()
+    assert max(drawn.get_array().shape) <= style.MAX_PIXELS
+    assert drawn.get_extent() == pytest.approx([500, 540, 4999.9, 5000])
+    painted = pixels(figure.axes[0])
+    middle = painted.shape[1] // 2
+    assert tuple(painted[0, middle - 2]) != tuple(painted[0, middle + 1])
+
+
+def test_several_maps_have_one_legend_and_titles():
+    runs = {f"run {i}": codes(np.full((20, 20), v)) for i, v in enumerate((10, 40, 80, 100))}
+    figure = maps.class_maps(runs, SCHEME)
+    drawn = [ax for ax in figure.axes if ax.get_images()]
+    assert [ax.get_title() for ax in drawn] == list(runs)
+    assert [tuple(pixels(ax)[0, 0]) for ax in drawn] == [c.rgb for c in SCHEME.classes]
+    assert len(figure.legends) == 1
+
+
+def test_categories_are_painted_in_the_colours_of_their_legend():
+    names, colours = {0: "clear", 3: "cloud", 7: "snow"}, {0: "#111111", 3: "#ff0000", 7: "#0000ff"}
+    figure = maps.categories(codes([[0, 3, 3], [7, 0, 3]]), names, colours, "mask")
+    expected = [[rgb(colours[v]) for v in row] for row in ([0, 3, 3], [7, 0, 3])]
+    assert [[tuple(p) for p in row] for row in pixels(figure.axes[0])] == expected
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ["clear", "cloud", "snow"]
+    alone = maps.categories(codes([[7, 7]]), names, colours, "mask")
+    assert tuple(pixels(alone.axes[0])[0, 0]) == rgb("#0000ff")
+
+
+def test_folds_have_a_colour_each():
+    figure = maps.folds(codes([[0, 1, 2, 3, 4]]))
+    assert len({tuple(p) for p in pixels(figure.axes[0])[0]}) == 5
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["no label", "fold 1", "fold 2", "fold 3", "fold 4"]
+
+
+def test_confidence_paints_nodata_in_its_own_colour():
+    percent = np.stack([np.full((4, 5), v, np.uint8) for v in (70, 30)])
+    percent[:, 0, 0] = 255
+    figure = maps.confidence(raster.array(percent, grid(4, 5), ["a", "b"]), "title")
+    painted = pixels(figure.axes[0])
+    assert tuple(painted[0, 0]) == rgb(style.NODATA_COLOUR)
+    assert tuple(painted[1, 1]) == tuple(plt.get_cmap("cividis")(0.7, bytes=True)[:3])
