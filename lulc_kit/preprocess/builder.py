@@ -25,7 +25,7 @@ from lulc_kit.layout import CubeLayout
 from lulc_kit.preprocess import correction, dark_object, guard, radiometry, window
 from lulc_kit.preprocess.masks import MASKS, Codes, Request
 from lulc_kit.preprocess.mosaic import mosaic
-from lulc_kit.preprocess.sharpening import scene as sharpen_scene
+from lulc_kit.preprocess.sharpening.scene import sharpen_scene
 from lulc_kit.progress import track
 from lulc_kit.raster import warping, writing
 
@@ -172,7 +172,7 @@ class _Job:
         path = correction.path_reflectance([t.sample for t in tiles]) if self.correct == "dark_object" else {}
         shown = {n: tile.scene for n, tile in enumerate(tiles) if (chosen == n).any()}
         if self.sharpen:
-            shown = {n: stack.enter_context(sharpen_scene.sharpened(s, self.work)) for n, s in shown.items()}
+            shown = {n: stack.enter_context(sharpen_scene(s, self.work)) for n, s in shown.items()}
         image = _join({n: radiometry.scene_on_grid(s, self.geobox) for n, s in shown.items()}, chosen)
         scene = tiles[0].scene
         about = {"date": scene.date, "level": scene.level}

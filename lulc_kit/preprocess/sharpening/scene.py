@@ -23,7 +23,7 @@ CIRRUS = "B10"
 
 
 @contextlib.contextmanager
-def sharpened(scene: Scene, folder: Path) -> Iterator[Scene]:
+def sharpen_scene(scene: Scene, folder: Path) -> Iterator[Scene]:
     """Give the scene with its 20 m and 60 m bands replaced by sharpened ones of 10 m, for as long as the block lasts.
 
     Parameters
