@@ -371,10 +371,10 @@ UNITS = {"DEM": "m", "slope": "°", "aspect": "° clockwise from north", "road_d
 """Units of layers that are no plain numbers, by name."""
 
 
-def layers(stack: xr.DataArray, bands: Sequence[str] | None = None, unit: str = "") -> Figure:
+def layers(stack: xr.DataArray | None, bands: Sequence[str] | None = None, unit: str = "") -> Figure | None:
     """Draw layers of a stack, each with its own colour bar (2–98 %; aspect: a circle); no data is grey."""
-    if stack.sizes["band"] == 0:
-        return _nothing("No layers here: none are asked for, or there is nothing to compute them from.")
+    if stack is None:
+        return None
     small = thin(stack if bands is None else raster.select(stack, bands), PANEL_PIXELS)
     names = [str(b) for b in small.band.values]
     columns = 2 if small.sizes["x"] > 1.4 * small.sizes["y"] else 3
@@ -396,17 +396,10 @@ def layers(stack: xr.DataArray, bands: Sequence[str] | None = None, unit: str = 
     return figure
 
 
-def _nothing(text: str) -> Figure:
-    figure, ax = _subplots(figsize=(6, 0.5), layout="constrained")
-    ax.axis("off")
-    ax.annotate(text, (0, 0.5), va="center", color="#555555")
-    return figure
-
-
-def loadings(table: pd.DataFrame) -> Figure:
-    """Draw the loadings of principal components and the variance they explain (`Components.table`)."""
-    if table.empty:
-        return _nothing("No components: the parameters ask for none here.")
+def loadings(table: pd.DataFrame | None) -> Figure | None:
+    """Draw the loadings of principal components and the variance they explain (`components.table`)."""
+    if table is None:
+        return None
     numbers = table.drop(columns="explained")
     few = numbers.shape[1] <= 16
     figure, ax = _subplots(figsize=(9 if few else 13, 0.5 * len(table) + 1.5), layout="constrained")
