@@ -28,5 +28,5 @@ class ParameterError(LulcError):
     """A parameter of a notebook, or an argument of a function, has a value that it cannot have."""
 
 
-FAMILY = frozenset(kind.__name__ for kind in (LulcError, *LulcError.__subclasses__()))
+FAMILY = frozenset({"LulcError"} | {kind.__name__ for kind in LulcError.__subclasses__()})
 """Their names: all that a notebook which failed in another process leaves of the class."""

@@ -44,6 +44,12 @@ def by_block(
     """Return one confusion matrix for each block that has any labelled pixel: (block, true, predicted).
 
     A block that a run leaves unmapped keeps its place, so that all runs have the same blocks.
+
+    Examples
+    --------
+    >>> labels, mapped = np.array([1, 1, 2, 2]), np.array([1, 2, 2, 2])
+    >>> by_block(labels, mapped, np.array([1, 1, 1, 7]), [1, 2]).tolist()
+    [[[1, 1], [0, 1]], [[0, 0], [0, 1]]]
     """
     size = len(values)
     lookup = np.full(256, -1)
@@ -162,6 +168,16 @@ def assess(matrices: Matrix, classes: Scheme, *, confidence: float, resamples: i
     ------
     LulcError
         With fewer than two blocks.
+
+    Examples
+    --------
+    >>> from lulc_kit.classes import scheme
+    >>> matrices = np.array([[[8, 2], [0, 10]], [[9, 1], [1, 9]], [[10, 0], [4, 6]]])
+    >>> accuracy = assess(matrices, scheme("forest"), confidence=0.95, resamples=1000, seed=1)
+    >>> print("overall", accuracy.overall)
+    overall 0.867 (0.800–0.900)
+    >>> print("recall of forest", accuracy.classes["Forest"]["recall"])
+    recall of forest 0.900 (0.800–1.000)
     """
     if len(matrices) < 2:
         raise LulcError(f"A confidence interval needs at least two blocks with labels; found {len(matrices)}.")
