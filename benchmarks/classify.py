@@ -29,6 +29,7 @@ from benchmarks import report
 from lulc_kit import mapping, raster
 from lulc_kit.baselines import acceleration
 from lulc_kit.classes import SCHEMES
+from lulc_kit.layout import RunLayout
 from lulc_kit.raster import writing
 
 FEATURES, SAMPLES, NEIGHBOURS, TREES = 20, 30_000, 15, 100
@@ -52,7 +53,8 @@ def simulate(folder: Path, side: int) -> tuple[np.ndarray, np.ndarray]:
 def ours(folder: Path, model: object) -> None:
     stack = raster.read(folder / "stack.tif", chunk=512)
     predictor = mapping.pixelwise(acceleration.accelerated(model), SCHEMES["workflow"].values)
-    mapping.write_map(folder, "ours", stack, predictor, SCHEMES["workflow"], {})
+    maps = mapping.predict(stack, predictor, {}, None, SCHEMES["workflow"])
+    mapping.write(maps, RunLayout(folder, "ours"), SCHEMES["workflow"])
 
 
 def scikit_learn(folder: Path, model: object) -> None:
@@ -103,7 +105,7 @@ def compare(kind: str, classifier: object, folder: Path, runs: int) -> tuple[lis
     model[-1].set_params(n_jobs=1)  # blocks of the map run on all cores
     mine = report.seconds(partial(ours, folder, model), runs)
     rows = [[peer / mine, kind, "ours", mine, pixels / mine], [1.0, kind, "scikit-learn", peer, pixels / peer]]
-    with rasterio.open(folder / "maps/ours.tif") as a, rasterio.open(folder / "sklearn.tif") as b:
+    with rasterio.open(RunLayout(folder, "ours").map) as a, rasterio.open(folder / "sklearn.tif") as b:
         same = float((a.read(1) == b.read(1)).mean())
     remarks = [f"{kind}: {same:.4%} of the pixels have scikit-learn's class."]
     if train_otb(folder, x, y, kind):

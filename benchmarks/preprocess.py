@@ -18,7 +18,7 @@ from benchmarks import report
 from benchmarks.sharpen import Peak
 from lulc_kit import params
 from lulc_kit.download import products
-from lulc_kit.preprocess import cube, grid
+from lulc_kit.preprocess import builder, grid
 from lulc_kit.simulated import simulate
 
 DATES = ("2022-03-26", "2022-06-14")  # the second is cloudless, and only there so that the first is not
@@ -39,7 +39,7 @@ def build(source: Path, target: Path) -> float:
     p = params.Preprocess()
     catalog = products.catalog(params.Download(source="products", products=str(source)))
     geobox = grid.study_grid(catalog)
-    table = cube.build(
+    table = builder.build(
         catalog,
         geobox,
         target,

@@ -1,4 +1,4 @@
-"""The catalog of a study: which scenes there are, and for each band its file, scale, offset and nodata.
+"""The catalog of a study: which scenes there are, and for each band its file, grid, scale, offset and nodata.
 
 On disk it is a STAC ItemCollection (``catalog.json``), so that other tools read it too. Paths inside the study's
 folder are relative to the catalog; the user's own files stay where they are and are named by their absolute path.
@@ -15,6 +15,9 @@ from lulc_kit.errors import LulcError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from odc.geo.geobox import GeoBox
+
+    from lulc_kit import raster
 
 # Names of STAC's extensions for what the metadata say of quality.
 _QUALITY = {"cloud_percentage": "eo:cloud_cover", "degraded_percentage": "s2:degraded_msi_data_percentage"}
@@ -26,7 +29,18 @@ _FILES = ("product", "clouds")  # assets that are no bands
 class Band:
     """Where the numbers of a band are, and what they mean: ``value = number * scale + offset``.
 
-    ``number`` counts the file's bands from 1. ``nodata`` is a number in the file, before scale and offset.
+    Attributes
+    ----------
+    path, number
+        The file, and which of its bands, from 1.
+    scale, offset
+        From numbers to values.
+    nodata, saturated
+        Numbers in the file, before scale and offset, that are no measurement; None where there is none.
+    geobox
+        The file's grid.
+    dtype
+        Type of its numbers, e.g. ``"uint16"``.
     """
 
     path: Path
@@ -34,6 +48,36 @@ class Band:
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = None
+    saturated: float | None = None
+    geobox: "GeoBox" = field(kw_only=True)
+    dtype: str = field(kw_only=True)
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        number: int = 1,
+        scale: float = 1.0,
+        offset: float = 0.0,
+        nodata: float | None = None,
+        saturated: float | None = None,
+        header: "raster.Header | None" = None,
+    ) -> "Band":
+        """Describe a band of a file; what the file itself says is taken from its header, which is read if not given.
+
+        ``nodata`` of None takes the file's own.
+
+        Raises
+        ------
+        LulcError
+            If the file cannot be opened or has no CRS.
+        """
+        from lulc_kit import raster  # not needed to read a catalog, and slow to load
+
+        header = header or raster.header(path)
+        missing = header.nodata if nodata is None else nodata
+        dtype = header.dtypes[number - 1]
+        return cls(path, number, scale, offset, missing, saturated, geobox=header.geobox, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -138,10 +182,12 @@ def write(path: Path, catalog: Catalog) -> None:
     import pystac
 
     def asset(name: str, band: Band, role: str) -> pystac.Asset:
-        raster: dict[str, Any] = {"scale": band.scale, "offset": band.offset}
+        raster: dict[str, Any] = {"data_type": band.dtype, "scale": band.scale, "offset": band.offset}
         if band.nodata is not None:
             raster["nodata"] = band.nodata
-        extra = {"lulc:band": band.number, "raster:bands": [raster], "eo:bands": [{"name": name}]}
+        if band.saturated is not None:
+            raster["lulc:saturated"] = band.saturated
+        extra = {"lulc:band": band.number, "raster:bands": [raster], "eo:bands": [{"name": name}]} | _grid(band.geobox)
         return pystac.Asset(_href(band.path, path.parent), title=name, roles=[role], extra_fields=extra)
 
     items = []
@@ -225,6 +271,27 @@ def located(href: str, folder: Path) -> Path:
     return (folder / href).absolute()
 
 
+def files_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Return the files a catalog refers to, absolute, without importing the STAC library.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Those of the scenes.
+    dict
+        The others, by role.
+    """
+    scenes: list[Path] = []
+    ancillary: dict[str, list[Path]] = {}
+    for item in files.read_json(path)["features"]:
+        found = [files.on_disk(located(asset["href"], path.parent)) for asset in item["assets"].values()]
+        if item["properties"]["lulc:kind"] == "scene":
+            scenes += found
+        else:
+            ancillary[item["id"]] = found
+    return list(dict.fromkeys(scenes)), ancillary
+
+
 def _href(file: Path, folder: Path) -> str:
     if inside := files.split_archived(file):
         return files.archived(_href(Path(inside[0]), folder), inside[1])
@@ -237,12 +304,27 @@ def _quality(properties: Mapping[str, Any]) -> dict[str, float | str]:
     return found | {name.removeprefix(_CHECK): v for name, v in properties.items() if name.startswith(_CHECK)}
 
 
+def _grid(geobox: "GeoBox") -> dict[str, Any]:
+    """Return a grid as STAC's extension for projections has it."""
+    assert geobox.crs is not None
+    epsg = geobox.crs.to_epsg()
+    crs = {"proj:code": f"EPSG:{epsg}"} if epsg else {"proj:code": None, "proj:wkt2": geobox.crs.to_wkt()}
+    return crs | {"proj:shape": list(geobox.shape), "proj:transform": list(geobox.affine)[:6]}
+
+
 def _band(asset: Mapping[str, Any], folder: Path) -> Band:
+    from odc.geo.geobox import GeoBox
+    from rasterio import Affine
+
     raster = asset["raster:bands"][0]
+    crs = asset["proj:code"] or asset["proj:wkt2"]
     return Band(
         located(asset["href"], folder),
         asset["lulc:band"],
         raster["scale"],
         raster["offset"],
         raster.get("nodata"),
+        raster.get("lulc:saturated"),
+        geobox=GeoBox(asset["proj:shape"], Affine(*asset["proj:transform"]), crs),
+        dtype=raster["data_type"],
     )

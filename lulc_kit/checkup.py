@@ -6,7 +6,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-from lulc_kit import study
+from lulc_kit import files
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _kernel() -> Finding:
 
 
 def _folder() -> Finding:
-    folder = study.project_folder()
+    folder = files.project_folder()
     good = (folder / "notebooks").is_dir() and (folder / "params").is_dir()
     return Finding(good, f"project folder {folder}", "Run lulc in the folder that holds notebooks/ and params/.")
 
@@ -108,5 +108,5 @@ def _memory() -> Finding:
 
 
 def _disk() -> Finding:
-    free = shutil.disk_usage(study.project_folder()).free / 1e9
+    free = shutil.disk_usage(files.project_folder()).free / 1e9
     return Finding(free > 2, f"{free:.0f} GB of disk free (the samples need 2)", "Free some disk space.")

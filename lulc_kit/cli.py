@@ -50,6 +50,8 @@ def run_(
                 if not any(n == wanted or (wanted == start and n.startswith(wanted)) for n in names):
                     raise LulcError(f"Study {name} has no step {wanted}. It has: {', '.join(names)}.")
             chosen += [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
+        for steps in plans:
+            run.announce(steps)
         with run.cluster(scheduler, workers):
             run.run(chosen, force=force, say=typer.echo)
         pages, rows = run.results([s for steps in plans for s in steps])
@@ -71,6 +73,9 @@ def run_(
 def show(
     name: Annotated[str, typer.Argument(help="Name under params/, or path of a parameter folder.")],
     outputs: Annotated[str | None, typer.Option("--outputs", help="Folder of all results.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all files anew, also those whose size and time did not change.")
+    ] = False,
 ) -> None:
     """Print what each step of a study wrote, when, and whether it is up to date."""
     from lulc_kit import run, study
@@ -79,13 +84,16 @@ def show(
         steps = run.plan(name, outputs=outputs)
         for planned in steps:
             home = study.Study(planned.parameters)
-            reason, record = home.outdated(planned.parameters), home.record(planned.step)
+            reason, record = home.outdated(planned.parameters, verify=verify), home.record(planned.step)
             state = "up to date" if reason is None else reason
-            when = "" if record is None else f", {record['started'][:19]} UTC, {record['duration_s']:.0f} s, "
-            memory = "" if record is None else f"{record['peak_memory_mb']} MB"
-            typer.secho(f"{planned.step}: {state}{when}{memory}", fg="green" if reason is None else "yellow")
-            for file in record["outputs"] if record else []:
-                typer.echo(f"    {file['path']}  ({file['size'] / 1e6:.3f} MB)")
+            when = (
+                f", {record.started[:19]} UTC, {record.duration_s:.0f} s, {record.peak_memory_mb:.0f} MB"
+                if record
+                else ""
+            )
+            typer.secho(f"{planned.step}: {state}{when}", fg="green" if reason is None else "yellow")
+            for file in record.outputs if record else []:
+                typer.echo(f"    {file.path}  ({file.size / 1e6:.3f} MB)")
         typer.echo(f"in {study.Study(steps[0].parameters).folder}")
     except LulcError as error:
         raise _fail(error) from None

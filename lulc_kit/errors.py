@@ -28,5 +28,6 @@ class ParameterError(LulcError):
     """A parameter of a notebook, or an argument of a function, has a value that it cannot have."""
 
 
-FAMILY = frozenset({"LulcError"} | {kind.__name__ for kind in LulcError.__subclasses__()})
+_KINDS: list[type[LulcError]] = [LulcError, *LulcError.__subclasses__()]
+FAMILY = frozenset(kind.__name__ for kind in _KINDS)
 """Their names: all that a notebook which failed in another process leaves of the class."""

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one; names of files that lie inside zip archives."""
+"""Writing files so that a reader never meets half of one; where the files lie that parameters name."""
 
 import contextlib
 import hashlib
@@ -48,6 +48,36 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def project_folder() -> Path:
+    """Return the folder that holds ``notebooks/`` and ``params/``: the working folder or the nearest one above."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir() and (folder / "params").is_dir():
+            return folder
+    return here
+
+
+def resolve(path: str) -> Path:
+    """Return a parameter's path as an absolute one; relative paths start at the project's folder."""
+    return (project_folder() / Path(path).expanduser()).absolute()
+
+
+def named(pattern: str) -> list[Path]:
+    """Return the files that a parameter names: one path, or those that fit a glob (``exports/NAME-*.tif``).
+
+    A file of just that name goes before the pattern, so that brackets in a name mean themselves.
+    """
+    path = resolve(pattern)
+    if path.exists() or not any(mark in pattern for mark in "*?["):
+        return [path]
+    return sorted(f for f in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if f.is_file())
+
+
+def inside(path: Path, folder: Path) -> bool:
+    """Whether a path leads into a folder once links and ``..`` are followed."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -40,8 +40,13 @@ class RunLayout:
 
     @property
     def crossval(self) -> Path:
-        """Probabilities and classes of labelled pixels, from the model that had not seen their fold."""
+        """Classes of labelled pixels, from the model that had not seen their fold."""
         return self.models / "crossval.tif"
+
+    @property
+    def crossval_probability(self) -> Path:
+        """The probabilities behind them."""
+        return self.models / "crossval_probability.tif"
 
     @property
     def map(self) -> Path:
@@ -56,6 +61,40 @@ class RunLayout:
     def style(self) -> Path:
         """The map's style for QGIS."""
         return self.map.with_suffix(".qml")
+
+
+@dataclass(frozen=True)
+class CubeLayout:
+    """Files of a cube.
+
+    Attributes
+    ----------
+    folder
+        The cube's folder, ``outputs/<study>/cube``.
+    """
+
+    folder: Path
+
+    def dates(self) -> list[str]:
+        """Return the dates that are there, ``YYYY-MM-DD``, in order."""
+        return sorted(path.name.removesuffix("_mask.tif") for path in self.folder.glob("*_mask.tif"))
+
+    def image(self, date: str) -> Path:
+        """Return the reflectance of a date; ``"*-*-*"`` for the pattern of all."""
+        return self.folder / f"{date}.tif"
+
+    def mask(self, date: str) -> Path:
+        """Return the mask of a date, which says why a pixel is out."""
+        return self.folder / f"{date}_mask.tif"
+
+    @property
+    def composite(self) -> Path:
+        """All dates in one image."""
+        return self.folder / "composite.tif"
+
+    def monthly(self, month: str) -> Path:
+        """Return the composite of a month, ``YYYY-MM``; ``"*"`` for the pattern of all."""
+        return self.folder / "monthly" / f"{month}.tif"
 
 
 @dataclass(frozen=True)
@@ -106,21 +145,21 @@ class Layout:
         return self.folder / "cube"
 
     def image(self, date: str) -> Path:
-        """Return the reflectance of a date; ``"*-*-*"`` for the pattern of all."""
-        return self.cube / f"{date}.tif"
+        """Return the reflectance of a date; see `CubeLayout`."""
+        return CubeLayout(self.cube).image(date)
 
     def mask(self, date: str) -> Path:
-        """Return the mask of a date, which says why a pixel is out."""
-        return self.cube / f"{date}_mask.tif"
+        """Return the mask of a date; see `CubeLayout`."""
+        return CubeLayout(self.cube).mask(date)
 
     @property
     def composite(self) -> Path:
         """All dates in one image."""
-        return self.cube / "composite.tif"
+        return CubeLayout(self.cube).composite
 
     def monthly(self, month: str) -> Path:
-        """Return the composite of a month, ``YYYY-MM``; ``"*"`` for the pattern of all."""
-        return self.cube / "monthly" / f"{month}.tif"
+        """Return the composite of a month; see `CubeLayout`."""
+        return CubeLayout(self.cube).monthly(month)
 
     def figure(self, name: str) -> Path:
         """Return a picture of notebook 03."""
@@ -186,6 +225,11 @@ class Layout:
         """Its numbers as data."""
         return self.folder / "report" / "accuracy.json"
 
+    @property
+    def plan(self) -> Path:
+        """Names of the steps that the study has."""
+        return self.folder / "steps" / "plan.json"
+
     def record(self, step: str) -> Path:
         """Return what a step recorded of itself."""
         return self.folder / "steps" / f"{step}.json"
@@ -193,3 +237,8 @@ class Layout:
     def notebook(self, name: str) -> Path:
         """Return the executed notebook of a step."""
         return self.folder / "notebooks" / f"{name}.ipynb"
+
+    @property
+    def lock(self) -> Path:
+        """Held by who works on the study."""
+        return self.folder / "steps" / ".lock"

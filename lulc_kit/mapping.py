@@ -1,4 +1,4 @@
-"""From a fitted model and a feature stack to a class map, block by block.
+"""From fitted models and a feature stack to maps, block by block, in one pass.
 
 A *predictor* is a function from features of shape (band, row, column), NaN for nodata, to class probabilities of
 shape (class, row, column), NaN where a feature is missing. `pixelwise` makes one from a scikit-learn estimator.
@@ -6,7 +6,6 @@ shape (class, row, column), NaN where a feature is missing. `pixelwise` makes on
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dask
@@ -17,6 +16,8 @@ import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.classes import Scheme
+from lulc_kit.errors import LulcError
+from lulc_kit.layout import RunLayout
 from lulc_kit.raster import writing
 
 Array = npt.NDArray[np.float32]
@@ -84,209 +85,211 @@ def entropy(probabilities: Array) -> Array:
     return np.where(np.isnan(probabilities).any(axis=0), np.nan, out).astype(np.float32)
 
 
-def _apply(
-    function: Callable[..., npt.NDArray[Any]],
-    predictors: Any,
+@dataclass(frozen=True)
+class Layer:
+    """One file of a map.
+
+    Attributes
+    ----------
+    name
+        The file's (`RunLayout.layer`); the layer ``class`` is the map itself (`RunLayout.map`).
+    dtype, nodata
+        Type of its numbers, and the one that means no data.
+    compute
+        From class probabilities, (class, row, column), NaN for no data, and the classes' values to what the file
+        holds, (band, row, column).
+    per_class
+        Whether it has a band for each class, named like it, or one band with the layer's name.
+    unit
+        Of its numbers; "" for codes and plain numbers.
+    """
+
+    name: str
+    dtype: str
+    nodata: float
+    compute: Callable[[Array, Sequence[int]], npt.NDArray[Any]]
+    per_class: bool = False
+    unit: str = ""
+
+
+LAYERS: dict[str, Layer] = {
+    layer.name: layer
+    for layer in (
+        Layer("class", "uint8", 0, lambda p, values: classify(p, values)[None]),
+        Layer("entropy", "uint8", PERCENT_NODATA, lambda p, values: percent(entropy(p))[None], unit="percent"),
+        Layer("probability", "uint8", PERCENT_NODATA, lambda p, values: percent(p), per_class=True, unit="percent"),
+    )
+}
+"""What a map may consist of; one more is an entry here and a file that the runs' parameters declare."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What models say of a scene, not computed yet; `write` computes it.
+
+    Attributes
+    ----------
+    layers
+        By name of a `Layer`: the map, by the final model.
+    crossval
+        By name of a `Layer`: what the models of the splits say of labelled pixels that they have not seen; for each
+        split the bands of the layer. Empty without splits.
+    held
+        float32 layers of a block that are in memory while it is computed.
+    """
+
+    layers: Mapping[str, xr.DataArray]
+    crossval: Mapping[str, xr.DataArray]
+    held: int
+
+
+def predict(
     stack: xr.DataArray,
-    others: Sequence[da.Array],
-    halo: int,
-    count: int,
-    values: tuple[int, ...],
-) -> da.Array:
+    final: Predictor | None,
+    by_split: Mapping[str, Sequence[Predictor]],
+    folds: xr.DataArray | None,
+    classes: Scheme,
+    *,
+    layers: Sequence[str] = tuple(LAYERS),
+    halo: int = 0,
+) -> Maps:
+    """Map a scene and cross-validate its models, in one pass.
+
+    Parameters
+    ----------
+    stack
+        Features, (band, y, x), lazily opened.
+    final
+        Makes the map; None: the mean of the predictors of the one split does.
+    by_split
+        For each split the predictors for fold 1, 2, …, each of which has not seen that fold. With a final predictor
+        they are asked for the labelled pixels alone, so they must look at one pixel at a time (see `pixelwise`).
+    folds
+        The folds' numbers, one band (named like a key of ``by_split``) per split; 0 where there is no label. None
+        without splits.
+    classes
+        The classes, in the predictors' order.
+    layers
+        Names in `LAYERS`.
+    halo
+        Pixels around a block that the predictors need to see.
+    """
+    unknown = [name for name in layers if name not in LAYERS]
+    if unknown:
+        raise LulcError(f"Map layer(s) {', '.join(unknown)} are unknown. There are: {', '.join(LAYERS)}.")
+    splits, count = list(by_split), len(classes.values)
+    models = (final, [list(by_split[s]) for s in splits])
+    others = [] if folds is None else [raster.select(folds, splits).data]
+    probabilities = _apply(models, stack, others, halo, count, splits)
+    geobox = stack.odc.geobox
+
+    def computed(layer: Layer, part: da.Array) -> da.Array:
+        bands = count if layer.per_class else 1
+        return da.map_blocks(
+            layer.compute,
+            part,
+            values=classes.values,
+            chunks=((bands,), *part.chunks[1:]),
+            dtype=layer.dtype,
+            meta=np.empty((0, 0, 0), layer.dtype),
+        )
+
+    def named(layer: Layer) -> list[str]:
+        return list(classes.names) if layer.per_class else [layer.name]
+
+    mapped = {
+        name: raster.array(computed(LAYERS[name], probabilities[0]), geobox, named(LAYERS[name])) for name in layers
+    }
+    crossval = {}
+    for layer in (LAYERS["class"], LAYERS["probability"]) if splits else ():
+        names = [f"{s} {band}" if layer.per_class else s for s in splits for band in named(layer)]
+        numbers = da.concatenate([computed(layer, part) for part in probabilities[1:]])
+        crossval[layer.name] = raster.array(numbers, geobox, names)
+    # Features with and without their rim, probabilities and what is made of them.
+    held = 2 * stack.sizes["band"] + 4 * count + 2 * len(splits) * count
+    if final is None:
+        held += count * max(map(len, models[1]))
+    return Maps(mapped, crossval, held)
+
+
+def _apply(
+    models: Any, stack: xr.DataArray, others: Sequence[da.Array], halo: int, count: int, splits: Sequence[str]
+) -> list[da.Array]:
     lazy = stack.data if dask.is_dask_collection(stack.data) else da.from_array(stack.data, raster.CHUNK)
     arrays = [lazy.rechunk({0: -1}), *(o.rechunk({0: -1, **dict(enumerate(lazy.chunks[1:], 1))}) for o in others)]
     depth = {0: 0, 1: halo, 2: halo}
     if halo:
         arrays = [da.overlap.overlap(a, depth, "none") for a in arrays]
-    # The model is one node of the graph, sent to each worker once, not a part of every block's task.
-    model = dask.delayed(predictors, pure=False, traverse=False)
     out = da.map_blocks(
-        function,
-        model,
+        _block,
+        # The models are one node of the graph, sent to each worker once, not a part of every block's task.
+        dask.delayed(models, pure=False, traverse=False),
         *arrays,
-        values=values,
-        chunks=((count,), *arrays[0].chunks[1:]),
-        dtype=np.uint8,
-        meta=np.empty((0, 0, 0), np.uint8),
+        count=count,
+        chunks=((count * (1 + len(splits)),), *arrays[0].chunks[1:]),
+        dtype=np.float32,
+        meta=np.empty((0, 0, 0), np.float32),
     )
-    return da.overlap.trim_internal(out, depth, "none") if halo else out
+    out = da.overlap.trim_internal(out, depth, "none") if halo else out
+    return [out[i * count : (i + 1) * count] for i in range(1 + len(splits))]
 
 
-def _map_block(predictor: Predictor, features: Array, values: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    return _layers(predictor(features), values)
-
-
-def _layers(probabilities: Array, values: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    return np.concatenate(
-        [classify(probabilities, values)[None], percent(entropy(probabilities))[None], percent(probabilities)]
-    )
-
-
-def _ensemble_block(
-    predictors: Sequence[Predictor], features: Array, numbers: npt.NDArray[np.integer], values: tuple[int, ...]
-) -> npt.NDArray[np.uint8]:
-    single = [predictor(features) for predictor in predictors]
-    out_of_fold = np.zeros(features.shape[1:], np.uint8)
-    for k, probabilities in enumerate(single, 1):
-        tested = numbers[0] == k
-        out_of_fold[tested] = classify(probabilities, values)[tested]
-    return np.concatenate([_layers(np.mean(single, axis=0), values), out_of_fold[None]])
-
-
-def _crossval_block(
-    predictors: Sequence[Sequence[Predictor]],
+def _block(
+    models: tuple[Predictor | None, Sequence[Sequence[Predictor]]],
     features: Array,
-    numbers: npt.NDArray[np.integer],
-    values: tuple[int, ...],
-) -> npt.NDArray[np.uint8]:
-    out = np.zeros((len(predictors), *features.shape[1:]), np.uint8)
-    for s, of_split in enumerate(predictors):
-        for k, predictor in enumerate(of_split, 1):
-            wanted = numbers[s] == k
-            if wanted.any():
-                out[s][wanted] = classify(predictor(features[:, wanted][:, None]), values)[0]
-    return out
+    folds: npt.NDArray[np.integer] | None = None,
+    *,
+    count: int,
+) -> Array:
+    """Return the probabilities of the map, and for each split those of the model that has not seen a pixel's fold."""
+    final, by_split = models
+    unseen = np.full((len(by_split), count, *features.shape[1:]), np.nan, np.float32)
+    if final is not None:
+        mapped = final(features)
+        for out, predictors, fold in zip(unseen, by_split, () if folds is None else folds, strict=True):
+            for k, predictor in enumerate(predictors, 1):
+                wanted = fold == k
+                if wanted.any():
+                    out[:, wanted] = predictor(features[:, wanted][:, None])[:, 0]
+    else:
+        assert folds is not None
+        (predictors,) = by_split
+        single = [predictor(features) for predictor in predictors]
+        mapped = np.mean(single, axis=0)
+        for k, probabilities in enumerate(single, 1):
+            np.copyto(unseen[0], probabilities, where=folds[0] == k)
+    return np.concatenate([mapped, *unseen]).astype(np.float32, copy=False)
 
 
-def _map_outputs(
-    folder: Path, run: str, out: da.Array, stack: xr.DataArray, classes: Scheme, tags: Mapping[str, str]
-) -> list[writing.Output]:
-    geobox, count = stack.odc.geobox, len(classes.values)
-    legend = {"classes": "; ".join(f"{c.value} {c.name}" for c in classes.classes), "run": run} | dict(tags)
-    colours = {c.value: c.rgb for c in classes.classes}
-    percents: dict[str, Any] = {"dtype": "uint8", "nodata": PERCENT_NODATA, "tags": legend | {"unit": "percent"}}
-    return [
-        writing.Output(
-            folder / f"maps/{run}.tif",
-            raster.array(out[:1], geobox, ["class"]),
-            "uint8",
-            nodata=0,
-            colours=colours,
-            tags=legend,
-        ),
-        writing.Output(folder / f"maps/{run}_entropy.tif", raster.array(out[1:2], geobox, ["entropy"]), **percents),
-        writing.Output(
-            folder / f"maps/{run}_probability.tif",
-            raster.array(out[2 : 2 + count], geobox, list(classes.names)),
-            **percents,
-        ),
-    ]
-
-
-def write_map(
-    folder: Path, run: str, stack: xr.DataArray, predictor: Predictor, classes: Scheme, tags: Mapping[str, str]
-) -> None:
-    """Map a whole scene in one pass.
-
-    Three files are written: ``maps/<run>.tif`` (class; uint8, 0 = no data, with the scheme's colours and names),
-    ``maps/<run>_probability.tif`` (one band per class) and ``maps/<run>_entropy.tif`` (see `entropy`), both uint8
-    percent, 255 = no data.
+def write(maps: Maps, run: RunLayout, classes: Scheme, tags: Mapping[str, str] | None = None) -> None:
+    """Compute maps and write a file for each layer, with the classes' names and, for classes, their colours.
 
     Parameters
     ----------
-    folder
-        The study's folder.
+    maps
+        From `predict`.
     run
-        Name of the run.
-    stack
-        Features, (band, y, x), lazily opened.
-    predictor
-        See the module's first lines.
+        Where the files of the run lie.
     classes
-        The classes, in the predictor's order.
+        The classes.
     tags
         Words for the files' metadata.
     """
-    out = _apply(_map_block, predictor, stack, [], 0, len(classes.values) + 2, classes.values)
-    writing.write_all(
-        _map_outputs(folder, run, out, stack, classes, tags), description=f"map {run}", layers=_held(stack, classes)
-    )
+    legend = {"classes": "; ".join(f"{c.value} {c.name}" for c in classes.classes), "run": run.name}
+    outputs = []
+    for name, data in maps.layers.items():
+        layer, words = LAYERS[name], legend | dict(tags or {})
+        path = run.map if name == "class" else run.layer(name)
+        colours = {c.value: c.rgb for c in classes.classes} if name == "class" else None
+        words |= {"unit": layer.unit} if layer.unit else {}
+        outputs.append(writing.Output(path, data, layer.dtype, layer.nodata, colours=colours, tags=words))
+    for name, data in maps.crossval.items():
+        layer, path = LAYERS[name], run.crossval if name == "class" else run.crossval_probability
+        outputs.append(writing.Output(path, data, layer.dtype, layer.nodata))
+    writing.write_all(outputs, description=f"map {run.name}", layers=maps.held)
 
 
-def write_ensemble(
-    folder: Path,
-    run: str,
-    stack: xr.DataArray,
-    folds: xr.DataArray,
-    predictors: Sequence[Predictor],
-    classes: Scheme,
-    *,
-    halo: int = 0,
-) -> None:
-    """Map a scene by the mean of the folds' models and cross-validate them, in one pass.
-
-    Writes what `write_map` and `write_crossval` write; the cross-validated map has the one band ``fold``.
-
-    Parameters
-    ----------
-    folder, run, stack
-        See `write_map`.
-    folds
-        The folds' numbers, band ``fold``.
-    predictors
-        For fold 1, 2, …: the predictor that was not trained with that fold.
-    classes
-        The classes, in the predictors' order.
-    halo
-        Pixels around a block that the predictors need to see.
-    """
-    numbers = raster.select(folds, ["fold"]).data
-    out = _apply(_ensemble_block, predictors, stack, [numbers], halo, len(classes.values) + 3, classes.values)
-    crossval = raster.array(out[-1:], stack.odc.geobox, ["fold"])
-    writing.write_all(
-        [
-            *_map_outputs(folder, run, out, stack, classes, {}),
-            writing.Output(folder / f"models/{run}/crossval.tif", crossval, "uint8", nodata=0),
-        ],
-        description=f"map {run}",
-        layers=_held(stack, classes) + len(predictors) * len(classes.values),
-    )
-
-
-def write_crossval(
-    folder: Path,
-    run: str,
-    stack: xr.DataArray,
-    folds: xr.DataArray,
-    predictors: Mapping[str, Sequence[Predictor]],
-    classes: Scheme,
-) -> None:
-    """Write for each labelled pixel the class given by the one model that was not trained with its fold.
-
-    ``models/<run>/crossval.tif``: uint8, one band per split, 0 where there is no label or no data.
-
-    Parameters
-    ----------
-    folder, run, stack, classes
-        See `write_map`.
-    folds
-        The folds' numbers, one band (named like a key of ``predictors``) per split.
-    predictors
-        For each split the predictors for fold 1, 2, …, which look at one pixel at a time (see `pixelwise`).
-    """
-    splits = list(predictors)
-    numbers = raster.select(folds, splits).data
-    out = _apply(_crossval_block, list(predictors.values()), stack, [numbers], 0, len(splits), classes.values)
-    path = folder / f"models/{run}/crossval.tif"
-    writing.write_all(
-        [writing.Output(path, raster.array(out, stack.odc.geobox, splits), "uint8", nodata=0)],
-        f"cross-validate {run}",
-        layers=_held(stack, classes),
-    )
-
-
-def _held(stack: xr.DataArray, classes: Scheme) -> int:
-    # Features with and without their rim, probabilities and what is made of them.
-    return 2 * stack.sizes["band"] + 4 * len(classes.values)
-
-
-def write_run(folder: Path, run: str, model: str, features: Sequence[str], **more: Any) -> None:
-    """Write ``models/<run>/run.json``: what the run is, and which labels and folds it was made with."""
-    about = {
-        "run": run,
-        "model": model,
-        "features": list(features),
-        "folds": files.sha256(folder / "samples/folds.tif"),
-        **more,
-    }
-    files.write_json(folder / f"models/{run}/run.json", about)
+def write_about(run: RunLayout, model: str, features: Sequence[str], folds: str, **more: Any) -> None:
+    """Write what a run is: its model in words, its features, the fingerprint of the splits it was made with."""
+    about = {"run": run.name, "model": model, "features": list(features), "folds": folds, **more}
+    files.write_json(run.about, about)

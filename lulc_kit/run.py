@@ -1,6 +1,7 @@
 """Running a study: its parameter files in order, each through papermill, skipping what is up to date."""
 
 import contextlib
+import itertools
 import os
 import re
 import sys
@@ -12,8 +13,10 @@ from typing import Any
 
 import yaml
 
-from lulc_kit import files, params, study
+from lulc_kit import files, lock, params, study
+from lulc_kit import steps as traffic
 from lulc_kit.errors import FAMILY, LulcError
+from lulc_kit.layout import Layout
 
 Say = Callable[[str], None]
 
@@ -34,7 +37,7 @@ def folder_of(name: str) -> Path:
     LulcError
         Lists the studies there are.
     """
-    known = study.project_folder() / "params"
+    known = files.project_folder() / "params"
     for folder in (Path(name), known / name):
         if folder.is_dir():
             return folder
@@ -55,8 +58,8 @@ def parse_settings(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise LulcError(f"--set {setting}: expected NN_name.key=value, for example --set 06_rf.trees=500")
         try:
             found.setdefault(match[1], {})[match[2]] = yaml.safe_load(match[3])
-        except yaml.YAMLError as error:
-            raise LulcError(f"--set {setting}: the value is not valid YAML ({error}).") from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise LulcError(f"--set {setting[:80]}: the value is not valid YAML ({str(error)[:300]}).") from error
     return found
 
 
@@ -105,9 +108,15 @@ def plan(
     names = {s.parameters.study for s in steps}
     if len(names) > 1:
         wrong.append(f"{folder}: the files name different studies ({', '.join(sorted(names))}). They must agree.")
+    if not wrong:
+        wrong = [f"{folder}: {line}" for line in traffic.collisions([s.parameters for s in steps], _layout(steps[0]))]
     if wrong:
         raise LulcError("\n".join(wrong))
     return steps
+
+
+def _layout(planned: Planned) -> Layout:
+    return study.Study(planned.parameters).layout
 
 
 def _check_names(path: Path, values: Mapping[str, Any], checked: params.Parameters) -> None:
@@ -146,6 +155,12 @@ def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterato
         yield
 
 
+def announce(steps: Sequence[Planned]) -> None:
+    """Write down which steps a study has, so that a run that left the plan leaves the report too."""
+    if steps:
+        files.write_json(_layout(steps[0]).plan, [s.step for s in steps])
+
+
 def run(steps: Sequence[Planned], *, force: bool = False, say: Say = print) -> None:
     """Run steps in order; those that are up to date are skipped.
 
@@ -163,26 +178,33 @@ def run(steps: Sequence[Planned], *, force: bool = False, say: Say = print) -> N
     LulcError
         At the first step that fails. What it had written before stays; the next run goes on from that step.
     """
-    for planned in steps:
-        p = planned.parameters
-        reason = "forced" if force else study.Study(p).outdated(p)
-        if reason is None:
-            say(f"{p.study} {planned.step}: up to date")
-            continue
-        say(f"{p.study} {planned.step}: running ({reason})")
-        started = time.monotonic()
-        before = study.Study(p).record(planned.step)
-        _execute(planned)
-        record = study.Study(p).record(planned.step)
-        if record is None or record == before:
-            raise LulcError(
-                f"{p.study} {planned.step}: the notebook ran to its end, but the step was not finished: its last cell "
-                f"'step.finish()' did not run. Restore the notebook (git checkout notebooks/{p.notebook}.ipynb)."
-            )
-        missing = [f["path"] for f in record["outputs"] if not study.Study(p).path(f["path"]).exists()]
-        if missing:
-            raise LulcError(f"{p.study} {planned.step}: {', '.join(missing)} disappeared while the step ran.")
-        say(f"{p.study} {planned.step}: done in {time.monotonic() - started:.0f} s")
+    for _, group in itertools.groupby(steps, key=lambda planned: planned.parameters.study):
+        of_one = list(group)
+        with lock.held(_layout(of_one[0])):
+            for planned in of_one:
+                _run_step(planned, force, say)
+
+
+def _run_step(planned: Planned, force: bool, say: Say) -> None:
+    p, home = planned.parameters, study.Study(planned.parameters)
+    reason = "forced" if force else home.outdated(p)
+    if reason is None:
+        say(f"{p.study} {planned.step}: up to date")
+        return
+    say(f"{p.study} {planned.step}: running ({reason})")
+    started = time.monotonic()
+    before = home.record(planned.step)
+    _execute(planned)
+    record = home.record(planned.step)
+    if record is None or record == before:
+        raise LulcError(
+            f"{p.study} {planned.step}: the notebook ran to its end, but the step was not finished: its last cell "
+            f"'step.finish()' did not run. Restore the notebook (git checkout notebooks/{p.notebook}.ipynb)."
+        )
+    missing = [f.path for f in record.outputs if not (home.folder / f.path).exists()]
+    if missing:
+        raise LulcError(f"{p.study} {planned.step}: {', '.join(missing)} disappeared while the step ran.")
+    say(f"{p.study} {planned.step}: done in {time.monotonic() - started:.0f} s")
 
 
 def _execute(planned: Planned) -> None:
@@ -190,17 +212,17 @@ def _execute(planned: Planned) -> None:
     from papermill.exceptions import PapermillExecutionError
 
     p = planned.parameters
-    project = study.project_folder()
+    project = files.project_folder()
     source = project / "notebooks" / f"{p.notebook}.ipynb"
     if not source.exists():
         raise LulcError(f"{source} does not exist. Run lulc in the kit's folder, which holds notebooks/ and params/.")
-    folder = study.Study(p).folder / "notebooks"
-    target, part, failed = (folder / f"{planned.step}{end}.ipynb" for end in ("", ".running", ".failed"))
+    layout = _layout(planned)
+    target, part, failed = (layout.notebook(f"{planned.step}{end}") for end in ("", ".running", ".failed"))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LulcError(
-            f"No permission to write in {folder.parent}. Choose another folder with --outputs DIR. ({error})"
+            f"No permission to write in {layout.folder}. Choose another folder with --outputs DIR. ({error})"
         ) from error
     try:
         _papermill(source, part, p, project)
@@ -231,7 +253,7 @@ def _papermill(source: Path, target: Path, p: params.Parameters, project: Path) 
 
     for attempt in range(STARTS):
         try:
-            with _environment(KERNEL_ENVIRONMENT):
+            with _environment(KERNEL_ENVIRONMENT | {lock.HELD: str(study.Study(p).folder)}):
                 papermill.execute_notebook(
                     str(source),
                     str(target),
@@ -260,7 +282,11 @@ STARTS = 3
 
 
 # Progress comes as plain lines (no Jupyter session), and pictures are drawn for the notebook.
-KERNEL_ENVIRONMENT = {"JPY_SESSION_NAME": None, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "MPLBACKEND": None}
+KERNEL_ENVIRONMENT: dict[str, str | None] = {
+    "JPY_SESSION_NAME": None,
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "MPLBACKEND": None,
+}
 
 
 @contextlib.contextmanager
@@ -297,16 +323,15 @@ def results(steps: Sequence[Planned]) -> tuple[list[Path], list[Result]]:
     pages, rows = [], []
     for planned in steps:
         home = study.Study(planned.parameters)
-        folder = home.folder
         if not isinstance(planned.parameters, params.Evaluate) or home.outdated(planned.parameters) is not None:
             continue
-        pages.append(folder / "report/index.html")
-        accuracy = files.read_json(folder / "report/accuracy.json")
+        pages.append(home.layout.report)
+        accuracy = files.read_json(home.layout.accuracy)
         for name, run_ in accuracy["runs"].items():
-            apart = run_["apart in space"]
+            apart = run_["apart_in_space"]
             macro_f1, overall = (
                 f"{n['value']:.3f} ({n['low']:.3f}–{n['high']:.3f})"
                 for n in (apart["macro_f1"], apart["overall_accuracy"])
             )
-            rows.append(Result(folder.name, name, macro_f1, overall, accuracy["separation"]))
+            rows.append(Result(home.name, name, macro_f1, overall, accuracy["separation"]))
     return pages, rows

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lulc_kit import params, study
+from lulc_kit import files, params
 from lulc_kit.errors import LulcError
 
 # Values that a study of one's own begins with, where they differ from the defaults.
@@ -51,7 +51,7 @@ def new(name: str, like: str | None = None) -> Path:
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_\-]*", name):
         raise LulcError(f"{name!r} cannot be the name of a study: use letters, digits, _ and -.")
-    folder = study.project_folder() / "params" / name
+    folder = files.project_folder() / "params" / name
     if folder.exists():
         raise LulcError(f"{folder} exists already. Choose another name, or edit the files there.")
     if like is None:

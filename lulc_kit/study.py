@@ -1,74 +1,42 @@
 """A study: the folder of its results, what each step wrote there, and whether that is up to date."""
 
 import datetime
-import hashlib
-import importlib.metadata
 import json
-import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lulc_kit
-from lulc_kit import attribution, catalog, files, params
+import pydantic
+
+from lulc_kit import attribution, catalog, files, lock, params, provenance, steps
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout, RunLayout
+from lulc_kit.provenance import FileMark
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# Rooms of the package whose code decides what a step writes (figures do not count where they are only shown);
-# the ground floor counts for every step.
-ROOMS = {
-    "01": ("download",),
-    "02": ("preprocess",),
-    "03": ("visualize",),
-    "04": ("features",),
-    "05": ("labels",),
-    "06": ("baselines",),
-    "07": ("deep",),
-    "08": ("deep",),
-    "09": ("evaluate", "visualize"),
-}
-READERS = {"01": ("safe", "simulated"), "02": ("safe",)}
-"""Ground floor that counts for some steps only."""
-GROUND_FLOOR = (
-    "attribution.py",
-    "catalog.py",
-    "classes.py",
-    "files.py",
-    "layout.py",
-    "mapping.py",
-    *(f"raster/{name}.py" for name in ("__init__", "blockwise", "reading", "resample", "warping", "writing")),
-)
-PACKAGES = (
-    "numpy",
-    "numba",
-    "rasterio",
-    "spyndex",
-    "scikit-learn",
-    "keras",
-    "tensorflow",
-    "tensorflow-cpu",
-    "dask",
-    "xarray",
-)
+    from lulc_kit.cube import Cube
+    from lulc_kit.samples import Samples
 
 
-def project_folder() -> Path:
-    """Return the folder that holds ``notebooks/`` and ``params/``: the working folder or the nearest one above."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "notebooks").is_dir() and (folder / "params").is_dir():
-            return folder
-    return here
+class Record(pydantic.BaseModel):
+    """What a step leaves in ``steps/<step>.json`` when it ends."""
 
+    model_config = pydantic.ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
-def resolve(path: str) -> Path:
-    """Return a parameter's path as an absolute one; relative paths start at the project's folder."""
-    return (project_folder() / Path(path).expanduser()).absolute()
+    step: str
+    parameters: dict[str, Any]
+    started: str
+    duration_s: float
+    peak_memory_mb: float
+    notebook: str
+    modules: dict[str, str]
+    versions: dict[str, str]
+    inputs: list[FileMark]
+    outputs: list[FileMark]
 
 
 def _state(path: Path) -> tuple[int, int, int]:
@@ -77,34 +45,14 @@ def _state(path: Path) -> tuple[int, int, int]:
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
-def named_files(pattern: str) -> list[Path]:
-    """Return the files that a parameter names: one path, or those that fit a glob (``exports/NAME-*.tif``)."""
-    path = resolve(pattern)
-    if not any(mark in pattern for mark in "*?["):
-        return [path]
-    return sorted(f for f in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if f.is_file())
-
-
-def _parts(pattern: str, folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob(pattern) if p.is_file() and not p.name.startswith("."))
-
-
-@dataclass(frozen=True)
-class FileMark:
-    """A file as it was: size, modification time (ns) and SHA-256."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path, name: str, known: "FileMark | None" = None) -> "FileMark":
-        """Mark a file. A known mark with the same size and time is trusted, so that big files are read once."""
-        stat = path.stat()
-        if known and (known.size, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-            return known
-        return cls(name, stat.st_size, stat.st_mtime_ns, files.sha256(path))
+def _matches(patterns: Iterable[Path], folder: Path) -> dict[Path, list[Path]]:
+    """Return the files that fit each pattern, in order."""
+    return {
+        pattern: sorted(
+            p for p in folder.glob(pattern.relative_to(folder).as_posix()) if p.is_file() and not p.name.startswith(".")
+        )
+        for pattern in patterns
+    }
 
 
 class Study:
@@ -118,109 +66,111 @@ class Study:
 
     def __init__(self, p: params.Parameters) -> None:
         self.name = p.study
-        self.folder = resolve(p.outputs) / p.study
+        self.folder = files.resolve(p.outputs) / p.study
         self.layout = Layout(self.folder)
 
-    def path(self, name: str) -> Path:
-        """Return the absolute path of a file of the study."""
-        return self.folder / name
-
-    def record(self, step: str) -> dict[str, Any] | None:
-        """Return what a step recorded when it ended, or None if it has not (or is being run again)."""
-        path = self.folder / "steps" / f"{step}.json"
+    def record(self, step: str) -> Record | None:
+        """Return what a step recorded when it ended, or None if it has not, is being run again, or it is damaged."""
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # not there, half a file, or the folder is a file: `begin` says so
+            record = Record.model_validate_json(self.layout.record(step).read_bytes())
+        except (OSError, ValueError, RecursionError):  # not there, half a file, or the folder is a file: `begin` says
             return None
-
-    def external(self, p: params.Parameters) -> list[Path]:
-        """Return the files outside the study's folder that a step reads: the user's own."""
-        if isinstance(p, params.Download):
-            named: list[str | None] = [p.reference, p.dem, p.roads]
-            if p.products is not None:
-                named += [str(f) for f in sorted(resolve(p.products).rglob("MTD_*.xml"))]
-                named += [str(f) for f in sorted(resolve(p.products).glob("*.zip"))]
-            for scene in p.scenes:
-                named += [scene.file, scene.scl, scene.mask, *(scene.bands or {}).values()]
-            return [files.on_disk(resolve(n)) for n in named if n]
-        if isinstance(p, params.Samples) and p.labels != "reference":
-            return [resolve(p.labels)]
-        if isinstance(p, params.Preprocess | params.Features | params.Samples) and self.path("catalog.json").exists():
-            scenes, ancillary = catalog_files(self.path("catalog.json"))
-            if isinstance(p, params.Preprocess):
-                return scenes
-            roles = ["reference"] if isinstance(p, params.Samples) else ["dem", "roads"]
-            found = [f for role in roles for f in ancillary.get(role, [])]
-            if isinstance(p, params.Features):
-                found += [f for entry in p.external for f in named_files(entry.file)]
-            return found
-        return []
+        # A record is a file like any other: what it names outside the study is none of its outputs.
+        inside = all(files.inside(self.folder / written.path, self.folder) for written in record.outputs)
+        return record if inside else None
 
     def inputs(self, p: params.Parameters) -> list[Path]:
         """Return the files a step reads; a LulcError names the notebook to run first if one is missing."""
         found: list[Path] = []
-        for pattern in p.reads():
-            matches = _parts(pattern, self.folder)
+        for pattern, matches in _matches(steps.reads(p, self.layout), self.folder).items():
             if not matches:
-                raise LulcError(
-                    f"{p.step} needs {self.folder.name}/{pattern}, which is not there. "
-                    f"Run {_writer(pattern)} first (or all in order: lulc run {self.name})."
-                )
+                raise steps.missing(pattern, p, self.layout)
             found += matches
-        for path in self.external(p):
+        for path in steps.of_users(p, self.layout):
             if not path.exists():
                 raise LulcError(f"{p.step} needs {path}, which is not there. Check the path in its parameters.")
-            found += sorted(path.parent.glob(f"{path.stem}.*")) if path.suffix == ".shp" else [path]
+            found.append(path)
         return [f for f in dict.fromkeys(found) if f.is_file()]
 
-    def outdated(self, p: params.Parameters) -> str | None:
-        """Return why a step must be run, in a few words, or None if what it wrote is up to date."""
+    def outdated(self, p: params.Parameters, *, verify: bool = False) -> str | None:
+        """Return why a step must be run, in a few words, or None if what it wrote is up to date.
+
+        Parameters
+        ----------
+        p
+            The step's parameters.
+        verify
+            Read every file anew, also those whose size and time are what they were.
+        """
         record = self.record(p.step)
         if record is None:
             return "not run yet"
-        then, now = record["parameters"], _plain(p)
+        then, now = record.parameters, _plain(p)
         # As text, because NaN (a nodata value) is not equal to itself.
         changed = sorted(k for k in {*then, *now} if json.dumps(then.get(k, "")) != json.dumps(now.get(k, "")))
         if changed:
             return f"parameters changed: {', '.join(changed)}"
-        if record["code"] != code_version(p):
-            return "code changed"
-        known = {f["path"]: FileMark(**f) for f in record["inputs"]}
+        if code := self._changed_code(p, record):
+            return f"code changed: {', '.join(code)}"
+        known = {} if verify else {f.path: f for f in record.inputs}
         try:
-            current = [self._mark(path, known) for path in self.inputs(p)]
+            current = [self.mark(path, known) for path in self.inputs(p)]
         except LulcError:
             return "inputs missing"
-        if {m.path: m.sha256 for m in current} != {m.path: m.sha256 for m in known.values()}:
+        if {m.path: m.sha256 for m in current} != {m.path: m.sha256 for m in record.inputs}:
             return "inputs changed"
-        for written in (FileMark(**f) for f in record["outputs"]):
+        for written in record.outputs:
             path = self.folder / written.path
             if not path.exists():
                 return f"{written.path} is missing"
-            if FileMark.of(path, written.path, written).sha256 != written.sha256:
+            if FileMark.of(path, written.path, None if verify else written).sha256 != written.sha256:
                 return f"{written.path} changed"
         return None
 
-    def _mark(self, path: Path, known: dict[str, FileMark]) -> FileMark:
+    @staticmethod
+    def _changed_code(p: params.Parameters, record: Record) -> list[str]:
+        notebook = ["the notebook"] if record.notebook != provenance.notebook_code(notebook_of(p)) else []
+        return notebook + provenance.changed(record.modules, provenance.sources())
+
+    def mark(self, path: Path, known: dict[str, FileMark]) -> FileMark:
+        """Mark a file; inside the study its path is relative, so that results may be moved."""
         name = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else str(path)
         return FileMark.of(path, name, known.get(name))
 
 
+def notebook_of(p: params.Parameters) -> Path:
+    """Return the notebook that a step runs."""
+    return files.project_folder() / "notebooks" / f"{p.notebook}.ipynb"
+
+
 class Step:
-    """One run of a notebook: made by `begin`, ended by `finish`."""
+    """One run of a notebook: made by `begin`, ended by `finish`.
+
+    Attributes
+    ----------
+    study
+        The study.
+    layout
+        Where its files lie.
+    parameters
+        The notebook's.
+    """
 
     def __init__(self, p: params.Parameters) -> None:
         self.study = Study(p)
         self.layout = self.study.layout
         self.parameters = p
-        self._record = self.study.path(f"steps/{p.step}.json")
-        earlier = self.study.record(p.step) or {"inputs": [], "outputs": []}
-        self._earlier = [f["path"] for f in earlier["outputs"]]
-        known = {f["path"]: FileMark(**f) for f in earlier["inputs"]}
-        self._code = code_version(p)  # now: somebody may edit it while the step runs
-        self._inputs = [self.study._mark(path, known) for path in self.study.inputs(p)]
+        self._record = self.layout.record(p.step)
+        earlier = self.study.record(p.step)
+        self._earlier = [self.study.folder / f.path for f in earlier.outputs] if earlier else []
+        known = {f.path: f for f in earlier.inputs} if earlier else {}
+        self._sources = provenance.sources()  # now: somebody may edit the code while the step runs
+        self._notebook = provenance.notebook_code(notebook_of(p))
+        self._inputs = [self.study.mark(path, known) for path in self.study.inputs(p)]
         try:
             self._record.parent.mkdir(parents=True, exist_ok=True)
             self._record.unlink(missing_ok=True)  # a step that dies from here on counts as not run
+            _add_to_plan(self.layout.plan, p.step)
         except OSError as error:
             raise LulcError(
                 f"No permission to write in {self.study.folder}. Choose another folder with the parameter 'outputs' "
@@ -228,15 +178,17 @@ class Step:
             ) from error
         self._started = datetime.datetime.now(datetime.UTC)
         self._clock = time.monotonic()
-        self._before = {path: _state(path) for path in self._declared()}
-
-    def path(self, name: str) -> Path:
-        """Return the absolute path of a file of the study."""
-        return self.study.path(name)
+        self._before = {path: _state(path) for paths in self._declared().values() for path in paths}
 
     def catalog(self) -> catalog.Catalog:
         """Return the catalog of notebook 01."""
         return catalog.read(self.layout.catalog)
+
+    def cube(self) -> "Cube":
+        """Open the dates of notebook 02."""
+        from lulc_kit.cube import Cube
+
+        return Cube(self.layout.cube)
 
     def composite(self) -> "xr.DataArray":
         """Open the composite of notebook 02: reflectance 0–1, (band, y, x)."""
@@ -250,12 +202,22 @@ class Step:
 
         return raster.read(self.layout.stack, features)
 
+    def samples(self) -> "Samples":
+        """Open the samples of notebook 05."""
+        from lulc_kit.samples import Samples
+
+        return Samples.read(self.layout)
+
     def run(self, name: str) -> RunLayout:
         """Return where the files of a run of notebooks 06 to 08 lie."""
         return self.layout.run(name)
 
-    def _declared(self) -> list[Path]:
-        return [f for pattern in self.parameters.writes() for f in _parts(pattern, self.study.folder)]
+    def runs(self) -> list[str]:
+        """Return the runs of notebooks 06 to 08 that are in the study's plan and have been cross-validated."""
+        return steps.planned_runs(self.layout)
+
+    def _declared(self) -> dict[Path, list[Path]]:
+        return _matches(steps.writes(self.parameters, self.layout), self.study.folder)
 
     def finish(self) -> "Written":
         """Check that all declared files were written, and record the step.
@@ -270,33 +232,45 @@ class Step:
         LulcError
             If a declared file was not written by this run.
         """
-        p = self.parameters
+        p, folder = self.parameters, self.study.folder
         fresh: list[Path] = []
-        for pattern in p.writes():
+        declared = self._declared()
+        for pattern, found in declared.items():
             # Compared with what lay there before, not with the clock: a file server may have another time.
-            new = [f for f in _parts(pattern, self.study.folder) if _state(f) != self._before.get(f)]
+            new = [f for f in found if _state(f) != self._before.get(f)]
             if not new:
-                raise LulcError(f"{p.step} ended without writing {pattern}: the step has failed.")
+                name = pattern.relative_to(folder).as_posix()
+                raise LulcError(f"{p.step} ended without writing {name}: the step has failed.")
             fresh += new
         # What an earlier run of this step wrote and this one did not would mislead the steps that follow.
-        for path in {*self._declared(), *map(self.study.path, self._earlier)} - set(fresh):
+        for path in {*(f for found in declared.values() for f in found), *self._earlier} - set(fresh):
             path.unlink(missing_ok=True)
-        outputs = [self.study._mark(path, {}) for path in dict.fromkeys(fresh)]
-        files.write_json(
-            self._record,
-            {
-                "step": p.step,
-                "parameters": _plain(p),
-                "started": self._started.isoformat(timespec="seconds"),
-                "duration_s": round(time.monotonic() - self._clock, 2),
-                "peak_memory_mb": _peak_memory_mb(),
-                "code": self._code,
-                "versions": versions(),
-                "inputs": [vars(m) for m in self._inputs],
-                "outputs": [vars(m) for m in outputs],
-            },
+        outputs = [self.study.mark(path, {}) for path in dict.fromkeys(fresh)]
+        record = Record(
+            step=p.step,
+            parameters=_plain(p),
+            started=self._started.isoformat(timespec="seconds"),
+            duration_s=round(time.monotonic() - self._clock, 2),
+            peak_memory_mb=provenance.peak_memory_mb(),
+            notebook=self._notebook,
+            modules=provenance.used(self._sources, pictures=p.notebook[:2] in ("03", "09")),
+            versions=provenance.versions(),
+            inputs=self._inputs,
+            outputs=outputs,
         )
-        return Written(self.study.folder, [(m.path, m.size) for m in outputs])
+        files.write_json(self._record, record.model_dump(mode="json"))
+        return Written(folder, [(m.path, m.size) for m in outputs])
+
+
+def _add_to_plan(path: Path, step: str) -> None:
+    # `lulc run` writes the whole plan; a run made by hand joins it, until the next `lulc run`.
+    if path.exists():
+        try:
+            plan = list(files.read_json(path))
+        except (LulcError, TypeError):
+            return
+        if step not in plan:
+            files.write_json(path, sorted([*plan, step]))
 
 
 @dataclass
@@ -321,14 +295,16 @@ def begin(p: params.Parameters) -> Step:
     Raises
     ------
     LulcError
-        If a file is missing (the message names the notebook to run first) or the folder is not writable.
+        If a file is missing (the message names the notebook to run first), the folder is not writable, or another
+        process works on the study.
     """
     from lulc_kit.raster import blockwise  # `lulc show` needs none of it
 
     _connect()
     blockwise.limit_memory(getattr(p, "memory", None))
-    step = Step(p)
-    attribution.declare("" if isinstance(p, params.Download) else _attribution(step.path("catalog.json")))
+    with lock.held(Study(p).layout):
+        step = Step(p)
+    attribution.declare("" if isinstance(p, params.Download) else _attribution(step.layout.catalog))
     return step
 
 
@@ -357,77 +333,6 @@ def _connect() -> None:
             ) from error
 
 
-def catalog_files(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
-    """Return the files a catalog refers to, absolute, without importing the STAC library.
-
-    Returns
-    -------
-    list of pathlib.Path
-        Those of the scenes.
-    dict
-        The others, by role.
-    """
-    scenes: list[Path] = []
-    ancillary: dict[str, list[Path]] = {}
-    for item in files.read_json(path)["features"]:
-        found = [files.on_disk(catalog.located(asset["href"], path.parent)) for asset in item["assets"].values()]
-        if item["properties"]["lulc:kind"] == "scene":
-            scenes += found
-        else:
-            ancillary[item["id"]] = found
-    return list(dict.fromkeys(scenes)), ancillary
-
-
-def code_version(p: params.Parameters) -> str:
-    """Hash of the code that decides what a step writes: its rooms, the ground floor, the notebook's code cells."""
-    package = Path(lulc_kit.__file__).parent
-    sources = [package / name for name in GROUND_FLOOR]
-    for room in (*ROOMS[p.notebook[:2]], *READERS.get(p.notebook[:2], ())):
-        sources += sorted((package / room).rglob("*.py")) + sorted((package / room).rglob("*.j2"))
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(source.relative_to(package).as_posix().encode())
-        digest.update(source.read_bytes())
-    notebook = project_folder() / "notebooks" / f"{p.notebook}.ipynb"
-    if notebook.exists():
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        for cell in cells:
-            # Other values in the parameters cell are other parameters, which are compared by themselves.
-            if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
-                digest.update("".join(cell["source"]).encode())
-    return digest.hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python, the kit and the packages that do the computing."""
-    found = {"python": platform.python_version(), "lulc_kit": lulc_kit.__version__}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def _plain(p: params.Parameters) -> dict[str, Any]:
     # Where the results lie and how much is computed at once does not change what they are.
     return p.model_dump(mode="json", exclude={"outputs", "memory"})
-
-
-def _peak_memory_mb() -> int:
-    try:
-        import resource
-    except ImportError:  # Windows
-        import psutil
-
-        return round(psutil.Process().memory_info().peak_wset / 1e6)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if platform.system() == "Darwin" else 1e3))
-
-
-def _writer(pattern: str) -> str:
-    for notebook, model in params.NOTEBOOKS.items():
-        for written in model.check({}, notebook).writes():
-            if written.split("/")[0] == pattern.split("/")[0] and Path(written).suffix == Path(pattern).suffix:
-                return notebook
-    return "the notebooks before it"

@@ -7,26 +7,29 @@ import pystac
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from rasterio.transform import from_origin
 
 from lulc_kit import catalog
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.files import archived
 
+GRID = {"geobox": GeoBox((30, 40), from_origin(300_000, 5_000_040, 20, 20), "EPSG:32633"), "dtype": "uint16"}
 NUMBERS = st.floats(-1e4, 1e4, allow_nan=False)
 
 
 def made(folder: Path, elsewhere: Path) -> Catalog:
     bands = {
-        "B2": Band(folder / "scenes/x.tif", 1, 0.0001, -0.1, 0),
-        "B8A": Band(elsewhere / "y.tif", 3, 0.5, 0.0, None),
+        "B2": Band(folder / "scenes/x.tif", 1, 0.0001, -0.1, 0, 65535, **GRID),
+        "B8A": Band(elsewhere / "y.tif", 3, 0.5, 0.0, None, **GRID),
     }
-    late = Scene("2023-06-15", "L2A", bands, scl=Band(folder / "scenes/scl.tif"), baseline="05.09")
+    late = Scene("2023-06-15", "L2A", bands, scl=Band(folder / "scenes/scl.tif", **GRID), baseline="05.09")
     early = Scene(
         "2017-02-16",
         "L1C",
         bands,
-        mask=Band(elsewhere / "m.tif"),
+        mask=Band(elsewhere / "m.tif", **GRID),
         sun_azimuth=163.2,
         sun_zenith=66.1,
         product=elsewhere / "p.SAFE",
@@ -57,7 +60,7 @@ def test_round_trip_in_order_of_date(tmp_path: Path) -> None:
 def test_numbers_survive_exactly(
     tmp_path: Path, scale: float, offset: float, nodata: float | None, number: int
 ) -> None:
-    band = Band(tmp_path / "x.tif", number, scale, offset, nodata)
+    band = Band(tmp_path / "x.tif", number, scale, offset, nodata, **GRID)
     catalog.write(tmp_path / "catalog.json", Catalog([Scene("2020-01-01", "L2A", {"B2": band})]))
     assert catalog.read(tmp_path / "catalog.json").scenes[0].bands["B2"] == band
 
@@ -77,7 +80,10 @@ def test_other_tools_read_it(tmp_path: Path) -> None:
     item = next(i for i in collection if i.id == "2023-06-15")
     assert item.datetime is not None
     assert item.datetime.date().isoformat() == "2023-06-15"
-    assert item.assets["B2"].extra_fields["raster:bands"] == [{"scale": 0.0001, "offset": -0.1, "nodata": 0}]
+    said = item.assets["B2"].extra_fields["raster:bands"][0]
+    assert {n: said[n] for n in ("data_type", "scale", "offset", "nodata")} == {
+        "data_type": "uint16", "scale": 0.0001, "offset": -0.1, "nodata": 0,
+    }  # fmt: skip
     assert item.properties["processing:level"] == "L2A"
 
 

@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from lulc_kit import mapping, raster
 from lulc_kit.classes import SCHEMES
 from lulc_kit.features import components, indices, stack
+from lulc_kit.layout import RunLayout
 from lulc_kit.raster import writing
 from tests import scene
 
@@ -62,7 +63,7 @@ def features_and_map(image: Path, folder: Path, seconds: float = 0.0) -> dict[st
     model = make_pipeline(StandardScaler(), forest).fit(samples, 1 + (samples[:, 0] > samples[:, 1]))
     features = raster.read(folder / "features/stack.tif", ["B8", "B4"], chunk=64)
     predictor = Slow(mapping.pixelwise(model, CLASSES.values), seconds)
-    mapping.write_map(folder, "rf", features, predictor, CLASSES, {})
+    mapping.write(mapping.predict(features, predictor, {}, None, CLASSES), RunLayout(folder, "rf"), CLASSES)
     found = {}
     for name in ("features/stack.tif", "maps/rf.tif", "maps/rf_probability.tif", "maps/rf_entropy.tif"):
         with rasterio.open(folder / name) as source:

@@ -1,9 +1,6 @@
 """Mapping: whatever the blocks, the map is what the model says of each pixel, and no data stays no data."""
 
-import importlib.util
 import json
-import subprocess
-import sys
 
 import dask.array as da
 import numpy as np
@@ -15,13 +12,10 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from scipy import ndimage, stats
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from lulc_kit import classes, mapping, raster
-from lulc_kit.baselines import acceleration
-from tests import scene
+from lulc_kit.errors import LulcError
+from lulc_kit.layout import RunLayout
 
 SCHEME = classes.scheme("workflow").subset([1, 3, 5])
 
@@ -103,12 +97,17 @@ def test_entropy_is_0_for_one_class_and_1_for_all_alike():
     np.testing.assert_allclose(mapping.entropy(pixels[:, None])[0], expected, atol=1e-5)
 
 
+def whole_map(folder, data, predictor, chunk=None, layers=tuple(mapping.LAYERS), **tags):
+    maps = mapping.predict(image(data, chunk), predictor, {}, None, SCHEME, layers=layers)
+    mapping.write(maps, RunLayout(folder, "rf"), SCHEME, tags)
+
+
 @given(chunk=st.integers(7, 60))
 @settings(max_examples=6, deadline=None)
 def test_map_does_not_depend_on_blocks(chunk, forest, tmp_path_factory):
     folder = tmp_path_factory.mktemp("map")
     data = features()
-    mapping.write_map(folder, "rf", image(data, chunk), mapping.pixelwise(forest, SCHEME.values), SCHEME, {})
+    whole_map(folder, data, mapping.pixelwise(forest, SCHEME.values), chunk)
     missing = ~np.isfinite(data).all(axis=0)
     expected = np.zeros(missing.shape, np.uint8)
     expected[~missing] = forest.predict(data[:, ~missing].T)
@@ -127,7 +126,8 @@ def test_ensemble_with_halo_does_not_depend_on_blocks(tmp_path, chunk):
     data = features(60, 45)
     folds = np.random.default_rng(2).integers(0, 3, (1, 60, 45)).astype(np.uint32)
     single = [smooth(0.6), smooth(1.0)]
-    mapping.write_ensemble(tmp_path, "x", image(data, chunk), layer(folds, ["fold"]), single, SCHEME, halo=6)
+    maps = mapping.predict(image(data, chunk), None, {"fold": single}, layer(folds, ["fold"]), SCHEME, halo=6)
+    mapping.write(maps, RunLayout(tmp_path, "x"), SCHEME)
     each = [predict(data) for predict in single]
     whole = np.mean(each, axis=0)
     np.testing.assert_array_equal(read(tmp_path / "maps/x.tif")[0], mapping.classify(whole, SCHEME.values))
@@ -137,11 +137,12 @@ def test_ensemble_with_halo_does_not_depend_on_blocks(tmp_path, chunk):
     assert (alone[0] != alone[1]).any()
     expected = np.select([folds[0] == 1, folds[0] == 2], alone)
     np.testing.assert_array_equal(read(tmp_path / "models/x/crossval.tif")[0], expected)
+    unseen = np.select([folds == 1, folds == 2], [mapping.percent(e) for e in each], 255)
+    np.testing.assert_array_equal(read(tmp_path / "models/x/crossval_probability.tif"), unseen)
 
 
 def test_maps_carry_names_colours_and_nodata(tmp_path, forest):
-    predictor = mapping.pixelwise(forest, SCHEME.values)
-    mapping.write_map(tmp_path, "rf", image(features()), predictor, SCHEME, {"model": "random forest"})
+    whole_map(tmp_path, features(), mapping.pixelwise(forest, SCHEME.values), model="random forest")
     with rasterio.open(tmp_path / "maps/rf.tif") as source:
         assert (source.count, source.nodata, source.dtypes[0]) == (1, 0, "uint8")
         assert source.tags()["classes"] == "1 Build-up; 3 Forest; 5 Water"
@@ -173,78 +174,47 @@ def test_crossval_asks_for_each_pixel_only_the_model_that_did_not_see_its_fold(t
     data = features()
     folds = np.random.default_rng(2).integers(0, 4, (2, 40, 50)).astype(np.uint32)
     predictors = {"fold": [always(0), always(1), always(2)], "random_fold": [always(2), always(1), always(0)]}
-    mapping.write_crossval(tmp_path, "x", image(data, 16), layer(folds, ["random_fold", "fold"]), predictors, SCHEME)
+    numbers = layer(folds, ["random_fold", "fold"])
+    maps = mapping.predict(image(data, 16), always(1), predictors, numbers, SCHEME, layers=["class"])
+    mapping.write(maps, RunLayout(tmp_path, "x"), SCHEME)
+    assert [f.name for f in (tmp_path / "maps").iterdir()] == ["x.tif"], "only the layer that was asked for"
     path = tmp_path / "models/x/crossval.tif"
     assert raster.band_names(path) == ["fold", "random_fold"]
     valid = np.isfinite(data).all(axis=0)
     found = read(path)
     np.testing.assert_array_equal(found[0], np.array([0, 1, 3, 5])[folds[1]] * valid)
     np.testing.assert_array_equal(found[1], np.array([0, 5, 3, 1])[folds[0]] * valid)
+    with rasterio.open(tmp_path / "models/x/crossval_probability.tif") as source:
+        assert source.descriptions[:3] == ("fold Build-up", "fold Forest", "fold Water") and source.nodata == 255
+        sure = source.read().reshape(2, 3, *valid.shape)
+    for percents, codes in zip(sure, found, strict=True):
+        np.testing.assert_array_equal(
+            percents, np.where(codes == 0, 255, 100 * (codes == np.array([1, 3, 5])[:, None, None]))
+        )
 
 
-FASTER = """
-import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from lulc_kit.baselines import acceleration
-
-generator = np.random.default_rng(1)
-x = generator.normal(size=(1500, 6)).astype(np.float32)
-y = (x[:, :3].sum(axis=1) > 0).astype(np.uint8) + 2 * (x[:, 3] > 0.5).astype(np.uint8) + 1
-slow = make_pipeline(StandardScaler(), KNeighborsClassifier(7, algorithm="brute")).fit(x, y)
-fast = acceleration.accelerated(slow)
-assert type(fast[-1]) is not KNeighborsClassifier, "not accelerated"
-pixels = generator.normal(size=(5000, 6)).astype(np.float32)
-assert (fast.predict(pixels) == slow.predict(pixels)).mean() >= 0.999
-assert list(fast.classes_) == list(slow.classes_)
-assert slow[-1].__class__ is KNeighborsClassifier, "the pipeline given is not left as it is"
-"""
+def test_an_unknown_layer_is_refused():
+    with pytest.raises(LulcError, match=r"height are unknown. There are: class, entropy, probability"):
+        mapping.predict(image(features()), always(1), {}, None, SCHEME, layers=["class", "height"])
 
 
-def test_faster_neighbours_give_the_same_classes():
-    if importlib.util.find_spec("sklearnex") is None:
-        pytest.skip("scikit-learn-intelex is not installed")
-    # In a process of its own: it does not load where TensorFlow was imported first (both bring a libtbb).
-    done = subprocess.run([sys.executable, "-c", FASTER], capture_output=True, text=True, env=scene.environment())
-    assert done.returncode == 0, done.stderr
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    seed=st.integers(0, 1000),
-    classes=st.integers(1, 5),
-    options=st.sampled_from([{}, {"max_leaf_nodes": 9}, {"max_depth": 1}, {"class_weight": "balanced"}]),
-)
-def test_a_faster_forest_gives_the_same_probabilities_to_the_last_bit(seed, classes, options):
-    generator = np.random.default_rng(seed)
-    # Coarse numbers, so that many lie exactly on a threshold.
-    x = generator.integers(0, 20, (150, 3)).astype(np.float32) / 10
-    y = generator.integers(0, classes, 150) * 2 + 1
-    forest = RandomForestClassifier(7, random_state=seed, n_jobs=1, **options).fit(x, y)
-    pixels = np.concatenate([x, generator.uniform(-1, 3, (70, 3)).astype(np.float32)])
-    slow = make_pipeline(StandardScaler(), forest)
-    slow[0].fit(x)
-    fast = acceleration.accelerated(slow)
-    assert fast is not slow
-    np.testing.assert_array_equal(fast.predict_proba(pixels), slow.predict_proba(pixels))
-    assert list(fast.classes_) == list(slow.classes_)
-
-
-def test_other_pipelines_are_left_as_they_are():
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
-    assert acceleration.accelerated(pipeline) is pipeline
+def test_another_layer_is_an_entry_in_the_table(tmp_path, monkeypatch):
+    margin = mapping.Layer("margin", "float32", -1, lambda p, values: np.nan_to_num(p[:1] - p[1:2], nan=-1))
+    monkeypatch.setitem(mapping.LAYERS, "margin", margin)
+    data = features()
+    whole_map(tmp_path, data, always(0), 16, ["class", "margin"])
+    expected = np.where(np.isfinite(data).all(axis=0), 1, -1)
+    np.testing.assert_array_equal(read(tmp_path / "maps/rf_margin.tif")[0], expected)
+    with rasterio.open(tmp_path / "maps/rf_margin.tif") as source:
+        assert (source.descriptions, source.nodata, source.dtypes[0]) == (("margin",), -1, "float32")
 
 
 def test_run_json_says_which_folds_the_run_was_made_with(tmp_path):
-    (tmp_path / "samples").mkdir()
-    (tmp_path / "samples/folds.tif").write_bytes(b"abc")
-    mapping.write_run(tmp_path, "rf", "random forest", ("B2", "NDVI"), patch=32)
+    mapping.write_about(RunLayout(tmp_path, "rf"), "random forest", ("B2", "NDVI"), "ba7816bf", patch=32)
     assert json.loads((tmp_path / "models/rf/run.json").read_text()) == {
         "run": "rf",
         "model": "random forest",
         "features": ["B2", "NDVI"],
-        "folds": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",  # SHA-256 of "abc", FIPS 180-2
+        "folds": "ba7816bf",
         "patch": 32,
     }

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,6 +164,29 @@ def test_yaml_cannot_run_code(tmp_path: Any) -> None:
         params.load(path)
 
 
+def test_a_day_may_be_written_without_hyphens_and_is_the_same_day() -> None:
+    entries = [{"date": day, "level": "L2A", "bands": {"B2": "x.tif"}} for day in ("20230615", "2023-06-15", 20230616)]
+    p = params.Download.check({"source": "files", "scenes": [entries[0], entries[2]]}, "here")
+    assert [s.date for s in p.scenes] == ["2023-06-15", "2023-06-16"]
+    with pytest.raises(LulcError, match="two scenes have the same date: 2023-06-15"):
+        params.Download.check({"source": "files", "scenes": entries}, "here")
+    assert params.Preprocess.check({"dates": ["20230101", "20231231"]}, "here").dates == ["2023-01-01", "2023-12-31"]
+
+
+def test_a_typographic_minus_is_named() -> None:
+    entry = {"date": "2023-06-15", "level": "L2A", "bands": {"B2": "x.tif"}, "offset": "−0.1"}
+    with pytest.raises(LulcError, match=r"typographic.*write -0\.1\."):
+        params.Download.check({"source": "files", "scenes": [entry]}, "here")
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 3000, "a: " + "9" * 6000, "a: 2023-13-45", "a: \xff"])
+def test_files_that_are_hostile_or_broken(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "01_download.yaml"
+    path.write_bytes(text.encode("latin1"))
+    with pytest.raises(LulcError, match=r"01_download\.yaml is not"):
+        params.load(path)
+
+
 def test_step_names() -> None:
     assert params.Baselines(run="a-b").step == "06_a-b"
     assert params.Features().step == "04_features"
@@ -171,18 +195,6 @@ def test_step_names() -> None:
     for wrong in ("10_more", "04_other", "readme", ""):
         with pytest.raises(LulcError, match="There is no notebook"):
             params.model_of(wrong)
-
-
-def test_every_read_is_written_by_an_earlier_notebook() -> None:
-    """The plan hangs together: what a notebook declares to read, one before it declares to write."""
-    written: set[str] = set()
-    for model in params.NOTEBOOKS.values():
-        p = model.check({"run": "run"} if "run" in model.model_fields else {}, "here")
-        for pattern in p.reads():
-            wanted = pattern.replace("models/fcn/", "models/run/").replace("*/", "run/").replace("maps/*", "maps/run")
-            wanted = wanted.replace("cube/*.tif", "cube/composite.tif")
-            assert wanted in written, f"{p.notebook} reads {pattern}"
-        written |= set(p.writes())
 
 
 def test_notebook_namespace() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lulc_kit import params, run, study
+from lulc_kit import steps as traffic
 from lulc_kit.errors import LulcError
 from tests import scene
 
@@ -112,7 +113,7 @@ def test_no_such_study(project: Path) -> None:
 
 def accuracy(value: float) -> dict[str, Any]:
     estimate = {"value": value, "low": value - 0.1, "high": value + 0.1}
-    return {"apart in space": {"macro_f1": estimate, "overall_accuracy": estimate}}
+    return {"apart_in_space": {"macro_f1": estimate, "overall_accuracy": estimate}}
 
 
 def test_results_are_those_of_reports_that_are_up_to_date(project: Path) -> None:
@@ -120,9 +121,10 @@ def test_results_are_those_of_reports_that_are_up_to_date(project: Path) -> None
     steps = run.plan("s")
     p = steps[0].parameters
     folder = study.Study(p).folder
-    for pattern in p.reads():
-        (folder / pattern.replace("*", "rf")).parent.mkdir(parents=True, exist_ok=True)
-        (folder / pattern.replace("*", "rf")).write_text("{}")
+    for path in traffic.reads(p, study.Study(p).layout):
+        path = Path(str(path).replace("*", "rf"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
     assert run.results(steps) == ([], [])
     step = study.begin(p)
     for name in ("report", "maps"):

@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import catalog, params, raster, study
+from lulc_kit import catalog, files, params, provenance, raster, steps, study
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.raster import writing
@@ -28,9 +31,9 @@ def write(path: Path, text: str = "x") -> Path:
 def do_features(folder: Path, p: params.Features = FEATURES, text: str = "stack") -> study.Written:
     """Do what a notebook 04 does, without rasters."""
     step = study.begin(p)
-    assert step.path("features") == folder / "outputs/s/features"
-    write(step.path("features/part.tif")).replace(write(step.path("features/stack.tif"), text))
-    write(step.path("features/part.tif"), text).replace(step.path("features/stack.tif"))
+    assert step.layout.features == folder / "outputs/s/features"
+    write(step.layout.features / "part.tif").replace(write(step.layout.stack, text))
+    write(step.layout.features / "part.tif", text).replace(step.layout.stack)
     return step.finish()
 
 
@@ -48,9 +51,9 @@ def outdated(p: params.Parameters) -> str | None:
 
 def test_project_folder_is_found_from_below(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home / "notebooks")
-    assert study.project_folder() == home
-    assert study.resolve("data/x.tif") == home / "data/x.tif"
-    assert study.resolve(str(home / "y.tif")) == home / "y.tif"
+    assert files.project_folder() == home
+    assert files.resolve("data/x.tif") == home / "data/x.tif"
+    assert files.resolve(str(home / "y.tif")) == home / "y.tif"
 
 
 def test_a_step_is_up_to_date_after_it_ran(home: Path) -> None:
@@ -67,6 +70,7 @@ def test_record_says_what_was_done(home: Path) -> None:
     assert record["parameters"] == {k: v for k, v in FEATURES.model_dump().items() if k not in ("outputs", "memory")}
     assert [f["path"] for f in record["inputs"]] == ["cube/composite.tif", "catalog.json"]
     assert [f["path"] for f in record["outputs"]] == ["features/stack.tif"]
+    assert record["modules"]["raster.reading"] == files.sha256(provenance.package() / "raster/reading.py")
     assert {"python", "lulc_kit", "numpy", "rasterio"} <= set(record["versions"])
     assert record["duration_s"] >= 0
     assert record["peak_memory_mb"] > 0
@@ -101,29 +105,47 @@ def test_time_alone_does_not_matter(home: Path) -> None:
     assert outdated(FEATURES) is None
 
 
-def test_code_of_the_room_counts_and_that_of_others_does_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = home / "copy" / "lulc_kit"
-    for room in {room for rooms in study.ROOMS.values() for room in rooms}:
-        write(package / room / "module.py")
-    for name in study.GROUND_FLOOR:
-        write(package / name)
-    monkeypatch.setattr(study.lulc_kit, "__file__", str(package / "__init__.py"))
-    do_features(home)
-    write(package / "deep/module.py", "changed")
-    assert outdated(FEATURES) is None
-    write(package / "features/module.py", "changed")
-    assert outdated(FEATURES) == "code changed"
-    write(package / "features/module.py")
-    assert outdated(FEATURES) is None
-    write(package / "raster.py", "changed")
-    assert outdated(FEATURES) == "code changed"
+STEP_OF_FEATURES = """
+import sys
+from lulc_kit import params, study
+p = params.Features(study="s", components=0, texture_bands=[])
+if sys.argv[1] == "run":
+    step = study.begin(p)
+    from lulc_kit.features import indices
+    step.layout.stack.parent.mkdir(parents=True, exist_ok=True)
+    step.layout.stack.write_text("stack")
+    step.finish()
+print(study.Study(p).outdated(p))
+"""
 
 
-def test_rooms_and_ground_floor_exist() -> None:
-    package = Path(study.lulc_kit.__file__).parent
-    assert set(study.ROOMS) == {name[:2] for name in params.NOTEBOOKS}
-    assert all((package / room).is_dir() for rooms in study.ROOMS.values() for room in rooms)
-    assert all((package / name).is_file() for name in study.GROUND_FLOOR)
+def test_code_that_the_step_loaded_counts_and_other_code_does_not(home: Path) -> None:
+    """In a copy of the package, each time in a new process, as a kernel is."""
+    shutil.copytree(provenance.package(), home / "copy/lulc_kit", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def said(word: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", STEP_OF_FEATURES, word],
+            cwd=home,
+            env=os.environ | {"PYTHONPATH": str(home / "copy")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def edit(name: str) -> None:
+        with (home / "copy/lulc_kit" / name).open("a") as stream:
+            stream.write("# a comment\n")
+
+    assert said("run") == "None"
+    for other in ("baselines/forest.py", "deep/networks.py", "visualize/__init__.py", "params/fcn.py", "study.py"):
+        edit(other)
+    assert said("look") == "None"
+    edit("features/indices.py")
+    edit("raster/reading.py")
+    assert said("look") == "code changed: features.indices, raster.reading"
+    assert said("run") == "None"
 
 
 def test_code_of_the_notebook_counts_but_not_its_text_or_parameters(home: Path) -> None:
@@ -140,7 +162,7 @@ def test_code_of_the_notebook_counts_but_not_its_text_or_parameters(home: Path) 
     save("better text", "components = 4", "work()")
     assert outdated(FEATURES) is None
     save("text", "components = 3", "other_work()")
-    assert outdated(FEATURES) == "code changed"
+    assert outdated(FEATURES) == "code changed: the notebook"
 
 
 def test_missing_input_names_the_notebook_to_run(project: Path) -> None:
@@ -148,12 +170,6 @@ def test_missing_input_names_the_notebook_to_run(project: Path) -> None:
         study.begin(FEATURES)
     with pytest.raises(LulcError, match=r"09_evaluate needs s/catalog\.json.*Run 01_download first"):
         study.begin(params.Evaluate(study="s"))
-
-
-def test_every_input_has_a_writer() -> None:
-    for model in params.NOTEBOOKS.values():
-        for pattern in model.check({}, "here").reads():
-            assert study._writer(pattern) in params.NOTEBOOKS, pattern
 
 
 def test_step_that_did_not_write_has_failed(home: Path) -> None:
@@ -185,13 +201,14 @@ def test_same_content_written_anew_counts_whatever_the_clock(home: Path, monkeyp
 @pytest.mark.parametrize("killed", [False, True])
 def test_leftovers_of_an_earlier_run_go(home: Path, killed: bool) -> None:
     p = params.FCN(study="s")
-    for name in p.reads():
-        write(home / "outputs/s" / name)
+    layout = study.Study(p).layout
+    for path in steps.reads(p, layout):
+        write(path)
     folds = [home / f"outputs/s/models/fcn/fold_{k}.keras" for k in (1, 2, 3)]
 
     def run(count: int) -> None:
         step = study.begin(p)
-        for path in [*map(step.path, p._maps()), *folds[:count]]:
+        for path in [*(f for f in steps.writes(p, layout) if "*" not in f.name), *folds[:count]]:
             path.unlink(missing_ok=True)
             write(path, f"{count} folds")
         step.finish()
@@ -207,7 +224,16 @@ def test_leftovers_of_an_earlier_run_go(home: Path, killed: bool) -> None:
 def test_own_files_are_inputs_of_the_steps_that_read_them(project: Path) -> None:
     """A user's edited polygons make 05 run again, and their new image 02."""
     image, polygons, home = write(project / "data/B2.tif"), write(project / "data/p.gpkg"), project / "outputs/s"
-    found = Catalog([Scene("2023-06-15", "L2A", {"B2": Band(image)})], {"reference": polygons})
+    found = Catalog(
+        [
+            Scene(
+                "2023-06-15",
+                "L2A",
+                {"B2": Band(image, geobox=GeoBox((4, 4), Affine(10, 0, 0, 0, -10, 0), 32633), dtype="uint16")},
+            )
+        ],
+        {"reference": polygons},
+    )
     catalog.write(home / "catalog.json", found)
     write(home / "features/stack.tif")
     download = params.Download(
@@ -231,7 +257,8 @@ def test_own_files_are_inputs_of_the_steps_that_read_them(project: Path) -> None
 def test_all_files_of_a_shapefile_are_inputs(project: Path) -> None:
     write(project / "outputs/s/catalog.json", '{"features": []}')
     write(project / "outputs/s/features/stack.tif")
-    sidecars = {write(project / f"data/p.{end}") for end in ("shp", "dbf", "shx", "prj")}
+    sidecars = {write(project / f"data/p.{end}") for end in ("shp", "DBF", "shx", "prj", "shp.xml", "cpg")}
+    sidecars -= {project / "data/p.shp.xml"}  # words for people
     p = params.Samples(study="s", labels="data/p.shp")
     assert sidecars <= set(study.Study(p).inputs(p))
     (project / "data/p.shp").unlink()
@@ -245,12 +272,14 @@ def test_nan_as_nodata_is_equal_to_itself(project: Path) -> None:
     entry = params.Scene(date="2023-06-15", level="L2A", bands={"B2": "data/B2.tif"}, nodata=float("nan"))
     p = params.Download(study="s", source="files", scenes=[entry])
     step = study.begin(p)
-    write(step.path("catalog.json"))
+    write(step.layout.catalog)
     step.finish()
     assert outdated(p) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "null and void"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "null and void", "[]", "{}", "null", '{"step": 4}', "[" * 100_000, "1" * 6000]
+)
 def test_broken_record_counts_as_not_run(home: Path, text: str) -> None:
     do_features(home)
     write(home / "outputs/s/steps/04_features.json", text)

@@ -1,7 +1,8 @@
 """k-nearest neighbours and random forest, trained for each fold and once on everything."""
 
+import inspect
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import skops.io
+from sklearn.base import ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lulc_kit import files, params
-from lulc_kit.errors import BandError, FormatError, ParameterError
+from lulc_kit import files
+from lulc_kit.errors import FormatError, LulcError
 from lulc_kit.progress import bar
 
 # What a stored pipeline consists of beyond what skops trusts by itself; anything else is refused on loading.
@@ -27,6 +29,52 @@ TRUSTED = [
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A kind of classifier.
+
+    Attributes
+    ----------
+    build
+        Makes one, untrained; its arguments are settings of notebook 06, by name.
+    title
+        What it is, with the settings' names in braces.
+    repeat
+        Whether rare classes' samples are repeated to weigh as much as those of common ones, because it has no class
+        weights.
+    """
+
+    build: Callable[..., ClassifierMixin]
+    title: str
+    repeat: bool = False
+
+    @property
+    def settings(self) -> list[str]:
+        """Names of the settings."""
+        return list(inspect.signature(self.build).parameters)
+
+
+def _neighbours(neighbours: int) -> ClassifierMixin:
+    return KNeighborsClassifier(neighbours, algorithm="brute", n_jobs=1)
+
+
+def _forest(trees: int, min_leaf: int, seed: int) -> ClassifierMixin:
+    return RandomForestClassifier(
+        trees, min_samples_leaf=min_leaf, class_weight="balanced", random_state=seed, n_jobs=-1
+    )
+
+
+KINDS: dict[str, Kind] = {
+    "knn": Kind(
+        _neighbours,
+        "k-nearest neighbours, k = {neighbours}, standardized features, classes balanced by repetition",
+        repeat=True,
+    ),
+    "rf": Kind(_forest, "random forest of {trees} trees, leaves of at least {min_leaf}, balanced class weights"),
+}
+"""Classifiers by the word in ``06_<run>.yaml``; one more is an entry here, its word and settings in the parameters."""
+
+
+@dataclass(frozen=True)
 class Fitted:
     """Models of one run.
 
@@ -34,29 +82,15 @@ class Fitted:
     ----------
     final
         Trained on all samples; makes the map.
-    blocks
-        For fold 1, 2, …: trained on samples apart in space from that fold.
-    random
-        For random fold 1, 2, …: trained on all other random folds.
+    by_split
+        For each split, for fold 1, 2, …: trained on samples that may train the model which that fold tests.
     features
         Names of the features, in order.
     """
 
     final: Pipeline
-    blocks: Sequence[Pipeline]
-    random: Sequence[Pipeline]
+    by_split: Mapping[str, Sequence[Pipeline]]
     features: tuple[str, ...]
-
-
-def build(p: params.Baselines) -> Pipeline:
-    """Make an untrained pipeline: StandardScaler, then the classifier."""
-    if p.model == "knn":
-        classifier = KNeighborsClassifier(p.neighbours, algorithm="brute", n_jobs=1)
-    else:
-        classifier = RandomForestClassifier(
-            p.trees, min_samples_leaf=p.min_leaf, class_weight="balanced", random_state=p.seed, n_jobs=-1
-        )
-    return make_pipeline(StandardScaler(), classifier)
 
 
 def balance(label: npt.NDArray[np.integer], seed: int) -> npt.NDArray[np.intp]:
@@ -73,51 +107,57 @@ def balance(label: npt.NDArray[np.integer], seed: int) -> npt.NDArray[np.intp]:
     return np.concatenate(chosen)
 
 
-def train(table: pd.DataFrame, p: params.Baselines) -> Fitted:
-    """Train on all samples, and once for each fold without what that fold tests.
+def train(
+    table: pd.DataFrame,
+    classifier: ClassifierMixin,
+    features: Sequence[str],
+    training: Mapping[str, Sequence[npt.NDArray[np.bool_]]],
+    *,
+    repeat: bool = False,
+    seed: int = 1,
+    name: str = "",
+) -> Fitted:
+    """Train on all samples, and once for each fold of each split without what that fold tests.
 
     Parameters
     ----------
     table
-        The samples of notebook 05.
-    p
-        Parameters of notebook 06.
+        One row per sample: ``label`` and the features.
+    classifier
+        Untrained; copies of it follow a StandardScaler.
+    features
+        Columns of the table.
+    training
+        For each split, for fold 1, 2, …: which rows may train the model that the fold tests (`Samples.training`).
+    repeat, seed
+        Whether rare classes' samples are repeated (`balance`), and the seed of that.
+    name
+        Of the run, shown with the progress.
 
     Raises
     ------
     LulcError
-        If a feature is not in the table, or a training set is smaller than the number of neighbours.
+        If a training set is smaller than the number of neighbours.
     """
-    folds = int(table["fold"].max())
-    features = feature_names(table, p.features)
-    with bar(2 * folds + 1, f"training {p.run}", "models") as progress:
+    x, label = table[list(features)].to_numpy(np.float32), table["label"].to_numpy()
+    least = getattr(classifier, "n_neighbors", 0)
+    with bar(1 + sum(map(len, training.values())), f"training {name}", "models") as progress:
 
-        def fit(chosen: pd.Series) -> Pipeline:
-            part = table[chosen]
-            if p.model == "knn":
-                if len(part) < p.neighbours:
-                    raise ParameterError(f"{len(part)} training samples are fewer than neighbours: {p.neighbours}.")
-                part = part.iloc[balance(part["label"].to_numpy(), p.seed)]
-            model = build(p).fit(part[list(features)].to_numpy(np.float32), part["label"].to_numpy())
-            if p.model == "rf":
+        def fit(chosen: npt.NDArray[np.bool_]) -> Pipeline:
+            rows = np.flatnonzero(chosen)
+            if len(rows) < least:
+                raise LulcError(f"{len(rows)} training samples are fewer than neighbours: {least}.")
+            if repeat:
+                rows = rows[balance(label[rows], seed)]
+            model = make_pipeline(StandardScaler(), clone(classifier)).fit(x[rows], label[rows])
+            if hasattr(model[-1], "n_jobs"):
                 model[-1].set_params(n_jobs=1)  # blocks of the map run on all cores already
             progress.update(1)
             return model
 
-        blocks = [fit(table[f"train_{k}"]) for k in range(1, folds + 1)]
-        random = [fit(table["random_fold"] != k) for k in range(1, folds + 1)]
-        final = fit(pd.Series(True, index=table.index))
-    return Fitted(final, blocks, random, features)
-
-
-def feature_names(table: pd.DataFrame, wanted: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the features to use: those wanted, or all the table has."""
-    ours = {"row", "column", "class", "label", "fold", "random_fold", "block", "polygon", "geometry"}
-    have = [c for c in table.columns if c not in ours and not c.startswith("train_")]
-    missing = [f for f in wanted or [] if f not in have]
-    if missing:
-        raise BandError(f"Feature(s) {', '.join(missing)} are not in the samples. They have: {', '.join(have)}.")
-    return tuple(wanted or have)
+        by_split = {split: [fit(chosen) for chosen in folds] for split, folds in training.items()}
+        final = fit(np.ones(len(table), bool))
+    return Fitted(final, by_split, tuple(features))
 
 
 def save(model: Pipeline, path: Path) -> None:

@@ -1,38 +1,41 @@
-"""What a run of notebook 06 leaves behind: the map, its probabilities, the cross-validated map, the model."""
+"""What a run of notebook 06 reads and leaves behind: maps, the cross-validated map, the model."""
 
-from pathlib import Path
-
-from lulc_kit import classes, files, mapping, params, raster
+from lulc_kit import mapping, params, raster
 from lulc_kit.baselines import acceleration, estimators
 from lulc_kit.baselines.estimators import Fitted
+from lulc_kit.layout import Layout
+from lulc_kit.samples import Samples
 
 
-def write(fitted: Fitted, p: params.Baselines, folder: Path) -> None:
-    """Map the whole scene and write all files of the run.
+def train(samples: Samples, p: params.Baselines) -> Fitted:
+    """Train the classifier that the parameters name, for each fold of each split and once on everything."""
+    kind = estimators.KINDS[p.model]
+    return estimators.train(
+        samples.table,
+        kind.build(**{name: getattr(p, name) for name in kind.settings}),
+        samples.features(p.features),
+        {split: samples.training(split) for split in samples.splits},
+        repeat=kind.repeat,
+        seed=p.seed,
+        name=p.run,
+    )
 
-    Parameters
-    ----------
-    fitted
-        From `lulc_kit.baselines.estimators.train`.
-    p
-        Parameters of notebook 06.
-    folder
-        The study's folder.
-    """
-    scheme = classes.Scheme.from_dict(files.read_json(folder / "samples/classes.json")["scheme"])
-    stack = raster.read(folder / "features/stack.tif", fitted.features)
-    folds = raster.read_codes(folder / "samples/folds.tif", ["fold", "random_fold"])
-    values = scheme.values
-    final = mapping.pixelwise(acceleration.accelerated(fitted.final), values)
-    mapping.write_map(folder, p.run, stack, final, scheme, {"model": p.model})
-    predictors = {
-        "fold": [mapping.pixelwise(acceleration.accelerated(m), values) for m in fitted.blocks],
-        "random_fold": [mapping.pixelwise(acceleration.accelerated(m), values) for m in fitted.random],
-    }
-    mapping.write_crossval(folder, p.run, stack, folds, predictors, scheme)
-    estimators.save(fitted.final, folder / f"models/{p.run}/model.skops")
-    title = {
-        "knn": f"k-nearest neighbours, k = {p.neighbours}, standardized features, classes balanced by repetition",
-        "rf": f"random forest of {p.trees} trees, leaves of at least {p.min_leaf}, balanced class weights",
-    }
-    mapping.write_run(folder, p.run, title[p.model], fitted.features)
+
+def write(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout) -> None:
+    """Map the whole scene and write all files of the run."""
+    run, scheme = layout.run(p.run), samples.scheme
+
+    def predictor(model: estimators.Pipeline) -> mapping.Predictor:
+        return mapping.pixelwise(acceleration.accelerated(model), scheme.values)
+
+    maps = mapping.predict(
+        raster.read(layout.stack, fitted.features),
+        predictor(fitted.final),
+        {split: [predictor(m) for m in models] for split, models in fitted.by_split.items()},
+        samples.folds,
+        scheme,
+    )
+    mapping.write(maps, run, scheme, {"model": p.model})
+    estimators.save(fitted.final, run.model)
+    title = estimators.KINDS[p.model].title.format(**p.model_dump())
+    mapping.write_about(run, title, fitted.features, samples.fingerprint)

@@ -5,7 +5,7 @@ date and joins the dates by a bidirectional convolutional LSTM (Shi et al. 2015,
 lstm-sentinel2-landcover does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -55,6 +55,10 @@ def fcn(
         x = _convolve(_convolve(x, number), number)
     x = layers.Conv2D(classes, 1, name=SCORES)(x)
     return keras.Model(image, layers.Softmax(name="probabilities")(x), name="fcn")
+
+
+NETWORKS: dict[str, Callable[..., keras.Model]] = {"fcn": fcn}
+"""Networks for single images, built from mean, variance, number of classes and settings; one more is an entry here."""
 
 
 def mean_of(fcn: keras.Model) -> npt.NDArray[np.float32]:

@@ -1,36 +1,52 @@
-"""What runs of notebooks 07 and 08 leave behind: the map, its probabilities, the cross-validated map, the networks."""
+"""What runs of notebooks 07 and 08 read and leave behind: maps, the cross-validated map, the networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import dask
 import keras
+import numpy as np
+import pandas as pd
 import xarray as xr
 
-from lulc_kit import classes, files, mapping, params, raster
-from lulc_kit.deep import sequences, training
+from lulc_kit import files, mapping, params, raster
+from lulc_kit.deep import networks, sequences, training
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout, RunLayout
+from lulc_kit.samples import Samples
 
 
-def scene(folder: Path, features: Sequence[str] | None) -> training.Scene:
-    """Read what the networks learn from, out of a study's folder."""
-    return training.Scene(
-        raster.read(folder / "features/stack.tif", features),
-        raster.read_codes(folder / "samples/labels.tif"),
-        raster.read_codes(folder / "samples/folds.tif"),
-        classes.Scheme.from_dict(files.read_json(folder / "samples/classes.json")["scheme"]),
-    )
+def train_fcn(scene: training.Scene, p: params.FCN) -> tuple[list[keras.Model], pd.DataFrame]:
+    """Train the FCNs that the parameters describe (see `training.train`)."""
+    build = partial(networks.NETWORKS["fcn"], filters=p.filters)
+    return training.train(scene, build, p.patch, _fit(p), p.run)
 
 
-def write_fcn(models: Sequence[keras.Model], learnt: training.Scene, p: params.FCN, folder: Path) -> None:
+def train_lstm(
+    scene: training.Scene, series: sequences.Series, first: "FCNRun", p: params.LSTM
+) -> tuple[list[keras.Model], pd.DataFrame]:
+    """Train the FCN+LSTMs that the parameters describe (see `sequences.train`)."""
+    return sequences.train(scene, series, first.networks, first.patch, _choice(p), _fit(p), p.run)
+
+
+def _fit(p: params.FCN | params.LSTM) -> training.Fit:
+    return training.Fit(p.epochs, p.learning_rate, p.batch, p.seed)
+
+
+def _choice(p: params.LSTM) -> sequences.Choice:
+    return sequences.Choice(p.length, p.sequences == "random", p.draws)
+
+
+def write_fcn(
+    models: Sequence[keras.Model], stack: xr.DataArray, samples: Samples, p: params.FCN, layout: Layout
+) -> None:
     """Map the whole scene by the mean of the folds' networks, and write all files of the run."""
-    stack = raster.read(folder / "features/stack.tif", learnt.bands)
-    single = [training.predictor(m) for m in models]
-    _write(stack, single, learnt, p.run, folder, training.HALO)
-    training.save(models, folder / f"models/{p.run}")
+    run, bands = layout.run(p.run), [str(b) for b in stack.band.values]
+    _map(stack, [training.predictor(m) for m in models], samples, run, training.HALO)
+    training.save(models, run)
     text = f"FCN (U-Net, filters {', '.join(map(str, p.filters))}), mean of {len(models)} networks, {p.epochs} epochs"
-    mapping.write_run(folder, p.run, text, learnt.bands, patch=p.patch)
+    mapping.write_about(run, text, bands, samples.fingerprint, patch=p.patch)
 
 
 @dataclass(frozen=True)
@@ -42,7 +58,7 @@ class FCNRun:
     patch: int
 
 
-def fcn_run(folder: Path, run: str) -> FCNRun:
+def open_fcn(run: RunLayout, samples: Samples) -> FCNRun:
     """Open the networks of a run of notebook 07.
 
     Raises
@@ -50,42 +66,55 @@ def fcn_run(folder: Path, run: str) -> FCNRun:
     LulcError
         If there is no such run, or it was trained on other folds than those of the study now.
     """
-    about = files.read_json(folder / f"models/{run}/run.json")
-    if about["folds"] != files.sha256(folder / "samples/folds.tif"):
-        raise LulcError(f"Run {run} was trained on other folds than those in samples/folds.tif. Run 07_fcn again.")
-    return FCNRun(training.load(folder / f"models/{run}"), about["features"], about["patch"])
+    about = files.read_json(run.about)
+    if about["folds"] != samples.fingerprint:
+        raise LulcError(f"Run {run.name} was trained on other folds than those of notebook 05. Run 07_fcn again.")
+    return FCNRun(training.load(run), about["features"], about["patch"])
+
+
+def read_series(layout: Layout, bands: Sequence[str], p: params.LSTM) -> sequences.Series:
+    """Read the dates of the cube that the parameters name; a LulcError if they are too few for a sequence."""
+    ending = layout.mask("").name
+    days = sorted(path.name.removesuffix(ending) for path in layout.cube.glob(f"*{ending}"))
+    dates = [d for d in days if p.dates is None or p.dates[0] <= d <= p.dates[1]]
+    if len(dates) < p.length:
+        raise LulcError(
+            f"A sequence needs {p.length} dates, and the cube has {len(dates)} between {p.dates}. "
+            f"Widen 'dates', lower 'length', or lower 'min_clear' in 02_preprocess.yaml."
+        )
+    images = []
+    for day in dates:
+        clear = raster.read_codes(layout.mask(day)).data[0] == 0
+        image = raster.read(layout.image(day), bands).where(clear)
+        images.append(np.moveaxis(image.data.compute(), 0, -1))
+    return sequences.Series(np.stack(images).astype(np.float32), dates, p.gaps == "linear")
 
 
 def write_lstm(
     models: Sequence[keras.Model],
-    fcns: Sequence[keras.Model],
+    first: FCNRun,
     series: sequences.Series,
-    learnt: training.Scene,
+    samples: Samples,
     p: params.LSTM,
-    folder: Path,
+    layout: Layout,
 ) -> None:
     """Map the whole scene by the mean of the folds' networks, and write all files of the run."""
-    probabilities = sequences.predict(series, models, fcns, p)
-    stack = sequences.as_stack(probabilities, raster.read_codes(folder / "samples/labels.tif"))
-    single = sequences.predictors(*probabilities.shape[:2])
-    _write(stack, single, learnt, p.run, folder, 0)
-    training.save(models, folder / f"models/{p.run}")
+    run = layout.run(p.run)
+    probabilities = sequences.predict(series, models, first.networks, _choice(p), p.seed)
+    stack = sequences.as_stack(probabilities, samples.labels)
+    _map(stack, sequences.predictors(*probabilities.shape[:2]), samples, run, 0)
+    training.save(models, run)
     text = (
         f"FCN+LSTM over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, gaps filled "
         f"{'linearly in time and flagged' if series.filled else 'by the mean'}, starting from run {p.fcn}"
     )
-    mapping.write_run(folder, p.run, text, learnt.bands)
+    mapping.write_about(run, text, first.features, samples.fingerprint)
 
 
-def _write(
-    stack: xr.DataArray,
-    predictors: Sequence[mapping.Predictor],
-    learnt: training.Scene,
-    run: str,
-    folder: Path,
-    halo: int,
+def _map(
+    stack: xr.DataArray, predictors: Sequence[mapping.Predictor], samples: Samples, run: RunLayout, halo: int
 ) -> None:
-    folds = raster.read_codes(folder / "samples/folds.tif", ["fold"])
+    maps = mapping.predict(stack, None, {"fold": predictors}, samples.folds, samples.scheme, halo=halo)
     # A network uses all cores by itself, and Keras wants one caller at a time.
     with dask.config.set(scheduler="synchronous"):
-        mapping.write_ensemble(folder, run, stack, folds, predictors, learnt.classes, halo=halo)
+        mapping.write(maps, run, samples.scheme)

@@ -1,7 +1,7 @@
 """Sequences of dates for the FCN+LSTM: always the same dates, or drawn anew for every batch."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import params, raster
+from lulc_kit import raster
 from lulc_kit.deep import gaps, networks, patches, training
 from lulc_kit.errors import LulcError
 from lulc_kit.mapping import Predictor
@@ -19,39 +19,25 @@ from lulc_kit.mapping import Predictor
 class Series:
     """Images of many dates on one grid, in memory.
 
-    Attributes
+    Parameters
     ----------
     images
-        float32, (time, row, column, band), NaN where a date is masked, or what `gaps.linear` puts there.
-    flags
-        uint8, (time, row, column), where the numbers come from, values of `gaps.Flag`.
-    filled
-        Whether gaps are filled in time; the flags are then a band of what the network sees (`inputs`).
+        float32, (time, row, column, band), NaN where a date is masked.
     dates
         ``YYYY-MM-DD``, in order.
+    filled
+        Whether gaps are filled in time (`gaps.linear`); the flags are then a band of what the network sees (`inputs`).
+
+    Attributes
+    ----------
+    flags
+        uint8, (time, row, column), where the numbers come from, values of `gaps.Flag`.
     """
 
-    def __init__(
-        self, folder: Path, bands: Sequence[str], first_last: Sequence[str] | None, length: int, how: str = "mean"
-    ) -> None:
-        masks = sorted(folder.glob("*_mask.tif"))
-        days = [m.name.removesuffix("_mask.tif") for m in masks]
-        self.dates = [d for d in days if first_last is None or first_last[0] <= d <= first_last[1]]
-        if len(self.dates) < length:
-            raise LulcError(
-                f"A sequence needs {length} dates, and the cube has {len(self.dates)} between {first_last}. "
-                f"Widen 'dates', lower 'length', or lower 'min_clear' in 02_preprocess.yaml."
-            )
-        images = []
-        for day in self.dates:
-            image = raster.read(folder / f"{day}.tif", list(bands))
-            clear = raster.read_codes(folder / f"{day}_mask.tif").data[0] == 0
-            images.append(np.moveaxis(image.where(clear).data.compute(), 0, -1))
-        self.images = np.stack(images).astype(np.float32)
-        filled, self.flags = gaps.linear(self.images, self.dates)
-        self.filled = how == "linear"
-        if self.filled:
-            self.images = filled
+    def __init__(self, images: npt.NDArray[np.float32], dates: Sequence[str], filled: bool = False) -> None:
+        self.dates, self.filled = list(dates), filled
+        in_time, self.flags = gaps.linear(images, self.dates)
+        self.images = in_time if filled else images
 
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
@@ -61,6 +47,25 @@ class Series:
     def clear_parts(self) -> list[float]:
         """Part of the pixels (0–1) that is clear on each date."""
         return [float(x) for x in self.seen.mean(axis=(1, 2))]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which dates of a series make a sequence.
+
+    Attributes
+    ----------
+    length
+        Dates in a sequence.
+    random
+        Whether they are drawn anew for every batch, or always the same (`fixed`).
+    draws
+        Random sequences that are averaged in the prediction.
+    """
+
+    length: int
+    random: bool
+    draws: int = 1
 
 
 def fixed(count: int, length: int) -> npt.NDArray[np.intp]:
@@ -86,16 +91,17 @@ class SequencePatches(patches.Patches):
         seen: npt.NDArray[np.bool_],
         goals: patches.Targets,
         patch: int,
-        p: params.LSTM,
+        choice: Choice,
+        batch: int,
         seed: int,
     ) -> None:
-        self.images, self.seen, self.p = images, seen, p
-        self.chosen = fixed(len(images), p.length)
+        self.images, self.seen, self.choice = images, seen, choice
+        self.chosen = fixed(len(images), choice.length)
 
         def read(row: int, column: int) -> npt.NDArray[np.float32]:
             return self.images[self.chosen, row : row + patch, column : column + patch]
 
-        super().__init__(read, goals, patch, p.batch, seed)
+        super().__init__(read, goals, patch, batch, seed)
 
     def weights(self, row: int, column: int) -> npt.NDArray[np.float32]:
         """Return the weights of a patch, 0 where no date of the present sequence shows the pixel."""
@@ -103,29 +109,35 @@ class SequencePatches(patches.Patches):
         return super().weights(row, column) * self.seen[self.chosen][:, *window].any(axis=0)
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        if self.p.sequences == "random":
-            self.chosen = draw(len(self.images), self.p.length, self.generator)
+        if self.choice.random:
+            self.chosen = draw(len(self.images), self.choice.length, self.generator)
         return super().__getitem__(index)
 
 
 def train(
-    scene: training.Scene, series: Series, fcns: Sequence[keras.Model], patch: int, p: params.LSTM
+    scene: training.Scene,
+    series: Series,
+    fcns: Sequence[keras.Model],
+    patch: int,
+    choice: Choice,
+    fit: training.Fit,
+    name: str = "",
 ) -> tuple[list[keras.Model], pd.DataFrame]:
-    """Train one FCN+LSTM for each fold, starting from the FCN of the same fold (see `training.train_fcn`)."""
+    """Train one FCN+LSTM for each fold, starting from the FCN of the same fold (see `training.train`)."""
     if len(fcns) != scene.folds:
-        raise LulcError(f"Run {p.fcn} has {len(fcns)} networks for {scene.folds} folds. Run 07_fcn again.")
+        raise LulcError(f"There are {len(fcns)} networks for {scene.folds} folds. Run 07_fcn again.")
     models, history = [], {}
     classes = len(scene.classes.values)
     lent = networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, patch, series.filled)
-    trainer = training.Trainer(lent, p)
+    trainer = training.Trainer(lent, fit)
     for k, fcn in enumerate(fcns, 1):
-        training._seed(p.seed + k)
+        training.set_seed(fit.seed + k)
         goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
         model = networks.fcn_lstm(fcn, classes, patch, series.filled)
-        data = SequencePatches(inputs(series, fcn), series.seen, goals, patch, p, p.seed + k)
-        history[f"fold {k}"] = trainer.fit(model, data, f"{p.run}: fold {k} of {scene.folds}")
+        data = SequencePatches(inputs(series, fcn), series.seen, goals, patch, choice, fit.batch, fit.seed + k)
+        history[f"fold {k}"] = trainer.fit(model, data, f"{name}: fold {k} of {scene.folds}")
         models.append(model)
-    return models, pd.DataFrame(history, index=pd.RangeIndex(1, p.epochs + 1, name="epoch"))
+    return models, pd.DataFrame(history, index=pd.RangeIndex(1, fit.epochs + 1, name="epoch"))
 
 
 def fill(images: npt.NDArray[np.float32], fcn: keras.Model) -> npt.NDArray[np.float32]:
@@ -144,19 +156,19 @@ def inputs(series: Series, fcn: keras.Model) -> npt.NDArray[np.float32]:
 
 
 def predict(
-    series: Series, models: Sequence[keras.Model], fcns: Sequence[keras.Model], p: params.LSTM
+    series: Series, models: Sequence[keras.Model], fcns: Sequence[keras.Model], choice: Choice, seed: int
 ) -> npt.NDArray[np.float32]:
     """Return each fold's class probabilities for the whole scene, (fold, class, row, column).
 
-    With random sequences the mean of ``p.draws`` of them is taken, the same ones for every fold. A sequence says
+    With random sequences the mean of ``choice.draws`` of them is taken, the same ones for every fold. A sequence says
     nothing of a pixel that none of its dates shows; a pixel that no sequence shows is NaN.
     """
     count = len(series.dates)
-    generator = np.random.default_rng(p.seed)
-    if p.sequences == "fixed":
-        choices = [fixed(count, p.length)]
+    generator = np.random.default_rng(seed)
+    if choice.random:
+        choices = [draw(count, choice.length, generator) for _ in range(choice.draws)]
     else:
-        choices = [draw(count, p.length, generator) for _ in range(p.draws)]
+        choices = [fixed(count, choice.length)]
     shown = np.stack([series.seen[chosen].any(axis=0) for chosen in choices])[..., None]
     out = []
     side = training.tile_side(*series.images.shape[1:3]) + 2 * training.HALO

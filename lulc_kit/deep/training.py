@@ -10,7 +10,7 @@ point; across machines or thread counts sums are ordered differently, and a few 
 
 import weakref
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -19,12 +19,13 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import files, params, raster
-from lulc_kit.classes import Scheme
+from lulc_kit import files
 from lulc_kit.deep import networks, patches
 from lulc_kit.errors import MissingFileError
+from lulc_kit.layout import RunLayout
 from lulc_kit.mapping import Array, Predictor
 from lulc_kit.progress import bar
+from lulc_kit.samples import Samples
 
 HALO = 32
 """Pixels around a block that a network sees in prediction; their own classes are thrown away."""
@@ -39,21 +40,16 @@ class Scene:
     ----------
     stack
         Features, (band, y, x).
-    labels
-        Class values, (1, y, x).
-    folds
-        Bands ``train_1`` … of notebook 05.
-    classes
-        The classes that occur.
+    samples
+        Labels, their classes and their folds apart in space.
     """
 
-    def __init__(self, stack: xr.DataArray, labels: xr.DataArray, folds: xr.DataArray, classes: Scheme) -> None:
+    def __init__(self, stack: xr.DataArray, samples: Samples) -> None:
         self.features = np.moveaxis(stack.data.compute(), 0, -1)
-        self.labels = np.asarray(labels.data[0].compute())
-        names = [str(b) for b in folds.band.values if str(b).startswith("train_")]
-        self.trainable = np.asarray(raster.select(folds, names).data.compute()).astype(bool)
+        self.labels = np.asarray(samples.labels.data[0])
+        self.trainable = samples.trainable()
         self.valid = np.isfinite(self.features).all(axis=-1)
-        self.classes = classes
+        self.classes = samples.scheme
         self.bands = [str(b) for b in stack.band.values]
 
     @property
@@ -62,8 +58,49 @@ class Scene:
         return len(self.trainable)
 
 
-def train_fcn(scene: Scene, p: params.FCN) -> tuple[list[keras.Model], pd.DataFrame]:
-    """Train one FCN for each fold, on what is apart in space from that fold.
+@dataclass(frozen=True)
+class Fit:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    epochs
+        Passes over the training patches.
+    rate
+        Learning rate of Adam; it falls along a cosine to 0 (Loshchilov & Hutter 2017, arXiv 1608.03983).
+    batch
+        Patches in a batch.
+    seed
+        Seed of first weights and of the order of patches.
+    """
+
+    epochs: int
+    rate: float
+    batch: int
+    seed: int = 1
+
+
+def train(
+    scene: Scene,
+    build: Callable[[npt.NDArray[np.float32], npt.NDArray[np.float32], int], keras.Model],
+    patch: int,
+    fit: Fit,
+    name: str = "",
+) -> tuple[list[keras.Model], pd.DataFrame]:
+    """Train one network for each fold, on what is apart in space from that fold.
+
+    Parameters
+    ----------
+    scene
+        What they learn from.
+    build
+        Makes an untrained network from the mean and variance of each feature and the number of classes.
+    patch
+        Side of the training patches, pixels.
+    fit
+        How they are trained.
+    name
+        Of the run, shown with the progress.
 
     Returns
     -------
@@ -75,24 +112,25 @@ def train_fcn(scene: Scene, p: params.FCN) -> tuple[list[keras.Model], pd.DataFr
     models, history = [], {}
     trainer = None
     for k in range(1, scene.folds + 1):
-        _seed(p.seed + k)
+        set_seed(fit.seed + k)
         goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
         teach = goals.weights > 0
         mean, variance = scene.features[teach].mean(axis=0), scene.features[teach].var(axis=0)
-        model = networks.fcn(mean, np.maximum(variance, 1e-12), len(scene.classes.values), p.filters)
-        trainer = trainer or Trainer(keras.models.clone_model(model), p)
+        model = build(mean, np.maximum(variance, 1e-12), len(scene.classes.values))
+        trainer = trainer or Trainer(keras.models.clone_model(model), fit)
         filled = np.where(np.isfinite(scene.features), scene.features, mean)
 
         def read(row: int, column: int, source: npt.NDArray[np.float32] = filled) -> npt.NDArray[np.float32]:
-            return source[row : row + p.patch, column : column + p.patch]
+            return source[row : row + patch, column : column + patch]
 
-        data = patches.Patches(read, goals, p.patch, p.batch, p.seed + k)
-        history[f"fold {k}"] = trainer.fit(model, data, f"{p.run}: fold {k} of {scene.folds}")
+        data = patches.Patches(read, goals, patch, fit.batch, fit.seed + k)
+        history[f"fold {k}"] = trainer.fit(model, data, f"{name}: fold {k} of {scene.folds}")
         models.append(model)
-    return models, pd.DataFrame(history, index=pd.RangeIndex(1, p.epochs + 1, name="epoch"))
+    return models, pd.DataFrame(history, index=pd.RangeIndex(1, fit.epochs + 1, name="epoch"))
 
 
-def _seed(seed: int) -> None:
+def set_seed(seed: int) -> None:
+    """Make what follows repeatable (see the module's first lines)."""
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -107,14 +145,14 @@ class Trainer:
     ----------
     compiled
         A network of that architecture, to compute with; its weights are lent by the networks that are trained.
-    p
-        Epochs and learning rate. The rate falls along a cosine (Loshchilov & Hutter 2017, arXiv 1608.03983).
+    how
+        Epochs and learning rate.
     """
 
-    def __init__(self, compiled: keras.Model, p: params.FCN | params.LSTM) -> None:
-        self.compiled, self.p = compiled, p
+    def __init__(self, compiled: keras.Model, how: Fit) -> None:
+        self.compiled, self.how = compiled, how
         compiled.compile(
-            optimizer=keras.optimizers.Adam(p.learning_rate, clipnorm=1.0),
+            optimizer=keras.optimizers.Adam(how.rate, clipnorm=1.0),
             loss=keras.losses.SparseCategoricalCrossentropy(),
         )
 
@@ -125,28 +163,28 @@ class Trainer:
             state.assign(keras.ops.zeros_like(state))
 
         def rate(epoch: int, _: float) -> float:
-            return float(self.p.learning_rate * (1 + np.cos(np.pi * epoch / self.p.epochs)) / 2)
+            return float(self.how.rate * (1 + np.cos(np.pi * epoch / self.how.epochs)) / 2)
 
-        with bar(self.p.epochs, name, "epochs") as progress:
+        with bar(self.how.epochs, name, "epochs") as progress:
             shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: progress.update(1))
             falling = keras.callbacks.LearningRateScheduler(rate)
-            history = self.compiled.fit(data, epochs=self.p.epochs, verbose=0, callbacks=[falling, shown])
+            history = self.compiled.fit(data, epochs=self.how.epochs, verbose=0, callbacks=[falling, shown])
         model.set_weights(self.compiled.get_weights())
         return [float(loss) for loss in history.history["loss"]]
 
 
-def save(models: Sequence[keras.Model], folder: Path) -> None:
-    """Store the folds' networks as ``fold_1.keras`` …."""
+def save(models: Sequence[keras.Model], run: RunLayout) -> None:
+    """Store the folds' networks."""
     for k, model in enumerate(models, 1):
-        with files.replacing(folder / f"fold_{k}.keras") as part:
+        with files.replacing(run.network(k)) as part:
             model.save(part)
 
 
-def load(folder: Path) -> list[keras.Model]:
+def load(run: RunLayout) -> list[keras.Model]:
     """Load the folds' networks (safe mode: a file that holds code is refused)."""
-    paths = sorted(folder.glob("fold_*.keras"), key=lambda path: int(path.stem.split("_")[1]))
+    paths = sorted(run.models.glob(run.network("*").name), key=lambda path: (len(path.name), path.name))
     if not paths:
-        raise MissingFileError(f"{folder} has no networks. Run 07_fcn for this run first.")
+        raise MissingFileError(f"{run.models} has no networks. Run 07_fcn for this run first.")
     return [keras.saving.load_model(path, compile=False, safe_mode=True) for path in paths]
 
 

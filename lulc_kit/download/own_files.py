@@ -3,12 +3,9 @@
 import re
 from pathlib import Path
 
-import rasterio
-from rasterio.errors import RasterioIOError
-
-from lulc_kit import files, params, study
+from lulc_kit import files, params, raster
 from lulc_kit.catalog import Band, Catalog, Scene
-from lulc_kit.errors import BandError, FormatError, GridError, MissingFileError, ParameterError
+from lulc_kit.errors import BandError, MissingFileError, ParameterError
 
 
 def catalog(p: params.Download) -> Catalog:
@@ -27,7 +24,7 @@ def catalog(p: params.Download) -> Catalog:
 def ancillary(p: params.Download) -> dict[str, Path]:
     """Return the files beside the scenes that the parameters name, by role; a LulcError if one is missing."""
     named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
-    found = {role: study.resolve(name) for role, name in named.items() if name}
+    found = {role: files.resolve(name) for role, name in named.items() if name}
     for role, path in found.items():
         if not path.exists():
             raise MissingFileError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
@@ -44,33 +41,27 @@ def band_name(name: str) -> str:
 
 
 def _scene(entry: params.Scene) -> Scene:
-    def band(path: Path, number: int = 1) -> Band:
-        return Band(path, number, entry.scale, entry.offset, entry.nodata)
-
-    bands: dict[str, Band] = {}
     if entry.bands is not None:
-        sources = [(name, study.resolve(path), 1) for name, path in entry.bands.items()]
-        for _, path, _ in sources:
-            _look(path)
+        sources = [(name, *_look(path), 1) for name, path in entry.bands.items()]
     else:
         assert entry.file is not None and entry.names is not None
-        path = study.resolve(entry.file)
-        count = _look(path)
-        if count != len(entry.names):
+        path, header = _look(entry.file)
+        if len(header.names) != len(entry.names):
             raise ParameterError(
-                f"{path} has {count} band(s), but 'names' lists {len(entry.names)}: {', '.join(entry.names)}. "
-                f"Give one name for each band, in the file's order."
+                f"{path} has {len(header.names)} band(s), but 'names' lists {len(entry.names)}: "
+                f"{', '.join(entry.names)}. Give one name for each band, in the file's order."
             )
-        sources = [(name, path, number) for number, name in enumerate(entry.names, 1)]
-    for name, path, number in sources:
+        sources = [(name, path, header, number) for number, name in enumerate(entry.names, 1)]
+    bands: dict[str, Band] = {}
+    for name, path, header, number in sources:
         if band_name(name) in bands:
             raise BandError(f"Scene {entry.date}: band {band_name(name)} is given twice. Each band must occur once.")
-        bands[band_name(name)] = band(path, number)
+        bands[band_name(name)] = Band.of(path, number, entry.scale, entry.offset, entry.nodata, header=header)
     extras = {}
     for role, named in (("scl", entry.scl), ("mask", entry.mask)):
         if named:
-            _look(study.resolve(named))
-            extras[role] = Band(study.resolve(named))
+            path, header = _look(named)
+            extras[role] = Band.of(path, header=header)
     return Scene(
         entry.date,
         entry.level,
@@ -82,19 +73,10 @@ def _scene(entry: params.Scene) -> Scene:
     )
 
 
-def _look(path: Path) -> int:
+def _look(name: str) -> tuple[Path, raster.Header]:
+    path = files.resolve(name)
     if not files.on_disk(path).exists():
         raise MissingFileError(
             f"{path} does not exist. Check the path in 01_download.yaml; it starts at the project's folder."
         )
-    try:
-        with rasterio.open(files.gdal_name(path)) as source:
-            if source.crs is None:
-                raise GridError(
-                    f"{path} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again."
-                )
-            return int(source.count)
-    except RasterioIOError as error:
-        raise FormatError(
-            f"{path} is not a raster that GDAL can read ({error}). It may be truncated: copy or download it again."
-        ) from error
+    return path, raster.header(path)

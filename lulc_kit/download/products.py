@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lulc_kit import params, study
+from lulc_kit import files, params
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import own_files
 from lulc_kit.errors import LulcError
@@ -22,7 +22,7 @@ def catalog(p: params.Download) -> Catalog:
         products are among real ones.
     """
     assert p.products is not None
-    found = open_products(study.resolve(p.products))
+    found = open_products(files.resolve(p.products))
     made_up = [product.path.name for product in found if product.simulated]
     if made_up and len(made_up) < len(found):
         raise LulcError(

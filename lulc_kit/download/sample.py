@@ -12,7 +12,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from lulc_kit import files
+from lulc_kit import files, raster
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import FormatError, LulcError, ParameterError
 from lulc_kit.progress import bar, track
@@ -209,7 +209,7 @@ def _havelland(source: Path, folder: Path) -> Catalog:
     for band in _BANDS:
         name = band.replace("B0", "B")
         path = _copy(source / f"IMG_DATA/{_TILE}_{band}.jp2", folder / f"scenes/{_TILE}_{band}.jp2")
-        bands[name] = Band(path, scale=0.0001, nodata=0)
+        bands[name] = Band.of(path, scale=0.0001, nodata=0)
     # The sample comes without its metadata. Baseline 02.04 of February 2017 has no offset (it is the product as
     # first delivered). The sun's place is that of 10:21 UTC on that day at 52.5°N 12.6°E (Michalsky 1988,
     # doi:10.1016/0038-092X(88)90045-X).
@@ -253,8 +253,10 @@ def _romania(source: Path, folder: Path) -> Catalog:
             put(paths[0], fine, date, ["B2", "B3", "B4", "B8"])
             put(paths[1], coarse, date, ["B8A", "B11"])
             put(paths[2], fine, date, ["SCL"])
-            bands = {n: Band(paths[0], i, 0.0001, nodata=0) for i, n in enumerate(("B2", "B3", "B4", "B8"), 1)}
-            bands |= {n: Band(paths[1], i, 0.0001, nodata=0) for i, n in enumerate(("B8A", "B11"), 1)}
-            scenes.append(Scene(day, "L2A", bands, scl=Band(paths[2], nodata=0)))
+            bands: dict[str, Band] = {}
+            for path in paths[:2]:
+                header = raster.header(path)
+                bands |= {n: Band.of(path, i, 0.0001, header=header) for i, n in enumerate(header.names, 1)}
+            scenes.append(Scene(day, "L2A", bands, scl=Band.of(paths[2])))
     reference = _copy(source / _TREES, folder / "reference/tree_cover_density_2018.tif")
     return Catalog(scenes, {"reference": reference}, SAMPLES["romania"].attribution)

@@ -17,33 +17,24 @@ from lulc_kit.errors import LulcError
 Matrix = npt.NDArray[np.int64]
 
 
-def confusion(true: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], values: Sequence[int]) -> Matrix:
-    """Count pixels by true class (rows) and predicted class (columns).
-
-    Parameters
-    ----------
-    true, predicted
-        Class values, same shape. A pixel counts only if both are among ``values``: 0 (no label, no data) never does.
-    values
-        Class values, in the order of rows and columns.
-    """
-    size = len(values)
-    lookup = np.full(256, -1)
-    lookup[list(values)] = np.arange(size)
-    t, p = lookup[true.ravel()], lookup[predicted.ravel()]
-    both = (t >= 0) & (p >= 0)
-    return np.bincount(t[both] * size + p[both], minlength=size * size).reshape(size, size)
-
-
 def by_block(
     true: npt.NDArray[np.integer],
     predicted: npt.NDArray[np.integer],
     block: npt.NDArray[np.integer],
     values: Sequence[int],
 ) -> Matrix:
-    """Return one confusion matrix for each block that has any labelled pixel: (block, true, predicted).
+    """Count pixels by true and predicted class, for each block that has any labelled pixel: (block, true, predicted).
 
     A block that a run leaves unmapped keeps its place, so that all runs have the same blocks.
+
+    Parameters
+    ----------
+    true, predicted
+        Class values, same shape. A pixel counts only if both are among ``values``: 0 (no label, no data) never does.
+    block
+        Number of the block of each pixel.
+    values
+        Class values, in the order of rows (true) and columns (predicted).
 
     Examples
     --------

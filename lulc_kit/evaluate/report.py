@@ -2,15 +2,13 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 import numpy as np
-import xarray as xr
 from matplotlib.figure import Figure
 
-from lulc_kit import files
 from lulc_kit.evaluate import accuracy
 from lulc_kit.evaluate.accuracy import Estimate
 from lulc_kit.evaluate.runs import Evaluation
@@ -42,25 +40,28 @@ def confused(evaluation: Evaluation, run: str, count: int = 3) -> list[str]:
     return [f"{part:.0%} of {true} is mapped as {called}" for part, true, called in sorted(pairs, reverse=True)[:count]]
 
 
-def write(
-    path: Path,
-    evaluation: Evaluation,
-    figures: Mapping[str, Figure],
-    *,
-    study: str,
-    attribution: str,
-    covered: float,
-) -> None:
-    """Write the page.
+@dataclass(frozen=True)
+class Pictures:
+    """The page's pictures: class maps of all runs, the image, the labels, how sure the best run is, and its numbers."""
+
+    maps: Figure
+    image: Figure
+    labels: Figure
+    confidence: Figure
+    runs: Figure
+    classes: Figure
+    confusion: Figure
+
+
+def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attribution: str, covered: float) -> str:
+    """Return the page.
 
     Parameters
     ----------
-    path
-        ``…/report/index.html``.
     evaluation
         The numbers.
-    figures
-        Pictures by key: maps, image, labels, runs, classes, confusion, confidence.
+    pictures
+        The pictures; they become part of the page.
     study
         Name of the study.
     attribution
@@ -73,7 +74,7 @@ def write(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
     leaks = [run for run in evaluation.ranked() if run in evaluation.leaking]
-    page = environment.get_template("report.html.j2").render(
+    return environment.get_template("report.html.j2").render(
         study=study,
         attribution=attribution,
         covered=covered,
@@ -90,14 +91,8 @@ def write(
         separation=evaluation.separation,
         level=f"{evaluation.confidence:.0%}",
         pixels=int(evaluation.runs[best].matrix.sum()),
-        figures={key: _embed(figure) for key, figure in figures.items()},
+        figures={name: _embed(figure) for name, figure in vars(pictures).items()},
     )
-    files.write_text(path, page)
-
-
-def covered(codes: xr.DataArray) -> float:
-    """Return the part of a class map (0–1) that has a class."""
-    return float((codes.data != 0).mean().compute())
 
 
 def _embed(figure: Figure) -> str:

@@ -1,12 +1,10 @@
 """All runs of a study, judged on the same labelled pixels and the same folds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from lulc_kit import files, raster
@@ -14,8 +12,8 @@ from lulc_kit.classes import Scheme
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import accuracy
 from lulc_kit.evaluate.accuracy import Accuracy, Estimate
-
-SPLITS = {"fold": "apart in space", "random_fold": "random pixels"}
+from lulc_kit.layout import Layout
+from lulc_kit.samples import SPLITS, Samples
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,10 @@ class Evaluation:
             rows.append(
                 {
                     "run": name,
-                    "macro-F1": str(run.macro),
-                    "overall accuracy": str(run.overall),
-                    "macro-F1 of a random split": f"{leak.macro.value:.3f}" if leak else "–",
-                    "it flatters by": f"{leak.macro.value - run.macro.value:+.3f}" if leak else "–",
+                    "macro_f1": str(run.macro),
+                    "overall_accuracy": str(run.overall),
+                    "macro_f1_random": f"{leak.macro.value:.3f}" if leak else "–",
+                    "flatters_by": f"{leak.macro.value - run.macro.value:+.3f}" if leak else "–",
                 }
             )
         return pd.DataFrame(rows).set_index("run")
@@ -112,8 +110,8 @@ class Evaluation:
             "confidence": self.confidence,
             "runs": {
                 name: {
-                    "apart in space": plain(self.runs[name]),
-                    **({"random pixels": plain(self.leaking[name])} if name in self.leaking else {}),
+                    "apart_in_space": plain(self.runs[name]),
+                    **({"random_pixels": plain(self.leaking[name])} if name in self.leaking else {}),
                     "about": dict(self.about[name]),
                 }
                 for name in self.ranked()
@@ -123,16 +121,21 @@ class Evaluation:
 
 
 def evaluate(
-    folder: Path, *, only: str = "*", confidence: float = 0.95, resamples: int = 1000, seed: int = 1
+    layout: Layout,
+    *,
+    runs: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 1,
 ) -> Evaluation:
-    """Judge every run of a study that has a cross-validated map.
+    """Judge runs of a study that have been cross-validated.
 
     Parameters
     ----------
-    folder
-        The study's folder.
-    only
-        Name of one run; ``"*"`` for all.
+    layout
+        The study's files.
+    runs
+        Names of the runs; None for all.
     confidence, resamples, seed
         See `lulc_kit.evaluate.accuracy.assess`.
 
@@ -141,32 +144,26 @@ def evaluate(
     LulcError
         If there is no run, or a run was made with other labels or folds than those that lie there now.
     """
-    samples = files.read_json(folder / "samples/classes.json")
-    classes = Scheme.from_dict(samples["scheme"])
-    labels = _numbers(folder / "samples/labels.tif", "label")
-    block = _numbers(folder / "samples/folds.tif", "block")
-    grid = raster.grid(folder / "samples/labels.tif")
+    samples = Samples.read(layout)
+    labels, block = np.asarray(samples.labels.data[0]), samples.codes("block")
     found: dict[str, dict[str, Accuracy]] = {split: {} for split in SPLITS}
     about = {}
-    for path in sorted(folder.glob(f"models/{only}/crossval.tif")):
-        run = path.parent.name
-        about[run] = files.read_json(path.parent / "run.json")
-        raster.check_grid(raster.grid(path), grid, f"The cross-validated map of run {run}")
-        now = files.sha256(folder / "samples/folds.tif")
-        if about[run]["folds"] != now:
+    for name in layout.runs() if runs is None else runs:
+        run = layout.run(name)
+        about[name] = files.read_json(run.about)
+        crossval = raster.read_codes(run.crossval)
+        raster.check_grid(crossval.odc.geobox, samples.labels.odc.geobox, f"The cross-validated map of run {name}")
+        if about[name]["folds"] != samples.fingerprint:
             raise LulcError(
-                f"Run {run} was made with other folds than those in samples/folds.tif, so its numbers do not compare. "
-                f"Run it again (lulc run {folder.name}), or delete models/{run} and maps/{run}*.tif."
+                f"Run {name} was made with other folds than those of notebook 05, so its numbers do not compare. "
+                f"Run it again (lulc run {layout.folder.name}), or delete {run.models.relative_to(layout.folder)} and "
+                f"{run.map.relative_to(layout.folder)}."
             )
-        for split in raster.band_names(path):
-            matrices = accuracy.by_block(labels, _numbers(path, split), block, classes.values)
-            found[split][run] = accuracy.assess(
-                matrices, classes, confidence=confidence, resamples=resamples, seed=seed
+        for split, codes in zip(crossval.band.values, crossval.data.compute(), strict=True):
+            matrices = accuracy.by_block(labels, codes, block, samples.scheme.values)
+            found[str(split)][name] = accuracy.assess(
+                matrices, samples.scheme, confidence=confidence, resamples=resamples, seed=seed
             )
     if not found["fold"]:
-        raise LulcError(f"No run in {folder / 'models'}. Run notebook 06, 07 or 08 first.")
-    return Evaluation(classes, samples["separation"], found["fold"], found["random_fold"], about, confidence)
-
-
-def _numbers(path: Path, band: str) -> npt.NDArray[np.integer]:
-    return np.asarray(raster.read_codes(path, [band]).data[0].compute())
+        raise LulcError(f"No run in {layout.folder}. Run notebook 06, 07 or 08 first.")
+    return Evaluation(samples.scheme, samples.separation, found["fold"], found["random_fold"], about, confidence)

@@ -105,7 +105,7 @@ def fit(image: xr.DataArray, components: int, *, standardize: bool = False, pref
     if not 1 <= components <= len(bands):
         raise LulcError(f"{components} components of {len(bands)} bands were asked for: expected 1 to {len(bands)}.")
     shift = _centre(image)
-    total = sum(blockwise.reduced(_moments, blocks.lazy(image), shift, layers=len(bands), what="components"))
+    total = sum(blockwise.reduce(_moments, blocks.lazy(image), shift, layers=len(bands), what="components"))
     n = total[0, 0]
     if n < 2:
         raise LulcError(f"Principal components need at least two pixels with all of {', '.join(bands)}; found {n:.0f}.")
@@ -132,7 +132,7 @@ def _centre(image: xr.DataArray) -> npt.NDArray[np.float64]:
     sample = dask.compute(image.data[:, row : row + 64, column : column + 64])[0].reshape(image.shape[0], -1)
     if not np.isfinite(sample).any(axis=1).all():
         step = max(1, max(image.shape[1:]) // 64)
-        sample = blockwise.thinned(blocks.lazy(image), step).reshape(image.shape[0], -1)
+        sample = blockwise.decimate(blocks.lazy(image), step).reshape(image.shape[0], -1)
     centre = [np.mean(b[np.isfinite(b)], dtype=np.float64) if np.isfinite(b).any() else 0.0 for b in sample]
     return np.array(centre)
 

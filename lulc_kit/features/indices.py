@@ -272,6 +272,6 @@ def _typical(image: xr.DataArray) -> float:
     values = np.concatenate([v.ravel() for v in dask.compute(*windows)])
     if not np.isfinite(values).any():
         step = max(1, max(rows, columns) // 512)
-        values = blockwise.thinned(blocks.lazy(image), step)
+        values = blockwise.decimate(blocks.lazy(image), step)
     values = values[np.isfinite(values)]
     return float(np.median(values)) if values.size else 0.0

@@ -71,7 +71,7 @@ def fit_quantizer(
     ----------
     image : array_like of float, (row, column)
         One band; what is not finite is nodata. Of a large image every n-th row and column is looked at (about
-        a million pixels), so a thinned image of a scene gives nearly the same quantizer.
+        a million pixels), so a decimated image of a scene gives nearly the same quantizer.
     levels
         Number of levels, 8–256.
     value_range

@@ -5,7 +5,7 @@ from pathlib import Path
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import catalog, params, raster, study
+from lulc_kit import catalog, files, params, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import components, external, roads, stack, terrain, texture_layers
 from lulc_kit.features.components import Components
@@ -67,7 +67,7 @@ def others(p: params.Features, folder: Path, geobox: GeoBox) -> xr.DataArray:
     """
     layers = []
     for entry in p.external:
-        paths = study.named_files(entry.file)
+        paths = files.named(entry.file)
         if not paths:
             raise LulcError(f"external: no file fits {entry.file!r}. Check the path in 04_features.yaml.")
         path = paths[0]

@@ -7,7 +7,6 @@ from typing import Any
 import dask
 import dask.array as da
 import geopandas as gpd
-import numba
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -16,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
 
 from lulc_kit import raster
+from lulc_kit.distance import distance
 from lulc_kit.errors import LulcError
 
 LAYERS = ["road", "road_distance"]
@@ -60,81 +60,6 @@ def read_lines(path: Path, geobox: GeoBox, margin: float = 0.0) -> npt.NDArray[n
     return lines
 
 
-@numba.njit(nogil=True, cache=True)
-def _squared_distance(present, aspect, cap, top, left, out):  # type: ignore[no-untyped-def]
-    rows, columns = present.shape
-    # To the nearest road in the same column (Rosenfeld & Pfaltz), cut at cap + 1 rows, which is too far.
-    vertical = np.empty((rows, columns), np.int32)
-    for c in range(columns):
-        vertical[0, c] = 0 if present[0, c] else cap + 1
-    for r in range(1, rows):
-        for c in range(columns):
-            vertical[r, c] = 0 if present[r, c] else min(vertical[r - 1, c] + 1, cap + 1)
-    for r in range(rows - 2, -1, -1):
-        for c in range(columns):
-            vertical[r, c] = min(vertical[r, c], vertical[r + 1, c] + 1)
-    # Along the row: the lower envelope of parabolas, one for each column that has a road (Felzenszwalb & Huttenlocher).
-    apex = np.empty(columns, np.int64)
-    height = np.empty(columns, np.float64)
-    begin = np.empty(columns + 1, np.float64)
-    for r in range(out.shape[0]):
-        count = 0
-        for c in range(columns):
-            v = vertical[top + r, c]
-            if v > cap:
-                continue
-            h = (v * aspect) ** 2
-            while count > 0:
-                a = apex[count - 1]
-                cross = (h + c * c - height[count - 1] - a * a) / (2.0 * (c - a))
-                if cross > begin[count - 1]:
-                    break
-                count -= 1
-            if count == 0:
-                cross = -np.inf
-            apex[count], height[count], begin[count] = c, h, cross
-            count += 1
-        begin[count] = np.inf
-        k = 0
-        for c in range(out.shape[1]):
-            x = left + c
-            if count == 0:
-                out[r, c] = np.inf
-                continue
-            while begin[k + 1] < x:
-                k += 1
-            out[r, c] = (x - apex[k]) ** 2 + height[k]
-
-
-def distance(
-    present: npt.NDArray[np.bool_], x_size: float, y_size: float, maximum: float, margin: tuple[int, int] = (0, 0)
-) -> npt.NDArray[np.float32]:
-    """Compute the distance from each pixel's centre to the centre of the nearest pixel that has a road.
-
-    Exact Euclidean distance (Felzenszwalb & Huttenlocher 2012, doi:10.4086/toc.2012.v008a019).
-
-    Parameters
-    ----------
-    present : (row, column)
-        Which pixels have a road.
-    x_size, y_size
-        Sides of a pixel, metres.
-    maximum
-        Greater distances are given as this one, metres.
-    margin
-        Rows and columns on each side for which no distance is wanted.
-
-    Returns
-    -------
-    numpy.ndarray of float32, (row − 2 × margin, column − 2 × margin)
-        Metres, 0 … ``maximum``.
-    """
-    rows, columns = (n - 2 * m for n, m in zip(present.shape, margin, strict=True))
-    out = np.empty((rows, columns))
-    _squared_distance(present, y_size / x_size, math.ceil(maximum / y_size), *margin, out)
-    return np.minimum(np.sqrt(out) * x_size, maximum).astype(np.float32)
-
-
 def _block(lines: npt.NDArray[np.object_], block: GeoBox, all_touched: bool, maximum: float) -> npt.NDArray[np.float32]:
     x_size, y_size = abs(block.resolution.x), abs(block.resolution.y)
     margin = math.ceil(maximum / y_size), math.ceil(maximum / x_size)
@@ -143,7 +68,8 @@ def _block(lines: npt.NDArray[np.object_], block: GeoBox, all_touched: bool, max
     if len(lines):
         rasterize(lines, out=present, transform=wide.affine, default_value=1, all_touched=all_touched)
     inner = present[margin[0] : -margin[0], margin[1] : -margin[1]]
-    return np.stack([inner.astype(np.float32), distance(present != 0, x_size, y_size, maximum, margin)])
+    metres = distance(present != 0, maximum, pixel=(y_size, x_size), margin=margin)
+    return np.stack([inner, metres], dtype=np.float32, casting="same_kind")
 
 
 def compute(

@@ -36,7 +36,7 @@ def names(bands: Sequence[str], features: Sequence[str]) -> list[str]:
 def quantizers(image: xr.DataArray, settings: Settings) -> list[Quantizer]:
     """Fit one quantizer to each band of a scene, in one pass over it; of a large scene to about a million pixels."""
     step_row, step_column = (-(-n // quantize.SAMPLE_SIDE) for n in image.shape[1:])
-    thin = blockwise.thinned(blocks.lazy(image), step_row, step_column)
+    thin = blockwise.decimate(blocks.lazy(image), step_row, step_column)
     options: dict[str, Any] = {"value_range": settings.value_range, "method": settings.quantizer}
     return [quantize.fit_quantizer(band, levels=settings.levels, **options) for band in thin]
 

@@ -1,4 +1,4 @@
-"""What notebook 05 leaves behind: labels, folds, the table of samples, and the classes that occur."""
+"""What notebook 05 reads and leaves behind: labels, folds, the table of samples, and the classes that occur."""
 
 from pathlib import Path
 
@@ -6,19 +6,20 @@ import geopandas as gpd
 import numpy as np
 import xarray as xr
 
-from lulc_kit import catalog, classes, files, params, raster, study
+from lulc_kit import catalog, classes, files, params, raster
 from lulc_kit.errors import LulcError
-from lulc_kit.labels import sources as labels
+from lulc_kit.labels import sources
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
-from lulc_kit.raster import writing
+from lulc_kit.layout import Layout
+from lulc_kit.samples import Samples
 
 
-def source(p: params.Samples, folder: Path) -> Path:
+def source(p: params.Samples, layout: Layout) -> Path:
     """Return the file that the labels come from: a path, or the catalog's reference."""
     if p.labels != "reference":
-        return study.resolve(p.labels)
-    found = catalog.read(folder / "catalog.json").ancillary
+        return files.resolve(p.labels)
+    found = catalog.read(layout.catalog).ancillary
     if "reference" not in found:
         raise LulcError(
             "labels: reference, but notebook 01 was given no reference. Set 'reference' in 01_download.yaml, "
@@ -27,12 +28,12 @@ def source(p: params.Samples, folder: Path) -> Path:
     return found["reference"]
 
 
-def read(p: params.Samples, folder: Path, stack: xr.DataArray) -> Labels:
+def read(p: params.Samples, layout: Layout, stack: xr.DataArray) -> Labels:
     """Read the labels that the parameters name, where the stack has all its features."""
-    geobox = stack.odc.geobox
-    found = labels.read(source(p, folder), geobox, classes.scheme(p.scheme), p.classes, layer=p.layer, field=p.field)
+    scheme = classes.scheme(p.scheme)
+    found = sources.read(source(p, layout), stack.odc.geobox, scheme, p.classes, layer=p.layer, field=p.field)
     valid = np.asarray(stack.notnull().all("band").data.compute())
-    return labels.usable(found, valid)
+    return sources.usable(found, valid)
 
 
 def separation(p: params.Samples) -> str:
@@ -42,19 +43,8 @@ def separation(p: params.Samples) -> str:
     return f"{p.folds} folds of whole {p.block:g} m blocks{whole}{apart}"
 
 
-def write(found: Labels, folds: Folds, table: gpd.GeoDataFrame, p: params.Samples, folder: Path) -> None:
-    """Write labels.tif, folds.tif, samples.parquet and classes.json."""
+def write(found: Labels, folds: Folds, table: gpd.GeoDataFrame, p: params.Samples, layout: Layout) -> None:
+    """Write the table of samples, the labels, the folds, and the classes that occur."""
     occurring = found.scheme.subset(np.unique(found.values))
-    writing.write(
-        folder / "samples/labels.tif",
-        raster.array(found.values[None], found.geobox, ["label"]),
-        dtype="uint8",
-        nodata=0,
-        colours={c.value: c.rgb for c in occurring.classes},
-        tags={"classes": "; ".join(f"{c.value} {c.name}" for c in occurring.classes)},
-    )
-    writing.write(folder / "samples/folds.tif", to_raster(found, folds), dtype="uint32", nodata=0)
-    with files.replacing(folder / "samples/samples.parquet") as part:
-        table.to_parquet(part)
-    about = {"scheme": occurring.to_dict(), "separation": separation(p)}
-    files.write_json(folder / "samples/classes.json", about)
+    labels = raster.array(found.values[None], found.geobox, ["label"])
+    Samples(table, occurring, separation(p), labels, to_raster(found, folds)).write(layout)

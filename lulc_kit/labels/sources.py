@@ -140,7 +140,7 @@ def from_polygons(
 
 def from_raster(path: Path, geobox: GeoBox, scheme: Scheme, classes: Values) -> Labels:
     """Take labels from a raster of classes or numbers, brought to the grid by nearest neighbour (see `read`)."""
-    with raster.opened(path) as source:
+    with raster.open(path) as source:
         nodata = source.nodata
     numbers = warping.warp(path, geobox, resampling="nearest", dtype=np.float64).compute()
     if nodata is not None:

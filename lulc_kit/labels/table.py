@@ -10,7 +10,7 @@ from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds
 
 
-def draw(labels: Labels, folds: Folds, stack: xr.DataArray, *, per_class: int, seed: int) -> gpd.GeoDataFrame:
+def draw(labels: Labels, folds: Folds, stack: xr.DataArray, *, per_class: int, random_state: int) -> gpd.GeoDataFrame:
     """Draw training samples among the labelled pixels and read their features.
 
     Parameters
@@ -21,7 +21,7 @@ def draw(labels: Labels, folds: Folds, stack: xr.DataArray, *, per_class: int, s
         Features, (band, y, x).
     per_class
         At most so many samples of each class, shared evenly among the folds.
-    seed
+    random_state
         Seed of the draw.
 
     Returns
@@ -31,7 +31,7 @@ def draw(labels: Labels, folds: Folds, stack: xr.DataArray, *, per_class: int, s
         (value), ``fold``, ``random_fold``, ``block``, ``polygon`` (0 for raster labels), ``train_1`` … (whether the
         sample may train the model that fold tests), and one float32 column per feature.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(random_state)
     chosen = []
     for land_class in labels.scheme.classes:
         members = np.flatnonzero(labels.values.ravel() == land_class.value)

@@ -21,13 +21,16 @@ Megabytes = Annotated[int, Field(ge=500)]
 
 def _date(value: str) -> str:
     try:
-        datetime.date.fromisoformat(value)
+        return datetime.date.fromisoformat(value).isoformat()  # 20230615 is the same day as 2023-06-15
     except ValueError:
         raise ValueError(f'{value!r} is not a date; write it as "YYYY-MM-DD", in quotes') from None
-    return value
 
 
-Date = Annotated[str, pydantic.AfterValidator(_date)]
+def _compact(value: object) -> object:
+    return str(value) if type(value) is int and 10_000_101 <= value <= 99_991_231 else value  # 20230615 without quotes
+
+
+Date = Annotated[str, pydantic.BeforeValidator(_compact), pydantic.AfterValidator(_date)]
 
 
 class Model(BaseModel):
@@ -48,14 +51,6 @@ class Parameters(Model):
         """Name of this run: that of its parameter file, e.g. ``06_rf``."""
         run = getattr(self, "run", None)
         return f"{self.notebook[:2]}_{run}" if run else self.notebook
-
-    def reads(self) -> list[str]:
-        """Files of earlier steps this one reads, relative to the study's folder (globs)."""
-        return []
-
-    def writes(self) -> list[str]:
-        """Files this step must have written when it ends, relative to the study's folder (globs)."""
-        return []
 
     @classmethod
     def check(cls, values: Mapping[str, Any], where: str) -> Self:
@@ -113,9 +108,14 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     if error["type"] == "extra_forbidden":
         known = ", ".join(_model_at(model, error["loc"][:-1]).model_fields)
         return f"  {name}: there is no such parameter. Known: {known}."
-    line = f"  {name}: found {found!r}; {error['msg'].removeprefix('Value error, ')}."
+    shown = repr(found)
+    if len(shown) > 200:
+        shown = f"{shown[:200]} …"
+    line = f"  {name}: found {shown}; {error['msg'].removeprefix('Value error, ')}."
     if isinstance(found, datetime.date):
         line += f' YAML reads {found} as a date: write it in quotes, "{found}".'
+    if isinstance(found, str) and "−" in found:
+        line += f" The minus sign is a typographic one, which YAML takes for text: write {found.replace('−', '-')}."
     if isinstance(found, str) and "e" in found.lower():
         try:
             number = float(found)

@@ -17,8 +17,5 @@ class Baselines(RunParameters):
     model: Literal["knn", "rf"] = Field("rf", description="knn: k-nearest neighbours; rf: random forest")
     neighbours: int = Field(15, ge=1, le=1000, description="neighbours that vote, for knn")
     trees: int = Field(100, ge=1, le=5000, description="number of trees, for rf")
-    min_leaf: int = Field(3, ge=1, description="smallest number of samples in a leaf, for rf")
+    min_leaf: int = Field(3, ge=1, le=100_000, description="smallest number of samples in a leaf, for rf")
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
-
-    def writes(self) -> list[str]:
-        return [*self._maps(), f"models/{self.run}/model.skops"]

@@ -62,6 +62,3 @@ class Download(Parameters):
         if len(set(dates)) < len(dates):
             raise ValueError(f"two scenes have the same date: {sorted(d for d in dates if dates.count(d) > 1)[0]}")
         return self
-
-    def writes(self) -> list[str]:
-        return ["catalog.json"]

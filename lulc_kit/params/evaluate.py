@@ -10,20 +10,5 @@ class Evaluate(Parameters):
 
     notebook = "09_evaluate"
     confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the confidence intervals")
-    resamples: int = Field(1000, ge=100, description="bootstrap resamples of whole blocks")
+    resamples: int = Field(1000, ge=100, le=100_000, description="bootstrap resamples of whole blocks")
     seed: Seed = Field(1, description="seed of every random choice")
-
-    def reads(self) -> list[str]:
-        return [
-            "catalog.json",
-            "cube/composite.tif",
-            "samples/labels.tif",
-            "samples/folds.tif",
-            "samples/classes.json",
-            "maps/*.tif",
-            "models/*/crossval.tif",
-            "models/*/run.json",
-        ]
-
-    def writes(self) -> list[str]:
-        return ["report/index.html", "report/accuracy.json", "maps/*.qml"]

@@ -15,12 +15,9 @@ class FCN(RunParameters):
     run: Name = Field("fcn", description="name of this run; its files carry it")
     features: list[str] | None = Field(None, description="bands of the stack to use; null: all")
     patch: int = Field(32, ge=16, le=512, multiple_of=8, description="side of the training patches, pixels")
-    filters: list[Annotated[int, Field(ge=1)]] = Field(
+    filters: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
         [16, 32, 64], min_length=1, max_length=3, description="filters at each level of the encoder"
     )
     epochs: int = Field(10, ge=1, le=1000, description="passes over the training patches")
-    batch: int = Field(32, ge=1, description="patches in a batch")
+    batch: int = Field(32, ge=1, le=4096, description="patches in a batch")
     learning_rate: float = Field(0.001, gt=0, le=1, description="of Adam; falls along a cosine to 0")
-
-    def writes(self) -> list[str]:
-        return [*self._maps(), f"models/{self.run}/fold_*.keras"]

@@ -101,16 +101,3 @@ class Features(Parameters):
         if self.stack is not None and len(set(self.stack)) < len(self.stack):
             raise ValueError(f"a layer occurs twice in stack: {self.stack}")
         return self
-
-    def reads(self) -> list[str]:
-        return ["cube/composite.tif", "catalog.json"]
-
-    def writes(self) -> list[str]:
-        written = ["features/stack.tif"]
-        if self.components:
-            written += ["features/components.tif", "features/components.json"]
-        if self.texture_bands:
-            written += ["features/texture.tif"]
-            if self.texture_components:
-                written += ["features/texture_components.tif", "features/texture_components.json"]
-        return written

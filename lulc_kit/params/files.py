@@ -35,8 +35,10 @@ def load(path: Path) -> dict[str, Any]:
         raise FormatError(
             f"{path} cannot be read ({error}). Check that it is a file and that you may read it."
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path} is not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise FormatError(f"{path} is not a parameter file: its values are nested too deeply to be read.") from error
+    except (yaml.YAMLError, ValueError) as error:  # numbers of thousands of digits, dates that are none, bad UTF-8
+        raise FormatError(f"{path} is not valid YAML: {str(error)[:500]}") from error
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(k, str) for k in values):

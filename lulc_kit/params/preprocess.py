@@ -77,10 +77,3 @@ class Preprocess(Parameters):
         if self.correction == "dark_object" and self.mask == "scl":
             raise ValueError("Level-1C has no scene classification: with correction dark_object use mask: spectral")
         return self
-
-    def reads(self) -> list[str]:
-        return ["catalog.json"]
-
-    def writes(self) -> list[str]:
-        monthly = ["cube/monthly/*.tif"] if self.composite_monthly else []
-        return ["cube/*-*-*.tif", "cube/composite.tif", *monthly]

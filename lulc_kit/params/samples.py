@@ -33,7 +33,7 @@ class Samples(Parameters):
     folds: int = Field(4, ge=2, le=20, description="number of folds")
     block: float = Field(640.0, gt=0, description="side of the blocks that go into a fold together, metres")
     gap: Metres = Field(60.0, description="training pixels nearer than this to a test pixel are not used, metres")
-    per_class: int = Field(3000, ge=10, description="at most so many training samples of each class")
+    per_class: int = Field(3000, ge=10, le=10_000_000, description="at most so many training samples of each class")
     seed: Seed = Field(1, description="seed of every random choice")
 
     @model_validator(mode="after")
@@ -46,9 +46,3 @@ class Samples(Parameters):
                 f"class {unknown[0]!r} is not in scheme {self.scheme!r}: {', '.join(SCHEMES[self.scheme].names)}"
             )
         return self
-
-    def reads(self) -> list[str]:
-        return ["catalog.json", "features/stack.tif"]
-
-    def writes(self) -> list[str]:
-        return [f"samples/{name}" for name in ("samples.parquet", "labels.tif", "folds.tif", "classes.json")]

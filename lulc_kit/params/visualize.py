@@ -18,9 +18,3 @@ class Visualize(Parameters):
     stretch: list[Annotated[float, Field(ge=0, le=100)]] = Field(
         [2.0, 98.0], min_length=2, max_length=2, description="percentiles shown as black and white"
     )
-
-    def reads(self) -> list[str]:
-        return ["catalog.json", "cube/*.tif"]
-
-    def writes(self) -> list[str]:
-        return ["figures/bands.png", "figures/composites.png", "figures/histograms.png"]

@@ -13,8 +13,8 @@ import xarray as xr
 from dask import array as da
 
 from lulc_kit import raster
+from lulc_kit.cube import Cube
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import cube
 from lulc_kit.preprocess.mosaic import REACH, clear_distance
 from lulc_kit.raster import writing
 
@@ -64,23 +64,22 @@ def write(
     LulcError
         If no date of the cube lies between the two days, or no pixel is ever clear.
     """
-    chosen = [d for d in cube.dates_in(folder) if dates is None or dates[0] <= d <= dates[1]]
+    cube = Cube(folder)
+    chosen = cube.between(dates)
     if not chosen:
-        raise LulcError(
-            f"composite_dates {dates}: the cube has no such date. It has: {', '.join(cube.dates_in(folder))}."
-        )
-    groups = {"composite": chosen}
+        raise LulcError(f"composite_dates {dates}: the cube has no such date. It has: {', '.join(cube.dates)}.")
+    groups = {"composite": (cube.files.composite, chosen)}
     if monthly:
-        groups |= {f"monthly/{m}": [d for d in chosen if d[:7] == m] for m in dict.fromkeys(d[:7] for d in chosen)}
-    for old in (folder / "monthly").glob("*.tif"):
-        if f"monthly/{old.stem}" not in groups:
-            old.unlink()
+        for month in dict.fromkeys(d[:7] for d in chosen):
+            groups[f"monthly/{month}"] = cube.files.monthly(month), [d for d in chosen if d[:7] == month]
+    wanted = {path for path, _ in groups.values()}
+    for old in set(cube.files.monthly("*").parent.glob("*.tif")) - wanted:
+        old.unlink()
     rows = {}
-    for name, days in groups.items():
-        path = folder / f"{name}.tif"
+    for name, (path, days) in groups.items():
         tags = {"dates": " ".join(days), "method": method} | ({"day_of_year": str(day)} if day else {})
-        tags |= cube.lasting_tags(folder, days[0])
-        image = composed(folder, days, method, day)
+        tags |= cube.lasting_tags(days[0])
+        image = compose(cube, days, method, day)
         # A block of every date, as it is read and as it is masked.
         layers = 2 * len(days) * image.sizes["band"]
         writing.write_all([writing.reflectance(path, image, **tags)], layers=layers)
@@ -91,22 +90,20 @@ def write(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def composed(
-    folder: Path, days: Sequence[str], method: str, day: int | None = None, chunk: int | None = None
-) -> xr.DataArray:
-    """Return the composite of some dates of a cube, lazily; ``chunk``: rows and columns of a block (for tests)."""
-    bands = raster.band_names(folder / f"{days[0]}.tif")
-    chunk = chunk or _chunk(len(days) * len(bands))
-    images = [cube.clear(folder, d, bands, chunk) for d in days]
+def compose(cube: Cube, days: Sequence[str], method: str, day: int | None = None) -> xr.DataArray:
+    """Return the composite of some dates of a cube, lazily: see `write`."""
+    bands = raster.band_names(cube.files.image(days[0]))
+    chunk = _chunk(len(days) * len(bands))
+    images = [cube.clear(d, bands, chunk) for d in days]
     first = images[0]
     series = da.stack([i.data for i in images]).rechunk({0: -1, 1: -1})
     shape: dict[str, Any] = {"chunks": series.chunks[1:], "dtype": np.float32, "meta": np.empty((0, 0, 0), np.float32)}
     if len(images) == 1:
         data = first.data
     elif method == "best":
-        codes = [raster.read_codes(folder / f"{d}_mask.tif", chunk=chunk).data[0] for d in days]
         pixel = abs(first.odc.geobox.resolution.x)
-        distances = da.stack([clear_distance(c, pixel) for c in codes])[:, None].rechunk({0: -1})
+        distances = da.stack([clear_distance(cube.mask(d, chunk).data[0], pixel) for d in days])
+        distances = distances[:, None].rechunk({0: -1})
         data = da.map_blocks(_best, series, distances, closeness=closeness(days, day), drop_axis=0, **shape)
     else:
         data = da.map_blocks(METHODS[method], series, drop_axis=0, **shape)
@@ -157,7 +154,7 @@ def medoid(series: Series) -> Series:
 def _medoid(series, out):  # type: ignore[no-untyped-def]
     count, bands, rows, columns = series.shape
     line = np.empty((columns, count, bands), np.float32)
-    known = np.empty(count, np.int64)
+    seen = np.empty((count, bands), np.float32)
     for r in range(rows):
         for t in range(count):
             for b in range(bands):
@@ -167,20 +164,27 @@ def _medoid(series, out):  # type: ignore[no-untyped-def]
             n = 0
             for t in range(count):
                 if np.isfinite(line[c, t]).all():
-                    known[n] = t
+                    seen[n] = line[c, t]
                     n += 1
-            sums = np.zeros(n)
-            for i in range(n):
-                for j in range(i + 1, n):
-                    square = 0.0
-                    for b in range(bands):
-                        step = np.float64(line[c, known[i], b]) - np.float64(line[c, known[j], b])
-                        square += step * step
-                    distance = np.sqrt(square)
-                    sums[i] += distance
-                    sums[j] += distance
             if n > 0:
-                out[:, r, c] = line[c, known[np.argmin(sums)]]
+                out[:, r, c] = seen[_most_central(seen[:n])]
+
+
+@numba.njit(nogil=True, cache=True)
+def _most_central(seen):  # type: ignore[no-untyped-def]
+    """Number of the spectrum, (time, band), with the smallest sum of distances to the others; the first of equals."""
+    count, bands = seen.shape
+    sums = np.zeros(count)
+    for i in range(count):
+        for j in range(i + 1, count):
+            square = 0.0
+            for b in range(bands):
+                step = np.float64(seen[i, b]) - np.float64(seen[j, b])
+                square += step * step
+            distance = np.sqrt(square)
+            sums[i] += distance
+            sums[j] += distance
+    return np.argmin(sums)
 
 
 METHODS = {"median": median, "medoid": medoid}

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from lulc_kit import study
+from lulc_kit import files
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import dark_object
-from lulc_kit.preprocess.sen2cor import program as sen2cor
+from lulc_kit.preprocess.sen2cor import program, versions
 from lulc_kit.safe.product import open_tiles
 from lulc_kit.safe.scene import describe
 
@@ -38,7 +38,7 @@ def surface(
         The scenes.
     choice
         ``"sen2cor"``: Level-2A products are made of the Level-1C products, or taken from ``folder`` if they are there
-        and complete. ``"dark_object"``: checked here, subtracted by `cube.build`, whose cloud rule needs the scenes
+        and complete. ``"dark_object"``: checked here, subtracted by `builder.build`, whose cloud rule needs the scenes
         as they are. ``"none"``: nothing is done.
     folder
         Where Sen2Cor's products and logs are kept.
@@ -65,10 +65,10 @@ def surface(
     if choice != "sen2cor" or not scenes:
         return catalog
     products = list(dict.fromkeys(_product(s) for s in scenes))  # old products have several tiles
-    outcomes = sen2cor.process(
+    outcomes = program.process(
         products,
         folder,
-        installations=sen2cor.find([study.resolve(str(p)) for p in programs]),
+        installations=versions.find([files.resolve(str(p)) for p in programs]),
         timeout=timeout,
     )
     failed = [o.message for o in outcomes if o.output is None]

@@ -7,7 +7,6 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 from rasterio import Affine
 
-from lulc_kit import raster
 from lulc_kit.catalog import Band, Catalog
 from lulc_kit.errors import LulcError
 
@@ -114,5 +113,4 @@ def _refuse_islands(names: Sequence[str], covered: Sequence[BoundingBox], gap: f
 def _finest(date: str, bands: Mapping[str, Band]) -> GeoBox:
     if not bands:
         raise LulcError(f"Scene {date} has no bands.")
-    grids = {band.path: raster.grid(band.path) for band in bands.values()}
-    return min(grids.values(), key=lambda g: abs(g.resolution.x))
+    return min((band.geobox for band in bands.values()), key=lambda g: abs(g.resolution.x))

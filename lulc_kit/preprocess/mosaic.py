@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from dask import array as da
-from scipy import ndimage
 
 from lulc_kit import raster
-from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.cube import Reason
+from lulc_kit.distance import distance
 
 REACH = 1000.0
 """Metres from cloud, shadow and the scene's edge beyond which a pixel is as good as any other."""
@@ -24,7 +24,7 @@ def clear_distance(codes: Any, resolution: float) -> da.Array:
     Parameters
     ----------
     codes
-        NumPy or dask array of `clouds.Reason`, (row, column). What lies beyond the array is not known and does not
+        NumPy or dask array of `cube.Reason`, (row, column). What lies beyond the array is not known and does not
         count.
     resolution
         Side of a pixel, metres.
@@ -50,10 +50,7 @@ def clear_distance(codes: Any, resolution: float) -> da.Array:
 
 
 def _distance(codes: Codes, resolution: float) -> npt.NDArray[np.float32]:
-    clear = codes == Reason.CLEAR
-    if clear.all():
-        return np.full(codes.shape, REACH, np.float32)
-    return np.minimum(ndimage.distance_transform_edt(clear) * resolution, REACH).astype(np.float32)
+    return distance(codes != Reason.CLEAR, REACH, pixel=(resolution, resolution)).astype(np.float32)
 
 
 def mosaic(masks: Sequence[Codes], resolution: float) -> tuple[Codes, Codes]:
@@ -65,7 +62,7 @@ def mosaic(masks: Sequence[Codes], resolution: float) -> tuple[Codes, Codes]:
     Parameters
     ----------
     masks
-        Masks of scenes of one date on one grid, (row, column), codes of `clouds.Reason`.
+        Masks of scenes of one date on one grid, (row, column), codes of `cube.Reason`.
     resolution
         Side of a pixel, metres.
 

@@ -14,14 +14,14 @@ from odc.geo.geobox import GeoBox
 from rasterio.warp import transform_geom
 
 from lulc_kit import raster
-from lulc_kit.preprocess.clouds import Reason, add_buffer
+from lulc_kit.cube import Reason
 from lulc_kit.raster import warping
 from lulc_kit.safe.cloud_mask import read_polygons
 
 _LAYERS = (Reason.CLOUD, Reason.CIRRUS, Reason.SNOW)
 
 
-def from_product(path: Path, geobox: GeoBox, *, crs: str, buffer: float = 0.0) -> npt.NDArray[np.uint8]:
+def from_product(path: Path, geobox: GeoBox, *, crs: str) -> npt.NDArray[np.uint8]:
     """Bring a product's own cloud mask onto a grid.
 
     Parameters
@@ -32,8 +32,6 @@ def from_product(path: Path, geobox: GeoBox, *, crs: str, buffer: float = 0.0) -
         The grid.
     crs
         Of the polygons, if their file does not say.
-    buffer
-        Clear pixels within this distance (m) of cloud or cirrus become ``BUFFER``.
 
     Returns
     -------
@@ -46,8 +44,7 @@ def from_product(path: Path, geobox: GeoBox, *, crs: str, buffer: float = 0.0) -
     LulcError
         If the file is missing or damaged.
     """
-    codes = _vector(path, geobox, crs) if path.suffix.lower() == ".gml" else _layers(path, geobox)
-    return add_buffer(codes, distance=buffer, resolution=abs(geobox.resolution.x))
+    return _vector(path, geobox, crs) if path.suffix.lower() == ".gml" else _layers(path, geobox)
 
 
 def _vector(path: Path, geobox: GeoBox, crs: str) -> npt.NDArray[np.uint8]:

@@ -52,14 +52,14 @@ def allowance() -> tuple[int, float]:
     return round(0.9 * allowed), psutil.Process().memory_info().rss / 1e6 + CACHE
 
 
-def computed(arrays: Sequence[da.Array], count: int) -> tuple[npt.NDArray[Any], ...]:
+def compute(arrays: Sequence[da.Array], count: int) -> tuple[npt.NDArray[Any], ...]:
     """Compute arrays together, on as many threads as blocks fit, unless a cluster does the work."""
     threads = dask.config.get("num_workers", None) or os.cpu_count() or 1
     with dask.config.set(num_workers=min(threads, count)):
         return dask.compute(*arrays)
 
 
-def reduced(
+def reduce(
     function: Callable[..., Any], data: da.Array, *arguments: Any, layers: int = 0, what: str = "statistics"
 ) -> list[Any]:
     """Apply a function to each block of an array, as many at once as `limit_memory` allows.
@@ -79,11 +79,12 @@ def reduced(
     pixel = data.shape[0] * data.dtype.itemsize + 4 * layers
     count = blocks_at_once(pixel, max(data.chunks[1]) * max(data.chunks[2]), what)
     tasks = [dask.delayed(function)(block, *arguments) for block in data.to_delayed().ravel()]
-    return list(computed(tasks, count))
+    return list(compute(tasks, count))
 
 
-def thinned(data: da.Array, step: int, other: int | None = None) -> npt.NDArray[Any]:
+def decimate(data: da.Array, step: int, other: int | None = None) -> npt.NDArray[Any]:
     """Compute every n-th row and column. No block stays in memory for the sake of its few pixels."""
     few = data[..., ::step, :: other or step].map_blocks(np.array)
     pixel = data.dtype.itemsize * (data.size // math.prod(data.shape[-2:]))
-    return computed([few], blocks_at_once(2 * pixel, max(data.chunks[-2]) * max(data.chunks[-1]), "a thinned image"))[0]
+    block = max(data.chunks[-2]) * max(data.chunks[-1])
+    return compute([few], blocks_at_once(2 * pixel, block, "a decimated image"))[0]

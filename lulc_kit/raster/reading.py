@@ -6,6 +6,7 @@ as ``array.odc.geobox`` (an `odc.geo.geobox.GeoBox`). In memory a number that is
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def check_grid(found: GeoBox, expected: GeoBox, what: str) -> None:
         )
 
 
-def opened(path: str | Path) -> rasterio.DatasetReader:
+def open(path: str | Path) -> rasterio.DatasetReader:
     """Open a file, also inside an archive; a LulcError says whether it is missing or no raster."""
     try:
         return rasterio.open(gdal_name(path) if split_archived(path) else path)
@@ -124,7 +125,7 @@ def opened(path: str | Path) -> rasterio.DatasetReader:
 
 
 @contextlib.contextmanager
-def reading(path: str | Path) -> Iterator[None]:
+def report_damage(path: str | Path) -> Iterator[None]:
     """Read a file's numbers inside: on one thread, and a LulcError says so if the file is damaged."""
     try:
         # With several threads GDAL's JPEG 2000 decoder passes damaged tiles over in silence.
@@ -136,35 +137,54 @@ def reading(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def grid(path: str | Path) -> GeoBox:
-    """Return the grid of a raster file.
+@dataclass(frozen=True)
+class Header:
+    """What a raster file says of itself: its grid; names and types of its bands; the number that means nodata."""
+
+    geobox: GeoBox
+    names: list[str]
+    dtypes: list[str]
+    nodata: float | None
+
+
+def header(path: str | Path) -> Header:
+    """Read the header of a raster file.
 
     Raises
     ------
     LulcError
         If the file cannot be opened or has no CRS.
     """
-    with opened(path) as source:
+    with open(path) as source:
         if source.crs is None:
             raise GridError(f"{path} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
-        return GeoBox(source.shape, source.transform, source.crs)
+        return Header(
+            GeoBox(source.shape, source.transform, source.crs),
+            [d or f"band_{i}" for i, d in enumerate(source.descriptions, 1)],
+            list(source.dtypes),
+            None if source.nodata is None else float(source.nodata),
+        )
+
+
+def grid(path: str | Path) -> GeoBox:
+    """Return the grid of a raster file; errors are those of `header`."""
+    return header(path).geobox
 
 
 def band_names(path: str | Path) -> list[str]:
     """Return the names of a file's bands: their descriptions, or ``band_1`` … where a file has none."""
-    with opened(path) as source:
-        return [d or f"band_{i}" for i, d in enumerate(source.descriptions, 1)]
+    return header(path).names
 
 
 def _read_block(path: str, indexes: list[int], calibrated: bool, block_info: Any = None) -> npt.NDArray[np.generic]:
     location = block_info[None]["array-location"]
     (top, bottom), (left, right) = location[1], location[2]
     window = Window.from_slices((top, bottom), (left, right))
-    with reading(path), opened(path) as source:
-        return _calibrated(source, indexes, window=window) if calibrated else source.read(indexes, window=window)
+    with report_damage(path), open(path) as source:
+        return _calibrate(source, indexes, window=window) if calibrated else source.read(indexes, window=window)
 
 
-def _calibrated(source: rasterio.DatasetReader, indexes: list[int], **what: Any) -> npt.NDArray[np.float32]:
+def _calibrate(source: rasterio.DatasetReader, indexes: list[int], **what: Any) -> npt.NDArray[np.float32]:
     # Converted by GDAL and calibrated in place: fresh memory costs more than the arithmetic.
     exact = all(np.can_cast(source.dtypes[i - 1], np.float32) for i in indexes)
     numbers = source.read(indexes, out_dtype=np.float32 if exact else None, **what)
@@ -189,19 +209,18 @@ def _indexes(path: str | Path, names: Sequence[str], wanted: Sequence[str]) -> l
     return [names.index(b) + 1 for b in wanted]
 
 
-def _lazy(
-    path: str | Path, bands: Sequence[str] | None, calibrated: bool, dtype: Any, chunk: int | None
-) -> xr.DataArray:
-    path = gdal_name(path)
-    names = band_names(path)
-    wanted = names if bands is None else list(bands)
-    geobox = grid(path)
-    indexes = _indexes(path, names, wanted)
-    chunks = ((len(indexes),), *da.core.normalize_chunks(chunk or CHUNK, shape=tuple(geobox.shape)))
+def _lazy(path: str | Path, bands: Sequence[str] | None, calibrated: bool, chunk: int | None) -> xr.DataArray:
+    path, found = gdal_name(path), header(path)
+    dtype = np.dtype(np.float32 if calibrated else found.dtypes[0])
+    if not calibrated and dtype.kind not in "iu":
+        raise FormatError(f"{path} holds {dtype} numbers where integer codes were expected.")
+    wanted = found.names if bands is None else list(bands)
+    indexes = _indexes(path, found.names, wanted)
+    chunks = ((len(indexes),), *da.core.normalize_chunks(chunk or CHUNK, shape=tuple(found.geobox.shape)))
     data = da.map_blocks(
         _read_block, path, indexes, calibrated, chunks=chunks, dtype=dtype, meta=np.empty((0, 0, 0), dtype)
     )
-    return array(data, geobox, wanted)
+    return array(data, found.geobox, wanted)
 
 
 def read(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
@@ -232,7 +251,7 @@ def read(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None
     >>> image.values.round(2)
     array([[[0.04, 0.25]]], dtype=float32)
     """
-    return _lazy(path, bands, True, np.float32, chunk)
+    return _lazy(path, bands, True, chunk)
 
 
 def preview(path: str | Path, bands: Sequence[str] | None = None, side: int = 750) -> xr.DataArray:
@@ -250,37 +269,32 @@ def preview(path: str | Path, bands: Sequence[str] | None = None, side: int = 75
     xarray.DataArray
         Like `read`'s, in memory, with larger pixels; means of overviews where the file has them.
     """
-    geobox, names = grid(path), band_names(path)
+    found = header(path)
+    geobox, names = found.geobox, found.names
     wanted = names if bands is None else list(bands)
     shrink = max(1.0, max(geobox.shape) / side)
     small = geobox.zoom_to((max(1, round(geobox.height / shrink)), max(1, round(geobox.width / shrink))))
     indexes = _indexes(path, names, wanted)
-    with reading(path), opened(path) as source:
-        return array(_calibrated(source, indexes, out_shape=(len(indexes), *small.shape)), small, wanted)
+    with report_damage(path), open(path) as source:
+        return array(_calibrate(source, indexes, out_shape=(len(indexes), *small.shape)), small, wanted)
 
 
 def read_codes(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None = None) -> xr.DataArray:
     """Open bands of codes (classes, masks, folds) lazily, as the integers that stand in the file."""
-    with opened(path) as source:
-        dtype = np.dtype(source.dtypes[0])
-    if dtype.kind not in "iu":
-        raise FormatError(f"{path} holds {dtype} numbers where integer codes were expected.")
-    return _lazy(path, bands, False, dtype, chunk)
+    return _lazy(path, bands, False, chunk)
 
 
 def tags(path: str | Path) -> dict[str, str]:
     """Return the words of a file's metadata (`Output.tags`)."""
-    with opened(path) as source:
+    with open(path) as source:
         return dict(source.tags())
 
 
 def is_jpeg2000(path: str | Path) -> bool:
-    """Whether a file is JPEG 2000, as products' bands are: slow to decode."""
-    with opened(path) as source:
-        return source.driver.startswith("JP2")
+    """Whether a file is JPEG 2000 by its name, as products' bands are: slow to decode."""
+    return Path(path).suffix.lower() in (".jp2", ".j2k")
 
 
 def nodata(path: str | Path) -> float | None:
     """Return the number that a file says means nodata, or None."""
-    with opened(path) as source:
-        return None if source.nodata is None else float(source.nodata)
+    return header(path).nodata

@@ -46,8 +46,8 @@ class Warping:
         if self.source_nodata is not None:
             options["src_nodata"] = self.source_nodata
         with (
-            raster.reading(self.path),
-            raster.opened(self.path) as source,
+            raster.report_damage(self.path),
+            raster.open(self.path) as source,
             WarpedVRT(
                 source,
                 crs=geobox.crs.to_wkt(),  # type: ignore[union-attr]
@@ -66,7 +66,7 @@ class Warping:
             return warped.read(self.band)
 
     def _read(self, rows: slice, columns: slice) -> npt.NDArray[Any]:
-        with raster.reading(self.path), raster.opened(self.path) as source:
+        with raster.report_damage(self.path), raster.open(self.path) as source:
             data = source.read(self.band, window=Window.from_slices(rows, columns))
         found = data.astype(self.dtype)
         if self.source_nodata is not None:
@@ -86,7 +86,7 @@ class Warping:
         rows, columns = positions.window(own)
         if rows.start == rows.stop or columns.start == columns.stop:
             return np.full(geobox.shape, np.nan, np.float32)
-        with raster.reading(self.path), raster.opened(self.path) as source:
+        with raster.report_damage(self.path), raster.open(self.path) as source:
             data = source.read(self.band, window=Window.from_slices(rows, columns))
         values = data.astype(np.float32)
         if self.source_nodata is not None and not np.isnan(self.source_nodata):
@@ -114,7 +114,7 @@ def _kernel_size(own: GeoBox, whole: GeoBox) -> dict[str, float]:
     }
 
 
-def _warp_located(planned: Warping, block_info: Any = None) -> npt.NDArray[Any]:
+def _warp_block(planned: Warping, block_info: Any = None) -> npt.NDArray[Any]:
     rows, columns = block_info[None]["array-location"]
     return planned(slice(*rows), slice(*columns))
 
@@ -124,15 +124,14 @@ def overlaps(own: GeoBox, geobox: GeoBox) -> bool:
     return own.crs is not None and bool(geobox.extent.to_crs(own.crs).intersects(own.extent))
 
 
-def check_overlap(path: str | Path, geobox: GeoBox) -> GeoBox:
-    """Refuse a file that has no CRS or lies wholly outside a grid; return its own grid."""
-    own = raster.grid(path)
+def check_overlap(path: str | Path, geobox: GeoBox, own: GeoBox | None = None) -> None:
+    """Refuse a file that has no CRS or lies wholly outside a grid; ``own`` is its grid, if known."""
+    own = own or raster.grid(path)
     if not overlaps(own, geobox):
         raise GridError(
             f"{path} lies wholly outside the study's grid.\n  the file:  {raster.describe_grid(own)}\n"
             f"  the grid:  {raster.describe_grid(geobox)}"
         )
-    return own
 
 
 def warp(
@@ -140,6 +139,7 @@ def warp(
     geobox: GeoBox,
     *,
     band: int = 1,
+    own: GeoBox | None = None,
     resampling: str = "bilinear",
     nodata: float | None = None,
     dtype: Any = np.float32,
@@ -156,6 +156,9 @@ def warp(
         The grid to bring it to.
     band
         Number of the band in the file, from 1.
+    own
+        The file's grid, if it is known that the file has it and this band: then its header is not read, and only
+        ``nodata`` counts.
     resampling
         ``"nearest"`` for classes, ``"bilinear"``, ``"cubic"``, ``"average"``, … (`rasterio.enums.Resampling`).
     nodata
@@ -173,10 +176,10 @@ def warp(
     LulcError
         If the file cannot be opened, has no such band or no CRS, or lies wholly outside the grid.
     """
-    planned = plan_warp(path, geobox, band=band, resampling=resampling, nodata=nodata, dtype=dtype, fill=fill)
+    planned = plan_warp(path, geobox, band=band, own=own, resampling=resampling, nodata=nodata, dtype=dtype, fill=fill)
     chunk = chunk or (raster.JPEG2000_TILE if raster.is_jpeg2000(path) else raster.CHUNK)
     return da.map_blocks(
-        _warp_located,
+        _warp_block,
         planned,
         chunks=da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)),
         dtype=dtype,
@@ -189,6 +192,7 @@ def plan_warp(
     geobox: GeoBox,
     *,
     band: int = 1,
+    own: GeoBox | None = None,
     resampling: str = "bilinear",
     nodata: float | None = None,
     dtype: Any = np.float32,
@@ -196,10 +200,11 @@ def plan_warp(
 ) -> Warping:
     """Return what computes any part of a warped band at once; parameters and errors are those of `warp`."""
     path = gdal_name(path)
-    with raster.opened(path) as source:
-        if not 1 <= band <= source.count:
-            raise BandError(f"{path} has {source.count} band(s); band {band} was asked for.")
-        source_nodata = source.nodata if nodata is None else nodata
-    own = check_overlap(path, geobox)
-    kernel = _kernel_size(own, geobox)
-    return Warping(path, band, own, geobox, resampling, source_nodata, fill, dtype, kernel)
+    if own is None:
+        found = raster.header(path)
+        own = found.geobox
+        nodata = found.nodata if nodata is None else nodata
+        if not 1 <= band <= len(found.names):
+            raise BandError(f"{path} has {len(found.names)} band(s); band {band} was asked for.")
+    check_overlap(path, geobox, own)
+    return Warping(path, band, own, geobox, resampling, nodata, fill, dtype, _kernel_size(own, geobox))

@@ -140,7 +140,7 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
     names = description or ", ".join(o.path.name for o in outputs)
     count = blockwise.blocks_at_once(sum(sizes) + 4 * layers, max(chunks[0]) * max(chunks[1]), names)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_bounded_cache())
+        stack.enter_context(_bound_cache())
         parts = [stack.enter_context(replacing(o.path)) for o in outputs]
         plain = [stack.enter_context(_scratch(p)) for p in parts]
         with contextlib.ExitStack() as open_files, bar(lazy[0].npartitions, names, "blocks") as progress:
@@ -154,7 +154,7 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
             stored = None
             for rows, columns in _batches(chunks, count):
                 wanted = [a[:, rows, columns] for a in lazy]
-                blocks = blockwise.computed(wanted, count)
+                blocks = blockwise.compute(wanted, count)
                 if stored is not None:
                     stored.result()
                 stored = writer.submit(store, blocks, Window.from_slices(rows, columns))
@@ -184,7 +184,7 @@ def _scratch(part: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _bounded_cache() -> rasterio.Env:
+def _bound_cache() -> rasterio.Env:
     return rasterio.Env(GDAL_CACHEMAX=blockwise.CACHE * 2**20)
 
 
@@ -220,7 +220,7 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
 def write_plain(path: Path, data: xr.DataArray, dtype: str = "float32") -> None:
     """Write a raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
     nodata = np.nan if np.dtype(dtype).kind == "f" else None
-    with _bounded_cache(), _create(path, Output(path, data, dtype, nodata), data.odc.geobox) as target:
+    with _bound_cache(), _create(path, Output(path, data, dtype, nodata), data.odc.geobox) as target:
         top = 0
         for height in data.data.chunks[1]:
             window = Window(0, top, data.sizes["x"], height)
@@ -230,7 +230,7 @@ def write_plain(path: Path, data: xr.DataArray, dtype: str = "float32") -> None:
 
 @dataclass(frozen=True)
 class Canvas:
-    """A file that takes what is assigned to parts of it, (band, row, column), from any thread: see `canvas`."""
+    """A file that takes what is assigned to parts of it, (band, row, column), from any thread: see `open_canvas`."""
 
     file: rasterio.io.DatasetWriter
     shape: tuple[int, int, int]
@@ -243,11 +243,11 @@ class Canvas:
 
 
 @contextlib.contextmanager
-def canvas(path: Path, bands: Sequence[str], geobox: GeoBox) -> Iterator[Canvas]:
+def open_canvas(path: Path, bands: Sequence[str], geobox: GeoBox) -> Iterator[Canvas]:
     """Open a tiled, uncompressed float32 GeoTIFF to be filled in any order, for a file that does not outlive a step."""
     shape = (len(bands), geobox.height, geobox.width)
     empty = raster.array(da.empty(shape, np.float32), geobox, bands)
-    with _bounded_cache(), _create(path, Output(path, empty), geobox) as target:
+    with _bound_cache(), _create(path, Output(path, empty), geobox) as target:
         yield Canvas(target, shape)
 
 

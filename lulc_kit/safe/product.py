@@ -13,10 +13,10 @@ import numpy as np
 import rasterio
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
-from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from lulc_kit import raster
 from lulc_kit.errors import LulcError
 from lulc_kit.safe import manifest
 from lulc_kit.safe.metadata import Band, CloudMask, Product, read_metadata, tiles_of
@@ -161,7 +161,7 @@ def read_bands(product: Product, names: Sequence[str], chunks: int = 2048) -> xr
     layers = []
     for name in names:
         band = product.bands[name]
-        numbers = _lazy(_checked(product, name, resolution, band.images.get(resolution)), shape, "uint16", chunks)
+        numbers = _lazy(_checked(product, name, resolution, band.images.get(resolution))[0], shape, "uint16", chunks)
         layers.append(da.map_blocks(_reflectance, numbers, band.offset, scale, invalid, dtype="float32"))
     attributes = {
         "product": product.name,
@@ -251,7 +251,7 @@ def _common_resolution(product: Product, names: Sequence[str]) -> int:
     return resolutions.pop()
 
 
-def image(product: Product, name: str) -> str:
+def image(product: Product, name: str) -> tuple[str, raster.Header]:
     """Find the finest image of a band, or of the scene classification, and look at its header.
 
     Parameters
@@ -265,6 +265,8 @@ def image(product: Product, name: str) -> str:
     -------
     str
         The name by which GDAL opens it.
+    lulc_kit.raster.Header
+        What the image itself says.
 
     Raises
     ------
@@ -278,31 +280,31 @@ def image(product: Product, name: str) -> str:
     return _checked(product, name, resolution, band.images.get(resolution))
 
 
-def _checked(product: Product, name: str, resolution: int, path: str | None) -> str:
+def _checked(product: Product, name: str, resolution: int, path: str | None) -> tuple[str, raster.Header]:
     if path is None:
         raise LulcError(
             f"{product.name} lists no image of {name} at {resolution} m; the product is incomplete. Fetch it again."
         )
     try:
-        with rasterio.open(path) as file:
-            shape, transform, crs = file.shape, file.transform, file.crs
-    except RasterioError:
+        header = raster.header(path)
+    except LulcError:
         raise LulcError(
             f"The image of {name} is missing or unreadable: {path}; expected the file that the metadata of "
             f"{product.name} list. Fetch the product again."
         ) from None
+    shape, transform, crs = header.geobox.shape, header.geobox.affine, header.geobox.crs
     if shape != product.shapes[resolution]:
         raise LulcError(
             f"{path} has {shape[0]}×{shape[1]} pixels; the metadata of {product.name} say "
             f"{product.shapes[resolution][0]}×{product.shapes[resolution][1]}. Fetch the product again."
         )
     place = product.transforms[resolution]
-    if not transform.almost_equals(place, 0.01) or crs != CRS.from_user_input(product.crs):
+    if not transform.almost_equals(place, 0.01) or crs != product.crs:
         raise LulcError(
             f"{path} lies at {transform.c:.0f} {transform.f:.0f} in {crs}; the metadata of {product.name} say "
             f"{place.c:.0f} {place.f:.0f} in {product.crs}: it is the image of another tile. Fetch the product again."
         )
-    return path
+    return path, header
 
 
 def _lazy(path: str, shape: tuple[int, int], dtype: str, chunks: int) -> da.Array:

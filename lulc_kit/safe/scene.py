@@ -32,13 +32,15 @@ def describe(product: Product) -> Scene:
     """
     bands = {}
     for name, band in product.bands.items():
-        path = Path(image(product, name))
-        bands[name] = Band(path, 1, 1 / product.quantification, band.offset / product.quantification, product.nodata)
+        path, header = image(product, name)
+        scale, offset = 1 / product.quantification, band.offset / product.quantification
+        bands[name] = Band.of(Path(path), 1, scale, offset, product.nodata, product.saturated, header)
+    scl = image(product, "SCL") if product.scl else None
     return Scene(
         product.sensing.date().isoformat(),
         product.level,
         bands,
-        scl=Band(Path(image(product, "SCL")), nodata=0) if product.scl else None,
+        scl=Band.of(Path(scl[0]), nodata=0, header=scl[1]) if scl else None,
         sun_azimuth=product.sun_azimuth,
         sun_zenith=product.sun_zenith,
         baseline=product.processing_baseline,

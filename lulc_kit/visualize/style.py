@@ -90,7 +90,7 @@ def thin(data: xr.DataArray, side: int = MAX_PIXELS) -> xr.DataArray:
     """Return a raster of at most ``side`` rows and columns for a picture, in memory: every n-th pixel."""
     step = max(1, -(-max(data.shape[-2:]) // side))
     few = data[..., ::step, ::step]
-    return few.copy(data=blockwise.thinned(data.data, step)) if dask.is_dask_collection(data.data) else few
+    return few.copy(data=blockwise.decimate(data.data, step)) if dask.is_dask_collection(data.data) else few
 
 
 def proportions(data: xr.DataArray) -> float:

@@ -14,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from lulc_kit import params
-from lulc_kit.baselines import estimators
+from lulc_kit.baselines import estimators, results
 from lulc_kit.errors import LulcError
+from tests.labelled import labelled
 
 FEATURES = ["B4", "NDVI", "DEM"]
 
@@ -40,6 +41,10 @@ def parameters(model, **more):
     return params.Baselines(run="test", model=model, trees=15, neighbours=5, **more)
 
 
+def train(table, p):
+    return results.train(labelled(table), p)
+
+
 @pytest.fixture(scope="module", params=["knn", "rf"])
 def model(request):
     return request.param
@@ -47,7 +52,7 @@ def model(request):
 
 @pytest.fixture(scope="module")
 def fitted(model):
-    return estimators.train(samples(), parameters(model))
+    return train(samples(), parameters(model))
 
 
 def test_scaler_has_seen_only_the_rows_that_may_train(fitted, model):
@@ -62,8 +67,8 @@ def test_scaler_has_seen_only_the_rows_that_may_train(fitted, model):
 
     tolerance = 1e-5 if model == "rf" else 0.15
     everything = np.ones(len(table), bool)
-    chosen = [(f, table[f"train_{k}"].to_numpy()) for k, f in enumerate(fitted.blocks, 1)]
-    chosen += [(f, (table["random_fold"] != k).to_numpy()) for k, f in enumerate(fitted.random, 1)]
+    chosen = [(f, table[f"train_{k}"].to_numpy()) for k, f in enumerate(fitted.by_split["fold"], 1)]
+    chosen += [(f, (table["random_fold"] != k).to_numpy()) for k, f in enumerate(fitted.by_split["random_fold"], 1)]
     chosen.append((fitted.final, everything))
     assert len(chosen) == 7
     for pipeline, rows in chosen:
@@ -75,8 +80,8 @@ def test_scaler_has_seen_only_the_rows_that_may_train(fitted, model):
 
 def test_neighbours_are_training_rows_only():
     table = samples()
-    fitted = estimators.train(table, parameters("knn"))
-    for k, pipeline in enumerate(fitted.blocks, 1):
+    fitted = train(table, parameters("knn"))
+    for k, pipeline in enumerate(fitted.by_split["fold"], 1):
         rows = table.loc[table[f"train_{k}"], FEATURES].to_numpy(float)
         known = pipeline[0].inverse_transform(pipeline[-1]._fit_X.astype(float))
         distance = np.abs(known[:, None] - rows[None]).max(axis=2).min(axis=1)
@@ -96,34 +101,41 @@ def test_balance_repeats_rows_until_all_classes_are_equally_frequent(label, seed
 
 
 def test_forest_weighs_classes_and_neighbours_vote_as_asked_for():
-    forest = estimators.build(parameters("rf", min_leaf=4, seed=9))[-1]
+    forest = estimators.KINDS["rf"].build(trees=15, min_leaf=4, seed=9)
     assert (forest.class_weight, forest.n_estimators, forest.min_samples_leaf) == ("balanced", 15, 4)
     assert forest.random_state == 9
-    assert estimators.build(parameters("knn"))[-1].n_neighbors == 5
+    assert estimators.KINDS["knn"].build(neighbours=5).n_neighbors == 5
+
+
+def test_another_classifier_is_an_entry_in_the_table(monkeypatch):
+    kind = estimators.Kind(lambda seed: LogisticRegression(random_state=seed), "logistic regression, seed {seed}")
+    monkeypatch.setitem(estimators.KINDS, "rf", kind)
+    fitted = train(samples(), parameters("rf", seed=7))
+    assert isinstance(fitted.final[-1], LogisticRegression) and fitted.final[-1].random_state == 7
+    assert [len(models) for models in fitted.by_split.values()] == [3, 3]
 
 
 def test_features_are_the_table_s_or_those_wanted_in_their_order(model):
-    assert estimators.feature_names(samples(), None) == tuple(FEATURES)
     table = samples()
-    fitted = estimators.train(table, parameters(model, features=["NDVI", "B4"]))
+    fitted = train(table, parameters(model, features=["NDVI", "B4"]))
     assert fitted.features == ("NDVI", "B4")
     assert fitted.final[0].mean_.shape == (2,)
     assert fitted.final[0].mean_[0] < 0 < fitted.final[0].mean_[1], "NDVI falls with the class value, B4 rises"
     with pytest.raises(LulcError, match=r"B9 are not in the samples.*B4, NDVI, DEM"):
-        estimators.train(table, parameters(model, features=["B4", "B9"]))
+        train(table, parameters(model, features=["B4", "B9"]))
 
 
 def test_more_neighbours_than_samples_is_refused():
     with pytest.raises(LulcError, match=r"fewer than neighbours: 1000"):
-        estimators.train(samples(), params.Baselines(run="x", model="knn", neighbours=1000))
+        train(samples(), params.Baselines(run="x", model="knn", neighbours=1000))
 
 
 def test_the_same_seed_gives_the_same_predictions_and_another_seed_another_forest(fitted, model):
     table = samples()
     pixels = np.random.default_rng(5).normal(2, 3, (500, 3)).astype(np.float32) + np.float32([0, 0, 100])
-    again = estimators.train(table, parameters(model))
+    again = train(table, parameters(model))
     np.testing.assert_array_equal(fitted.final.predict_proba(pixels), again.final.predict_proba(pixels))
-    other = estimators.train(table, parameters(model, seed=2))
+    other = train(table, parameters(model, seed=2))
     assert (fitted.final.predict_proba(pixels) != other.final.predict_proba(pixels)).any()
 
 
@@ -171,8 +183,8 @@ def test_importances_name_the_feature_that_tells_the_classes_apart():
     table = samples()
     table[["B4", "DEM"]] = generator.normal(size=(len(table), 2)).astype(np.float32)
     table["NDVI"] = table["label"].astype(np.float32)
-    found = estimators.importances(estimators.train(table, parameters("rf")))
+    found = estimators.importances(train(table, parameters("rf")))
     assert found.index[0] == "NDVI"
     assert found.sum() == pytest.approx(1)
     assert found.is_monotonic_decreasing
-    assert estimators.importances(estimators.train(table, parameters("knn"))) is None
+    assert estimators.importances(train(table, parameters("knn"))) is None

@@ -40,7 +40,7 @@ def test_one_file_for_each_band(project: Path) -> None:
     coarse = scene.write(project / "data/b.tif", DN[:4, :4], 20.0)
     p = download({"bands": {"B02": "data/a.tif", "B11": str(coarse)}, "offset": -0.1, "nodata": 7, "sun_zenith": 30.0})
     found = own_files.catalog(p).scenes[0]
-    assert found.bands == {"B2": Band(fine, 1, 0.0001, -0.1, 7), "B11": Band(coarse, 1, 0.0001, -0.1, 7)}
+    assert found.bands == {"B2": Band.of(fine, 1, 0.0001, -0.1, 7), "B11": Band.of(coarse, 1, 0.0001, -0.1, 7)}
     assert (found.date, found.level, found.sun_zenith, found.scl) == ("2023-06-15", "L2A", 30.0, None)
 
 
@@ -50,8 +50,8 @@ def test_one_file_with_all_bands(project: Path) -> None:
     p = download({"file": "data/a.tif", "names": ["B4", "B3", "B2"], "nodata": None, "mask": "data/m.tif"})
     found = own_files.catalog(p).scenes[0]
     assert {name: band.number for name, band in found.bands.items()} == {"B4": 1, "B3": 2, "B2": 3}
-    assert found.bands["B4"] == Band(path, 1, 0.0001, 0.0, None)
-    assert found.mask == Band(mask)
+    assert found.bands["B4"] == Band.of(path, 1, 0.0001, 0.0, None)
+    assert found.mask == Band.of(mask)
 
 
 def test_reference_and_others_are_found(project: Path) -> None:

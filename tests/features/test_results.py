@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import catalog, params, raster, study
+from lulc_kit import catalog, params, raster, steps, study
 from lulc_kit.catalog import Catalog
 from lulc_kit.errors import LulcError
 from lulc_kit.features import components, indices, results
 from lulc_kit.features.stack import merge
+from lulc_kit.layout import Layout
 from lulc_kit.params.features import BANDS
 from lulc_kit.raster import blockwise, writing
 
@@ -95,8 +96,8 @@ def test_with_an_elevation_model_the_default_is_the_stack_of_the_source_workflow
     slope = found.sel(band="slope").to_numpy()
     np.testing.assert_allclose(slope, np.degrees(np.arctan(np.hypot(0.2, 0.1))), atol=1e-3)
     assert np.isfinite(slope).all()
-    for pattern in p.writes():
-        assert (folder / pattern).exists()
+    for path in steps.writes(p, Layout(folder)):
+        assert path.exists()
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -104,14 +105,14 @@ def test_with_an_elevation_model_the_default_is_the_stack_of_the_source_workflow
 def test_nothing_depends_on_the_blocks_or_the_memory(chunk, free, folder, monkeypatch):
     memory = int((blockwise.allowance()[1] + free) / 0.9)  # MB, beside what other tests have left in this process
     p = check(texture_window=7, texture_bands=["B4", "B8"], texture_features=["contrast", "correlation", "entropy"])
-    files = [f for f in p.writes() if f.endswith(".tif")]
+    files = [f for f in steps.writes(p, Layout(folder)) if f.suffix == ".tif"]
     run(p, folder)
-    whole = {f: raster.read(folder / f).to_numpy() for f in files}
+    whole = {f: raster.read(f).to_numpy() for f in files}
     with monkeypatch.context() as blocks, dask.config.set({"lulc_kit.memory": memory}):
         blocks.setattr(raster, "CHUNK", chunk)
         run(p, folder)
     for name, expected in whole.items():
-        found = raster.read(folder / name).to_numpy()
+        found = raster.read(name).to_numpy()
         spread = np.nanmax(np.abs(expected), axis=(1, 2), keepdims=True)
         np.testing.assert_allclose(found / spread, expected / spread, atol=1e-6, rtol=0, err_msg=name)
 
@@ -147,7 +148,7 @@ def test_nothing_asked_for_writes_the_stack_alone(folder):
     p = check(components=0, texture_bands=[], indices=[])
     assert run(p, folder).band.values.tolist() == BANDS
     assert [f.name for f in (folder / "features").iterdir()] == ["stack.tif"]
-    assert p.writes() == ["features/stack.tif"]
+    assert steps.writes(p, Layout(folder)) == [folder / "features/stack.tif"]
 
 
 def test_a_layer_that_is_not_there_says_what_there_is(folder):

@@ -30,18 +30,6 @@ def line(*places):
     return shapely.LineString([(500_000 + 10 * c, 5_800_000 - 10 * r) for c, r in places])
 
 
-@given(
-    present=st.integers(0, 2**31).map(lambda s: np.random.default_rng(s).random((23, 31)) < 0.02),
-    sizes=st.sampled_from([(10.0, 10.0), (10.0, 20.0), (20.0, 10.0)]),
-    maximum=st.sampled_from([35.0, 120.0, 1000.0]),
-)
-@settings(deadline=None)
-def test_distance_is_scipy_s_up_to_the_maximum(present, sizes, maximum):
-    found = roads.distance(present, *sizes, maximum)
-    expected = distance_transform_edt(~present, sampling=sizes[::-1]) if present.any() else np.full(present.shape, 1e9)
-    np.testing.assert_allclose(found, np.minimum(expected, maximum), rtol=1e-6)
-
-
 def test_presence_by_hand_and_both_ways_to_draw_a_line(tmp_path):
     # Along the middle of row 10, then a shallow diagonal that cuts corners of pixels.
     path = write(tmp_path / "roads.gpkg", line((5.5, 10.5), (20.5, 10.5)), line((30.5, 20.4), (40.5, 24.9)))

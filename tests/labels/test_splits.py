@@ -12,6 +12,7 @@ from lulc_kit import classes, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.labels import splits
 from lulc_kit.labels.sources import Labels
+from lulc_kit.labels.splitters import BlockSplit
 
 SCHEME = classes.scheme("workflow")
 
@@ -37,7 +38,7 @@ def scattered(seed=1, shape=(64, 70), present=(1, 3, 5)):
 @settings(max_examples=25, deadline=None)
 def test_folds_hold_every_class_whole_blocks_and_the_gap(seed, folds, side, gap):
     values = scattered(seed)
-    found = splits.split(labels(values), folds=folds, block=side * 10, gap=gap, seed=seed)
+    found = splits.split(labels(values), BlockSplit(n_splits=folds, spacing=side * 10, buffer=gap, random_state=seed))
     labelled = values > 0
     assert found.count == folds
     for fold in (found.fold, found.random_fold):
@@ -68,7 +69,7 @@ def test_folds_hold_every_class_whole_blocks_and_the_gap(seed, folds, side, gap)
 
 def test_random_folds_are_of_equal_size_and_unlike_the_blocks():
     values = scattered()
-    found = splits.split(labels(values), folds=4, block=80, gap=0, seed=1)
+    found = splits.split(labels(values), BlockSplit(n_splits=4, spacing=80, buffer=0, random_state=1))
     sizes = np.bincount(found.random_fold[values > 0])[1:]
     assert sizes.max() - sizes.min() <= 1
     # Within one block nearly every random fold occurs: that is the leak the split is kept to show.
@@ -85,7 +86,8 @@ def test_polygons_are_tested_whole_in_the_block_of_their_centre():
     source[:, 35:] = 0  # labels from elsewhere, without polygons
     plain = labels(values)
     found = splits.split(
-        Labels(plain.values, source.astype(np.uint32), plain.geobox, SCHEME), folds=3, block=80, gap=0, seed=1
+        Labels(plain.values, source.astype(np.uint32), plain.geobox, SCHEME),
+        BlockSplit(n_splits=3, spacing=80, buffer=0, random_state=1),
     )
     blocks = {}
     for number in np.unique(source[source > 0]):
@@ -102,15 +104,21 @@ def test_polygons_are_tested_whole_in_the_block_of_their_centre():
 def test_blocks_do_not_wrap_around_the_edge_of_the_scene():
     values = np.full((8, 23), 1, np.uint8)
     values[:, ::2] = 3
-    found = splits.split(labels(values), folds=2, block=80, gap=0, seed=1)
+    found = splits.split(labels(values), BlockSplit(n_splits=2, spacing=80, buffer=0, random_state=1))
     assert np.unique(found.block).size == 3
     values = np.full((16, 16), 1, np.uint8)
     values[:, ::2] = 3
-    assert np.unique(splits.split(labels(values), folds=2, block=80, gap=0, seed=1).block).size == 4
+    assert (
+        np.unique(splits.split(labels(values), BlockSplit(n_splits=2, spacing=80, buffer=0, random_state=1)).block).size
+        == 4
+    )
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another():
-    one, same, other = (splits.split(labels(scattered()), folds=3, block=60, gap=20, seed=s) for s in (5, 5, 6))
+    one, same, other = (
+        splits.split(labels(scattered()), BlockSplit(n_splits=3, spacing=60, buffer=20, random_state=s))
+        for s in (5, 5, 6)
+    )
     for name in ("fold", "random_fold", "block", "trainable"):
         np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
     assert (one.fold != other.fold).any()
@@ -122,7 +130,7 @@ def test_too_few_blocks_of_a_class_are_refused():
     values[values == 5] = 0
     values[:3, :3] = 5
     with pytest.raises(LulcError, match=r"Water occurs in 1 block\(s\) of 60 m, too few for 3 folds"):
-        splits.split(labels(values), folds=3, block=60, gap=0, seed=1)
+        splits.split(labels(values), BlockSplit(n_splits=3, spacing=60, buffer=0, random_state=1))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +146,7 @@ def test_a_sharing_that_exists_is_found(blocks):
     for i, present in enumerate(blocks):
         for j, value in enumerate(sorted(present)):
             values[j * 4 : j * 4 + 4, i * 12 : i * 12 + 12] = value
-    found = splits.split(labels(values), folds=2, block=120, gap=0, seed=1)
+    found = splits.split(labels(values), BlockSplit(n_splits=2, spacing=120, buffer=0, random_state=1))
     for k in (1, 2):
         assert set(np.unique(values[found.fold == k])) == {1, 3, 5}
 
@@ -149,17 +157,17 @@ def test_an_impossible_sharing_is_refused():
     for i, (upper, lower) in enumerate([(1, 3), (1, 5), (3, 5)]):
         values[:5, i * 10 : i * 10 + 10], values[5:, i * 10 : i * 10 + 10] = upper, lower
     with pytest.raises(LulcError, match=r"could not be shared out.*Build-up 2, Forest 2, Water 2"):
-        splits.split(labels(values), folds=2, block=100, gap=0, seed=1)
+        splits.split(labels(values), BlockSplit(n_splits=2, spacing=100, buffer=0, random_state=1))
 
 
 def test_a_gap_that_leaves_nothing_to_train_on_is_refused():
     with pytest.raises(LulcError, match=r"gap of 2000 m no training pixel of .*Water.*fold 1"):
-        splits.split(labels(scattered()), folds=3, block=60, gap=2000, seed=1)
+        splits.split(labels(scattered()), BlockSplit(n_splits=3, spacing=60, buffer=2000, random_state=1))
 
 
 def test_bands_and_counts():
     values = scattered()
-    found = splits.split(labels(values), folds=3, block=60, gap=20, seed=1)
+    found = splits.split(labels(values), BlockSplit(n_splits=3, spacing=60, buffer=20, random_state=1))
     layers = splits.to_raster(labels(values), found)
     assert layers.band.values.tolist() == ["fold", "random_fold", "block", "train_1", "train_2", "train_3"]
     assert layers.dtype == np.uint32

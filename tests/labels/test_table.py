@@ -9,6 +9,7 @@ from rasterio.transform import from_origin
 from lulc_kit import classes, raster
 from lulc_kit.labels import splits, table
 from lulc_kit.labels.sources import Labels
+from lulc_kit.labels.splitters import BlockSplit
 
 BOX = GeoBox((60, 50), from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
 
@@ -23,7 +24,7 @@ def labels():
 
 @pytest.fixture(scope="module")
 def folds(labels):
-    return splits.split(labels, folds=3, block=50, gap=20, seed=1)
+    return splits.split(labels, BlockSplit(n_splits=3, spacing=50, buffer=20, random_state=1))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def stack():
 
 
 def test_each_row_is_a_labelled_pixel_at_its_place(labels, folds, stack):
-    rows = table.draw(labels, folds, stack, per_class=10_000, seed=1)
+    rows = table.draw(labels, folds, stack, per_class=10_000, random_state=1)
     assert len(rows) == (labels.values > 0).sum(), "with room for all of them, all are drawn"
     assert not rows.duplicated(["row", "column"]).any()
     r, c = rows["row"].to_numpy(), rows["column"].to_numpy()
@@ -56,7 +57,7 @@ def test_each_row_is_a_labelled_pixel_at_its_place(labels, folds, stack):
 
 @pytest.mark.parametrize("per_class", [30, 31, 100])
 def test_no_class_has_more_samples_than_asked_for_and_folds_share_evenly(labels, folds, stack, per_class):
-    rows = table.draw(labels, folds, stack, per_class=per_class, seed=1)
+    rows = table.draw(labels, folds, stack, per_class=per_class, random_state=1)
     counts = rows.groupby(["label", "fold"]).size().unstack()
     assert (counts.sum(axis=1) <= per_class).all()
     for value in (1, 3, 5):
@@ -66,11 +67,11 @@ def test_no_class_has_more_samples_than_asked_for_and_folds_share_evenly(labels,
 
 
 def test_fewer_samples_than_folds_still_gives_every_class_some(labels, folds, stack):
-    rows = table.draw(labels, folds, stack, per_class=2, seed=1)
+    rows = table.draw(labels, folds, stack, per_class=2, random_state=1)
     assert rows.groupby("label").size().to_dict() == {1: 2, 3: 2, 5: 2}
 
 
 def test_the_same_seed_draws_the_same_samples(labels, folds, stack):
-    one, same, other = (table.draw(labels, folds, stack, per_class=30, seed=s) for s in (1, 1, 2))
+    one, same, other = (table.draw(labels, folds, stack, per_class=30, random_state=s) for s in (1, 1, 2))
     assert one.equals(same)
     assert not one[["row", "column"]].equals(other[["row", "column"]])

@@ -11,12 +11,13 @@ import pytest
 
 from lulc_kit import params, raster
 from lulc_kit.classes import scheme
+from lulc_kit.cube import Cube
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
 from lulc_kit.features import indices
 from lulc_kit.labels import sources as labels
 from lulc_kit.labels import splits
-from lulc_kit.preprocess import composite, cube, grid
+from lulc_kit.preprocess import builder, composite, grid
 from tests import scene
 
 CLASSES = {name: [name] for name in scene.SPECTRA}
@@ -27,7 +28,7 @@ def preprocess(project: Path, entries: list[dict[str, Any]], mask: str = "none",
     p = params.Download.check({"study": "s", "source": "files", "scenes": entries}, "here")
     found = get_scenes.get(p, project / "outputs/s")
     geobox = grid.study_grid(found, extra.pop("crs", None), extra.pop("bbox", None), 10.0)
-    cube.build(found, geobox, project / "outputs/s/cube", mask=mask, scl_exclude=[9], **extra)
+    builder.build(found, geobox, project / "outputs/s/cube", mask=mask, scl_exclude=[9], **extra)
     composite.write(project / "outputs/s/cube")
     return project / "outputs/s/cube/composite.tif"
 
@@ -57,7 +58,7 @@ def test_dates_of_an_earlier_run_do_not_enter_the_composite(project: Path, data:
     everything = preprocess(project, scene.scenes(data))
     first = everything.read_bytes()
     preprocess(project, scene.scenes(data), dates=[scene.DATES[1], scene.DATES[1]])
-    assert cube.dates_in(everything.parent) == [scene.DATES[1]]
+    assert Cube(everything.parent).dates == [scene.DATES[1]]
     alone = raster.read(everything.parent / f"{scene.DATES[1]}.tif").to_numpy()
     assert np.array_equal(raster.read(everything).to_numpy(), alone)
     assert everything.read_bytes() != first

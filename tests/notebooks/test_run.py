@@ -227,7 +227,7 @@ def first_step(tmp_path: Path, data: Path) -> Path:
     ("code", "says"),
     [
         ([BEGIN, "step.finish()"], "01_download ended without writing catalog.json: the step has failed"),
-        ([BEGIN, "step.path('catalog.json').write_text('{}')"], "the step was not finished"),
+        ([BEGIN, "step.layout.catalog.write_text('{}')"], "the step was not finished"),
         ([BEGIN, "1 / 0"], "ZeroDivisionError: division by zero"),
         ([BEGIN, "import os", "os._exit(1)"], "its Python process died"),
     ],
@@ -250,7 +250,7 @@ def test_notebook_that_does_not_take_part_has_failed_even_after_a_good_run(
     monkeypatch.setenv("PYTHONPATH", scene.environment()["PYTHONPATH"])
     (planned,) = run.plan("tiny")
     step = study.begin(planned.parameters)
-    step.path("catalog.json").write_text("{}")
+    step.layout.catalog.write_text("{}")
     step.finish()
     put_notebook(first_step, "print('nothing')")
     with pytest.raises(run.LulcError, match="the step was not finished"):

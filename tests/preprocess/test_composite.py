@@ -10,9 +10,9 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
 from lulc_kit import params, raster
+from lulc_kit.cube import Cube, Reason
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import composite, cube
-from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.preprocess import composite
 from lulc_kit.raster import writing
 
 SHAPE = (36, 44)
@@ -99,17 +99,20 @@ def test_each_pixel_is_what_the_definition_says(made, method, day):
 @pytest.mark.parametrize("method", ["medoid", "best"])
 def test_all_bands_of_a_pixel_come_from_one_date(made, method):
     folder, images, _ = made
-    found = composite.composed(folder, DAYS, method, 150 if method == "best" else None).to_numpy()
+    found = composite.compose(Cube(folder), DAYS, method, 150 if method == "best" else None).to_numpy()
     from_one = (np.abs(images - found) < 1e-6).all(axis=1).any(axis=0)
     np.testing.assert_array_equal(from_one, np.isfinite(found).all(axis=0))
 
 
 @pytest.mark.parametrize("method", ["median", "medoid", "best"])
-def test_blocks_do_not_show(made, method):
-    folder = made[0]
-    whole = composite.composed(folder, DAYS, method, chunk=64).to_numpy()
+def test_blocks_do_not_show(made, method, monkeypatch):
+    cube = Cube(made[0])
+    whole = composite.compose(cube, DAYS, method).to_numpy()
     for chunk in (7, 16, 23):
-        np.testing.assert_array_equal(composite.composed(folder, DAYS, method, chunk=chunk).to_numpy(), whole)
+        monkeypatch.setattr(raster, "CHUNK", chunk)
+        found = composite.compose(cube, DAYS, method)
+        assert found.data.chunksize[1:] == (chunk, chunk)
+        np.testing.assert_array_equal(found.to_numpy(), whole)
 
 
 def test_the_medoid_is_robust_and_the_earliest_of_two():
@@ -143,7 +146,7 @@ def test_one_composite_for_each_month_and_none_left_of_an_earlier_call(made):
     assert sorted(p.stem for p in (folder / "monthly").iterdir()) == ["2020-06", "2020-07"]
     composite.write(folder)
     assert not list((folder / "monthly").iterdir())
-    assert cube.dates_in(folder) == DAYS
+    assert Cube(folder).dates == DAYS
 
 
 def test_dates_that_are_not_there_are_refused(made):
@@ -153,7 +156,7 @@ def test_dates_that_are_not_there_are_refused(made):
 
 def test_clear_observations_are_counted(made):
     folder, _, masks = made
-    found = cube.observations(folder)
+    found = Cube(folder).observations()
     np.testing.assert_array_equal(found.to_numpy()[0], (masks == Reason.CLEAR).sum(axis=0))
 
 
@@ -179,4 +182,3 @@ def test_a_day_is_only_for_best():
     assert params.Preprocess.check({"composite": "best", "composite_day": 180}, "02").composite_day == 180
     with pytest.raises(LulcError, match="composite"):
         params.Preprocess.check({"composite": "mean"}, "02")
-    assert "cube/monthly/*.tif" in params.Preprocess.check({"composite_monthly": True}, "02").writes()

@@ -14,10 +14,10 @@ import rasterio
 
 from lulc_kit import catalog, params, raster
 from lulc_kit.catalog import Catalog
+from lulc_kit.cube import Cube, Reason
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import composite, correction, cube, dark_object, grid
-from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.preprocess import builder, composite, correction, dark_object, grid
 from lulc_kit.visualize import style
 from tests import products, scene
 
@@ -39,7 +39,7 @@ def preprocessed(project: Path, scenes: Catalog, choice: correction.Choice, mask
     folder = project / "outputs/s"
     corrected = correction.surface(scenes, choice, folder / "sen2cor", **how)
     geobox = grid.study_grid(corrected)
-    cube.build(corrected, geobox, folder / "cube", mask=mask, scl_exclude=[9], correct=choice)
+    builder.build(corrected, geobox, folder / "cube", mask=mask, scl_exclude=[9], correct=choice)
     composite.write(folder / "cube")
     return folder / "cube"
 
@@ -161,14 +161,14 @@ def test_sen2cor_that_fails_on_one_product_keeps_the_others_and_names_the_cause(
     bad = products.write_l1c(project / "in", day="20230705")
     (bad / "refuse.txt").write_text("yes")
     scenes = described(project, project / "in")
-    with pytest.raises(LulcError, match=r"(?s)1 of 2 products.*run the step again.*20230705.*disk is full"):
+    with pytest.raises(LulcError, match=r"(?s)1 of 2 products.*run the step again.*20230705.*No space left on device"):
         preprocessed(project, scenes, "sen2cor", mask="scl", programs=[str(sen2cor)])
     assert not (project / "outputs/s/cube").exists()
     (kept,) = (project / "outputs/s/sen2cor").glob("*.SAFE")
     assert kept.name[11:26] == good.name[11:26]
     (bad / "refuse.txt").unlink()
     folder = preprocessed(project, scenes, "sen2cor", mask="scl", programs=[str(sen2cor)])
-    assert cube.dates_in(folder) == ["2023-06-15", "2023-07-05"]
+    assert Cube(folder).dates == ["2023-06-15", "2023-07-05"]
 
 
 @posix
@@ -219,7 +219,7 @@ def test_what_shows_the_surface_is_not_corrected_again(project: Path, data: Path
         with pytest.raises(LulcError, match=rf"correction: {choice} is for Level-1C.*is L2A.*correction: none"):
             preprocessed(project, surface, choice)  # type: ignore[arg-type]
     with pytest.raises(LulcError, match="correction: dark_object is for Level-1C"):
-        cube.build(surface, grid.study_grid(surface), project / "cube", mask="none", correct="dark_object")
+        builder.build(surface, grid.study_grid(surface), project / "cube", mask="none", correct="dark_object")
     assert not (project / "cube").exists()
 
 

@@ -28,7 +28,7 @@ def write(path, rows, columns, resolution, left=300_040.0, top=5_900_020.0, crs=
         transform=from_origin(left, top, resolution, resolution),
     ) as target:
         target.write(np.ones((1, rows, columns), np.uint8))
-    return Band(path)
+    return Band.of(path)
 
 
 def catalog(*scenes):

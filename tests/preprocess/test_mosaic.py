@@ -9,8 +9,8 @@ from scipy import ndimage
 
 from lulc_kit import raster
 from lulc_kit.catalog import Band, Catalog, Scene
-from lulc_kit.preprocess import cube
-from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.cube import Cube, Reason
+from lulc_kit.preprocess import builder
 from lulc_kit.preprocess.grid import study_grid
 from lulc_kit.preprocess.mosaic import clear_distance, mosaic
 
@@ -128,9 +128,9 @@ def zones(tmp_path_factory):
         numbers = np.where(covered, 9500, np.rint(field(x, y) * 10000)).astype(np.uint16)
         scl = np.where(covered.reshape(SIZE // 2, 2, -1, 2).any(axis=(1, 3)), 9, 4).astype(np.uint8)
         path = save(folder / f"{epsg}.tif", numbers, epsg, left, top, 10)
-        codes = Band(save(folder / f"{epsg}-scl.tif", scl, epsg, left, top, 20), nodata=0)
+        codes = Band.of(save(folder / f"{epsg}-scl.tif", scl, epsg, left, top, 20), nodata=0)
         scenes.append(
-            Scene("2022-06-01", "L2A", {"B8": Band(path, 1, 0.0001, 0.0, 0)}, scl=codes, tile=f"{32 + number}TQQ")
+            Scene("2022-06-01", "L2A", {"B8": Band.of(path, 1, 0.0001, 0.0, 0)}, scl=codes, tile=f"{32 + number}TQQ")
         )
         clouds[epsg] = covered
     return scenes, (x0.item(), y0.item())
@@ -142,7 +142,7 @@ def joined(zones, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cube")
     geobox = study_grid(Catalog(scenes), crs="EPSG:32633")
     # Interpolation brings a cloud one pixel farther than the nearest scene class does.
-    cube.build(Catalog(scenes), geobox, folder, mask="scl", scl_exclude=[9], mask_buffer=20)
+    builder.build(Catalog(scenes), geobox, folder, mask="scl", scl_exclude=[9], mask_buffer=20)
     return folder, geobox, middle
 
 
@@ -161,7 +161,7 @@ def test_tiles_of_two_zones_give_the_field_back_without_a_seam(zones, joined):
     assert [raster.grid(s.bands["B8"].path).crs.to_epsg() for s in scenes] == list(ZONES)
     x, y = np.meshgrid(*(geobox.coordinates[a].values for a in ("x", "y")))
     codes = raster.read_codes(folder / "2022-06-01_mask.tif").to_numpy()[0]
-    found = cube.clear(folder, "2022-06-01").to_numpy()[0]
+    found = Cube(folder).clear("2022-06-01").to_numpy()[0]
     both = np.hypot(x - x0, y - (y0 - 900))
     safe = [inside(s, geobox, 10) for s in scenes]
     assert (safe[0] & safe[1]).sum() > 8000, "they overlap"
@@ -179,8 +179,8 @@ def test_tiles_of_two_zones_give_the_field_back_without_a_seam(zones, joined):
 def test_a_grid_in_the_other_zone_gives_the_same_field(zones, tmp_path):
     scenes, _ = zones
     geobox = study_grid(Catalog(scenes), crs="EPSG:32632")
-    cube.build(Catalog(scenes), geobox, tmp_path, mask="scl", scl_exclude=[9], mask_buffer=20)
-    found = cube.clear(tmp_path, "2022-06-01").to_numpy()[0]
+    builder.build(Catalog(scenes), geobox, tmp_path, mask="scl", scl_exclude=[9], mask_buffer=20)
+    found = Cube(tmp_path).clear("2022-06-01").to_numpy()[0]
     x, y = np.meshgrid(*(geobox.coordinates[a].values for a in ("x", "y")))
     x, y = pyproj.Transformer.from_crs(32632, 32633, always_xy=True).transform(x, y)
     inner = ndimage.binary_erosion(np.isfinite(found), iterations=2)
@@ -191,10 +191,10 @@ def test_a_grid_in_the_other_zone_gives_the_same_field(zones, tmp_path):
 def test_a_tile_beside_the_area_is_left_alone(zones, tmp_path):
     scenes, (x0, y0) = zones
     geobox = study_grid(Catalog(scenes), crs="EPSG:32633", bbox=[x0 + 800, y0 - 1000, x0 + 1500, y0])
-    table = cube.build(Catalog(scenes), geobox, tmp_path, mask="scl", scl_exclude=[9])
+    table = builder.build(Catalog(scenes), geobox, tmp_path, mask="scl", scl_exclude=[9])
     assert table.loc[0, "clear"] == 1
     other = [Scene("2022-07-01", s.level, s.bands, s.scl) for s in scenes[:1]]
-    table = cube.build(Catalog([*scenes, *other]), geobox, tmp_path, mask="scl", scl_exclude=[9])
+    table = builder.build(Catalog([*scenes, *other]), geobox, tmp_path, mask="scl", scl_exclude=[9])
     assert table["in the cube"].tolist() == [True, False]
 
 

@@ -13,13 +13,13 @@ import rasterio
 from rasterio.warp import transform
 from scipy import ndimage
 
-from lulc_kit import catalog, files, params, raster, study
+from lulc_kit import catalog, files, params, raster, steps, study
 from lulc_kit.catalog import Catalog
+from lulc_kit.cube import Cube, Reason
 from lulc_kit.download import products as room
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import composite, cube, grid
-from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.preprocess import builder, composite, grid
 from lulc_kit.raster import warping
 from lulc_kit.simulated import simulate
 from tests import products, scene
@@ -37,7 +37,7 @@ def preprocess(project: Path, folder: Path, mask: str = "none", **options: Any) 
     """Do notebooks 01 and 02; return the cube's folder."""
     found = described(project, folder)
     geobox = grid.study_grid(found, options.pop("crs", None), options.pop("bbox", None))
-    cube.build(found, geobox, project / "outputs/s/cube", mask=mask, scl_exclude=[3, 8, 9, 10], **options)
+    builder.build(found, geobox, project / "outputs/s/cube", mask=mask, scl_exclude=[3, 8, 9, 10], **options)
     composite.write(project / "outputs/s/cube")
     return project / "outputs/s/cube"
 
@@ -86,7 +86,7 @@ def test_a_file_in_an_archive_as_gdal_names_it_is_one_of_your_own(project: Path)
         archive.write(project / "B2.tif", "bands/B2.tif")
     entry = {"date": "2023-06-15", "level": "L2A", "bands": {"B2": f"/vsizip/{project}/mine.zip/bands/B2.tif"}}
     p = params.Download.check({"study": "s", "source": "files", "scenes": [entry]}, "here")
-    assert study.Study(p).external(p) == [project / "mine.zip"]
+    assert steps.of_users(p, study.Study(p).layout) == [project / "mine.zip"]
     catalog.write(project / "catalog.json", get_scenes.get(p, project))
     band = catalog.read(project / "catalog.json").scenes[0].bands["B2"]
     assert (warping.warp(band.path, raster.grid(band.path)).compute() == 1000).all()
@@ -281,7 +281,7 @@ def test_masks_of_simulated_products_show_the_true_clouds(project: Path, tmp_pat
     for path in made.masks:
         truth = raster.read_codes(path).to_numpy()[0]
         day = path.stem.removeprefix("mask_")
-        if day not in cube.dates_in(folder) or (truth == 1).mean() < 0.02:
+        if day not in Cube(folder).dates or (truth == 1).mean() < 0.02:
             continue
         found = raster.read_codes(folder / f"{day}_mask.tif").to_numpy()[0]
         core = ndimage.binary_erosion(truth == 1, iterations=4)
@@ -499,7 +499,7 @@ def test_one_date_among_others_under_cloud_is_left_out(project: Path) -> None:
     everywhere[0] = 1
     products.write_l1c(project / "in", clouds=everywhere)
     products.write_l1c(project / "in", day="20230705", clouds=np.zeros((3, 20, 20)))
-    assert cube.dates_in(preprocess(project, project / "in", "product")) == ["2023-07-05"]
+    assert Cube(preprocess(project, project / "in", "product")).dates == ["2023-07-05"]
 
 
 def test_a_refused_scene_leaves_the_cube_as_it_was(project: Path) -> None:

@@ -13,7 +13,8 @@ from rasterio.transform import Affine, from_origin
 from skimage.registration import phase_cross_correlation
 
 from lulc_kit.catalog import Band, Catalog, Scene
-from lulc_kit.preprocess import cube
+from lulc_kit.cube import Cube
+from lulc_kit.preprocess import builder
 from lulc_kit.preprocess.grid import study_grid
 from lulc_kit.preprocess.radiometry import codes_on_grid
 from lulc_kit.raster import warping
@@ -66,7 +67,7 @@ def scene(folder, crs, left, top):
         box = GeoBox((side, side), from_origin(left, top, resolution, resolution), crs)
         numbers = np.rint(mean_over_pixels(box) * 10000).astype(np.uint16)
         path = save(folder / f"{resolution}.tif", numbers, box)
-        bands |= {name: Band(path, 1, 0.0001, 0.0, 0) for name, r in RESOLUTION.items() if r == resolution}
+        bands |= {name: Band.of(path, 1, 0.0001, 0.0, 0) for name, r in RESOLUTION.items() if r == resolution}
     return Scene("2022-06-01", "L2A", bands)
 
 
@@ -104,10 +105,10 @@ def test_the_measure_sees_what_is_there():
 @pytest.mark.parametrize("sharpen", [False, True])
 def test_bands_of_20_and_60_m_lie_on_those_of_10_m(own_zone, tmp_path, sharpen):
     geobox = study_grid(own_zone)
-    cube.build(own_zone, geobox, tmp_path / "cube", mask="none", sharpen=sharpen)
+    builder.build(own_zone, geobox, tmp_path / "cube", mask="none", sharpen=sharpen)
     truth = field(*centres(geobox))
     for band in RESOLUTION:
-        found = cube.clear(tmp_path / "cube", "2022-06-01", [band]).to_numpy()[0]
+        found = Cube(tmp_path / "cube").clear("2022-06-01", [band]).to_numpy()[0]
         assert np.abs(shift(found, truth)).max() < TOLERANCE, band
 
 
@@ -117,9 +118,9 @@ def test_bands_of_20_and_60_m_lie_on_those_of_10_m(own_zone, tmp_path, sharpen):
 )
 def test_a_warped_scene_lies_on_the_truth(other_zone, tmp_path, target, resolution, sharpen):
     geobox = study_grid(other_zone, crs=target, resolution=resolution)
-    cube.build(other_zone, geobox, tmp_path / "cube", mask="none", sharpen=sharpen)
+    builder.build(other_zone, geobox, tmp_path / "cube", mask="none", sharpen=sharpen)
     truth = field(*centres(geobox))
-    image = cube.clear(tmp_path / "cube", "2022-06-01").to_numpy()
+    image = Cube(tmp_path / "cube").clear("2022-06-01").to_numpy()
     corner = tuple(slice(n // 6, -(n // 6)) for n in image.shape[1:])  # turned: its corners have no data
     for band, found in zip(RESOLUTION, image, strict=True):
         assert np.abs(shift(found[corner], truth[corner])).max() < TOLERANCE * 10 / resolution, band
@@ -151,7 +152,7 @@ def test_classes_keep_their_values_and_lie_on_the_truth(tmp_path, crs, resolutio
     classes = np.digitize(field(*centres(own)), [0.12, 0.2, 0.28]) * 40 + 7
     path = save(tmp_path / "classes.tif", classes.astype(np.uint8), own)
     truth = np.digitize(field(*centres(geobox)), [0.12, 0.2, 0.28]) * 40 + 7
-    for found in (codes_on_grid(Band(path, nodata=0), geobox), warping.warp(path, geobox, resampling="nearest")):
+    for found in (codes_on_grid(Band.of(path, nodata=0), geobox), warping.warp(path, geobox, resampling="nearest")):
         numbers = found.compute()
         assert set(np.unique(numbers)) == {7, 47, 87, 127}
         assert (numbers == truth).mean() > 0.9

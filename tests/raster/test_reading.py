@@ -416,8 +416,8 @@ image = da.random.default_rng(1).random((24, 2600, 2600), dtype=np.float32, chun
 names = [f"b{i}" for i in range(24)]
 writing.write_all([writing.Output(Path(sys.argv[1]), raster.array(image * 2, box, names))], layers=48)
 found = raster.read(sys.argv[1]).data
-blockwise.thinned(found, 100)
-blockwise.reduced(np.nanmax, found, layers=24)
+blockwise.decimate(found, 100)
+blockwise.reduce(np.nanmax, found, layers=24)
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 

@@ -40,7 +40,7 @@ def sharpened(scene: Scene, folder: Path) -> Iterator[Scene]:
     LulcError
         If a fine band is missing, or the grids do not nest.
     """
-    grids = {name: raster.grid(band.path) for name, band in scene.bands.items()}
+    grids = {name: band.geobox for name, band in scene.bands.items()}
     finest = min(abs(g.resolution.x) for g in grids.values())
     coarse = [n for n, g in grids.items() if abs(g.resolution.x) > 1.001 * finest and n != CIRRUS]
     if not coarse:
@@ -82,12 +82,15 @@ def _ratio(coarse: GeoBox, fine: GeoBox, what: str) -> int:
 
 
 def _write(fine: da.Array, bands: Mapping[str, Band], ratio: int, grid: GeoBox, work: Path) -> dict[str, Band]:
-    coarse = da.stack([radiometry.on_grid(band, raster.grid(band.path)) for band in bands.values()])
+    coarse = da.stack([radiometry.on_grid(band, band.geobox) for band in bands.values()])
     path = work / f"{ratio}.tif"
     # Bands that Sentinel-2 does not have get the mean of the published values of their resolution.
     known = [MTF[n] for n in bands if n in MTF]
     mean = float(np.mean(known)) if known else 0.26
     values = [float(MTF.get(name, mean)) for name in bands]
-    with writing.canvas(path, list(bands), grid) as result:
+    with writing.open_canvas(path, list(bands), grid) as result:
         sharpen(fine, coarse, ratio=ratio, mtf_coarse=values, out=result)
-    return {name: Band(path, number, nodata=float("nan")) for number, name in enumerate(bands, 1)}
+    return {
+        name: Band(path, number, nodata=float("nan"), geobox=grid, dtype="float32")
+        for number, name in enumerate(bands, 1)
+    }

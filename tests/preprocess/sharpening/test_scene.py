@@ -39,7 +39,7 @@ def write(folder: Path, name: str, numbers: npt.NDArray[np.uint16], resolution: 
     profile = {"count": 1, "height": numbers.shape[0], "width": numbers.shape[1], "dtype": "uint16", "crs": 32633}
     with rasterio.open(path, "w", transform=from_origin(left, TOP, resolution, resolution), **profile) as target:
         target.write(numbers, 1)
-    return Band(path, 1, 0.0001, -0.1, 0)
+    return Band.of(path, 1, 0.0001, -0.1, 0)
 
 
 def scene(folder: Path, truth: Mapping[str, npt.NDArray[np.float64]]) -> Scene:

@@ -13,9 +13,9 @@ from scipy import ndimage
 
 from lulc_kit import raster
 from lulc_kit.catalog import Band, Catalog, Scene
+from lulc_kit.cube import Cube, Reason
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import composite, cube
-from lulc_kit.preprocess.clouds import Reason
+from lulc_kit.preprocess import builder, composite
 from lulc_kit.preprocess.grid import study_grid
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -47,10 +47,10 @@ def scene(folder, date, numbers, scl=None, mask=None, level="L2A", bands=("B4", 
     path = write(folder / f"{date}-dn.tif", numbers.astype(np.uint16))
     extra = {}
     if scl is not None:
-        extra["scl"] = Band(write(folder / f"{date}-scl.tif", scl.astype(np.uint8), 20.0))
+        extra["scl"] = Band.of(write(folder / f"{date}-scl.tif", scl.astype(np.uint8), 20.0))
     if mask is not None:
-        extra["mask"] = Band(write(folder / f"{date}-mask.tif", mask.astype(np.uint8)))
-    described = {b: Band(path, i, 0.0001, 0.0, 0) for i, b in enumerate(bands, 1)}
+        extra["mask"] = Band.of(write(folder / f"{date}-mask.tif", mask.astype(np.uint8)))
+    described = {b: Band.of(path, i, 0.0001, 0.0, 0) for i, b in enumerate(bands, 1)}
     return Scene(date, level, described, **extra)
 
 
@@ -60,7 +60,7 @@ def dn(seed):
 
 def build(scenes, folder, **options):
     catalog = Catalog(list(scenes))
-    return cube.build(catalog, study_grid(catalog), folder, **{"mask": "none"} | options)
+    return builder.build(catalog, study_grid(catalog), folder, **{"mask": "none"} | options)
 
 
 def read(path):
@@ -83,7 +83,7 @@ def test_reflectance_and_reasons_of_a_scene_with_its_classification(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "cube/2020-05-01_mask.tif")[0], expected)
     assert table.loc[0, "clear"] == pytest.approx((expected == Reason.CLEAR).mean())
     assert table.loc[0, "no data"] == pytest.approx(9 / (ROWS * COLUMNS))
-    clear = cube.clear(tmp_path / "cube", "2020-05-01").to_numpy()
+    clear = Cube(tmp_path / "cube").clear("2020-05-01").to_numpy()
     out = expected != Reason.CLEAR
     assert np.isnan(clear[:, out]).all()
     np.testing.assert_allclose(clear[:, ~out], numbers[:, ~out] * 0.0001, atol=1e-7)
@@ -138,7 +138,7 @@ def test_a_subset_has_the_pixels_of_the_whole(tmp_path):
     catalog = Catalog([scene(tmp_path, "2020-05-01", numbers, scl)])
     box = [500_050.0, 4_999_760.0, 500_300.0, 4_999_930.0]  # rows 7 to 24, columns 5 to 30
     for name, bbox in (("whole", None), ("part", box)):
-        cube.build(catalog, study_grid(catalog, bbox=bbox), tmp_path / name, mask="scl", scl_exclude=[9])
+        builder.build(catalog, study_grid(catalog, bbox=bbox), tmp_path / name, mask="scl", scl_exclude=[9])
     for file in ("2020-05-01.tif", "2020-05-01_mask.tif"):
         part = read(tmp_path / "part" / file)
         np.testing.assert_array_equal(part, read(tmp_path / "whole" / file)[:, 7:24, 5:30])
@@ -168,7 +168,7 @@ def test_a_date_without_any_data_is_left_out_of_the_cube(tmp_path):
     table = build(scenes, tmp_path / "cube").set_index("date")
     assert table["in the cube"].to_dict() == {"2020-05-01": True, "2020-06-01": False, "2020-07-01": True}
     assert table.loc["2020-06-01", "no data"] == 1
-    assert cube.dates_in(tmp_path / "cube") == ["2020-05-01", "2020-07-01"]
+    assert Cube(tmp_path / "cube").dates == ["2020-05-01", "2020-07-01"]
 
 
 def test_nothing_but_nodata_is_refused_and_writes_nothing(tmp_path):
@@ -183,7 +183,7 @@ def test_dates_that_are_not_clear_enough_are_left_out(tmp_path):
     scenes = [scene(tmp_path, "2020-05-01", dn(1), mask=mask * 0), scene(tmp_path, "2020-06-01", dn(2), mask=mask)]
     table = build(scenes, tmp_path / "one", mask="file", min_clear=0.6)
     assert table["clear"].tolist() == [1.0, 0.5]
-    assert cube.dates_in(tmp_path / "one") == ["2020-05-01"]
+    assert Cube(tmp_path / "one").dates == ["2020-05-01"]
     with pytest.raises(LulcError, match=r"min_clear is 60%.*2020-06-01 is 50%"):
         build(scenes[1:], tmp_path / "two", mask="file", min_clear=0.6)
 
@@ -191,7 +191,7 @@ def test_dates_that_are_not_clear_enough_are_left_out(tmp_path):
 def test_only_the_dates_wanted_are_built(tmp_path):
     scenes = [scene(tmp_path, f"2020-0{m}-01", dn(m)) for m in (5, 6, 7)]
     build(scenes, tmp_path / "cube", dates=["2020-05-15", "2020-07-01"])
-    assert cube.dates_in(tmp_path / "cube") == ["2020-06-01", "2020-07-01"]
+    assert Cube(tmp_path / "cube").dates == ["2020-06-01", "2020-07-01"]
     with pytest.raises(LulcError, match=r"2020-05-01 … 2020-07-01"):
         build(scenes, tmp_path / "cube", dates=["2021-01-01", "2021-02-01"])
     with pytest.raises(LulcError, match=r"no such date.*2020-06-01, 2020-07-01"):
@@ -264,14 +264,14 @@ def test_real_jpeg2000_files_named_tif_with_stray_scene_classes(tmp_path):
     for folder in folders:
         date = json.loads((folder / f"{folder.name}.json").read_text())["properties"]["datetime"][:10]
         files = {b: placed(folder / f"{b}.tif", tmp_path) for b in ("B04", "B08", "SCL")}
-        bands = {b.replace("0", ""): Band(files[b], 1, 0.0001, 0.0, 0) for b in ("B04", "B08")}
-        scenes.append(Scene(date, "L2A", bands, scl=Band(files["SCL"])))
+        bands = {b.replace("0", ""): Band.of(files[b], 1, 0.0001, 0.0, 0) for b in ("B04", "B08")}
+        scenes.append(Scene(date, "L2A", bands, scl=Band.of(files["SCL"])))
     scenes.sort(key=lambda s: s.date)
     catalog = Catalog(scenes)
     # The middle of the tile at its native 120 m.
     geobox = study_grid(catalog, resolution=120.0)[300:600, 300:600]
     cloudy = (0, 1, 2, 3, 8, 9, 10)
-    table = cube.build(catalog, geobox, tmp_path, mask="scl", scl_exclude=cloudy, min_clear=0.01).set_index("date")
+    table = builder.build(catalog, geobox, tmp_path, mask="scl", scl_exclude=cloudy, min_clear=0.01).set_index("date")
     for s in scenes:
         scl, red = (read(p)[0, 300:600, 300:600] for p in (s.scl.path, s.bands["B4"].path))
         nir = read(s.bands["B8"].path)[0, 300:600, 300:600]
@@ -280,7 +280,7 @@ def test_real_jpeg2000_files_named_tif_with_stray_scene_classes(tmp_path):
         if table.loc[s.date, "in the cube"]:
             np.testing.assert_array_equal(read(tmp_path / f"{s.date}_mask.tif")[0] == Reason.CLEAR, clear)
             np.testing.assert_allclose(
-                cube.clear(tmp_path, s.date).sel(band="B4").to_numpy()[clear], red[clear] * 0.0001, atol=1e-6
+                Cube(tmp_path).clear(s.date).sel(band="B4").to_numpy()[clear], red[clear] * 0.0001, atol=1e-6
             )
     assert table.loc[["2023-08-13", "2023-08-15", "2023-08-20"], "clear"].min() > table.loc["2023-08-18", "clear"]
     assert composite.write(tmp_path).loc["composite", "covered"] > 0.9
@@ -297,7 +297,7 @@ def test_real_months_that_are_entirely_nodata_are_left_out(tmp_path):
     for month, numbers in zip(months, series, strict=True):
         path = write(tmp_path / f"{month}.tif", numbers, left=664_000.0, crs="EPSG:32631")
         scenes.append(
-            Scene(month, "L2A", {b: Band(path, i, 0.0001, 0.0, 65535) for i, b in enumerate(("B4", "B8"), 1)})
+            Scene(month, "L2A", {b: Band.of(path, i, 0.0001, 0.0, 65535) for i, b in enumerate(("B4", "B8"), 1)})
         )
     table = build(scenes, tmp_path / "cube").set_index("date")
     assert table.index[~table["in the cube"]].tolist() == ["2020-12-01", "2021-01-01"]
@@ -312,13 +312,13 @@ def test_real_files_in_degrees_scaled_by_65535(tmp_path):
     bands = {}
     for name in ("B04", "B08"):
         (path,) = folder.glob(f"*_{name}_*.tiff")
-        bands[name.replace("0", "")] = Band(path, 1, 1 / 65535, 0.0, 0)
+        bands[name.replace("0", "")] = Band.of(path, 1, 1 / 65535, 0.0, 0)
     catalog = Catalog([Scene("2020-01-27", "L2A", bands)])
     with pytest.raises(LulcError, match="projected CRS"):
         study_grid(catalog)
     geobox = study_grid(catalog, crs="EPSG:32645", resolution=20.0)
-    cube.build(catalog, geobox, tmp_path, mask="none")
-    image = cube.clear(tmp_path, "2020-01-27").to_numpy()
+    builder.build(catalog, geobox, tmp_path, mask="none")
+    image = Cube(tmp_path).clear("2020-01-27").to_numpy()
     with rasterio.open(bands["B8"].path) as source:
         own = source.read(1)[source.read(2) > 0] / 65535
     assert np.isnan(image).any(), "the collar around the turned scene has no data"

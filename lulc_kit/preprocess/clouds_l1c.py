@@ -1,11 +1,7 @@
-"""Clouds, their shadows and what else hides the ground: one reason per pixel.
+"""Clouds, their shadows and snow in top-of-atmosphere reflectance, which has no scene classification.
 
-`from_scl` reads the scene classification (SCL) of a Level-2A product.
-`from_l1c` finds clouds in top-of-atmosphere reflectance, which has no scene classification.
-Both return a mask of `Reason` codes; ``mask == Reason.CLEAR`` is what later steps use.
-
-How `from_l1c` decides
-----------------------
+How `find` decides
+------------------
 All tests run on a grid of about 20 m, where the parallax between bands of a high cloud and single bright
 pixels matter less.
 
@@ -37,68 +33,20 @@ a set of hand-drawn masks.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lulc_kit.cube import Reason
+from lulc_kit.distance import within
 from lulc_kit.errors import LulcError
 
-
-class Reason(IntEnum):
-    """Why a pixel is out; the codes of every cloud mask of the kit (uint8)."""
-
-    CLEAR = 0
-    NODATA = 1
-    CLOUD = 2
-    CIRRUS = 3
-    SHADOW = 4
-    SNOW = 5
-    DEFECTIVE = 6
-    BUFFER = 7
-    EXCLUDED = 8
-
-
-REASONS: dict[Reason, tuple[str, str]] = {
-    Reason.CLEAR: ("clear", "#ffffff"),
-    Reason.NODATA: ("no data", "#000000"),
-    Reason.CLOUD: ("cloud", "#d73027"),
-    Reason.CIRRUS: ("thin cirrus", "#fdae61"),
-    Reason.SHADOW: ("shadow", "#4575b4"),
-    Reason.SNOW: ("snow or ice", "#91e0f7"),
-    Reason.DEFECTIVE: ("saturated or defective", "#c51b7d"),
-    Reason.BUFFER: ("near cloud or shadow", "#fee090"),
-    Reason.EXCLUDED: ("class excluded by choice", "#999999"),
-}
-"""Name and colour of each reason, for legends."""
-
-
-def legend() -> tuple[dict[int, str], dict[int, str]]:
-    """Return the reasons' names and colours, each by its code."""
-    names = {reason.value: name for reason, (name, _) in REASONS.items()}
-    return names, {reason.value: colour for reason, (_, colour) in REASONS.items()}
-
-
-SCL_DEFAULT = (0, 1, 3, 8, 9, 10, 11)
-"""SCL codes that `from_scl` masks unless told otherwise: all but dark areas, land, water and unclassified."""
-
-_SCL_REASONS = {
-    0: Reason.NODATA,
-    1: Reason.DEFECTIVE,
-    2: Reason.SHADOW,
-    3: Reason.SHADOW,
-    8: Reason.CLOUD,
-    9: Reason.CLOUD,
-    10: Reason.CIRRUS,
-    11: Reason.SNOW,
-}
-_STRAY_LIMIT = 0.01  # lossy compression leaves a handful of impossible SCL codes, a wrong file leaves many
-
-_BUFFERED = (Reason.CLOUD, Reason.CIRRUS, Reason.SHADOW)
+BANDS = ("B2", "B3", "B4", "B8", "B11", "B10")
+"""Bands that the rule looks at; the last may be missing."""
 
 _WAVELENGTH = {"B2": 0.4924, "B3": 0.5598, "B4": 0.6646, "B8": 0.8328}  # µm, Sentinel-2A
 _SATURATED = 6.45  # (65535 − 1000)/10000: the largest number an L1C pixel can hold is the mark of saturation
@@ -117,120 +65,11 @@ _THICKNESS = 150.0  # m above and below the best height
 _FOLLOW = 1500.0  # m
 _BANKS = 400.0  # m, half the width of water between shadowed banks
 _SMALL = 20_000.0  # m², of a cloud too small to judge by itself
-_STRIP = 512  # rows for which distances are computed at once
 _MATCH = 0.3  # smallest share of dark pixels under a moved cloud
 
 
-def from_scl(
-    scl: NDArray[np.generic],
-    *,
-    exclude: Collection[int] = SCL_DEFAULT,
-    buffer: float = 0.0,
-    resolution: float = 20.0,
-) -> NDArray[np.uint8]:
-    """Turn a scene classification into a mask of reasons.
-
-    Parameters
-    ----------
-    scl
-        (row, column) codes 0–11 of Sen2Cor's scene classification; NaN counts as 0.
-    exclude
-        Codes to mask. 0 (no data) is masked whether it is named or not. 1 becomes ``DEFECTIVE``, 2 (dark
-        area) and 3 ``SHADOW``, 8 and 9 ``CLOUD``, 10 ``CIRRUS``, 11 ``SNOW``; the others (4 vegetation, 5
-        bare, 6 water, 7 unclassified) become ``EXCLUDED``.
-    buffer
-        Clear pixels within this distance (m) of masked cloud, cirrus or shadow become ``BUFFER``.
-    resolution
-        Pixel size (m).
-
-    Returns
-    -------
-    numpy.ndarray
-        (row, column) uint8 codes of `Reason`. Work by blocks needs a halo of ``ceil(buffer / resolution)``
-        pixels.
-
-    Raises
-    ------
-    LulcError
-        If ``exclude`` names a code that does not exist, or more than 1 % of the pixels have one. Fewer stray
-        codes, which lossy compression makes, become ``DEFECTIVE`` whatever ``exclude`` says.
-    """
-    _check_plane(scl, "scl")
-    unknown = sorted(set(exclude) - set(range(12)))
-    if unknown:
-        raise LulcError(f"exclude names the SCL codes {unknown}; the codes are 0 to 11.")
-    codes: NDArray[Any] = np.asarray(scl)
-    if np.issubdtype(codes.dtype, np.floating):
-        codes = np.where(np.isnan(codes), 0.0, codes)
-    valid = (codes >= 0) & (codes <= 11) & (codes == np.floor(codes))
-    stray = 1.0 - valid.mean() if codes.size else 0.0
-    if stray > _STRAY_LIMIT:
-        found = np.unique(codes[~valid])[:5].tolist()
-        raise LulcError(
-            f"{stray:.1%} of the pixels are not SCL codes (for example {found}); a scene classification "
-            "holds whole numbers 0–11. Check that the file is the SCL band, resampled by nearest neighbour."
-        )
-    table = np.zeros(13, dtype=np.uint8)
-    for code in {0, *exclude}:
-        table[code] = _SCL_REASONS.get(code, Reason.EXCLUDED)
-    table[12] = Reason.DEFECTIVE
-    mask = table[np.where(valid, codes, 12).astype(np.uint8)]
-    return add_buffer(mask, distance=buffer, resolution=resolution)
-
-
-def from_l1c(
-    bands: Mapping[str, NDArray[np.floating]],
-    *,
-    sun_azimuth: float,
-    sun_zenith: float,
-    buffer: float = 0.0,
-    resolution: float = 10.0,
-) -> NDArray[np.uint8]:
-    """Find clouds, cirrus, snow and cloud shadow in top-of-atmosphere reflectance.
-
-    Parameters
-    ----------
-    bands
-        Top-of-atmosphere reflectance 0–1 by band name, (row, column), north up, on one grid, NaN = no data.
-        B2, B3, B4, B8 and B11 are needed; without B10 no cirrus is found.
-    sun_azimuth, sun_zenith
-        Where the sun stands (degrees): clockwise from north, and away from straight above. In the product's
-        metadata; `sun_position` computes them for a scene without.
-    buffer
-        Clear pixels within this distance (m) of cloud, cirrus or shadow become ``BUFFER``.
-    resolution
-        Pixel size (m), 10 or 20. For a whole tile read by blocks see `coarsen`, `flags` and `from_coarse`.
-
-    Returns
-    -------
-    numpy.ndarray
-        (row, column) uint8 codes of `Reason`; no data where any needed band is NaN.
-
-    Raises
-    ------
-    LulcError
-        If a band is missing, shapes differ, numbers are no reflectance, or the sun is lower than 10°.
-
-    Notes
-    -----
-    The rule, its sources and limits are in the module's docstring. Work by blocks needs a halo of `halo`
-    pixels; as a cloud is matched with its shadow as one object, and with the help of the other clouds in
-    sight, the shadow mask may still differ a little from that of the whole.
-    """
-    planes = _check_bands(bands)
-    stack = np.stack(list(planes.values()))
-    return from_coarse(
-        dict(zip(planes, coarsen(stack, factor=grid_factor(resolution)), strict=True)),
-        flags(stack, list(planes)),
-        sun_azimuth=sun_azimuth,
-        sun_zenith=sun_zenith,
-        buffer=buffer,
-        resolution=resolution,
-    )
-
-
 def grid_factor(resolution: float) -> int:
-    """Pixels of this size (m) that are as wide as one of the grid that the tests of `from_l1c` run on."""
+    """Pixels of this size (m) that are as wide as one of the grid that the tests run on."""
     return max(1, round(_GRID / resolution))
 
 
@@ -240,7 +79,8 @@ def coarsen(bands: NDArray[np.floating], *, factor: int) -> NDArray[np.float32]:
     Parameters
     ----------
     bands
-        (band, row, column), as for `from_l1c`. The block begins at a row and a column that ``factor`` divides.
+        (band, row, column) reflectance 0–1, NaN = no data. The block begins at a row and a column that ``factor``
+        divides.
     factor
         From `grid_factor`.
 
@@ -258,7 +98,7 @@ def flags(bands: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.uint8
     Parameters
     ----------
     bands
-        (band, row, column), as for `from_l1c`.
+        (band, row, column), as for `coarsen`.
     names
         Names of the bands.
 
@@ -272,25 +112,28 @@ def flags(bands: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.uint8
     return found
 
 
-def from_coarse(
+def find(
     ground: dict[str, NDArray[np.float32]],
     unusable: NDArray[np.uint8],
     *,
     sun_azimuth: float,
     sun_zenith: float,
-    buffer: float = 0.0,
     resolution: float = 10.0,
 ) -> NDArray[np.uint8]:
-    """Do what `from_l1c` does on bands that `coarsen` has reduced block by block.
+    """Find clouds, cirrus, snow and cloud shadow in bands that `coarsen` has reduced block by block.
 
     Parameters
     ----------
     ground
-        Reduced bands of the whole scene by name, (row, column). Emptied, because a whole tile's are 700 MB.
+        Reduced top-of-atmosphere reflectance of the whole scene by band name, (row, column), north up. B2, B3, B4, B8
+        and B11 are needed; without B10 no cirrus is found. Emptied, because a whole tile's are 700 MB.
     unusable
         `flags` of the whole scene at its own resolution, (row, column).
-    sun_azimuth, sun_zenith, buffer, resolution
-        As for `from_l1c`; ``resolution`` is that of ``unusable``.
+    sun_azimuth, sun_zenith
+        Where the sun stands (degrees): clockwise from north, and away from straight above. In the product's
+        metadata; `sun_position` computes them for a scene without.
+    resolution
+        Pixel size of ``unusable`` (m), 10 or 20.
 
     Returns
     -------
@@ -300,11 +143,9 @@ def from_coarse(
     Raises
     ------
     LulcError
-        As `from_l1c`.
+        If a band is missing, numbers are no reflectance, or the sun is lower than 10°.
     """
-    _check_bands(ground)
-    if not 0.0 <= sun_zenith <= 80.0:
-        raise LulcError(f"sun_zenith is {sun_zenith}°; cloud shadows are searched for 0° to 80°. Use another scene.")
+    _check(ground, sun_zenith)
     factor = grid_factor(resolution)
     grid = resolution * factor
     seen = np.isfinite(ground["B2"])
@@ -328,57 +169,7 @@ def from_coarse(
     rows, columns = unusable.shape
     mask = coarse.repeat(factor, axis=0)[:rows].repeat(factor, axis=1)[:, :columns].copy()
     np.copyto(mask, unusable, where=unusable != Reason.CLEAR)
-    return add_buffer(mask, distance=buffer, resolution=resolution)
-
-
-def add_buffer(mask: NDArray[np.uint8], *, distance: float, resolution: float) -> NDArray[np.uint8]:
-    """Mark the clear pixels near cloud, cirrus or shadow.
-
-    Parameters
-    ----------
-    mask
-        (row, column) codes of `Reason`.
-    distance
-        Width of the buffer (m), between pixel centres; 0 returns the mask as it is.
-    resolution
-        Pixel size (m).
-
-    Returns
-    -------
-    numpy.ndarray
-        A copy in which ``CLEAR`` pixels within ``distance`` of cloud, cirrus or shadow are ``BUFFER``.
-    """
-    if distance < 0 or resolution <= 0:
-        raise LulcError(
-            f"buffer is {distance} m and resolution {resolution} m; expected a buffer of 0 or more and a "
-            "resolution above 0."
-        )
-    result = mask.copy()
-    covered = np.isin(mask, _BUFFERED)
-    if distance < resolution or not covered.any():
-        return result
-    result[_within(covered, distance, resolution) & (mask == Reason.CLEAR)] = Reason.BUFFER
-    return result
-
-
-def halo(*, sun_zenith: float, buffer: float = 0.0, resolution: float = 10.0) -> int:
-    """Pixels that a block of `from_l1c` needs around it to see what casts shadow into it.
-
-    Parameters
-    ----------
-    sun_zenith
-        Sun's angle from straight above (degrees).
-    buffer, resolution
-        As in `from_l1c` (m).
-
-    Returns
-    -------
-    int
-        The longest shadow of a cloud base at 6000 m, plus the reach of the other tests. Large under a low sun
-        (1564 pixels of 10 m at 66°).
-    """
-    reach = _HEIGHTS[1] * math.tan(math.radians(sun_zenith)) + _THIN_REACH + _CORE_WIDTH + buffer
-    return math.ceil((reach + _AROUND / 2) / resolution)
+    return mask
 
 
 def rayleigh(wavelength: float, sun_zenith: float) -> float:
@@ -449,33 +240,21 @@ def sun_position(time: datetime, longitude: float, latitude: float) -> tuple[flo
     return azimuth, math.degrees(math.acos(max(-1.0, min(1.0, up))))
 
 
-def _check_plane(plane: NDArray[np.generic], name: str) -> None:
-    if plane.ndim != 2:
-        raise LulcError(f"{name} has the shape {plane.shape}; expected one plane (row, column).")
-
-
-def _check_bands(bands: Mapping[str, NDArray[np.floating]]) -> dict[str, NDArray[np.float32]]:
-    needed = ("B2", "B3", "B4", "B8", "B11")
-    missing = [name for name in needed if name not in bands]
+def _check(ground: Mapping[str, NDArray[np.float32]], sun_zenith: float) -> None:
+    missing = [name for name in BANDS[:-1] if name not in ground]
     if missing:
         raise LulcError(
-            f"The bands {', '.join(missing)} are missing; cloud detection needs {', '.join(needed)}, "
+            f"The bands {', '.join(missing)} are missing; cloud detection needs {', '.join(BANDS[:-1])}, "
             "and B10 for cirrus."
         )
-    planes = {name: np.asarray(bands[name], dtype=np.float32) for name in (*needed, "B10") if name in bands}
-    for name, plane in planes.items():
-        _check_plane(plane, name)
-        if plane.shape != planes["B2"].shape:
-            raise LulcError(
-                f"{name} has the shape {plane.shape}, B2 {planes['B2'].shape}; bring them to one grid first."
-            )
-    blue = planes["B2"][np.isfinite(planes["B2"])]
+    blue = ground["B2"][np.isfinite(ground["B2"])]
     if blue.size and np.median(blue) > 2.0:
         raise LulcError(
             f"The median of B2 is {np.median(blue):.4g}; expected reflectance 0–1. Apply the product's "
             "scale and offset."
         )
-    return planes
+    if not 0.0 <= sun_zenith <= 80.0:
+        raise LulcError(f"sun_zenith is {sun_zenith}°; cloud shadows are searched for 0° to 80°. Use another scene.")
 
 
 def _shrink(plane: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
@@ -494,19 +273,6 @@ def _shrink(plane: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
 
 def _box(plane: NDArray[np.float32], metres: float, grid: float) -> NDArray[np.float32]:
     return ndimage.uniform_filter(plane, size=2 * round(metres / grid / 2) + 1, mode="nearest")
-
-
-def _within(mask: NDArray[np.bool_], metres: float, grid: float) -> NDArray[np.bool_]:
-    """Pixels at most so far from the mask; by strips, because the distances of a whole tile take several GB."""
-    near = np.zeros_like(mask)
-    reach = math.ceil(metres / grid)
-    for top in range(0, len(mask), _STRIP):
-        first = max(0, top - reach)
-        strip = mask[first : top + _STRIP + reach]
-        if strip.any():
-            distance = ndimage.distance_transform_edt(~strip)[top - first :][:_STRIP]
-            near[top : top + _STRIP] = distance * grid <= metres * (1 + 1e-9)
-    return near
 
 
 def _water_and_snow(ground: Mapping[str, NDArray[np.float32]]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -529,7 +295,7 @@ def _clouds(
     core = possible & (haze > _HAZE_CORE) & (ground["B11"] > 0.1)
     core = ndimage.binary_opening(core, structure=np.ones((round(_CORE_WIDTH / grid) + 1,) * 2, dtype=bool))
     thin = possible & (haze > _HAZE_THIN) & (ground["B11"] > _THIN_B11)
-    return core | (thin & _within(core, _THIN_REACH, grid))
+    return core | (thin & within(core, _THIN_REACH / grid))
 
 
 def _dark_land(
@@ -598,12 +364,12 @@ def _shadows(
     for offset in np.arange(-_THICKNESS, _THICKNESS + 1, max(1 / max(reach, 1e-6), 10.0)):
         r, c, _ = moved(base + offset)
         under[r, c] = True
-    core = dark & _within(under, 100.0, grid)
+    core = dark & within(under, 100.0 / grid)
     # the shadow goes on under a cloud beyond the image: follow it, but not along the dark rims of lakes
     patches, _ = ndimage.label(ndimage.binary_opening(dark, structure=np.ones((5, 5), dtype=bool)))
     touched = np.unique(patches[core])
-    core |= np.isin(patches, touched[touched > 0]) & _within(core, _FOLLOW, grid)
-    core |= fringe & _within(core, 200.0, grid)
+    core |= np.isin(patches, touched[touched > 0]) & within(core, _FOLLOW / grid)
+    core |= fringe & within(core, 200.0 / grid)
     # water is too dark to tell: it is in shadow under the moved cloud, and between banks that are
-    between = ~_within(~_within(core | under, _BANKS, grid), _BANKS, grid)
+    between = ~within(~within(core | under, _BANKS / grid), _BANKS / grid)
     return (core | (water & (under | between))) & ~cloud

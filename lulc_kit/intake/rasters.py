@@ -1,0 +1,369 @@
+"""Rasters of a user's: what a file is understood to say, and a plain copy where it says it in an unusual way.
+
+Inside the kit a raster is north up, its bands stand in one file that GDAL opens by its path, what is missing is a
+number that the band declares, and no number is infinite. Most files are like that and stay where they are. Those that
+are not (south up or mirrored, a variable for each band, a mask or an alpha band, infinite numbers) are copied once,
+block by block, into the study's folder.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.windows import Window
+
+from lulc_kit import files
+from lulc_kit.errors import LulcError
+from lulc_kit.intake.remote import refuse_remote
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NAMED = re.compile(r'(?P<driver>[A-Z][A-Z0-9_]+):"?(?P<path>[^"]+?)"?(?::(?P<inside>[^":]+))?')
+_SIDE = 1024  # of the blocks that are copied
+_CELLS = 2000  # rows or columns of the sample that lowest and highest numbers are taken from
+
+
+@dataclass(frozen=True)
+class RasterBand:
+    """One band as the file declares it.
+
+    Attributes
+    ----------
+    name
+        Its description, or ``band_1`` … where it has none.
+    dtype
+        Type of its numbers.
+    scale, offset
+        ``value = number * scale + offset``.
+    nodata
+        The number that means nodata, None if the file does not say.
+    masked
+        Whether a mask or an alpha band of the file says where data are missing.
+    """
+
+    name: str
+    dtype: str
+    scale: float
+    offset: float
+    nodata: float | None
+    masked: bool
+
+
+@dataclass(frozen=True)
+class Raster:
+    """What a raster file was understood to say.
+
+    Attributes
+    ----------
+    source
+        GDAL's names of its parts: the file, or one for each variable.
+    stored
+        The grid as stored.
+    bands
+        Its bands, in order.
+    number
+        For each band its part and its number in it, from 1.
+    """
+
+    source: tuple[str, ...]
+    stored: GeoBox
+    bands: tuple[RasterBand, ...]
+    number: tuple[tuple[int, int], ...]
+
+    @property
+    def geobox(self) -> GeoBox:
+        """The grid, north up where the stored one is merely turned over."""
+        a, (height, width) = self.stored.affine, self.stored.shape
+        if a.b or a.d:
+            return self.stored
+        left, top = (a.c + min(a.a, 0) * width), (a.f + max(a.e, 0) * height)
+        return GeoBox((height, width), Affine(abs(a.a), 0, left, 0, -abs(a.e), top), self.stored.crs)
+
+    @property
+    def turned(self) -> tuple[int, int]:
+        """Steps (1 or −1) through the stored rows and columns that give rows from north and columns from west."""
+        return (-1 if self.stored.affine.e > 0 else 1), (-1 if self.stored.affine.a < 0 else 1)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the kit can read the file as it is."""
+        whole = len(self.source) == 1 and _variable(self.source[0]) is None
+        return whole and self.turned == (1, 1) and not any(b.masked for b in self.bands)
+
+
+def _variable(name: str) -> re.Match[str] | None:
+    match = _NAMED.fullmatch(name)
+    return match if match and len(match["driver"]) > 1 else None  # C: is a drive
+
+
+def located(name: str) -> Path:
+    """Return the file that a parameter names: by its path, or by GDAL's name of a variable (``NETCDF:"a.nc":B2``)."""
+    match = _variable(name)
+    return files.resolve(match["path"] if match else name)
+
+
+def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
+    """Open a raster of a user's and say what it is, without reading its numbers.
+
+    Parameters
+    ----------
+    name
+        Path of any raster GDAL reads, or GDAL's name of a variable in it.
+    parameters
+        File of the parameters, for messages.
+
+    Raises
+    ------
+    LulcError
+        If it is missing, no raster, without a usable CRS, points to the network, or its variables do not fit together.
+    """
+    parts = _parts(_checked(str(name), parameters), name)
+    boxes: list[GeoBox] = []
+    bands: list[RasterBand] = []
+    numbers: list[tuple[int, int]] = []
+    for k, part in enumerate(parts):
+        with _open(part, name) as source:
+            boxes.append(_grid(source, name))
+            data = [b for b in source.indexes if source.colorinterp[b - 1] != ColorInterp.alpha]
+            for b in data:
+                variable = part.rsplit(":", 1)[-1] if len(parts) > 1 and len(data) == 1 else None
+                bands.append(_band(source, b, variable))
+                numbers.append((k, b))
+    odd = [part for part, box in zip(parts, boxes, strict=True) if not _alike(box, boxes[0])]
+    if odd:
+        raise LulcError(
+            f"{name} holds variables on different grids ({parts[0]} and {odd[0]}). Name each band's variable by "
+            f"itself in {parameters} (bands: {{B2: '{parts[0]}', …}}), or save them to GeoTIFFs."
+        )
+    return Raster(parts, boxes[0], tuple(bands), tuple(numbers))
+
+
+def _checked(name: str, parameters: str) -> str:
+    """Return the name by which GDAL opens what a parameter names, after a look at the file on the disk."""
+    match = _variable(name)
+    inside = files.split_archived(Path(name))
+    path = files.resolve(inside[0]) if inside else located(name)
+    if not path.exists():
+        raise LulcError(f"{name} does not exist. Check the path in {parameters}; it starts at the project's folder.")
+    refuse_remote(path)
+    if inside:
+        return files.archived(path, inside[1])
+    return name.replace(match["path"], str(path), 1) if match else str(path)
+
+
+def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
+    try:
+        return rasterio.open(gdal_name)
+    except RasterioIOError as error:
+        raise LulcError(
+            f"{name} is not a raster that GDAL can read ({error}). It may be truncated: copy or download it again."
+        ) from error
+
+
+def _parts(gdal_name: str, name: str | Path) -> tuple[str, ...]:
+    with _open(gdal_name, name) as source:
+        if source.count:
+            return (gdal_name,)
+        parts = tuple(source.subdatasets)
+    if not parts:
+        raise LulcError(f"{name} holds no bands. Expected a raster with bands, or with a variable for each band.")
+    return parts
+
+
+def _alike(one: GeoBox, other: GeoBox) -> bool:
+    return one.shape == other.shape and one.crs == other.crs and one.affine.almost_equals(other.affine, 1e-6)
+
+
+def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
+    if source.crs is None:
+        raise LulcError(f"{name} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
+    if not (source.crs.is_projected or source.crs.is_geographic):
+        raise LulcError(
+            f"{name} has a CRS that is tied to no place on the earth ({source.crs.to_wkt()[:60]} …). Find out the real "
+            f"one, set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again."
+        )
+    return GeoBox(source.shape, source.transform, source.crs)
+
+
+def _band(source: rasterio.DatasetReader, b: int, variable: str | None) -> RasterBand:
+    nodata = source.nodatavals[b - 1]
+    dtype = source.dtypes[b - 1]
+    if "complex" in dtype:
+        raise LulcError(f"{source.name}: band {b} holds complex numbers. Save its amplitude or real part instead.")
+    return RasterBand(
+        variable or source.descriptions[b - 1] or f"band_{b}",
+        dtype,
+        source.scales[b - 1],
+        source.offsets[b - 1],
+        None if nodata is None else float(nodata),
+        MaskFlags.per_dataset in source.mask_flag_enums[b - 1],
+    )
+
+
+def read(raster: Raster, band: int, rows: slice, columns: slice) -> npt.NDArray[Any]:
+    """Read a part of a band, rows from north and columns from west, as the numbers that stand in the file.
+
+    Parameters
+    ----------
+    raster
+        From `describe`.
+    band
+        Counted from 1 through all parts.
+    rows, columns
+        Of `Raster.geobox`.
+
+    Returns
+    -------
+    numpy.ndarray or numpy.ma.MaskedArray
+        (row, column); masked where a mask or alpha band says that data are missing.
+    """
+    (height, width), (down, right) = raster.stored.shape, raster.turned
+    window = Window.from_slices(_stored(rows, height, down), _stored(columns, width, right))
+    part, number = raster.number[band - 1]
+    masked = raster.bands[band - 1].masked
+    try:
+        with rasterio.Env(GDAL_NUM_THREADS="1"), rasterio.open(raster.source[part]) as source:
+            data = source.read(number, window=window)
+            if masked:
+                data = np.ma.masked_array(data, source.read_masks(number, window=window) == 0)
+    except RasterioError as error:
+        raise LulcError(
+            f"{raster.source[part]} could not be read to its end: it is truncated or damaged. Copy or download it "
+            f"again. ({error})"
+        ) from error
+    return data[::down, ::right]
+
+
+def _stored(wanted: slice, size: int, step: int) -> slice:
+    start, stop, _ = wanted.indices(size)
+    return slice(start, stop) if step > 0 else slice(size - stop, size - start)
+
+
+def missing_number(band: RasterBand, given: float | None) -> float | None:
+    """Return the number that means nodata in a plain copy of a band: the file's, or one that its type can hold."""
+    if given is not None:
+        return given
+    if band.nodata is not None or not band.masked:
+        return band.nodata
+    kind = np.dtype(band.dtype)
+    return float("nan") if kind.kind == "f" else float(np.iinfo(kind).min if kind.kind == "i" else np.iinfo(kind).max)
+
+
+def copy(raster: Raster, target: Path, nodata: float | None = None) -> Path:
+    """Write a plain copy: north up, one file, what a mask hides written as nodata.
+
+    Parameters
+    ----------
+    raster
+        From `describe`.
+    target
+        The GeoTIFF to write.
+    nodata
+        What the user said means nodata; None for what the file says.
+
+    Raises
+    ------
+    LulcError
+        If a pixel that is there has the very number that is to mean nodata under a mask, or bands of the file differ
+        in what means nodata.
+    """
+    height, width = raster.stored.shape
+    dtype = str(np.result_type(*(b.dtype for b in raster.bands)))
+    fills = list({repr(n): n for n in (missing_number(b, nodata) for b in raster.bands)}.values())
+    if len(fills) > 1:
+        raise LulcError(
+            f"{raster.source[0]}: its bands have different numbers for nodata ({', '.join(map(str, fills))}), and it "
+            f"cannot be read as it is. Save one file for each band."
+        )
+    (fill,) = fills
+    profile: dict[str, Any] = {"driver": "GTiff", "dtype": dtype, "count": len(raster.bands), "tiled": True}
+    profile |= {"height": height, "width": width, "blockxsize": 512, "blockysize": 512, "compress": "ZSTD"}
+    profile |= {"crs": str(raster.stored.crs), "transform": raster.geobox.affine, "BIGTIFF": "IF_SAFER"}
+    windows = [
+        (slice(top, min(top + _SIDE, height)), slice(left, min(left + _SIDE, width)))
+        for top in range(0, height, _SIDE)
+        for left in range(0, width, _SIDE)
+    ]
+    with files.replacing(target) as part, rasterio.open(part, "w", nodata=fill, **profile) as out:
+        for b, band in enumerate(raster.bands, 1):
+            out.set_band_description(b, band.name)
+            for rows, columns in windows:
+                block = _filled(read(raster, b, rows, columns), band, fill, nodata, raster.source[0])
+                out.write(block, b, window=Window.from_slices(rows, columns))
+        out.scales, out.offsets = [b.scale for b in raster.bands], [b.offset for b in raster.bands]
+    return target
+
+
+def _filled(
+    block: npt.NDArray[Any], band: RasterBand, fill: float | None, nodata: float | None, name: str
+) -> npt.NDArray[Any]:
+    hidden = np.ma.getmaskarray(block)
+    data = np.array(np.ma.getdata(block))
+    own = missing_number(band, nodata) if nodata is not None else band.nodata
+    gone = hidden | ((data == own) if own is not None else False)
+    if fill is not None:
+        if hidden.any() and own is None and (data[~hidden] == fill).any():
+            raise LulcError(f"{name}: band {band.name} has pixels of {fill:g}, the number that is to mean nodata.")
+        data[gone] = fill
+    return data
+
+
+def plain(raster: Raster, name: str | Path, folder: Path, nodata: float | None = None) -> Path:
+    """Return a file that the kit can read as it is: the user's own, or a plain copy of it in a folder of the study."""
+    if raster.plain:
+        inside = files.split_archived(Path(str(name)))
+        return Path(raster.source[0]) if inside else located(str(name))
+    stem = re.sub(r"[^\w\-]+", "_", Path(str(name)).stem)
+    return copy(raster, folder / f"{stem}_plain.tif", nodata)
+
+
+def record(raster: Raster, name: str | Path, nodata: float | None = None) -> "pd.DataFrame":
+    """Return what was understood, a row for each band, for reading.
+
+    Lowest and highest number, and the share that is missing, are those of at most 2000 × 2000 pixels in the middle.
+    """
+    import pandas as pd
+
+    geobox, (height, width) = raster.geobox, raster.stored.shape
+    epsg = geobox.crs.to_epsg() if geobox.crs else None
+    unit = geobox.crs.units[0] if geobox.crs else "–"
+    rows = slice(max(0, (height - _CELLS) // 2), min(height, (height + _CELLS) // 2))
+    columns = slice(max(0, (width - _CELLS) // 2), min(width, (width + _CELLS) // 2))
+    found = []
+    for b, band in enumerate(raster.bands, 1):
+        block = read(raster, b, rows, columns)
+        data = np.ma.getdata(block)
+        own = band.nodata if nodata is None else nodata
+        gone = np.ma.getmaskarray(block) | ((data == own) if own is not None else False)
+        gone = gone | ~np.isfinite(data) if data.dtype.kind == "f" else gone
+        there = data[~gone]
+        source = (
+            "mask in the file"
+            if band.masked
+            else ("–" if own is None else "the parameter" if nodata is not None else "the file")
+        )
+        found.append(
+            {
+                "file": Path(str(name)).name,
+                "band": band.name,
+                "CRS": f"EPSG:{epsg}" if epsg else "no EPSG code",
+                "pixel": f"{abs(geobox.resolution.x):g} {unit}",
+                "stored": "north up" if raster.turned == (1, 1) else "turned over",
+                "type": band.dtype,
+                "nodata": own,
+                "nodata from": "–" if own is None and not band.masked else source,
+                "missing, %": round(100 * float(gone.mean()), 2),
+                "lowest": there.min() if there.size else None,
+                "highest": there.max() if there.size else None,
+            }
+        )
+    return pd.DataFrame(found)

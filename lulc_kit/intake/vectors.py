@@ -1,0 +1,177 @@
+"""Points, lines and polygons of a user's, in whatever file they come."""
+
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from lulc_kit.errors import LulcError
+from lulc_kit.files import archived
+from lulc_kit.intake.remote import refuse_remote
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+SUFFIXES = frozenset(
+    {".gpkg", ".shp", ".geojson", ".geojsonl", ".json", ".fgb", ".parquet", ".geoparquet"}
+    | {".gml", ".kml", ".kmz", ".sqlite", ".gdb", ".tab", ".mif", ".gpx"}
+)
+"""Endings of vector files, in lower case."""
+
+
+def is_vector(path: Path) -> bool:
+    """Whether a file (or a folder, for ``.gdb``) is a vector file: by its ending, in a zip archive by what it holds."""
+    return path.suffix.lower() in SUFFIXES or bool(_members(path))
+
+
+def _members(path: Path) -> list[str]:
+    """Return the vector files in a zip archive (for ``.gdb`` its folder); none for any other file."""
+    if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
+        return []
+    with zipfile.ZipFile(path) as archive:
+        names = [PurePosixPath(name) for name in archive.namelist()]
+    found = [next((p for p in (name, *name.parents) if p.suffix.lower() in SUFFIXES), None) for name in names]
+    return list(dict.fromkeys(str(p) for p in found if p is not None and not p.name.startswith(("._", "__"))))
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What a vector file was understood to say.
+
+    Attributes
+    ----------
+    table
+        Its features, with ``geometry``, in the file's CRS, in the file's order.
+    layer
+        The layer that was read.
+    path
+        The file.
+    """
+
+    table: "gpd.GeoDataFrame"
+    layer: str
+    path: Path
+
+    def record(self, field: str | None = None) -> "pd.DataFrame":
+        """Return what was understood, for reading: CRS, features by kind of geometry, and by value of a field."""
+        import pandas as pd
+
+        kinds = self.table.geometry.geom_type.fillna("no geometry").value_counts()
+        epsg = self.table.crs.to_epsg() if self.table.crs is not None else None
+        rows: list[tuple[str, object]] = [
+            ("file", self.path.name),
+            ("layer", self.layer),
+            ("CRS", f"EPSG:{epsg}" if epsg else str(self.table.crs)),
+            ("features", len(self.table)),
+            *((f"of these {kind}", int(count)) for kind, count in kinds.items()),
+            ("fields", ", ".join(str(c) for c in self.table.columns if c != self.table.geometry.name)),
+        ]
+        if field is not None and field in self.table:
+            counts = self.table[field].map(repr).value_counts()
+            rows += [(f"{field} = {value}", int(count)) for value, count in counts.head(40).items()]
+        return pd.DataFrame(rows, columns=["what", "found"]).set_index("what")
+
+
+def read(
+    path: Path, *, layer: str | None = None, encoding: str | None = None, parameters: str = "the parameters"
+) -> Vectors:
+    """Read a vector file: GeoPackage, shapefile (zipped too), GeoJSON, GeoParquet, file geodatabase and the like.
+
+    Parameters
+    ----------
+    path
+        The file; for ``.gdb`` the folder.
+    layer
+        Which layer; None for the only one that has geometry (styles and tables beside it do not count).
+    encoding
+        Of the words in a shapefile's table, such as ``"GBK"``; None for what the file says.
+    parameters
+        File of the parameters, for messages: ``05_samples.yaml``.
+
+    Raises
+    ------
+    LulcError
+        If the file is missing, none that GDAL reads, has several layers and none is named, has no CRS, or its words
+        are in another encoding.
+    """
+    if not path.exists():
+        raise LulcError(f"{path} does not exist. Check the path in {parameters}.")
+    refuse_remote(path)
+    if path.suffix.lower() in (".parquet", ".geoparquet"):
+        table, name = _parquet(path), path.stem
+    else:
+        table, name = _gdal(path, layer, encoding, parameters)
+    if table.crs is None:
+        raise LulcError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
+    return Vectors(table, name, path)
+
+
+def _parquet(path: Path) -> "gpd.GeoDataFrame":
+    import geopandas as gpd
+    import pyarrow
+
+    try:
+        return gpd.read_parquet(path)
+    except (ValueError, OSError, pyarrow.ArrowException) as error:
+        raise LulcError(
+            f"{path} is not GeoParquet ({error}). Write it with geopandas' to_parquet or from QGIS."
+        ) from error
+
+
+def _gdal(path: Path, layer: str | None, encoding: str | None, parameters: str) -> tuple["gpd.GeoDataFrame", str]:
+    import geopandas as gpd
+    import pyogrio
+
+    source: Path | str = path
+    if members := _members(path):
+        if len(members) > 1:
+            raise LulcError(f"{path} holds {len(members)} vector files: {', '.join(members)}. Unpack it and name one.")
+        source = archived(path, members[0])
+    try:
+        listed = pyogrio.list_layers(source)
+        chosen = _layer(path, [(str(name), kind) for name, kind in listed], layer, parameters)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
+            table = gpd.read_file(source, layer=chosen, encoding=encoding)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise LulcError(f"{path} is not a vector file that GDAL can read ({error}).") from error
+    except (UnicodeDecodeError, LookupError) as error:
+        raise LulcError(
+            f"The words of {path} are not in the encoding {encoding or 'that the file names'} ({error}). "
+            f"Set 'encoding' in {parameters}: GBK, latin1, cp1251, utf-8 …"
+        ) from error
+    if not isinstance(table, gpd.GeoDataFrame):
+        raise LulcError(f"Layer {chosen} of {path} is a table without geometry. Name a layer of points or polygons.")
+    return table, chosen
+
+
+def _layer(path: Path, layers: Sequence[tuple[str, str | None]], wanted: str | None, parameters: str) -> str:
+    names = [name for name, _ in layers]
+    if wanted is not None:
+        if wanted not in names:
+            raise LulcError(f"{path} has no layer {wanted!r}. It has: {', '.join(names)}.")
+        return wanted
+    shapes = [name for name, kind in layers if kind is not None]
+    if not shapes:
+        raise LulcError(f"{path} has no layer with geometry. It has: {', '.join(names) or 'no layer at all'}.")
+    if len(shapes) > 1:
+        raise LulcError(f"{path} has {len(shapes)} layers: {', '.join(shapes)}. Set 'layer' in {parameters}.")
+    return shapes[0]
+
+
+def encoding_hint(path: Path, words: Sequence[object], parameters: str) -> str:
+    """Return the sentence that says how to read words that look as if they were in another encoding, or nothing."""
+    odd = any(not word.isascii() for word in words if isinstance(word, str))
+    if (
+        path.suffix.lower() != ".shp"
+        or not odd
+        or any(p.suffix.lower() == ".cpg" for p in path.parent.glob(f"{path.stem}.*"))
+    ):
+        return ""
+    return (
+        f" The shapefile does not say which encoding its words are in (it has no .cpg): if they look wrong, set "
+        f"'encoding' in {parameters}, for example encoding: GBK or cp1251."
+    )

@@ -1,0 +1,240 @@
+"""Masks: what hides the ground in a scene, one `Reason` per pixel.
+
+Each word of the parameter ``mask`` is an entry of `MASKS`; a new kind of mask is a function and an entry.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from dask import array as da
+from numpy.typing import NDArray
+
+from lulc_kit import raster
+from lulc_kit.catalog import Scene
+from lulc_kit.cube import Reason
+from lulc_kit.distance import within
+from lulc_kit.errors import LulcError
+from lulc_kit.preprocess import clouds_l1c, product_clouds, radiometry
+
+Codes = NDArray[np.uint8]
+
+SCL_DEFAULT = (0, 1, 3, 8, 9, 10, 11)
+"""SCL codes that are masked unless told otherwise: all but dark areas, land, water and unclassified."""
+
+_SCL_REASONS = {
+    0: Reason.NODATA,
+    1: Reason.DEFECTIVE,
+    2: Reason.SHADOW,
+    3: Reason.SHADOW,
+    8: Reason.CLOUD,
+    9: Reason.CLOUD,
+    10: Reason.CIRRUS,
+    11: Reason.SNOW,
+}
+_STRAY_LIMIT = 0.01  # lossy compression leaves a handful of impossible SCL codes, a wrong file leaves many
+_BUFFERED = (Reason.CLOUD, Reason.CIRRUS, Reason.SHADOW)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a mask is made of.
+
+    Attributes
+    ----------
+    scene
+        The scene.
+    image
+        Its reflectance on the study's grid, lazily.
+    buffer
+        Clear pixels within this distance of cloud, cirrus or shadow are out, too, metres.
+    scl_exclude
+        Scene classes to mask.
+    """
+
+    scene: Scene
+    image: xr.DataArray
+    buffer: float = 0.0
+    scl_exclude: Collection[int] = SCL_DEFAULT
+
+    @property
+    def resolution(self) -> float:
+        """Side of a pixel, metres."""
+        return abs(float(self.image.odc.geobox.resolution.x))
+
+    def buffered(self, codes: Codes) -> Codes:
+        """Mark the clear pixels near cloud, cirrus or shadow."""
+        return add_buffer(codes, distance=self.buffer, resolution=self.resolution)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A mask that is decided after one pass over the images of its scene.
+
+    Reading them takes longer than all else here, so whoever wants something else of them computes it in the same pass.
+
+    Attributes
+    ----------
+    decide
+        Makes uint8 codes of `Reason`, (row, column), from the list of the computed arrays. It may empty the list, to
+        give their memory back.
+    arrays
+        What is to be computed.
+    """
+
+    decide: Callable[[list[NDArray[Any]]], Codes]
+    arrays: list[da.Array] = field(default_factory=list)
+
+
+def none(request: Request) -> Pending:
+    """Leave out nothing but what has no data."""
+    return Pending(lambda _: np.full(request.image.shape[1:], Reason.CLEAR, np.uint8))
+
+
+def file(request: Request) -> Pending:
+    """Leave out what is not 0 in a file of the user's."""
+    scene = request.scene
+    if scene.mask is None:
+        raise LulcError(f"Scene {scene.date} has no mask file. Give one in 01_download.yaml, or mask: none.")
+    found = radiometry.codes_on_grid(scene.mask, request.image.odc.geobox)
+    return Pending(lambda got: np.where(got[0] != 0, Reason.CLOUD, Reason.CLEAR).astype(np.uint8), [found])
+
+
+def scl(request: Request) -> Pending:
+    """Leave out classes of the scene classification (SCL) of a Level-2A product."""
+    scene = request.scene
+    if scene.scl is None:
+        raise LulcError(f"Scene {scene.date} has no scene classification. Use mask: spectral, product, file or none.")
+    classes = radiometry.codes_on_grid(scene.scl, request.image.odc.geobox)
+    return Pending(lambda got: request.buffered(from_scl(got[0], exclude=request.scl_exclude)), [classes])
+
+
+def product(request: Request) -> Pending:
+    """Leave out what the cloud mask marks that comes with a product."""
+    scene = request.scene
+    if scene.clouds is None:
+        raise LulcError(
+            f"Scene {scene.date} brings no cloud mask of its own (QI_DATA/MSK_CLOUDS_B00.gml, or "
+            f"MSK_CLASSI_B00.jp2). Fetch the whole product with source: products, or choose another mask."
+        )
+    path, crs = scene.clouds, next(iter(scene.bands.values())).geobox.crs
+    assert crs is not None
+    geobox = request.image.odc.geobox
+    return Pending(lambda _: request.buffered(product_clouds.from_product(path, geobox, crs=crs.to_wkt())))
+
+
+def spectral(request: Request) -> Pending:
+    """Leave out the clouds and shadows that `clouds_l1c` finds in a Level-1C scene."""
+    scene = request.scene
+    if scene.level != "L1C":
+        raise LulcError(
+            f"mask: spectral is a rule for top-of-atmosphere images (L1C); scene {scene.date} is {scene.level}. "
+            f"Use mask: scl."
+        )
+    if scene.sun_azimuth is None or scene.sun_zenith is None:
+        raise LulcError(
+            f"mask: spectral needs to know where the sun stood, and scene {scene.date} does not say. Give sun_azimuth "
+            f"and sun_zenith (degrees; lulc_kit.preprocess.clouds_l1c.sun_position) in 01_download.yaml, or use "
+            f"mask: none."
+        )
+    azimuth, zenith = scene.sun_azimuth, scene.sun_zenith
+    names = [b for b in clouds_l1c.BANDS if b in scene.bands]
+    factor = clouds_l1c.grid_factor(request.resolution)
+    side = raster.CHUNK - raster.CHUNK % factor
+    bands = raster.select(request.image, names).data.rechunk({0: -1, 1: side, 2: side})
+    chunks = (bands.chunks[0], *(tuple(-(-n // factor) for n in sizes) for sizes in bands.chunks[1:]))
+    coarse = da.map_blocks(clouds_l1c.coarsen, bands, factor=factor, chunks=chunks, dtype=np.float32)
+    flags = da.map_blocks(clouds_l1c.flags, bands, names, drop_axis=0, dtype=np.uint8)
+
+    def decide(got: list[NDArray[Any]]) -> Codes:
+        ground = dict(zip(names, got.pop(0), strict=True))  # held by nobody else: `find` empties it
+        sun = {"sun_azimuth": azimuth, "sun_zenith": zenith}
+        return request.buffered(clouds_l1c.find(ground, got[0], resolution=request.resolution, **sun))
+
+    return Pending(decide, [coarse, flags])
+
+
+MASKS: Mapping[str, Callable[[Request], Pending]] = {
+    "spectral": spectral,
+    "scl": scl,
+    "product": product,
+    "file": file,
+    "none": none,
+}
+"""How a mask is made, by the word for it in the parameters."""
+
+
+def from_scl(scl: NDArray[np.generic], *, exclude: Collection[int] = SCL_DEFAULT) -> Codes:
+    """Turn a scene classification into a mask of reasons.
+
+    Parameters
+    ----------
+    scl
+        (row, column) codes 0–11 of Sen2Cor's scene classification; NaN counts as 0.
+    exclude
+        Codes to mask. 0 (no data) is masked whether it is named or not. 1 becomes ``DEFECTIVE``, 2 (dark
+        area) and 3 ``SHADOW``, 8 and 9 ``CLOUD``, 10 ``CIRRUS``, 11 ``SNOW``; the others (4 vegetation, 5
+        bare, 6 water, 7 unclassified) become ``EXCLUDED``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (row, column) uint8 codes of `Reason`.
+
+    Raises
+    ------
+    LulcError
+        If ``exclude`` names a code that does not exist, or more than 1 % of the pixels have one. Fewer stray
+        codes, which lossy compression makes, become ``DEFECTIVE`` whatever ``exclude`` says.
+    """
+    unknown = sorted(set(exclude) - set(range(12)))
+    if unknown:
+        raise LulcError(f"exclude names the SCL codes {unknown}; the codes are 0 to 11.")
+    codes: NDArray[Any] = np.asarray(scl)
+    if np.issubdtype(codes.dtype, np.floating):
+        codes = np.where(np.isnan(codes), 0.0, codes)
+    valid = (codes >= 0) & (codes <= 11) & (codes == np.floor(codes))
+    stray = 1.0 - valid.mean() if codes.size else 0.0
+    if stray > _STRAY_LIMIT:
+        found = np.unique(codes[~valid])[:5].tolist()
+        raise LulcError(
+            f"{stray:.1%} of the pixels are not SCL codes (for example {found}); a scene classification "
+            "holds whole numbers 0–11. Check that the file is the SCL band, resampled by nearest neighbour."
+        )
+    table = np.zeros(13, dtype=np.uint8)
+    for code in {0, *exclude}:
+        table[code] = _SCL_REASONS.get(code, Reason.EXCLUDED)
+    table[12] = Reason.DEFECTIVE
+    return table[np.where(valid, codes, 12).astype(np.uint8)]
+
+
+def add_buffer(mask: Codes, *, distance: float, resolution: float) -> Codes:
+    """Mark the clear pixels near cloud, cirrus or shadow.
+
+    Parameters
+    ----------
+    mask
+        (row, column) codes of `Reason`.
+    distance
+        Width of the buffer (m), between pixel centres; 0 returns the mask as it is.
+    resolution
+        Pixel size (m).
+
+    Returns
+    -------
+    numpy.ndarray
+        A copy in which ``CLEAR`` pixels within ``distance`` of cloud, cirrus or shadow are ``BUFFER``.
+    """
+    if distance < 0 or resolution <= 0:
+        raise LulcError(
+            f"buffer is {distance} m and resolution {resolution} m; expected a buffer of 0 or more and a "
+            "resolution above 0."
+        )
+    result = mask.copy()
+    covered = np.isin(mask, _BUFFERED)
+    if distance < resolution or not covered.any():
+        return result
+    result[within(covered, distance / resolution) & (mask == Reason.CLEAR)] = Reason.BUFFER
+    return result

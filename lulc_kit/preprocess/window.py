@@ -1,0 +1,115 @@
+"""The window of a scene that a study needs, as uncompressed copies for the steps that follow.
+
+JPEG 2000 takes longer to read than all that is done with its numbers, so it is decoded once; and what is sharpened of a
+large scene is the study's area, whatever the format.
+"""
+
+import contextlib
+import dataclasses
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import dask.array as da
+from odc.geo.geobox import GeoBox
+
+from lulc_kit import raster
+from lulc_kit.catalog import Band, Scene
+from lulc_kit.progress import track
+from lulc_kit.raster import warping, writing
+from lulc_kit.safe import manifest
+
+MARGIN = 2000.0
+"""Metres around the study's grid that are kept too: what is sharpened there looks about itself."""
+
+Part = tuple[slice, slice]
+
+
+@contextlib.contextmanager
+def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
+    """Give the scene with copies of what the study needs of its bands, for as long as the block lasts.
+
+    Parameters
+    ----------
+    scene
+        Any. A band that is needed whole and is not JPEG 2000 stays as it is.
+    geobox
+        The study's grid. Only what it needs of the scene is kept, with `MARGIN` around it, where all bands nest in one
+        another; otherwise all.
+    folder
+        Where the copies are kept meanwhile (2 bytes a pixel and band).
+
+    Raises
+    ------
+    LulcError
+        If a file is damaged: it cannot be decoded, or its checksum is not that of the product's manifest.
+    """
+    grids = {name: band.geobox for name, band in scene.bands.items()}
+    parts = _parts(grids, geobox)
+    packed = {name: band for name, band in scene.bands.items() if raster.is_jpeg2000(band.path)}
+    copied = {n: band for n, band in scene.bands.items() if n in packed or parts[n] != _whole(grids[n])}
+    if not copied:
+        yield scene
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".window-", dir=folder) as work:
+        bands = dict(scene.bands)
+        for name, band in track(copied.items(), f"decoding {scene.name}", total=len(copied)):
+            bands[name] = _copy(band, parts[name], Path(work) / f"{name}.tif")
+        if scene.product and packed:
+            images = [*packed.values(), *([scene.scl] if scene.scl else [])]
+            manifest.refuse_damaged(scene.product, [image.path for image in images])
+        yield dataclasses.replace(scene, bands=bands)
+
+
+def _copy(band: Band, part: Part, path: Path) -> Band:
+    numbers = raster.array(_numbers(band)[None, *part], band.geobox[part], ["numbers"])
+    writing.write_plain(path, numbers, band.dtype)
+    own = {"geobox": numbers.odc.geobox, "nodata": _missing(band), "saturated": None}
+    return dataclasses.replace(band, path=path, number=1, **own)
+
+
+def _numbers(band: Band) -> da.Array:
+    """Read a band as it stands in its file; saturated pixels become nodata, so that they never mix into others."""
+    own = band.geobox
+    tile = raster.JPEG2000_TILE if raster.is_jpeg2000(band.path) else None
+    numbers = warping.warp(band.path, own, band=band.number, own=own, dtype=band.dtype, chunk=tile)
+    if band.saturated is None:
+        return numbers
+    return da.where(numbers == band.saturated, numbers.dtype.type(_missing(band)), numbers)
+
+
+def _missing(band: Band) -> float | None:
+    return band.saturated if band.nodata is None else band.nodata
+
+
+def _whole(grid: GeoBox) -> Part:
+    return slice(0, grid.height), slice(0, grid.width)
+
+
+def _parts(grids: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
+    """Return the rows and columns of each band that a grid needs, the same ground for all of them."""
+    coarsest = max(grids.values(), key=lambda g: abs(g.resolution.x))
+    if not all(_nested(g, coarsest) for g in grids.values()):
+        return {name: _whole(own) for name, own in grids.items()}
+    margin = math.ceil(MARGIN / abs(geobox.resolution.x))
+    assert coarsest.crs is not None
+    wanted = geobox.footprint(coarsest.crs, buffer=margin).boundingbox
+    first = ~coarsest.affine * (wanted.left, wanted.top)
+    last = ~coarsest.affine * (wanted.right, wanted.bottom)
+    columns, rows = (sorted(pair) for pair in zip(first, last, strict=True))
+    top, bottom = (min(max(n, 0), coarsest.height) for n in (math.floor(rows[0]), math.ceil(rows[1])))
+    left, right = (min(max(n, 0), coarsest.width) for n in (math.floor(columns[0]), math.ceil(columns[1])))
+    found = {}
+    for name, own in grids.items():
+        times = round(coarsest.resolution.x / own.resolution.x)
+        found[name] = slice(top * times, bottom * times), slice(left * times, right * times)
+    return found
+
+
+def _nested(fine: GeoBox, coarse: GeoBox) -> bool:
+    times = coarse.resolution.x / fine.resolution.x
+    whole = round(times)
+    same_size = fine.shape == (coarse.height * whole, coarse.width * whole)
+    return same_size and raster.same_grid(coarse.zoom_to(fine.shape), fine)

@@ -1,0 +1,161 @@
+"""Which step reads and writes what: one table."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lulc_kit import catalog, files, params
+from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout
+from lulc_kit.provenance import companions
+
+DATES = "*-*-*"
+
+
+def reads(p: params.Parameters, layout: Layout) -> list[Path]:
+    """Return the files of earlier steps that a step reads; some are patterns (``cube/*-*-*.tif``)."""
+    return _TABLE[p.notebook][0](p, layout)
+
+
+def writes(p: params.Parameters, layout: Layout) -> list[Path]:
+    """Return the files that a step must have written when it ends; some are patterns."""
+    return _TABLE[p.notebook][1](p, layout)
+
+
+def writer(path: Path, layout: Layout) -> str:
+    """Return the notebook that writes a file, for a message."""
+    for notebook, model in params.NOTEBOOKS.items():
+        for written in writes(model.check({}, notebook), layout):
+            if written.parent == path.parent and written.suffix == path.suffix:
+                return notebook
+    models = layout.folder / "models"
+    return "the notebook that trains it" if path.is_relative_to(models) else "the notebooks before it"
+
+
+def collisions(planned: Sequence[params.Parameters], layout: Layout) -> list[str]:
+    """Return, in words, which steps of a plan would write the same files, also where names ignore case."""
+    found: list[tuple[str, str, str]] = []
+    taken: dict[str, str] = {}
+    for p in planned:
+        for path in writes(p, layout):
+            other = taken.setdefault(str(path).casefold(), p.step)
+            if other != p.step:
+                found.append((other, p.step, path.relative_to(layout.folder).as_posix()))
+    pairs = {(one, two): path for one, two, path in reversed(found)}
+    return [
+        f"{one}.yaml and {two}.yaml would both write {path}. Give one of the runs another name (file and 'run')."
+        for (one, two), path in sorted(pairs.items())
+    ]
+
+
+def planned_runs(layout: Layout) -> list[str]:
+    """Return the runs that have been cross-validated and are in the study's plan (all, if no plan lies there)."""
+    try:
+        plan = json.loads(layout.plan.read_text(encoding="utf-8"))
+        names = {str(step)[3:] for step in plan}
+    except (OSError, ValueError, TypeError):  # not there, or damaged: `lulc run` writes it anew
+        return layout.runs()
+    return [run for run in layout.runs() if run in names]
+
+
+def _labels(layout: Layout) -> list[Path]:
+    return [layout.samples, layout.labels, layout.folds, layout.classes]
+
+
+def _maps(p: Any, layout: Layout) -> list[Path]:
+    run = layout.run(p.run)
+    layers = [run.layer("probability"), run.layer("entropy")]
+    return [run.map, *layers, run.crossval, run.crossval_probability, run.about]
+
+
+def _features(p: Any, layout: Layout) -> list[Path]:
+    written = [layout.stack]
+    if p.texture_bands:
+        written.append(layout.texture)
+    for count, of in ((p.components, ""), (p.texture_components if p.texture_bands else 0, "texture")):
+        if count:
+            written += [layout.components(of), layout.components(of).with_suffix(".json")]
+    return written
+
+
+def _judged(p: Any, layout: Layout) -> list[Path]:
+    runs = [layout.run(name) for name in planned_runs(layout)]
+    found = [layout.catalog, layout.composite, layout.labels, layout.folds, layout.classes]
+    for run in runs or [layout.run("*")]:
+        found += [run.map, run.layer("probability"), run.crossval, run.about]
+    return found
+
+
+def _composites(p: Any, layout: Layout) -> list[Path]:
+    monthly = [layout.monthly("*")] if p.composite_monthly else []
+    return [layout.image(DATES), layout.composite, *monthly]
+
+
+_Table = dict[str, tuple[Callable[[Any, Layout], list[Path]], Callable[[Any, Layout], list[Path]]]]
+_TABLE: _Table = {
+    "01_download": (lambda p, at: [], lambda p, at: [at.catalog]),
+    "02_preprocess": (lambda p, at: [at.catalog], _composites),
+    "03_visualize": (
+        lambda p, at: [at.catalog, at.image("*")],
+        lambda p, at: [at.figure(name) for name in ("bands", "composites", "histograms")],
+    ),
+    "04_features": (lambda p, at: [at.composite, at.catalog], _features),
+    "05_samples": (lambda p, at: [at.catalog, at.stack], lambda p, at: _labels(at)),
+    "06_baselines": (
+        lambda p, at: [at.stack, *_labels(at)],
+        lambda p, at: [*_maps(p, at), at.run(p.run).model],
+    ),
+    "07_fcn": (
+        lambda p, at: [at.stack, *_labels(at)],
+        lambda p, at: [*_maps(p, at), at.run(p.run).network("*")],
+    ),
+    "08_lstm": (
+        lambda p, at: [
+            *(at.stack, *_labels(at), at.image(DATES)),
+            *(at.run(p.fcn).network("*"), at.run(p.fcn).about),
+        ],
+        lambda p, at: [*_maps(p, at), at.run(p.run).network("*")],
+    ),
+    "09_evaluate": (_judged, lambda p, at: [at.report, at.accuracy, at.run("*").style]),
+}
+
+
+def of_users(p: params.Parameters, layout: Layout) -> list[Path]:
+    """Return the files outside the study's folder that a step reads: the user's own, with what belongs to them."""
+    return [file for path in _named(p, layout) for file in companions(path)]
+
+
+def _named(p: params.Parameters, layout: Layout) -> list[Path]:
+    if isinstance(p, params.Download):
+        return [files.on_disk(files.resolve(name)) for name in _of_download(p) if name]
+    if isinstance(p, params.Samples) and p.labels != "reference":
+        return [files.resolve(p.labels)]
+    if not isinstance(p, params.Preprocess | params.Features | params.Samples) or not layout.catalog.exists():
+        return []
+    scenes, ancillary = catalog.files_of(layout.catalog)
+    if isinstance(p, params.Preprocess):
+        return scenes
+    roles = ["reference"] if isinstance(p, params.Samples) else ["dem", "roads"]
+    found = [f for role in roles for f in ancillary.get(role, [])]
+    if isinstance(p, params.Features):
+        found += [f for entry in p.external for f in files.named(entry.file)]
+    return found
+
+
+def _of_download(p: params.Download) -> list[str | None]:
+    named: list[str | None] = [p.reference, p.dem, p.roads]
+    if p.products is not None:
+        folder = files.resolve(p.products)
+        named += [str(f) for f in [*sorted(folder.rglob("MTD_*.xml")), *sorted(folder.glob("*.zip"))]]
+    for scene in p.scenes:
+        named += [scene.file, scene.scl, scene.mask, *(scene.bands or {}).values()]
+    return named
+
+
+def missing(path: Path, p: params.Parameters, layout: Layout) -> LulcError:
+    """Return the error that says which notebook writes a file that a step needs."""
+    return LulcError(
+        f"{p.step} needs {layout.folder.name}/{path.relative_to(layout.folder).as_posix()}, which is not there. "
+        f"Run {writer(path, layout)} first (or all in order: lulc run {p.study})."
+    )

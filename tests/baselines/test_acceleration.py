@@ -1,0 +1,71 @@
+"""Faster models: the same probabilities as scikit-learn's."""
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from lulc_kit.baselines import acceleration
+from tests import scene
+
+FASTER = """
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from lulc_kit.baselines import acceleration
+
+generator = np.random.default_rng(1)
+x = generator.normal(size=(1500, 6)).astype(np.float32)
+y = (x[:, :3].sum(axis=1) > 0).astype(np.uint8) + 2 * (x[:, 3] > 0.5).astype(np.uint8) + 1
+slow = make_pipeline(StandardScaler(), KNeighborsClassifier(7, algorithm="brute")).fit(x, y)
+fast = acceleration.accelerated(slow)
+assert type(fast[-1]) is not KNeighborsClassifier, "not accelerated"
+pixels = generator.normal(size=(5000, 6)).astype(np.float32)
+assert (fast.predict(pixels) == slow.predict(pixels)).mean() >= 0.999
+assert list(fast.classes_) == list(slow.classes_)
+assert slow[-1].__class__ is KNeighborsClassifier, "the pipeline given is not left as it is"
+"""
+
+
+def test_faster_neighbours_give_the_same_classes():
+    if importlib.util.find_spec("sklearnex") is None:
+        pytest.skip("scikit-learn-intelex is not installed")
+    # In a process of its own: it does not load where TensorFlow was imported first (both bring a libtbb).
+    done = subprocess.run([sys.executable, "-c", FASTER], capture_output=True, text=True, env=scene.environment())
+    assert done.returncode == 0, done.stderr
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    classes=st.integers(1, 5),
+    options=st.sampled_from([{}, {"max_leaf_nodes": 9}, {"max_depth": 1}, {"class_weight": "balanced"}]),
+)
+def test_a_faster_forest_gives_the_same_probabilities_to_the_last_bit(seed, classes, options):
+    generator = np.random.default_rng(seed)
+    # Coarse numbers, so that many lie exactly on a threshold.
+    x = generator.integers(0, 20, (150, 3)).astype(np.float32) / 10
+    y = generator.integers(0, classes, 150) * 2 + 1
+    forest = RandomForestClassifier(7, random_state=seed, n_jobs=1, **options).fit(x, y)
+    pixels = np.concatenate([x, generator.uniform(-1, 3, (70, 3)).astype(np.float32)])
+    slow = make_pipeline(StandardScaler(), forest)
+    slow[0].fit(x)
+    fast = acceleration.accelerated(slow)
+    assert fast is not slow
+    np.testing.assert_array_equal(fast.predict_proba(pixels), slow.predict_proba(pixels))
+    assert list(fast.classes_) == list(slow.classes_)
+
+
+def test_other_pipelines_are_left_as_they_are():
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    assert acceleration.accelerated(pipeline) is pipeline

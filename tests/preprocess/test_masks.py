@@ -1,0 +1,100 @@
+"""Masks: a table for the scene classification, buffers by their definition."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from lulc_kit.cube import Reason
+from lulc_kit.errors import LulcError
+from lulc_kit.params import Preprocess
+from lulc_kit.preprocess import masks
+
+
+def from_scl(scl, *, exclude=masks.SCL_DEFAULT, buffer=0.0, resolution=20.0):
+    return masks.add_buffer(masks.from_scl(scl, exclude=exclude), distance=buffer, resolution=resolution)
+
+
+def test_the_parameters_offer_the_masks_there_are():
+    words = Preprocess.model_fields["mask"].annotation.__args__
+    assert sorted(words) == sorted(masks.MASKS)
+
+
+def test_scl_table():
+    scl = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert from_scl(scl).tolist() == [[1, 6, 0, 4], [0, 0, 0, 0], [2, 2, 3, 5]]
+    assert from_scl(scl, exclude=()).tolist() == [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert from_scl(scl, exclude=(2, 6, 7)).tolist() == [[1, 0, 4, 0], [0, 0, 8, 8], [0, 0, 0, 0]]
+
+
+def test_few_stray_codes_are_defective_and_many_are_refused():
+    scl = np.full((100, 100), 4, dtype=np.uint8)
+    scl[5, 5] = 12
+    mask = from_scl(scl, exclude=())
+    assert mask[5, 5] == Reason.DEFECTIVE
+    assert (mask == Reason.CLEAR).sum() == scl.size - 1
+    with pytest.raises(LulcError, match="nearest neighbour"):
+        from_scl(np.full((10, 10), 37, dtype=np.uint8))
+    with pytest.raises(LulcError, match="whole"):
+        from_scl(np.full((10, 10), 4.5))
+    with pytest.raises(LulcError, match="exclude"):
+        from_scl(scl, exclude=(12,))
+
+
+def test_nan_is_nodata():
+    assert from_scl(np.array([[np.nan, 4.0]])).tolist() == [[Reason.NODATA, Reason.CLEAR]]
+
+
+scls = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 11))
+
+
+@given(scls, st.sets(st.integers(0, 11)), st.floats(0, 300), st.floats(0, 300))
+@settings(max_examples=60, deadline=None)
+def test_buffers_only_grow_and_nodata_stays(scl, exclude, one, other):
+    small = from_scl(scl, exclude=exclude, buffer=min(one, other))
+    large = from_scl(scl, exclude=exclude, buffer=max(one, other))
+    assert ((small == Reason.NODATA) == (scl == 0)).all()
+    assert ((large == Reason.NODATA) == (scl == 0)).all()
+    assert not ((small != Reason.CLEAR) & (large == Reason.CLEAR)).any()
+    changed = small != large
+    assert (large[changed] == Reason.BUFFER).all()
+
+
+@given(scls, st.floats(0, 300), st.sampled_from([10.0, 20.0, 60.0]))
+@settings(max_examples=60, deadline=None)
+def test_buffer_is_the_euclidean_distance(scl, buffer, resolution):
+    mask = from_scl(scl, buffer=buffer, resolution=resolution)
+    source = np.argwhere(np.isin(scl, (3, 8, 9, 10)))
+    for row, column in np.argwhere(np.isin(scl, (2, 4, 5, 6, 7))):
+        distance = np.hypot(*(source - (row, column)).T).min(initial=np.inf) * resolution
+        if abs(distance - buffer) > 1e-6 * resolution:
+            assert (mask[row, column] == Reason.BUFFER) == (distance < buffer)
+
+
+def test_negative_buffer_is_refused():
+    with pytest.raises(LulcError, match="buffer"):
+        from_scl(np.zeros((3, 3), dtype=np.uint8), buffer=-1)
+
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "mapchete_eo_33TWM"
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the development data (../shared/data) are not here")
+def test_real_scene_classifications():
+    import rasterio
+
+    files = sorted(SHARED.glob("*/SCL.tif"))
+    assert len(files) == 5
+    clear = {}
+    for file in files:
+        with rasterio.open(file) as source:
+            scl = source.read(1)
+        mask = from_scl(scl, buffer=240, resolution=120)
+        assert ((mask == Reason.NODATA) == (scl == 0)).all()
+        assert (mask[scl > 11] == Reason.DEFECTIVE).all()
+        clear[file.parent.name[10:18]] = (mask == Reason.CLEAR).sum() / (scl != 0).sum()
+    assert min(clear["20230813"], clear["20230815"], clear["20230820"]) > max(clear["20230810"], clear["20230818"])

@@ -1,0 +1,95 @@
+"""Which step reads and writes what."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lulc_kit import catalog, files, params, run, steps
+from lulc_kit.catalog import Catalog
+from lulc_kit.layout import Layout
+from tests import scene
+
+AT = Layout(Path("s").absolute())
+
+
+def check(notebook: str, **values: Any) -> params.Parameters:
+    return params.NOTEBOOKS[notebook].check({"study": "s"} | values, "here")
+
+
+def test_every_read_is_written_by_an_earlier_notebook() -> None:
+    """The plan hangs together: what a notebook declares to read, one before it declares to write."""
+    written: set[Path] = set()
+    for notebook, model in params.NOTEBOOKS.items():
+        p = check(notebook, **({"run": "fcn"} if "run" in model.model_fields else {}))
+        for path in steps.reads(p, AT):
+            wanted = (
+                AT.composite
+                if path == AT.image("*")
+                else AT.folder / str(path.relative_to(AT.folder)).replace("/*/", "/fcn/").replace("maps/*", "maps/fcn")
+            )
+            assert wanted in written, f"{notebook} reads {path}"
+            assert steps.writer(path, AT) in {*params.NOTEBOOKS, "the notebook that trains it"}
+        written |= set(steps.writes(p, AT))
+
+
+def test_monthly_composites_are_declared() -> None:
+    assert AT.monthly("*") in steps.writes(check("02_preprocess", composite_monthly=True), AT)
+    assert AT.monthly("*") not in steps.writes(check("02_preprocess"), AT)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "path"),
+    [
+        ("06_a", "07_a", "maps/a.tif"),
+        ("06_rf", "06_rf_probability", "maps/rf_probability.tif"),
+        ("06_A", "06_a", "maps/a.tif"),
+    ],
+)
+def test_two_steps_that_write_the_same_files_are_refused(project: Path, first: str, second: str, path: str) -> None:
+    for step in (first, second):
+        scene.put(project, step, {"study": "s", "run": step[3:]}, "s")
+    with pytest.raises(Exception, match=f"{first}.yaml and {second}.yaml would both write {path}"):
+        run.plan("s")
+
+
+def test_only_runs_of_the_plan_are_judged(project: Path) -> None:
+    at = Layout(project / "outputs/s")
+    for name in ("rf", "knn", "gone"):
+        files.write_text(at.run(name).crossval, "x")
+    assert steps.planned_runs(at) == ["gone", "knn", "rf"]
+    files.write_json(at.plan, ["01_download", "06_rf", "06_knn", "09_evaluate"])
+    assert steps.planned_runs(at) == ["knn", "rf"]
+    assert at.run("gone").map not in steps.reads(check("09_evaluate"), at)
+    files.write_text(at.plan, "{")
+    assert steps.planned_runs(at) == ["gone", "knn", "rf"]
+
+
+def test_what_belongs_to_a_user_s_file_counts_with_it(project: Path) -> None:
+    """Sidecars in any case, a VRT's sources and theirs, and a name with brackets that is no pattern."""
+    names = (
+        "B2[1].TIF",
+        "B2[1].TFW",
+        "B2[1].tif.aux.xml",
+        "B2[1].tif.MSK",
+        "B21.tif",
+        "inner.vrt",
+        "outer.vrt",
+        "x.hdr",
+    )
+    for name in names:
+        files.write_text(project / "data" / name, "x")
+    for name, source in (("outer", "inner.vrt"), ("inner", "B2[1].TIF")):
+        text = f'<VRTDataset><SourceFilename relativeToVRT="1">{source}</SourceFilename></VRTDataset>'
+        files.write_text(project / f"data/{name}.vrt", text)
+    p = check("05_samples", labels="data/outer.vrt")
+    found = {path.name for path in steps.of_users(p, Layout(project / "outputs/s"))}
+    assert found == {"outer.vrt", "inner.vrt", "B2[1].TIF", "B2[1].TFW", "B2[1].tif.aux.xml", "B2[1].tif.MSK"}
+    loop = '<VRTDataset><SourceFilename relativeToVRT="1">loop.vrt</SourceFilename></VRTDataset>'
+    files.write_text(project / "data/loop.vrt", loop)
+    p = check("05_samples", labels="data/loop.vrt")
+    assert [f.name for f in steps.of_users(p, Layout(project / "outputs/s"))] == ["loop.vrt"]
+    catalog.write(project / "outputs/s/catalog.json", Catalog([]))
+    entry = {"file": "data/B2[1].TIF"}
+    p = check("04_features", external=[entry])
+    assert project / "data/B2[1].TIF" in steps.of_users(p, Layout(project / "outputs/s"))
