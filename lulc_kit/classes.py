@@ -30,7 +30,16 @@ class LandClass:
 
 @dataclass(frozen=True)
 class Scheme:
-    """A named list of classes, in order of their values."""
+    """A named list of classes, in order of their values.
+
+    Examples
+    --------
+    >>> mine = Scheme("mine", "What I map", (LandClass(1, "Forest", "#1b7837"), LandClass(7, "Water", "#0000ff")))
+    >>> mine.named("Water").rgb
+    (0, 0, 255)
+    >>> mine.subset([0, 7]).values
+    (7,)
+    """
 
     name: str
     title: str
@@ -131,7 +140,13 @@ SCHEMES: dict[str, Scheme] = {
 
 
 def scheme(name: str) -> Scheme:
-    """Return the scheme of that name; a LulcError lists the names there are."""
+    """Return the scheme of that name; a LulcError lists the names there are.
+
+    Examples
+    --------
+    >>> scheme("forest").names
+    ('Forest', 'Not forest')
+    """
     try:
         return SCHEMES[name]
     except KeyError:

@@ -214,6 +214,14 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray | None:
     LulcError
         If an index is unknown, needs a band that the image does not have, or needs reflectance where the image
         holds digital numbers.
+
+    Examples
+    --------
+    >>> from odc.geo.geobox import GeoBox
+    >>> grid = GeoBox.from_bbox((0, 0, 20, 10), "EPSG:32633", resolution=10)
+    >>> image = raster.array(np.array([[[0.04, 0.25]], [[0.36, 0.25]]]), grid, ["B4", "B8"])
+    >>> compute(image, ["NDVI"]).values.round(2)
+    array([[[0.8, 0. ]]], dtype=float32)
     """
     if not names:
         return None

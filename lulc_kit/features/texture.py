@@ -155,6 +155,15 @@ def glcm(
     References
     ----------
     Haralick et al. (1973), doi:10.1109/TSMC.1973.4309314.
+
+    Examples
+    --------
+    On a chessboard every neighbour lies at the other end of the grey levels: contrast is (levels − 1)².
+
+    >>> board = np.indices((5, 5)).sum(axis=0) % 2
+    >>> contrast = glcm(board, window=3, levels=8, value_range=(0, 1), directions=[0], features=["contrast"])
+    >>> contrast.shape, float(contrast[0, 2, 2])
+    ((1, 5, 5), 49.0)
     """
     image = as_image(image)
     settings = settings or Settings()

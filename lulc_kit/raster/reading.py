@@ -46,6 +46,13 @@ def array(data: Any, geobox: GeoBox, bands: Sequence[str]) -> xr.DataArray:
     ------
     LulcError
         If shape, grid and names do not fit together.
+
+    Examples
+    --------
+    >>> grid = GeoBox.from_bbox((0, 0, 20, 10), "EPSG:32633", resolution=10)
+    >>> image = array(np.array([[[0.04, 0.25]], [[0.36, 0.25]]]), grid, ["B4", "B8"])
+    >>> image.sel(band="B8").values.tolist()
+    [[0.36, 0.25]]
     """
     bands = [str(b) for b in bands]
     if data.shape != (len(bands), *geobox.shape):
@@ -199,6 +206,16 @@ def read(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None
     LulcError
         If the file cannot be opened, has no CRS or lacks a band; later, when the numbers are read, if it is
         truncated.
+
+    Examples
+    --------
+    The numbers 400 and 2500 stand in the file, with a scale of 0.0001.
+
+    >>> image = read("image.tif", ["B4"])
+    >>> image.dims
+    ('band', 'y', 'x')
+    >>> image.values.round(2)
+    array([[[0.04, 0.25]]], dtype=float32)
     """
     return _lazy(path, bands, True, chunk)
 

@@ -30,6 +30,12 @@ def open_product(path: str | Path, tile: str | None = None) -> Product:
     ------
     LulcError
         If the product is incomplete, contradicts itself, or is unsafe to read.
+
+    Examples
+    --------
+    >>> product = open_product("S2A_MSIL1C_20230615T101031_N0509_R022_T33UVU_20230615T142331.SAFE")
+    >>> product.level, product.tile, product.processing_baseline, len(product.bands)
+    ('L1C', '33UVU', '05.09', 13)
     """
     source = open_source(path)
     try:
