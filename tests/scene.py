@@ -15,9 +15,10 @@ from typing import Any
 import geopandas as gpd
 import nbformat
 import numpy as np
-import rasterio
 import shapely
 import yaml
+
+from tests import rasters
 
 REPOSITORY = Path(__file__).parents[1]
 CRS = "EPSG:32633"
@@ -44,14 +45,7 @@ def write(
     path: Path, data: np.ndarray, pixel: float, crs: str | None = CRS, left: float = LEFT, **profile: Any
 ) -> Path:
     """Write a raster whose upper left corner is that of the scene."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = data if data.ndim == 3 else data[None]
-    profile = {"driver": "GTiff", "dtype": data.dtype, "crs": crs} | profile
-    count, height, width = data.shape
-    transform = rasterio.transform.from_origin(left, TOP, pixel, pixel)
-    with rasterio.open(path, "w", count=count, height=height, width=width, transform=transform, **profile) as target:
-        target.write(data)
-    return path
+    return rasters.write(path, data, rasters.grid(data.shape[-2:], pixel, left, TOP, crs), **profile)
 
 
 def numbers(date: str, band: int) -> np.ndarray:
