@@ -15,17 +15,12 @@ _VIGOUR = np.array([0, -0.1, 0, -0.5, 0, 0.6, 0.9, 1, 1, 1, -0.4, -0.6])
 _TAPS = 6
 
 
-def psf_sigma(ratio: float, mtf: float) -> float:
-    """Standard deviation of the Gaussian whose transfer at the coarse Nyquist frequency is `mtf`.
-
-    In fine pixels, at a sampling `ratio` times coarser: σ = ratio · √(−2 ln(mtf) / π²).
-    """
-    return ratio * math.sqrt(-2 * math.log(mtf)) / math.pi
-
-
 def psf_taps(ratio: int, mtf: float) -> np.ndarray:
-    """Weights (sum 1) of the fine pixels around a coarse pixel's centre, on one axis; `ratio` is even."""
-    sigma = psf_sigma(ratio, mtf)
+    """Weights (sum 1) of the fine pixels around a coarse pixel's centre, on one axis; `ratio` is even.
+
+    A Gaussian whose transfer at the coarse Nyquist frequency is `mtf`: σ = ratio · √(−2 ln(mtf) / π²) fine pixels.
+    """
+    sigma = ratio * math.sqrt(-2 * math.log(mtf)) / math.pi
     half = math.ceil(4 * sigma)
     offsets = np.arange(-half, half) + 0.5  # the centre of an even block lies between two pixels
     taps = np.exp(-(offsets**2) / (2 * sigma**2))
