@@ -39,8 +39,10 @@ GROUND_FLOOR = (
     "catalog.py",
     "classes.py",
     "files.py",
+    "grids.py",
     "layout.py",
     "mapping.py",
+    "sentinel2.py",
     *(f"raster/{name}.py" for name in ("__init__", "blockwise", "reading", "resample", "warping", "writing")),
 )
 PACKAGES = (
