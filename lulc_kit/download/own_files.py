@@ -1,5 +1,6 @@
 """A user's own rasters, described as a catalog. The files stay where they are and are only read."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lulc_kit import files, params, raster, sentinel2
@@ -7,8 +8,15 @@ from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import BandError, MissingFileError, ParameterError
 
 
-def catalog(p: params.Download) -> Catalog:
-    """Describe the rasters that the parameters name, after a look into each of them.
+def catalog(scenes: Sequence[params.Scene], ancillary: Mapping[str, Path]) -> Catalog:
+    """Describe a user's rasters, after a look into each of them.
+
+    Parameters
+    ----------
+    scenes
+        Which file holds which band, and what its numbers mean.
+    ancillary
+        The files beside them, by role.
 
     Raises
     ------
@@ -16,18 +24,7 @@ def catalog(p: params.Download) -> Catalog:
         If a file is missing, unreadable or without CRS, has too few or too many bands for its list of names, or a
         band is named twice.
     """
-    scenes = [_scene(entry) for entry in p.scenes]
-    return Catalog(scenes, ancillary(p), "The user's own data.")
-
-
-def ancillary(p: params.Download) -> dict[str, Path]:
-    """Return the files beside the scenes that the parameters name, by role; a LulcError if one is missing."""
-    named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
-    found = {role: files.resolve(name) for role, name in named.items() if name}
-    for role, path in found.items():
-        if not path.exists():
-            raise MissingFileError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
-    return found
+    return Catalog([_scene(entry) for entry in scenes], ancillary, "The user's own data.")
 
 
 def _scene(entry: params.Scene) -> Scene:
