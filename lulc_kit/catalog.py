@@ -93,7 +93,7 @@ class Band:
         from lulc_kit import raster  # not needed to read a catalog, and slow to load
 
         header = header or raster.header(path)
-        nodata, dtype = header.nodata if nodata is None else nodata, header.dtypes[number - 1]
+        nodata, dtype = header.nodata[number - 1] if nodata is None else nodata, header.dtypes[number - 1]
         return cls(path, number, scale, offset, nodata, saturated, geobox=header.geobox, dtype=dtype)
 
 

@@ -7,10 +7,11 @@ from lulc_kit import files, params
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import own_files, products, sample
 from lulc_kit.errors import MissingFileError
+from lulc_kit.layout import Layout
 
 SOURCES: dict[str, Callable[[params.Download, Path], Catalog]] = {
     "sample": lambda p, folder: sample.catalog(p.sample, folder),
-    "files": lambda p, folder: own_files.catalog(p.scenes, ancillary(p)),
+    "files": lambda p, folder: own_files.catalog(p.scenes, ancillary(p), Layout(folder).scenes),
     "products": lambda p, folder: products.catalog(str(p.products), ancillary(p)),
     "simulated": lambda p, folder: products.simulated(folder, size=p.size, tiles=p.tiles, seed=p.seed),
 }

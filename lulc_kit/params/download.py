@@ -17,7 +17,9 @@ class Scene(Model):
     names: list[str] | None = Field(None, description="… and the names of its bands, in their order")
     scale: float = Field(0.0001, gt=0, description="reflectance = number × scale + offset")
     offset: float = Field(0.0, description="-0.1 for DN of baseline 04.00 and later if not applied yet")
-    nodata: Nodata | None = Field(0, description="number that means nodata; null if there is none")
+    nodata: Nodata | Literal["file"] | None = Field(
+        "file", description="number that means nodata; file: what the file says, or 0; null: only what the file says"
+    )
     scl: str | None = Field(None, description="scene classification file of Sen2Cor (values 0–11)")
     mask: str | None = Field(None, description="mask file: pixels that are not 0 are left out")
     sun_azimuth: float | None = Field(None, ge=0, le=360, description="degrees clockwise from north")
@@ -58,7 +60,8 @@ class Download(Parameters):
             raise ValueError("source 'files' needs at least one entry in 'scenes', other sources take none")
         if (self.source == "products") != (self.products is not None):
             raise ValueError("source 'products' needs 'products', the folder they are in; other sources take none")
-        dates = [s.date for s in self.scenes]
-        if len(set(dates)) < len(dates):
-            raise ValueError(f"two scenes have the same date: {sorted(d for d in dates if dates.count(d) > 1)[0]}")
+        named = [(s.date, s.file, *sorted((s.bands or {}).items())) for s in self.scenes]
+        twice = sorted(str(n[0]) for n in named if named.count(n) > 1)
+        if twice:
+            raise ValueError(f"two scenes have the same date: {twice[0]}, and the same files; name each once")
         return self

@@ -98,8 +98,14 @@ def file(request: Request) -> Pending:
     scene = request.scene
     if scene.mask is None:
         raise LulcError(f"Scene {scene.date} has no mask file. Give one in 01_download.yaml, or mask: none.")
-    found = radiometry.codes_on_grid(scene.mask, request.image.odc.geobox)
-    return Pending(lambda got: np.where(got[0] != 0, Reason.CLOUD, Reason.CLEAR).astype(np.uint8), [found])
+    found = radiometry.mask_on_grid(scene.mask, request.image.odc.geobox)
+
+    def decide(got: list[NDArray[Any]]) -> Codes:
+        codes = np.where(got[0] != 0, Reason.CLOUD, Reason.CLEAR).astype(np.uint8)
+        codes[np.isnan(got[0])] = Reason.NODATA  # where a mask says nothing, nobody has looked
+        return codes
+
+    return Pending(decide, [found])
 
 
 def scl(request: Request) -> Pending:

@@ -27,16 +27,31 @@ def on_grid(band: Band, geobox: GeoBox) -> da.Array:
     if grids.same(own, geobox):
         resampling = "nearest"
     numbers = warping.warp(band.path, geobox, band=band.number, own=own, resampling=resampling, nodata=band.nodata)
+    if np.dtype(band.dtype).kind == "f":  # an infinite number is no measurement
+        numbers = da.where(da.isinf(numbers), np.float32(np.nan), numbers)
     if band.saturated is not None:
         numbers = da.where(numbers == band.saturated, np.float32(np.nan), numbers)
     return numbers * np.float32(band.scale) + np.float32(band.offset)
 
 
 def codes_on_grid(band: Band, geobox: GeoBox) -> da.Array:
-    """Bring one band of codes (scene classes, a mask) onto the grid: nearest neighbour, uint8, 0 outside."""
+    """Bring one band of codes (scene classes, a mask) onto the grid: nearest neighbour, 0 outside.
+
+    The codes are uint8 where the file's are, otherwise float64, so that none of them turns into another one.
+    """
+    dtype = np.uint8 if band.dtype == "uint8" else np.float64
     own, nodata = band.geobox, band.nodata
     return warping.warp(
-        band.path, geobox, band=band.number, own=own, resampling="nearest", nodata=nodata, dtype=np.uint8, fill=0
+        band.path, geobox, band=band.number, own=own, resampling="nearest", nodata=nodata, dtype=dtype, fill=0
+    )
+
+
+def mask_on_grid(band: Band, geobox: GeoBox) -> da.Array:
+    """Bring a mask of the user's onto the grid as the numbers that stand in it, NaN where it says nothing."""
+    nodata = None if band.nodata == 0 else band.nodata  # 0 is clear, whatever a program wrote into the header
+    own, number = band.geobox, band.number
+    return warping.warp(
+        band.path, geobox, band=number, own=own, resampling="nearest", nodata=nodata, dtype=np.float64, fill=np.nan
     )
 
 

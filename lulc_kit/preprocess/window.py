@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import dask.array as da
+import numpy as np
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import grids, raster
@@ -75,6 +76,8 @@ def _numbers(band: Band) -> da.Array:
     own = band.geobox
     tile = raster.JPEG2000_TILE if raster.is_jpeg2000(band.path) else None
     numbers = warping.warp(band.path, own, band=band.number, own=own, dtype=band.dtype, chunk=tile)
+    if np.dtype(band.dtype).kind == "f":
+        numbers = da.where(da.isinf(numbers), numbers.dtype.type(np.nan), numbers)
     if band.saturated is None:
         return numbers
     return da.where(numbers == band.saturated, numbers.dtype.type(_missing(band)), numbers)

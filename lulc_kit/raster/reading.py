@@ -105,12 +105,12 @@ def report_damage(path: str | Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Header:
-    """What a raster file says of itself: its grid; names and types of its bands; the number that means nodata."""
+    """What a raster file says of itself: its grid; name, type and number for nodata of each band."""
 
     geobox: GeoBox
     names: list[str]
     dtypes: list[str]
-    nodata: float | None
+    nodata: list[float | None]
 
 
 def header(path: str | Path) -> Header:
@@ -128,7 +128,7 @@ def header(path: str | Path) -> Header:
             GeoBox(source.shape, source.transform, source.crs),
             [d or f"band_{i}" for i, d in enumerate(source.descriptions, 1)],
             list(source.dtypes),
-            None if source.nodata is None else float(source.nodata),
+            [None if n is None else float(n) for n in source.nodatavals],
         )
 
 
@@ -154,8 +154,7 @@ def _calibrate(source: rasterio.DatasetReader, indexes: list[int], **what: Any) 
     # Converted by GDAL and calibrated in place: fresh memory costs more than the arithmetic.
     exact = all(np.can_cast(source.dtypes[i - 1], np.float32) for i in indexes)
     numbers = source.read(indexes, out_dtype=np.float32 if exact else None, **what)
-    nodata = source.nodata
-    missing = None if nodata is None or np.isnan(nodata) else numbers == nodata
+    missing = _missing(numbers, [source.nodatavals[i - 1] for i in indexes])
     out = numbers.astype(np.float32, copy=False)
     scales = np.array([source.scales[i - 1] for i in indexes], np.float32)[:, None, None]
     offsets = np.array([source.offsets[i - 1] for i in indexes], np.float32)[:, None, None]
@@ -166,6 +165,15 @@ def _calibrate(source: rasterio.DatasetReader, indexes: list[int], **what: Any) 
     if missing is not None:
         out[missing] = np.nan
     return out
+
+
+def _missing(numbers: npt.NDArray[Any], nodata: Sequence[float | None]) -> npt.NDArray[np.bool_] | None:
+    """Return where bands have no data, each by its own number; an infinite number is no measurement either."""
+    missing = np.isinf(numbers) if numbers.dtype.kind == "f" else np.zeros(numbers.shape, bool)
+    for k, n in enumerate(nodata):
+        if n is not None and not np.isnan(n):
+            missing[k] |= numbers[k] == n
+    return missing if missing.any() else None
 
 
 def _indexes(path: str | Path, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -263,4 +271,4 @@ def is_jpeg2000(path: str | Path) -> bool:
 
 def nodata(path: str | Path) -> float | None:
     """Return the number that a file says means nodata, or None."""
-    return header(path).nodata
+    return header(path).nodata[0]

@@ -203,8 +203,8 @@ def plan_warp(
     if own is None:
         found = raster.header(path)
         own = found.geobox
-        nodata = found.nodata if nodata is None else nodata
         if not 1 <= band <= len(found.names):
             raise BandError(f"{path} has {len(found.names)} band(s); band {band} was asked for.")
+        nodata = found.nodata[band - 1] if nodata is None else nodata
     check_overlap(path, geobox, own)
     return Warping(path, band, own, geobox, resampling, nodata, fill, dtype, _kernel_size(own, geobox))
