@@ -47,6 +47,15 @@ class Samples:
         Codes of the same pixels: one band for each split, ``block``, ``train_1`` …; 0 where there is no label.
     fingerprint
         Of the splits: runs with another one do not compare.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> samples = Samples.read(Layout(Path("outputs/mine")))
+    >>> samples.scheme.names, samples.splits, samples.features()
+    (('Forest', 'Not forest'), ['fold', 'random_fold'], ('NDVI',))
+    >>> samples.table.loc[samples.training("fold")[0], "NDVI"].tolist()
+    [0.1]
     """
 
     table: "pd.DataFrame | gpd.GeoDataFrame"

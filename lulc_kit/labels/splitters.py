@@ -149,6 +149,12 @@ class PolygonSplit(Splitter):
         See `Splitter`.
     buffer
         Least distance between training and test samples, metres.
+
+    Examples
+    --------
+    >>> points, fields = np.zeros((4, 2)), np.array([1, 1, 2, 2])
+    >>> [sorted(set(fields[test].tolist())) for _, test in PolygonSplit(n_splits=2).split(points, groups=fields)]
+    [[1], [2]]
     """
 
     buffer: float = 0.0
@@ -164,7 +170,13 @@ class PolygonSplit(Splitter):
 
 @dataclass(frozen=True)
 class RandomSplit(Splitter):
-    """Folds of single samples, drawn at random: it leaks, and is there to show how much."""
+    """Folds of single samples, drawn at random: it leaks, and is there to show how much.
+
+    Examples
+    --------
+    >>> [len(test) for _, test in RandomSplit(n_splits=2).split(np.zeros((10, 2)))]
+    [5, 5]
+    """
 
     def units(self, X: Any, groups: Any = None, width: float | None = None) -> npt.NDArray[np.integer]:
         """Return a number for each sample."""

@@ -188,6 +188,13 @@ def from_scl(scl: NDArray[np.generic], *, exclude: Collection[int] = SCL_DEFAULT
     LulcError
         If ``exclude`` names a code that does not exist, or more than 1 % of the pixels have one. Fewer stray
         codes, which lossy compression makes, become ``DEFECTIVE`` whatever ``exclude`` says.
+
+    Examples
+    --------
+    Vegetation is clear, 9 is cloud, 3 the shadow of one; see `lulc_kit.cube.Reason`.
+
+    >>> from_scl(np.array([[4, 9, 3]])).tolist()
+    [[0, 2, 4]]
     """
     unknown = sorted(set(exclude) - set(range(12)))
     if unknown:
