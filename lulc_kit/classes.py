@@ -138,34 +138,6 @@ SCHEMES: dict[str, Scheme] = {
     )
 }
 
-# What becomes of other schemes in the six classes of the source workflow; values not named have no label.
-TO_WORKFLOW: dict[str, dict[int, str]] = {
-    "esri": {
-        7: "Build-up",
-        5: "Farmland",
-        2: "Forest",
-        3: "Meadow",
-        6: "Meadow",
-        11: "Meadow",
-        1: "Water",
-        8: "Other land",
-        9: "Other land",
-    },
-    "worldcover": {
-        50: "Build-up",
-        40: "Farmland",
-        10: "Forest",
-        95: "Forest",
-        30: "Meadow",
-        20: "Meadow",
-        80: "Water",
-        60: "Other land",
-        70: "Other land",
-        90: "Other land",
-        100: "Other land",
-    },
-}
-
 
 def scheme(name: str) -> Scheme:
     """Return the scheme of that name; a LulcError lists the names there are.
@@ -179,32 +151,6 @@ def scheme(name: str) -> Scheme:
         return SCHEMES[name]
     except KeyError:
         raise ParameterError(f"Class scheme {name!r} is unknown. Known schemes: {', '.join(SCHEMES)}.") from None
-
-
-def to_workflow(codes: npt.NDArray[np.integer], source: str) -> npt.NDArray[np.uint8]:
-    """Translate class codes of ``source`` into the six classes of the source workflow.
-
-    Parameters
-    ----------
-    codes
-        Class values of the scheme ``source``, any shape.
-    source
-        ``"esri"`` or ``"worldcover"``.
-
-    Returns
-    -------
-    numpy.ndarray of uint8
-        Values 1–6, or 0 where the class has no counterpart (nodata, clouds, flooded vegetation).
-    """
-    if source not in TO_WORKFLOW:
-        raise ParameterError(
-            f"No translation from scheme {source!r} to the workflow's classes. Known: {', '.join(TO_WORKFLOW)}."
-        )
-    target = SCHEMES["workflow"]
-    out = np.zeros(codes.shape, np.uint8)
-    for value, name in TO_WORKFLOW[source].items():
-        out[codes == value] = target.named(name).value
-    return out
 
 
 def qml(classes: Scheme) -> str:

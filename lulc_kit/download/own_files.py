@@ -1,9 +1,8 @@
 """A user's own rasters, described as a catalog. The files stay where they are and are only read."""
 
-import re
 from pathlib import Path
 
-from lulc_kit import files, params, raster
+from lulc_kit import files, params, raster, sentinel2
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import BandError, MissingFileError, ParameterError
 
@@ -31,15 +30,6 @@ def ancillary(p: params.Download) -> dict[str, Path]:
     return found
 
 
-def band_name(name: str) -> str:
-    """Return a band's name as the kit writes it: ``B02`` and ``b2`` become ``B2``, ``B8a`` becomes ``B8A``.
-
-    Names that are not Sentinel-2's are left as they are.
-    """
-    match = re.fullmatch(r"[Bb]0?(\d{1,2})([Aa]?)", name)
-    return f"B{match[1]}{match[2].upper()}" if match else name
-
-
 def _scene(entry: params.Scene) -> Scene:
     if entry.bands is not None:
         sources = [(name, *_look(path), 1) for name, path in entry.bands.items()]
@@ -53,10 +43,11 @@ def _scene(entry: params.Scene) -> Scene:
             )
         sources = [(name, path, header, number) for number, name in enumerate(entry.names, 1)]
     bands: dict[str, Band] = {}
-    for name, path, header, number in sources:
-        if band_name(name) in bands:
-            raise BandError(f"Scene {entry.date}: band {band_name(name)} is given twice. Each band must occur once.")
-        bands[band_name(name)] = Band.of(path, number, entry.scale, entry.offset, entry.nodata, header=header)
+    for given, path, header, number in sources:
+        name = sentinel2.band_name(given)
+        if name in bands:
+            raise BandError(f"Scene {entry.date}: band {name} is given twice. Each band must occur once.")
+        bands[name] = Band.of(path, number, entry.scale, entry.offset, entry.nodata, header=header)
     extras = {}
     for role, named in (("scl", entry.scl), ("mask", entry.mask)):
         if named:

@@ -17,7 +17,7 @@ import xarray as xr
 from dask import array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.cube import REASONS, Reason
 from lulc_kit.errors import LulcError
@@ -25,7 +25,7 @@ from lulc_kit.layout import CubeLayout
 from lulc_kit.preprocess import correction, dark_object, guard, radiometry, window
 from lulc_kit.preprocess.masks import MASKS, Codes, Request
 from lulc_kit.preprocess.mosaic import mosaic
-from lulc_kit.preprocess.sharpening import scene as sharpen_scene
+from lulc_kit.preprocess.sharpening.scene import sharpen_scene
 from lulc_kit.progress import track
 from lulc_kit.raster import warping, writing
 
@@ -172,7 +172,7 @@ class _Job:
         path = correction.path_reflectance([t.sample for t in tiles]) if self.correct == "dark_object" else {}
         shown = {n: tile.scene for n, tile in enumerate(tiles) if (chosen == n).any()}
         if self.sharpen:
-            shown = {n: stack.enter_context(sharpen_scene.sharpened(s, self.work)) for n, s in shown.items()}
+            shown = {n: stack.enter_context(sharpen_scene(s, self.work)) for n, s in shown.items()}
         image = _join({n: radiometry.scene_on_grid(s, self.geobox) for n, s in shown.items()}, chosen)
         scene = tiles[0].scene
         about = {"date": scene.date, "level": scene.level}
@@ -199,7 +199,7 @@ class _Job:
 def _refuse_empty(table: pd.DataFrame, geobox: GeoBox, min_clear: float) -> None:
     if (table["no data"] == 1).all():
         raise LulcError(
-            f"None of the {len(table)} scene(s) has any data on the study's grid ({raster.describe_grid(geobox)}). "
+            f"None of the {len(table)} scene(s) has any data on the study's grid ({grids.describe(geobox)}). "
             f"Check nodata in 01_download.yaml and bbox in 02_preprocess.yaml."
         )
     if not table["in the cube"].any():

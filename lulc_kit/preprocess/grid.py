@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import shapely
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 from rasterio import Affine
@@ -44,6 +45,30 @@ def study_grid(
     if not catalog.scenes:
         raise LulcError("The catalog has no scene. Run 01_download first.")
     finest = [_finest(scene.date, scene.bands) for scene in catalog.scenes]
+    target = _target(finest, crs)
+    covered = [g.extent.to_crs(target).boundingbox for g in finest]
+    if bbox is None:
+        _refuse_islands([scene.name for scene in catalog.scenes], covered, resolution)
+    # Pixel edges where the scenes have theirs: nothing is resampled that need not be.
+    x0, y0 = next(((g.affine.c, g.affine.f) for g in finest if g.crs == target), (0.0, 0.0))
+    left, bottom, right, top = _extent(covered, bbox, target)
+    c0, c1 = round((left - x0) / resolution), round((right - x0) / resolution)
+    r0, r1 = round((y0 - top) / resolution), round((y0 - bottom) / resolution)
+    if c1 <= c0 or r1 <= r0:
+        raise LulcError(f"bbox {bbox} is smaller than one pixel of {resolution:g} m.")
+    if (r1 - r0) * (c1 - c0) > MAX_PIXELS:
+        left, bottom, right, top = _union(covered)
+        raise LulcError(
+            f"The grid would have {c1 - c0}×{r1 - r0} pixels of {resolution:g} m, and the scenes cover "
+            f"{right - left:.0f} × {top - bottom:.0f} m. Expected at most {MAX_PIXELS:.0e} "
+            "pixels, about 80 whole tiles: check bbox and resolution in 02_preprocess.yaml."
+        )
+    corner = Affine(resolution, 0, x0 + c0 * resolution, 0, -resolution, y0 - r0 * resolution)
+    return GeoBox((r1 - r0, c1 - c0), corner, target)
+
+
+def _target(finest: Sequence[GeoBox], crs: str | None) -> CRS:
+    """Return the CRS asked for, or that of the scenes."""
     if crs is None:
         systems = {g.crs.to_wkt() for g in finest if g.crs}
         if len(systems) > 1:
@@ -51,48 +76,43 @@ def study_grid(
                 f"The scenes are in {len(systems)} different CRS. Say which one the study's grid is to have: "
                 f'crs: "EPSG:…" in 02_preprocess.yaml.'
             )
-    own = finest[0]
     try:
-        target = own if crs is None else own.to_crs(crs)
-    except Exception as error:  # pyproj and GDAL raise various kinds
+        target = finest[0].crs if crs is None else CRS(crs)
+    except Exception as error:  # pyproj raises various kinds
         raise LulcError(f'crs: {crs!r} is not a CRS ({error}). Write it like "EPSG:32633".') from error
-    if target.crs is None or target.crs.geographic:
+    if target is None or target.geographic:
         raise LulcError(
             "The study's grid needs a projected CRS in metres (UTM, for example), but this one is geographic. "
             'Set crs: "EPSG:326xx" (north) or "EPSG:327xx" (south) in 02_preprocess.yaml, xx being the UTM zone.'
         )
-    covered = [g.extent.to_crs(target.crs).boundingbox for g in finest]
-    left, bottom = min(b.left for b in covered), min(b.bottom for b in covered)
-    right, top = max(b.right for b in covered), max(b.top for b in covered)
-    wide, high = right - left, top - bottom
-    if bbox is not None:
-        if bbox[0] >= bbox[2] or bbox[1] >= bbox[3]:
-            raise LulcError(f"bbox {list(bbox)} is empty: expected left < right and bottom < top.")
-        if bbox[0] >= right or bbox[2] <= left or bbox[1] >= top or bbox[3] <= bottom:
-            epsg = target.crs.to_epsg()
-            raise LulcError(
-                f"bbox {list(bbox)} does not meet the scenes, which cover {left:.0f} {bottom:.0f} {right:.0f} "
-                f"{top:.0f} in {f'EPSG:{epsg}' if epsg else target.crs}. Give left, bottom, right, top in that CRS."
-            )
-        left, bottom, right, top = bbox
-    else:
-        _refuse_islands([scene.name for scene in catalog.scenes], covered, resolution)
-    # Pixel edges where the scenes have theirs: nothing is resampled that need not be.
-    x0, y0 = next(((g.affine.c, g.affine.f) for g in finest if g.crs == target.crs), (0.0, 0.0))
-    columns = [(left - x0) / resolution, (right - x0) / resolution]
-    rows = [(y0 - top) / resolution, (y0 - bottom) / resolution]
-    c0, c1 = round(columns[0]), round(columns[1])
-    r0, r1 = round(rows[0]), round(rows[1])
-    if c1 <= c0 or r1 <= r0:
-        raise LulcError(f"bbox {bbox} is smaller than one pixel of {resolution:g} m.")
-    if (r1 - r0) * (c1 - c0) > MAX_PIXELS:
+    return target
+
+
+def _union(covered: Sequence[BoundingBox]) -> tuple[float, float, float, float]:
+    return (
+        min(b.left for b in covered),
+        min(b.bottom for b in covered),
+        max(b.right for b in covered),
+        max(b.top for b in covered),
+    )
+
+
+def _extent(
+    covered: Sequence[BoundingBox], bbox: Sequence[float] | None, crs: CRS
+) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top of the box asked for, or of all that the scenes cover."""
+    left, bottom, right, top = _union(covered)
+    if bbox is None:
+        return left, bottom, right, top
+    if bbox[0] >= bbox[2] or bbox[1] >= bbox[3]:
+        raise LulcError(f"bbox {list(bbox)} is empty: expected left < right and bottom < top.")
+    if bbox[0] >= right or bbox[2] <= left or bbox[1] >= top or bbox[3] <= bottom:
+        epsg = crs.to_epsg()
         raise LulcError(
-            f"The grid would have {c1 - c0}×{r1 - r0} pixels of {resolution:g} m, and the scenes cover "
-            f"{wide:.0f} × {high:.0f} m. Expected at most {MAX_PIXELS:.0e} "
-            "pixels, about 80 whole tiles: check bbox and resolution in 02_preprocess.yaml."
+            f"bbox {list(bbox)} does not meet the scenes, which cover {left:.0f} {bottom:.0f} {right:.0f} "
+            f"{top:.0f} in {f'EPSG:{epsg}' if epsg else crs}. Give left, bottom, right, top in that CRS."
         )
-    corner = Affine(resolution, 0, x0 + c0 * resolution, 0, -resolution, y0 - r0 * resolution)
-    return GeoBox((r1 - r0, c1 - c0), corner, target.crs)
+    return bbox[0], bbox[1], bbox[2], bbox[3]
 
 
 def _refuse_islands(names: Sequence[str], covered: Sequence[BoundingBox], gap: float) -> None:

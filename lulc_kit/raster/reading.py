@@ -78,40 +78,6 @@ def select(stack: xr.DataArray, bands: Sequence[str]) -> xr.DataArray:
     return stack.sel(band=list(bands))
 
 
-def describe_grid(geobox: GeoBox) -> str:
-    """Return CRS, size, resolution and upper left corner in one line."""
-    crs = geobox.crs.to_epsg() if geobox.crs else None
-    name = f"EPSG:{crs}" if crs else ("a CRS without EPSG code" if geobox.crs else "no CRS")
-    return (
-        f"{name}, {geobox.width}×{geobox.height} px of {abs(geobox.resolution.x):g} m, "
-        f"upper left {geobox.affine.c:.2f} {geobox.affine.f:.2f}"
-    )
-
-
-def same_grid(one: GeoBox, other: GeoBox) -> bool:
-    """Whether two grids have the same CRS and shape, and corners within a thousandth of a pixel."""
-    if one.shape != other.shape or one.crs != other.crs:
-        return False
-    tolerance = 1e-3 * abs(one.resolution.x)
-    corners = zip(one.boundingbox, other.boundingbox, strict=True)
-    return all(abs(a - b) <= tolerance for a, b in corners)
-
-
-def check_grid(found: GeoBox, expected: GeoBox, what: str) -> None:
-    """Refuse a raster that is not on the study's grid.
-
-    Raises
-    ------
-    LulcError
-        With both grids written out.
-    """
-    if not same_grid(found, expected):
-        raise GridError(
-            f"{what} is not on the study's grid.\n  found:    {describe_grid(found)}\n"
-            f"  expected: {describe_grid(expected)}\nRun the steps anew from 02."
-        )
-
-
 def open(path: str | Path) -> rasterio.DatasetReader:
     """Open a file, also inside an archive; a LulcError says whether it is missing or no raster."""
     try:

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lulc_kit import params
 from lulc_kit.catalog import Band
@@ -20,19 +18,6 @@ DN = np.full((8, 8), 1000, np.uint16)
 def download(*entries: dict[str, Any], **extra: Any) -> params.Download:
     full = [{"date": f"2023-06-{15 + i}", "level": "L2A"} | entry for i, entry in enumerate(entries)]
     return params.Download.check({"study": "s", "source": "files", "scenes": full} | extra, "here")
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("B02", "B2"), ("b2", "B2"), ("B8a", "B8A"), ("B08A", "B8A"), ("B12", "B12"), ("B10", "B10"), ("nir", "nir")],
-)
-def test_band_names(name: str, expected: str) -> None:
-    assert own_files.band_name(name) == expected
-
-
-@given(st.text(max_size=8))
-def test_band_names_are_settled_after_once(name: str) -> None:
-    assert own_files.band_name(own_files.band_name(name)) == own_files.band_name(name)
 
 
 def test_one_file_for_each_band(project: Path) -> None:

@@ -12,6 +12,7 @@ only a complete product is moved beside the others: a batch that was stopped goe
 
 import contextlib
 import functools
+import os
 import re
 import shutil
 import subprocess
@@ -205,7 +206,8 @@ def _target(installation: Installation, results: Path, work: Path) -> list[str]:
     """Options that make Sen2Cor write to a folder: 2.5.5 takes it from its settings, of which it gets a copy."""
     if installation.has_output_dir:
         return ["--output_dir", str(results)]
-    settings = Path.home() / "sen2cor" / ".".join(map(str, installation.version[:2])) / "cfg" / "L2A_GIPP.xml"
+    home = Path.home() / "sen2cor" / ".".join(map(str, installation.version[:2]))
+    settings = Path(os.environ.get("SEN2COR_HOME", home)) / "cfg" / "L2A_GIPP.xml"
     if not settings.is_file():  # never written: their default holds, which is to write beside the (mirrored) product
         return []
     value = f"<Target_Directory>{escape(str(results))}</Target_Directory>"

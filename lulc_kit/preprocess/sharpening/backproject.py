@@ -165,9 +165,19 @@ def add_enlarged(image: Float, valid: Mask, residual: Float, kernel: Float, floo
                     image[y, x] = min(max(image[y, x] + total, floor[y, x]), ceiling[y, x])
 
 
-@njit(cache=True, nogil=True)
 def _local_range(image: Float, valid: Mask, coarse: Float, ratio: int, limits: np.float32) -> tuple[Float, Float]:
     """Bounds for each fine pixel: the range of the first estimate and of the coarse band around it."""
+    low, high = _range(image, valid, coarse, ratio)
+    lowest = ndimage.minimum_filter(low, 3, mode="nearest")
+    highest = ndimage.maximum_filter(high, 3, mode="nearest")
+    room = limits * (highest - lowest)
+    floor, ceiling = (bound.repeat(ratio, axis=0).repeat(ratio, axis=1) for bound in (lowest - room, highest + room))
+    return floor, ceiling
+
+
+@njit(cache=True, nogil=True)
+def _range(image: Float, valid: Mask, coarse: Float, ratio: int) -> tuple[Float, Float]:
+    """Least and greatest number in each coarse pixel."""
     h, w = coarse.shape
     low = np.full((h, w), np.inf, np.float32)
     high = np.full((h, w), -np.inf, np.float32)
@@ -180,19 +190,4 @@ def _local_range(image: Float, valid: Mask, coarse: Float, ratio: int, limits: n
                     if valid[y, x]:
                         low[i, j] = min(low[i, j], image[y, x])
                         high[i, j] = max(high[i, j], image[y, x])
-    floor = np.empty(image.shape, np.float32)
-    ceiling = np.empty(image.shape, np.float32)
-    for i in range(h):
-        for j in range(w):
-            lowest = np.float32(np.inf)
-            highest = np.float32(-np.inf)
-            for ii in range(max(i - 1, 0), min(i + 2, h)):
-                for jj in range(max(j - 1, 0), min(j + 2, w)):
-                    lowest = min(lowest, low[ii, jj])
-                    highest = max(highest, high[ii, jj])
-            room = limits * (highest - lowest)
-            for y in range(i * ratio, (i + 1) * ratio):
-                for x in range(j * ratio, (j + 1) * ratio):
-                    floor[y, x] = lowest - room
-                    ceiling[y, x] = highest + room
-    return floor, ceiling
+    return low, high

@@ -1,11 +1,12 @@
 """The 20 m and 60 m bands of Sentinel-2 at 10 m.
 
 For each coarse band the four 10 m bands are degraded to its grid with its own MTF; in a moving window a
-small ridge regression says how the coarse band follows from them; the models, interpolated, are applied to
-the 10 m bands; and what degrading the result fails to explain is projected back, so that no radiometry is
-invented. A few numbers for each band, chosen once for a scene by `fit`, make it fit the scene: how much
-sharper or smoother than the 10 m bands the coarse band's own detail is and by what part of a pixel it lies
-elsewhere, the strength of the ridge, and the share of the detail that is injected.
+small ridge regression (or one for the whole scene, where that proves better) says how the coarse band
+follows from them; the models, interpolated, are applied to the 10 m bands; and what degrading the result
+fails to explain is projected back, so that no radiometry is invented. A few numbers for each band, chosen
+once for a scene by `fit`, make it fit the scene: how much sharper or smoother than the 10 m bands the coarse
+band's own detail is and by what part of a pixel it lies elsewhere, the strength of the ridge, and the share
+of the detail that is injected.
 
 `sharpen` does it all for arrays. A scene that does not fit into memory goes block by block through the same
 function with a `Plan` made once::
@@ -23,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,17 +36,17 @@ from lulc_kit.preprocess.sharpening.local_models import (
     GAUSSIAN,
     MATCHING_REACH,
     REACH,
-    averaged,
+    average,
     local_models,
-    matched,
+    match,
     matching,
     predict,
 )
-from lulc_kit.preprocess.sharpening.mtf import MTF, Float, Mask, decimate, degrade, degrade_masked, mtf_of
+from lulc_kit.preprocess.sharpening.mtf import Float, Mask, decimate, degrade, degrade_masked, mtf_of
+from lulc_kit.sentinel2 import MTF
 
 __all__ = ["MTF", "Plan", "degrade", "fit", "sharpen"]
 
-Method = Literal["local", "global"]
 Values = float | Sequence[float] | NDArray[Any]
 
 _BRIGHTEST = 6.5536  # reflectance of the greatest 16-bit number at Sentinel-2's quantification of 10000
@@ -132,7 +133,6 @@ def sharpen(
     ratio: int,
     mtf_fine: Values | None = None,
     mtf_coarse: Values | None = None,
-    method: Method = "local",
     iterations: int = 2,
     plan: Plan | None = None,
     block: int = 1536,
@@ -155,14 +155,11 @@ def sharpen(
         None: the published values of Sentinel-2, which supposes the usual order: B2 B3 B4 B8; B5 B6
         B7 B8A B11 B12 at ratio 2; B1 B9 at ratio 6. For another number of bands None is the mean of
         those; give ``MTF[name]``. ``mtf_fine`` only serves to choose the plan.
-    method
-        ``"local"``: a regression for each neighbourhood, or a global one for the bands where that proves
-        better; ``"global"``: one regression for each band.
     iterations
         Back-projection steps. One is nearly exact away from borders and nodata.
     plan
-        From `fit`, when this is a part of a scene; None: made here from these arrays. A plan carries MTFs and
-        method; those arguments do not count then.
+        From `fit`, when this is a part of a scene; None: made here from these arrays. A plan carries MTFs;
+        those arguments do not count then.
     block
         Fine pixels across one block of work: about 60 MB of memory per thread at 1024, 110 MB at 1536. It
         does not change the result.
@@ -206,7 +203,7 @@ def sharpen(
     if iterations < 0 or block < 1:
         raise LulcError(f"iterations is {iterations} and block {block}: they are at least 0 and 1.")
     if plan is None:
-        plan = fit(fine, coarse, ratio=ratio, mtf_fine=mtf_fine, mtf_coarse=mtf_coarse, method=method)
+        plan = fit(fine, coarse, ratio=ratio, mtf_fine=mtf_fine, mtf_coarse=mtf_coarse)
     if plan.ratio != ratio or len(plan.bands) != n:
         raise LulcError(
             f"The plan is for {len(plan.bands)} bands at ratio {plan.ratio}, the data are {n} bands "
@@ -248,7 +245,6 @@ def fit(
     ratio: int,
     mtf_fine: Values | None = None,
     mtf_coarse: Values | None = None,
-    method: Method = "local",
 ) -> Plan:
     """Choose for each band of a scene how it is sharpened, from the scene alone.
 
@@ -271,8 +267,6 @@ def fit(
     """
     fine, coarse = _sliceable(fine), _sliceable(coarse)
     shape, n = _check_shapes(fine, coarse, ratio)
-    if method not in ("local", "global"):
-        raise LulcError(f"method is {method!r}: it is 'local' or 'global'.")
     p = int(np.shape(fine)[0])
     mtf_below = mtf_of(_published(p, 1) if mtf_fine is None else mtf_fine, p)
     mtf = mtf_of(_published(n, ratio) if mtf_coarse is None else mtf_coarse, n)
@@ -289,7 +283,7 @@ def fit(
         own = [_Scene(s.fine, s.valid, s.coarse[k : k + 1]) for s in scenes]
         lower = [_Scene(s.fine, s.valid, s.coarse[k : k + 1]) for s in below]
         truth = [s.coarse[k] for s in scenes]
-        return _choose(own, lower, truth, projector(ratio, float(mtf[k])), float(mtf[k]), method)
+        return _choose(own, lower, truth, projector(ratio, float(mtf[k])), float(mtf[k]))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return Plan(ratio, tuple(pool.map(choose, range(n))))
@@ -301,13 +295,11 @@ def _choose(
     truth: list[Float],
     kernels: Projector,
     mtf: float,
-    method: Method,
 ) -> BandPlan:
     # at 60 m a fine pixel's shift is a sixth of what the band sees, and the bands of haze have no edges
     aligned = _align(own, kernels, BandPlan(mtf), move=kernels.ratio < 4)
     aligned = replace(aligned, model=_global_model(own, kernels, aligned))
-    ridges = (*_RIDGES, np.inf) if method == "local" else (np.inf,)
-    best = aligned if method == "local" else replace(aligned, ridge=np.inf)
+    best = aligned
     if sum(int(np.isfinite(s.coarse).sum()) for s in lower) < _FEWEST:
         return best
     down, across = aligned.shift
@@ -317,7 +309,7 @@ def _choose(
     # further down, where the ridge is chosen, by the number of independent pixels under the kernel.
     averaging = float(1 / (kernels.taps**2).sum() ** 2)
     least = np.inf
-    for ridge in ridges:
+    for ridge in (*_RIDGES, np.inf):
         # the result is affine in the injection: two of them give the best one in closed form
         wanted, detail = [], []
         for scene, target in zip(lower, truth, strict=True):
@@ -421,7 +413,7 @@ def _predictors(scene: _Scene, kernels: Projector, plan: BandPlan) -> tuple[Floa
     fine = scene.fine
     if plan.blur != (0.0, 0.0) or plan.shift != (0.0, 0.0):
         down, across = (matching(*axis) for axis in zip(plan.blur, plan.shift, strict=True))
-        fine = matched(fine, scene.valid, down, across)
+        fine = match(fine, scene.valid, down, across)
     weight = decimate(scene.valid.astype(np.float32), kernels.taps, kernels.first, kernels.ratio)
     coarse = [degrade_masked(band, weight, kernels.ratio, kernels.taps, kernels.first) for band in fine]
     return fine, np.stack(coarse)
@@ -440,7 +432,7 @@ def _sharpen_band(scene: _Scene, k: int, plan: BandPlan, kernels: Projector, ite
         ).copy()
     else:
         models, _ = local_models(predictors, coarse, GAUSSIAN, plan.ridge, False)
-        models = averaged(models, GAUSSIAN)
+        models = average(models, GAUSSIAN)
     image = predict(fine, valid, models, predictors, coarse, plan.injection)
     image = back_project(image, valid, coarse, kernels, iterations, _ROOM)
     image[~valid] = np.nan

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import external
 from lulc_kit.preprocess.sen2cor import program, versions
 from tests.sen2cor import FORMATS, install, make_product
 
@@ -58,11 +57,6 @@ def test_windows_is_looked_through_for_the_batch_file(tmp_path, home, monkeypatc
     ]
     outcome = program.process([make_product(tmp_path)], tmp_path / "out", installations=found)[0]
     assert outcome.output is not None, outcome.message
-
-
-def test_batch_file_never_gets_what_its_shell_would_interpret(tmp_path):
-    with pytest.raises(LulcError, match="batch files"):
-        external.start([r"C:\Sen2Cor\L2A_Process.bat", r"C:\data & more\x.SAFE"], tmp_path)
 
 
 def test_nothing_installed(tmp_path):

@@ -11,11 +11,11 @@ import rasterio
 from rasterio.transform import from_origin
 from scipy import ndimage
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import radiometry
-from lulc_kit.preprocess.sharpening import scene as sharpen_scene
+from lulc_kit.preprocess.sharpening.scene import FINE, sharpen_scene
 from lulc_kit.preprocess.sharpening.sharpen import MTF, degrade, sharpen
 
 SIZE = 240
@@ -28,7 +28,7 @@ def ground() -> dict[str, npt.NDArray[np.float64]]:
     """Bands at 10 m: coarse ones are mixtures of the fine ones, so their detail can be known."""
     generator = np.random.default_rng(7)
     rough = [ndimage.gaussian_filter(generator.normal(size=(SIZE, SIZE)), 1.5) for _ in range(4)]
-    fine = {name: 0.2 + 0.04 * r / r.std() for name, r in zip(sharpen_scene.FINE, rough, strict=True)}
+    fine = {name: 0.2 + 0.04 * r / r.std() for name, r in zip(FINE, rough, strict=True)}
     stack = np.stack(list(fine.values()))
     return fine | {name: np.tensordot(parts, stack, 1) for name, parts in MIXTURE.items()}
 
@@ -65,17 +65,17 @@ def test_the_files_hold_the_detail_and_are_gone_afterwards(tmp_path: Path) -> No
     truth = ground()
     given = scene(tmp_path / "in", truth)
     work = tmp_path / "work"
-    with sharpen_scene.sharpened(given, work) as found:
+    with sharpen_scene(given, work) as found:
         assert list(found.bands) == list(given.bands)
         for name in RESOLUTION:
-            assert raster.same_grid(raster.grid(found.bands[name].path), raster.grid(given.bands["B2"].path))
-        for name in sharpen_scene.FINE:
+            assert grids.same(raster.grid(found.bands[name].path), raster.grid(given.bands["B2"].path))
+        for name in FINE:
             assert found.bands[name] == given.bands[name]
         for name in MIXTURE:
             interpolated, sharp = image(given, name), image(found, name)
             assert error(sharp, truth[name]) < 0.2 * error(interpolated, truth[name]), name
         # the same numbers as those of arrays that never were a file
-        fine = np.stack([image(given, name) for name in sharpen_scene.FINE])
+        fine = np.stack([image(given, name) for name in FINE])
         for ratio, names in ((2, ["B5", "B11"]), (6, ["B9"])):
             coarse = np.stack(
                 [radiometry.on_grid(given.bands[n], raster.grid(given.bands[n].path)).compute() for n in names]
@@ -90,7 +90,7 @@ def test_what_is_not_known_is_missing_there_and_nowhere_else(tmp_path: Path) -> 
     truth = ground()
     truth["B4"][30:40, 50:70] = np.nan
     truth["B11"][100:120, 100:120] = np.nan
-    with sharpen_scene.sharpened(scene(tmp_path / "in", truth), tmp_path / "work") as found:
+    with sharpen_scene(scene(tmp_path / "in", truth), tmp_path / "work") as found:
         for name in ("B5", "B11"):
             missing = np.isnan(truth["B4"])
             if name == "B11":
@@ -101,11 +101,11 @@ def test_what_is_not_known_is_missing_there_and_nowhere_else(tmp_path: Path) -> 
 
 def test_one_resolution_is_left_alone_and_cirrus_is_not_sharpened(tmp_path: Path) -> None:
     given = scene(tmp_path / "in", ground())
-    fine = dataclasses.replace(given, bands={name: given.bands[name] for name in sharpen_scene.FINE})
-    with sharpen_scene.sharpened(fine, tmp_path / "work") as found:
+    fine = dataclasses.replace(given, bands={name: given.bands[name] for name in FINE})
+    with sharpen_scene(fine, tmp_path / "work") as found:
         assert found is fine
     cirrus = dataclasses.replace(given, bands={**fine.bands, "B10": given.bands["B9"], "B5": given.bands["B5"]})
-    with sharpen_scene.sharpened(cirrus, tmp_path / "work") as found:
+    with sharpen_scene(cirrus, tmp_path / "work") as found:
         assert found.bands["B10"] == given.bands["B9"]
         assert found.bands["B5"] != given.bands["B5"]
 
@@ -113,7 +113,7 @@ def test_one_resolution_is_left_alone_and_cirrus_is_not_sharpened(tmp_path: Path
 def test_a_missing_fine_band_and_grids_that_do_not_nest_are_refused(tmp_path: Path) -> None:
     given = scene(tmp_path / "in", ground())
     less = dataclasses.replace(given, bands={n: b for n, b in given.bands.items() if n not in ("B3", "B8")})
-    with pytest.raises(LulcError, match=r"lacks B3, B8\. Set sharpen: none"), sharpen_scene.sharpened(less, tmp_path):
+    with pytest.raises(LulcError, match=r"lacks B3, B8\. Set sharpen: none"), sharpen_scene(less, tmp_path):
         pass
     numbers = np.ones((SIZE // 2, SIZE // 2), np.uint16)
     moved = write(tmp_path / "moved", "B5", numbers, 20, left=LEFT + 10)
@@ -121,7 +121,7 @@ def test_a_missing_fine_band_and_grids_that_do_not_nest_are_refused(tmp_path: Pa
     for odd in (moved, cut):
         with (
             pytest.raises(LulcError, match=r"Band B5 .* do not nest(?s:.*)the band: (?s:.*)10 m grid: "),
-            sharpen_scene.sharpened(dataclasses.replace(given, bands={**given.bands, "B5": odd}), tmp_path / "work"),
+            sharpen_scene(dataclasses.replace(given, bands={**given.bands, "B5": odd}), tmp_path / "work"),
         ):
             pass
     assert not (tmp_path / "work").exists() or not list((tmp_path / "work").iterdir())
@@ -133,7 +133,7 @@ def test_a_failure_leaves_no_files(tmp_path: Path) -> None:
     given.bands["B11"].path.write_bytes(whole[: len(whole) // 2])
     with (
         pytest.raises(LulcError, match=r"B11\.tif could not be read to its end"),
-        sharpen_scene.sharpened(given, tmp_path / "work"),
+        sharpen_scene(given, tmp_path / "work"),
     ):
         pass
     assert not list((tmp_path / "work").iterdir())

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess.sharpening.local_models import MATCHING_REACH, local_models, matching
 from lulc_kit.preprocess.sharpening.sharpen import MTF, Plan, degrade, fit, sharpen
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -37,63 +36,16 @@ def rmse(difference):
     return np.sqrt(np.nanmean(np.square(difference), axis=(-2, -1)))
 
 
+def of_one_model(plan):
+    """The plan with one regression for each band, as the whole scene has it."""
+    return Plan(plan.ratio, tuple(replace(band, ridge=np.inf, injection=1.0) for band in plan.bands))
+
+
 @pytest.fixture(scope="module")
 def case():
     fine, truth = scene()
     mtf = [0.33, 0.22]
     return fine, truth, degrade(truth, 2, mtf), mtf
-
-
-# degrade
-
-
-@pytest.mark.parametrize("ratio", [3, 5])
-def test_degrade_is_scipys_gaussian_decimated(ratio):
-    # an odd ratio puts the coarse pixel's centre on a fine pixel, where scipy samples its Gaussian
-    image = np.random.default_rng(0).random((30 * ratio, 20 * ratio))
-    sigma = ratio * np.sqrt(-2 * np.log(0.26) / np.pi**2)
-    radius = int(np.ceil(4 * sigma))
-    expected = ndimage.gaussian_filter(image, sigma, radius=radius)[ratio // 2 :: ratio, ratio // 2 :: ratio]
-    np.testing.assert_allclose(degrade(image, ratio, 0.26), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("mtf", sorted(set(MTF.values())))
-@pytest.mark.parametrize("ratio", [2, 6])
-def test_degrade_has_the_transfer_it_promises(ratio, mtf):
-    # half the coarse Nyquist frequency: a Gaussian's transfer there is mtf ** (1/4)
-    n = 40 * ratio
-    x = np.arange(n) - (ratio - 1) / 2
-    wave = np.cos(np.pi * (x / ratio + 0.5) / 2)
-    coarse = degrade(np.broadcast_to(wave, (n, n)), ratio, mtf)
-    expected = mtf**0.25 * np.cos(np.pi * (np.arange(40) + 0.5) / 2)
-    np.testing.assert_allclose(coarse[20], expected, atol=2e-3)
-
-
-def test_degrade_centres_coarse_pixels_on_the_fine_ones_they_cover():
-    y, x = np.mgrid[:60, :60].astype(float)
-    coarse = degrade(y + 100 * x, 6, 0.3)
-    assert coarse[5, 4] == pytest.approx(5 * 6 + 2.5 + 100 * (4 * 6 + 2.5), abs=1e-2)
-
-
-def test_degrade_leaves_nodata_out():
-    image = np.full((40, 40), 0.3)
-    image[10:20, 10:20] = np.nan
-    coarse = degrade(image, 2, 0.3)
-    assert np.isnan(coarse[6:9, 6:9]).all()
-    np.testing.assert_allclose(coarse[np.isfinite(coarse)], 0.3, rtol=1e-5)
-    assert np.isnan(coarse).sum() == 25
-
-
-@pytest.mark.parametrize("mtf", [0, 1, 1.5, [0.2, 0.3, 0.4]])
-def test_degrade_refuses_what_is_no_mtf(mtf):
-    with pytest.raises(LulcError, match="MTF"):
-        degrade(np.zeros((2, 8, 8)), 2, mtf)
-
-
-@pytest.mark.parametrize("shape", [(7, 8), (8, 9), (8,), (0, 8)])
-def test_degrade_refuses_shapes(shape):
-    with pytest.raises(LulcError):
-        degrade(np.zeros(shape), 2, 0.3)
 
 
 # sharpen: properties
@@ -111,15 +63,16 @@ def test_degrading_the_result_gives_the_input_back(case):
     seed=st.integers(0, 1000),
     ratio=st.sampled_from([2, 3, 6]),
     mtf=st.floats(0.2, 0.4),
-    method=st.sampled_from(["local", "global"]),
+    local=st.booleans(),
     related=st.booleans(),
 )
-def test_consistency_holds_whatever_the_bands_have_in_common(seed, ratio, mtf, method, related):
+def test_consistency_holds_whatever_the_bands_have_in_common(seed, ratio, mtf, local, related):
     fine, truth = scene(rows=48, columns=60, seed=seed)
     if not related:
         fine = np.random.default_rng(seed).uniform(0.02, 0.5, fine.shape)
     coarse = degrade(truth, ratio, mtf)
-    result = sharpen(fine, coarse, ratio=ratio, mtf_coarse=mtf, method=method)
+    plan = fit(fine, coarse, ratio=ratio, mtf_coarse=mtf)
+    result = sharpen(fine, coarse, ratio=ratio, plan=plan if local else of_one_model(plan))
     assert (rmse(degrade(result, ratio, mtf) - coarse) < 1e-3).all()
 
 
@@ -234,53 +187,6 @@ def test_a_band_in_its_place_is_not_moved(case):
     assert all(band.shift == (0.0, 0.0) for band in fit(fine, coarse, ratio=2, mtf_coarse=mtf).bands)
 
 
-@settings(max_examples=10, deadline=None)
-@given(seed=st.integers(0, 1000), holes=st.booleans(), sigma=st.floats(0.6, 2.0))
-def test_local_models_are_numpys_weighted_ridge_regressions(seed, holes, sigma):
-    rng = np.random.default_rng(seed)
-    predictors = rng.uniform(0.1, 0.4, (3, 9, 11)).astype(np.float32)
-    target = rng.uniform(0.1, 0.4, (9, 11)).astype(np.float32)
-    if holes:
-        target[rng.random(target.shape) < 0.3] = np.nan
-    near = np.exp(-(np.arange(-2, 3) ** 2) / (2 * sigma**2)).astype(np.float32)
-    models, errors = local_models(predictors, target, near / near.sum(), 1e-3, True)
-    known = np.isfinite(target)
-    np.testing.assert_array_equal(np.isfinite(errors), known)
-    for i, j in zip(*np.nonzero(known), strict=True):
-        window = np.s_[max(i - 2, 0) : i + 3, max(j - 2, 0) : j + 3]
-        y, x = (index[window] for index in np.indices(target.shape))
-        use = known[window]
-        weight = (near[y - i + 2] * near[x - j + 2])[use].astype(float)
-        centre = int(np.nonzero((y[use] == i) & (x[use] == j))[0][0])
-        a = predictors[:, *window][:, use].T.astype(float)
-        b = target[window][use].astype(float)
-        mean = np.average(a, axis=0, weights=weight), np.average(b, weights=weight)
-        da, db, share = a - mean[0], b - mean[1], weight / weight.sum()
-        gram = (da * share[:, None]).T @ da + 1e-3 * np.eye(3)
-        slopes = np.linalg.solve(gram, (da * share[:, None]).T @ db)
-        np.testing.assert_allclose(models[:3, i, j], slopes, rtol=1e-3, atol=1e-4)
-        np.testing.assert_allclose(models[3, i, j], mean[1] - slopes @ mean[0], rtol=1e-3, atol=1e-4)
-        leverage = share[centre] * (1 + da[centre] @ np.linalg.solve(gram, da[centre]))
-        left_out = (db[centre] - slopes @ da[centre]) / max(1 - leverage, 0.1)
-        np.testing.assert_allclose(errors[i, j], left_out, rtol=1e-3, atol=1e-4)
-
-
-@pytest.mark.parametrize("shift", [-2.0, -1.0, -0.6, 0.0, 0.4, 1.5])
-@pytest.mark.parametrize("blur", [-0.4, 0.0, 0.3, 0.5, 1.3, 2.0])
-def test_the_matching_filter_has_the_variance_and_place_it_promises(blur, shift):
-    taps = matching(blur, shift).astype(float)
-    x = np.arange(taps.size) - taps.size // 2
-    assert abs(x).max() <= MATCHING_REACH
-    assert taps.sum() == pytest.approx(1)
-    assert -(taps * x).sum() == pytest.approx(shift, abs=1e-6)
-    assert (taps * (x + shift) ** 2).sum() == pytest.approx(blur, abs=1e-5)
-
-
-def test_matching_widens_by_the_binomial():
-    np.testing.assert_allclose(matching(0.5), np.array([1, 2, 1]) / 4)
-    np.testing.assert_allclose(matching(1.0), np.array([1, 4, 6, 4, 1]) / 16)
-
-
 def test_nodata_of_a_coarse_pixel_stays_in_its_window(case):
     fine, _, coarse, mtf = case
     holed = coarse.copy()
@@ -379,21 +285,14 @@ def test_the_fine_bands_mtf_decides_what_the_plan_is_chosen_from(case):
         chosen(mtf_fine=usual[:3])
 
 
-def test_the_global_method_uses_one_model(case):
-    fine, _, coarse, mtf = case
-    plan = fit(fine, coarse, ratio=2, mtf_coarse=mtf, method="global")
-    assert all(np.isinf(band.ridge) for band in plan.bands)
-
-
 @pytest.mark.parametrize("ratio", [2, 6])
 def test_a_scene_too_small_to_choose_is_still_sharpened_locally(ratio):
     # one half follows one fine band, the other half another
     fine, _ = scene(rows=18 * ratio, columns=18 * ratio, seed=8)
     truth = np.concatenate([fine[:1, : 9 * ratio], 0.5 - fine[3:, 9 * ratio :]], axis=1)
     coarse = degrade(truth, ratio, 0.3)
-    local, one_model = (
-        sharpen(fine, coarse, ratio=ratio, mtf_coarse=0.3, method=method) for method in ("local", "global")
-    )
+    plan = fit(fine, coarse, ratio=ratio, mtf_coarse=0.3)
+    local, one_model = (sharpen(fine, coarse, ratio=ratio, plan=p) for p in (plan, of_one_model(plan)))
     assert rmse(local - truth)[0] < 0.9 * rmse(one_model - truth)[0]
 
 
@@ -467,8 +366,6 @@ def test_a_plan_for_other_bands_is_refused(case):
 
 def test_arguments_that_mean_nothing_are_refused(case):
     fine, _, coarse, _ = case
-    with pytest.raises(LulcError, match="method"):
-        sharpen(fine, coarse, ratio=2, method="magic")
     with pytest.raises(LulcError, match="iterations"):
         sharpen(fine, coarse, ratio=2, iterations=-1)
     with pytest.raises(LulcError, match="MTF"):
