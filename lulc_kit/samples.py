@@ -14,7 +14,7 @@ import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.classes import Scheme
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, FormatError
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 
@@ -74,7 +74,7 @@ class Samples:
         try:
             table = gpd.read_parquet(layout.samples)
         except (OSError, ValueError) as error:
-            raise LulcError(f"{layout.samples} cannot be read ({error}). Run notebook 05 again.") from error
+            raise FormatError(f"{layout.samples} cannot be read ({error}). Run notebook 05 again.") from error
         return cls(
             table,
             Scheme.from_dict(about["scheme"]),
@@ -131,5 +131,5 @@ class Samples:
         have = [str(c) for c in self.table.columns if c not in others and not str(c).startswith("train_")]
         missing = [f for f in wanted or [] if f not in have]
         if missing:
-            raise LulcError(f"Feature(s) {', '.join(missing)} are not in the samples. They have: {', '.join(have)}.")
+            raise BandError(f"Feature(s) {', '.join(missing)} are not in the samples. They have: {', '.join(have)}.")
         return tuple(wanted or have)

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from sklearn.model_selection import StratifiedGroupKFold
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import GridError, LulcError, ParameterError
 
 ATTEMPTS = 50
 
@@ -164,7 +164,9 @@ class PolygonSplit(Splitter):
     def units(self, X: Any, groups: Any = None, width: float | None = None) -> npt.NDArray[np.integer]:
         """Return the polygons' numbers."""
         if groups is None:
-            raise LulcError("PolygonSplit needs to know the polygon of each sample: pass their numbers as 'groups'.")
+            raise ParameterError(
+                "PolygonSplit needs to know the polygon of each sample: pass their numbers as 'groups'."
+            )
         return np.asarray(groups)
 
 
@@ -198,10 +200,12 @@ def locate(X: Any) -> npt.NDArray[np.float64]:
     if geometry is None:
         points = np.asarray(X, np.float64)
         if points.ndim != 2 or points.shape[1] < 2:
-            raise LulcError(f"Points have easting and northing, (sample, 2); found an array of shape {points.shape}.")
+            raise ParameterError(
+                f"Points have easting and northing, (sample, 2); found an array of shape {points.shape}."
+            )
         return points[:, :2]
     if geometry.crs is not None and geometry.crs.is_geographic:
-        raise LulcError("The points are in degrees, and blocks in metres. Bring them to another CRS (to_crs) first.")
+        raise GridError("The points are in degrees, and blocks in metres. Bring them to another CRS (to_crs) first.")
     return np.column_stack([geometry.x, geometry.y])
 
 
