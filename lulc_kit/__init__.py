@@ -23,6 +23,7 @@ _HOMES = {
     "sharpen": "preprocess.sharpening.sharpen:sharpen",
     "compute_indices": "features.indices:compute",
     "texture": "features.texture:glcm",
+    "TextureSettings": "features.texture:Settings",
     "slope_aspect": "features.terrain:slope_aspect",
     # classes, samples held apart, and how well the map fits them
     "Scheme": "classes:Scheme",

@@ -80,6 +80,11 @@ class Settings:
     ------
     LulcError
         If ``features``, ``window``, ``directions``, ``distance`` or ``convention`` is not as said above.
+
+    Examples
+    --------
+    >>> Settings(features=("contrast", "entropy"), window=9).features
+    ('contrast', 'entropy')
     """
 
     features: Sequence[str] = ("entropy", "correlation")
@@ -161,7 +166,8 @@ def glcm(
     On a chessboard every neighbour lies at the other end of the grey levels: contrast is (levels − 1)².
 
     >>> board = np.indices((5, 5)).sum(axis=0) % 2
-    >>> contrast = glcm(board, window=3, levels=8, value_range=(0, 1), directions=[0], features=["contrast"])
+    >>> settings = Settings(features=("contrast",), window=3, levels=8, range=(0, 1), directions=(0,))
+    >>> contrast = glcm(board, settings)
     >>> contrast.shape, float(contrast[0, 2, 2])
     ((1, 5, 5), 49.0)
     """
