@@ -13,17 +13,24 @@ __version__ = "0.1.0"
 _HOMES = {
     # where things are, and how they are opened
     "Layout": "layout:Layout",
+    "Cube": "cube:Cube",
+    "Samples": "samples:Samples",
     "open_product": "safe.product:open_product",
     "read_raster": "raster:read",
     "make_raster": "raster:array",
     # what is made of images
+    "mask_from_scl": "preprocess.masks:from_scl",
     "sharpen": "preprocess.sharpening.sharpen:sharpen",
     "compute_indices": "features.indices:compute",
     "texture": "features.texture:glcm",
+    "TextureSettings": "features.texture:Settings",
     "slope_aspect": "features.terrain:slope_aspect",
-    # classes, and how well they were mapped
+    # classes, samples held apart, and how well the map fits them
     "Scheme": "classes:Scheme",
     "scheme": "classes:scheme",
+    "BlockSplit": "labels.splitters:BlockSplit",
+    "PolygonSplit": "labels.splitters:PolygonSplit",
+    "RandomSplit": "labels.splitters:RandomSplit",
     "count_by_block": "evaluate.accuracy:by_block",
     "assess_accuracy": "evaluate.accuracy:assess",
     # what goes wrong

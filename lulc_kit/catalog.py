@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lulc_kit import files
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError
 from lulc_kit.sentinel2 import BANDS
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def read(path: Path) -> Catalog:
         }
         return Catalog(scenes, ancillary, content["lulc:attribution"])
     except (KeyError, TypeError) as error:
-        raise LulcError(f"{path} is not a catalog of this kit ({error!r}). Run 01_download again.") from error
+        raise FormatError(f"{path} is not a catalog of this kit ({error!r}). Run 01_download again.") from error
 
 
 def files_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:

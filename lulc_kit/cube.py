@@ -61,6 +61,16 @@ class Cube:
         Names of the files.
     dates
         ``YYYY-MM-DD``, in order.
+
+    Examples
+    --------
+    A study of one date, whose second pixel is cloud.
+
+    >>> cube = Cube(Path("outputs/mine/cube"))
+    >>> cube.dates
+    ['2022-06-15']
+    >>> cube.clear("2022-06-15", ["B4"]).values.round(2)
+    array([[[0.04,  nan]]], dtype=float32)
     """
 
     def __init__(self, folder: Path) -> None:

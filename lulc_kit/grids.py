@@ -7,7 +7,7 @@ the same.
 
 from odc.geo.geobox import GeoBox
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import GridError
 
 TOLERANCE = 1e-3
 """Of a pixel: how far corners may be apart and still be taken for the same."""
@@ -65,7 +65,7 @@ def check(found: GeoBox, expected: GeoBox, what: str) -> None:
         With both grids written out.
     """
     if not same(found, expected):
-        raise LulcError(
+        raise GridError(
             f"{what} is not on the study's grid.\n  found:    {describe(found)}\n"
             f"  expected: {describe(expected)}\nRun the steps anew from 02."
         )

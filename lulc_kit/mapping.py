@@ -16,7 +16,7 @@ import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.classes import Scheme
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 from lulc_kit.layout import RunLayout
 from lulc_kit.raster import writing
 
@@ -176,7 +176,7 @@ def predict(
     """
     unknown = [name for name in layers if name not in LAYERS]
     if unknown:
-        raise LulcError(f"Map layer(s) {', '.join(unknown)} are unknown. There are: {', '.join(LAYERS)}.")
+        raise ParameterError(f"Map layer(s) {', '.join(unknown)} are unknown. There are: {', '.join(LAYERS)}.")
     splits, count = list(by_split), len(classes.values)
     models = (final, [list(by_split[s]) for s in splits])
     others = [] if folds is None else [raster.select(folds, splits).data]

@@ -14,7 +14,7 @@ import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.classes import Scheme
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, FormatError
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 
@@ -47,6 +47,15 @@ class Samples:
         Codes of the same pixels: one band for each split, ``block``, ``train_1`` …; 0 where there is no label.
     fingerprint
         Of the splits: runs with another one do not compare.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> samples = Samples.read(Layout(Path("outputs/mine")))
+    >>> samples.scheme.names, samples.splits, samples.features()
+    (('Forest', 'Not forest'), ['fold', 'random_fold'], ('NDVI',))
+    >>> samples.table.loc[samples.training("fold")[0], "NDVI"].tolist()
+    [0.1]
     """
 
     table: "pd.DataFrame | gpd.GeoDataFrame"
@@ -65,7 +74,7 @@ class Samples:
         try:
             table = gpd.read_parquet(layout.samples)
         except (OSError, ValueError) as error:
-            raise LulcError(f"{layout.samples} cannot be read ({error}). Run notebook 05 again.") from error
+            raise FormatError(f"{layout.samples} cannot be read ({error}). Run notebook 05 again.") from error
         return cls(
             table,
             Scheme.from_dict(about["scheme"]),
@@ -122,5 +131,5 @@ class Samples:
         have = [str(c) for c in self.table.columns if c not in others and not str(c).startswith("train_")]
         missing = [f for f in wanted or [] if f not in have]
         if missing:
-            raise LulcError(f"Feature(s) {', '.join(missing)} are not in the samples. They have: {', '.join(have)}.")
+            raise BandError(f"Feature(s) {', '.join(missing)} are not in the samples. They have: {', '.join(have)}.")
         return tuple(wanted or have)

@@ -7,13 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
-import rasterio
-from rasterio.transform import from_origin
+from odc.geo.geobox import GeoBox
 
 import lulc_kit
+from lulc_kit import raster
+from lulc_kit.cube import Reason
 from lulc_kit.errors import LulcError
+from lulc_kit.raster import writing
 from tests import products
 from tests.scene import REPOSITORY, environment
 
@@ -31,10 +34,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that examples open."""
     folder = tmp_path_factory.mktemp("examples")
     products.write_l1c(folder)
-    profile = {"driver": "GTiff", "width": 2, "height": 1, "count": 2, "dtype": "int16", "crs": "EPSG:32633"}
-    with rasterio.open(folder / "image.tif", "w", **profile, transform=from_origin(0, 10, 10, 10)) as file:
-        file.write(np.array([[[400, 2500]], [[3600, 2500]]], np.int16))
-        file.descriptions, file.scales = ("B4", "B8"), (1e-4, 1e-4)
+    grid = GeoBox.from_bbox((0, 0, 20, 10), "EPSG:32633", resolution=10)
+    image = raster.array(np.array([[[0.04, 0.25]], [[0.36, 0.25]]], np.float32), grid, ["B4", "B8"])
+    study = lulc_kit.Layout(folder / "outputs/mine")
+    for path in (folder / "image.tif", study.cube / "2022-06-15.tif"):
+        writing.write_all([writing.reflectance(path, image)])
+    mask = np.array([[[Reason.CLEAR, Reason.CLOUD]]], np.uint8)
+    writing.write(study.cube / "2022-06-15_mask.tif", raster.array(mask, grid, ["mask"]), dtype="uint8", nodata=None)
+    table = geopandas.GeoDataFrame(
+        {"label": [1, 2], "fold": [1, 2], "random_fold": [2, 1], "train_1": [False, True], "train_2": [True, False]}
+        | {"NDVI": [0.8, 0.1]},
+        geometry=geopandas.points_from_xy([5, 15], [5, 5]),
+        crs=grid.crs,
+    )
+    labels = raster.array(np.array([[[1, 2]]], np.uint8), grid, ["label"])
+    folds = raster.array(np.array([[[1, 2]]], np.uint32), grid, ["fold"])
+    lulc_kit.Samples(table, lulc_kit.scheme("forest"), "blocks", labels, folds).write(study)
     return folder
 
 

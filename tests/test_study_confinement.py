@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lulc_kit import params, study
+from lulc_kit.errors import ParameterError
 
 STEP = params.Features(study="s", components=0, texture_bands=[])
 RECORD = "outputs/s/steps/04_features.json"
@@ -169,5 +170,5 @@ def test_a_record_that_is_none_means_run_again(finished: Path, kind: str) -> Non
 @pytest.mark.parametrize("name", ["../x", "a/b", "/tmp/x", "..", "", "a\\b", "C:x"])
 @pytest.mark.parametrize("key", ["study", "run"])
 def test_names_in_parameters_are_names_of_one_folder(key: str, name: str) -> None:
-    with pytest.raises(params.LulcError):
+    with pytest.raises(ParameterError):
         params.Baselines.check({"study": "s", "run": "rf"} | {key: name}, "here")

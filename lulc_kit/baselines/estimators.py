@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lulc_kit import files
-from lulc_kit.errors import FormatError, LulcError
+from lulc_kit.errors import FormatError, ParameterError
 from lulc_kit.progress import bar
 
 # What a stored pipeline consists of beyond what skops trusts by itself; anything else is refused on loading.
@@ -146,7 +146,7 @@ def train(
         def fit(chosen: npt.NDArray[np.bool_]) -> Pipeline:
             rows = np.flatnonzero(chosen)
             if len(rows) < least:
-                raise LulcError(f"{len(rows)} training samples are fewer than neighbours: {least}.")
+                raise ParameterError(f"{len(rows)} training samples are fewer than neighbours: {least}.")
             if repeat:
                 rows = rows[balance(label[rows], seed)]
             model = make_pipeline(StandardScaler(), clone(classifier)).fit(x[rows], label[rows])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lulc_kit import files, grids, raster
 from lulc_kit.classes import Scheme
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, MissingFileError
 from lulc_kit.evaluate import accuracy
 from lulc_kit.evaluate.accuracy import Accuracy, Estimate
 from lulc_kit.layout import Layout
@@ -165,5 +165,5 @@ def evaluate(
                 matrices, samples.scheme, confidence=confidence, resamples=resamples, seed=seed
             )
     if not found["fold"]:
-        raise LulcError(f"No run in {layout.folder}. Run notebook 06, 07 or 08 first.")
+        raise MissingFileError(f"No run in {layout.folder}. Run notebook 06, 07 or 08 first.")
     return Evaluation(samples.scheme, samples.separation, found["fold"], found["random_fold"], about, confidence)

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from lulc_kit import files, raster
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.features import blocks
 from lulc_kit.raster import blockwise
 
@@ -102,7 +102,9 @@ def fit(image: xr.DataArray, components: int, *, standardize: bool = False, pref
     """
     bands = tuple(str(b) for b in image.band.values)
     if not 1 <= components <= len(bands):
-        raise LulcError(f"{components} components of {len(bands)} bands were asked for: expected 1 to {len(bands)}.")
+        raise ParameterError(
+            f"{components} components of {len(bands)} bands were asked for: expected 1 to {len(bands)}."
+        )
     shift = _centre(image)
     total = sum(blockwise.reduce(_moments, blocks.lazy(image), shift, layers=len(bands), what="components"))
     n = total[0, 0]

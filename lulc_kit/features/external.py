@@ -14,7 +14,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import files, grids, raster
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, FormatError, GridError, LulcError
 from lulc_kit.raster import warping
 
 TILE = re.compile(r"(?P<name>.+?)-?(?P<row>\d{10})-(?P<column>\d{10})\.tiff?$", re.IGNORECASE)
@@ -102,7 +102,7 @@ def export_name(tile: Path) -> str:
 def _place(tile: Path) -> tuple[str, int, int]:
     match = TILE.match(tile.name)
     if match is None:
-        raise LulcError(
+        raise FormatError(
             f"{tile} is not a tile of an Earth Engine export (NAME-0000000000-0000000000.tif). "
             f"Give other rasters one entry of 'external' each."
         )
@@ -113,7 +113,7 @@ def _kind(tile: Path) -> tuple[str, float | None, list[str]]:
     with rasterio.open(tile) as source:
         dtype = Counter(source.dtypes).most_common()
     if len(dtype) > 1 or dtype[0][0] not in GDAL_TYPES:
-        raise LulcError(f"{tile}: expected bands of one real type, found {', '.join(name for name, _ in dtype)}.")
+        raise FormatError(f"{tile}: expected bands of one real type, found {', '.join(name for name, _ in dtype)}.")
     return dtype[0][0], raster.nodata(tile), raster.band_names(tile)
 
 
@@ -126,16 +126,16 @@ def _check_tile(
     place: tuple[int, int],
 ) -> None:
     if str(_kind(tile)) != str(kind):  # as text: NaN is not equal to NaN
-        raise LulcError(f"{tile.name} and {first.name} differ in type, nodata or bands: {_kind(tile)} and {kind}.")
+        raise FormatError(f"{tile.name} and {first.name} differ in type, nodata or bands: {_kind(tile)} and {kind}.")
     own, other = placed[tile], placed[first]
     if own.crs != other.crs or not np.allclose(own.affine[:6:4], other.affine[:6:4], rtol=1e-9):
-        raise LulcError(
+        raise GridError(
             f"{tile.name} and {first.name} differ in CRS or pixel size:\n  {grids.describe(own)}\n"
             f"  {grids.describe(other)}"
         )
     found = ~own.affine * origin
     if abs(found[0] + place[1]) > 0.01 or abs(found[1] + place[0]) > 0.01:
-        raise LulcError(
+        raise GridError(
             f"{tile.name}: its name says that it begins at row {place[0]}, column {place[1]} of the export, but its "
             f"corner lies at row {-found[1]:.1f}, column {-found[0]:.1f}. Fetch the tiles of one export anew."
         )
@@ -186,10 +186,10 @@ def read(
     wanted = names if bands is None else list(bands)
     missing = [b for b in wanted if b not in names]
     if missing:
-        raise LulcError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
+        raise BandError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
     fits = grids.on_lattice(own, geobox)
     if not fits and align is None:
-        raise LulcError(
+        raise GridError(
             f"{path} is not on the study's grid.\n  found:    {grids.describe(own)}\n"
             f"  expected: {grids.describe(geobox)}\nSay how to resample it: align: bilinear (or cubic) for "
             f"measurements, nearest for classes, average for a finer raster."

@@ -24,7 +24,7 @@ import pandas as pd
 import xarray as xr
 
 from lulc_kit import raster
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, LulcError, ParameterError
 from lulc_kit.features import blocks
 from lulc_kit.raster import blockwise
 
@@ -182,7 +182,7 @@ def find(name: str) -> Index:
     known = list(dict.fromkeys([*INDICES, *curated.names()]))
     similar = difflib.get_close_matches(name, known, n=4, cutoff=0.5)
     hint = f"Did you mean {', '.join(similar)}? " if similar else ""
-    raise LulcError(
+    raise ParameterError(
         f"Index {name!r} is unknown. {hint}The kit's own are {', '.join(INDICES)}; all others are "
         f"spyndex's (https://github.com/awesome-spectral-indices/awesome-spectral-indices)."
     )
@@ -230,7 +230,7 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray | None:
     for index in indices:
         missing = [b for b in index.bands if b not in have]
         if missing:
-            raise LulcError(
+            raise BandError(
                 f"Index {index.name} = {index.formula} needs band(s) {', '.join(missing)}, which the image lacks. "
                 f"It has: {', '.join(have)}. Leave {index.name} out of 'indices', or bring the band in."
             )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 from lulc_kit.features._cooccurrence import quantize_tile
 
 Method = Literal["equal_width", "equal_probability"]
@@ -51,9 +51,11 @@ def as_image(image: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return ``image`` as a 2-D array of float32 or float64 (integers as float64), or raise `LulcError`."""
     array = np.asarray(image)
     if array.ndim != 2 or array.size == 0:
-        raise LulcError(f"Texture needs a 2-D image (row, column), got shape {array.shape}. Give one band at a time.")
+        raise ParameterError(
+            f"Texture needs a 2-D image (row, column), got shape {array.shape}. Give one band at a time."
+        )
     if array.dtype.kind not in "fiu":
-        raise LulcError(f"Texture needs an image of real numbers, got dtype {array.dtype}.")
+        raise ParameterError(f"Texture needs an image of real numbers, got dtype {array.dtype}.")
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float64)
     return np.ascontiguousarray(array)  # one memory layout, so that one kernel is compiled
@@ -95,9 +97,9 @@ def fit_quantizer(
     """
     image = as_image(image)
     if isinstance(levels, bool) or not isinstance(levels, int | np.integer) or not 8 <= levels <= 256:
-        raise LulcError(f"levels must be a whole number from 8 to 256, got {levels!r}.")
+        raise ParameterError(f"levels must be a whole number from 8 to 256, got {levels!r}.")
     if method not in ("equal_width", "equal_probability"):
-        raise LulcError(f"Unknown quantizer {method!r}: choose 'equal_width' or 'equal_probability'.")
+        raise ParameterError(f"Unknown quantizer {method!r}: choose 'equal_width' or 'equal_probability'.")
     if value_range is not None:
         low, high = _check_range(value_range)
         if method == "equal_width":
@@ -150,5 +152,5 @@ def _check_range(value_range: Sequence[float]) -> tuple[float, float]:
     except (TypeError, ValueError):
         low = high = math.nan
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise LulcError(f"value_range must be (lowest, highest) with lowest < highest, got {value_range!r}.")
+        raise ParameterError(f"value_range must be (lowest, highest) with lowest < highest, got {value_range!r}.")
     return low, high

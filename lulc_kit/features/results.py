@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from lulc_kit import catalog, files, params, raster
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import MissingFileError
 from lulc_kit.features import components, external, indices, roads, stack, terrain, texture_layers
 from lulc_kit.features.components import Components
 from lulc_kit.features.texture import Settings
@@ -62,7 +62,7 @@ def _external(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.Dat
     for entry in p.external:
         paths = files.named(entry.file)
         if not paths:
-            raise LulcError(f"external: no file fits {entry.file!r}. Check the path in 04_features.yaml.")
+            raise MissingFileError(f"external: no file fits {entry.file!r}. Check the path in 04_features.yaml.")
         path = paths[0]
         if len(paths) > 1:
             path = external.join(paths, layout.features / f"{external.export_name(paths[0])}.vrt")

@@ -16,7 +16,7 @@ from rasterio.features import rasterize
 
 from lulc_kit import grids, raster
 from lulc_kit.distance import distance
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, GridError, ParameterError
 
 LAYERS = ["road", "road_distance"]
 
@@ -46,14 +46,14 @@ def read_lines(path: Path, geobox: GeoBox, margin: float = 0.0) -> npt.NDArray[n
     try:
         found = gpd.read_file(path, mask=area.segmentize(max(geobox.resolution.x * 256, margin)))
     except Exception as error:  # pyogrio and GDAL raise various kinds
-        raise LulcError(f"{path} is not a vector file that GDAL can read ({error}).") from error
+        raise FormatError(f"{path} is not a vector file that GDAL can read ({error}).") from error
     if found.crs is None:
-        raise LulcError(f"{path} has no CRS. Set it (in QGIS: Set layer CRS, then export) and try again.")
+        raise GridError(f"{path} has no CRS. Set it (in QGIS: Set layer CRS, then export) and try again.")
     parts = shapely.get_parts(found.to_crs(area.crs).geometry.to_numpy())
     lines = parts[shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING]
     if not len(lines):
         kinds = ", ".join(sorted({str(kind) for kind in found.geom_type})) or "nothing"
-        raise LulcError(
+        raise GridError(
             f"{path}: expected roads as lines on the study's grid or within {margin:g} m of it, found {kinds} there. "
             f"The grid: {grids.describe(geobox)}."
         )
@@ -107,7 +107,7 @@ def compute(
         See `read_lines`.
     """
     if maximum <= 0:
-        raise LulcError(f"The greatest distance to a road must be above 0 m, got {maximum:g}.")
+        raise ParameterError(f"The greatest distance to a road must be above 0 m, got {maximum:g}.")
     # A pixel more than the distance: a line may touch the outermost pixel without coming near its centre.
     reach = maximum + 2 * max(abs(geobox.resolution.x), abs(geobox.resolution.y))
     lines = read_lines(path, geobox, reach)

@@ -4,7 +4,7 @@ import dask.array as da
 import xarray as xr
 
 from lulc_kit import grids, raster
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 
 
 def merge(*rasters: xr.DataArray | None) -> xr.DataArray:
@@ -17,7 +17,7 @@ def merge(*rasters: xr.DataArray | None) -> xr.DataArray:
     """
     layers = [layer for layer in rasters if layer is not None]
     if not layers:
-        raise LulcError("merge needs at least one raster.")
+        raise ParameterError("merge needs at least one raster.")
     geobox = layers[0].odc.geobox
     for layer in layers[1:]:
         grids.check(layer.odc.geobox, geobox, f"The raster with bands {', '.join(map(str, layer.band.values))}")

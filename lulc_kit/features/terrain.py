@@ -21,7 +21,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 from lulc_kit.raster import warping
 
 LAYERS = ["DEM", "slope", "aspect"]
@@ -94,7 +94,9 @@ def slope_aspect(
     """
     dem = np.ascontiguousarray(dem, np.float32)
     if dem.ndim != 2 or min(dem.shape) < 3:
-        raise LulcError(f"Slope needs an elevation model of at least 3×3 pixels, got an array of shape {dem.shape}.")
+        raise ParameterError(
+            f"Slope needs an elevation model of at least 3×3 pixels, got an array of shape {dem.shape}."
+        )
     slope = np.empty((dem.shape[0] - 2, dem.shape[1] - 2), np.float32)
     aspect = np.empty_like(slope)
     _horn(dem, float(x_size), float(y_size), float(flat_aspect), slope, aspect)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.features import _cooccurrence as kernels
 from lulc_kit.features.quantize import Method, Quantizer, as_image, fit_quantizer
 
@@ -43,7 +43,7 @@ def halo(window: int) -> int:
     """
     whole = isinstance(window, int | np.integer) and not isinstance(window, bool)
     if not whole or not 3 <= window <= 31 or window % 2 == 0:
-        raise LulcError(f"window must be an odd number of pixels from 3 to 31, got {window!r}.")
+        raise ParameterError(f"window must be an odd number of pixels from 3 to 31, got {window!r}.")
     return int(window) // 2
 
 
@@ -80,6 +80,11 @@ class Settings:
     ------
     LulcError
         If ``features``, ``window``, ``directions``, ``distance`` or ``convention`` is not as said above.
+
+    Examples
+    --------
+    >>> Settings(features=("contrast", "entropy"), window=9).features
+    ('contrast', 'entropy')
     """
 
     features: Sequence[str] = ("entropy", "correlation")
@@ -94,7 +99,7 @@ class Settings:
     def __post_init__(self) -> None:
         halo(self.window)
         if self.convention not in ("haralick", "snap"):
-            raise LulcError(f"Unknown convention {self.convention!r}: choose 'haralick' or 'snap'.")
+            raise ParameterError(f"Unknown convention {self.convention!r}: choose 'haralick' or 'snap'.")
         _check_features(self.features)
         _matrices(self)
 
@@ -161,7 +166,8 @@ def glcm(
     On a chessboard every neighbour lies at the other end of the grey levels: contrast is (levels − 1)².
 
     >>> board = np.indices((5, 5)).sum(axis=0) % 2
-    >>> contrast = glcm(board, window=3, levels=8, value_range=(0, 1), directions=[0], features=["contrast"])
+    >>> settings = Settings(features=("contrast",), window=3, levels=8, range=(0, 1), directions=(0,))
+    >>> contrast = glcm(board, settings)
     >>> contrast.shape, float(contrast[0, 2, 2])
     ((1, 5, 5), 49.0)
     """
@@ -170,7 +176,7 @@ def glcm(
     if quantizer is None:
         quantizer = settings.fit(image)
     elif quantizer.levels != settings.levels:
-        raise LulcError(f"The quantizer has {quantizer.levels} levels, but {settings.levels} are asked for.")
+        raise ParameterError(f"The quantizer has {quantizer.levels} levels, but {settings.levels} are asked for.")
     window, levels = settings.window, quantizer.levels
     codes = np.array([FEATURES[name] for name in settings.features], np.int64)
     matrices = _matrices(settings)
@@ -208,7 +214,7 @@ def _check_features(features: Sequence[str]) -> None:
     if isinstance(features, str):
         raise LulcError(f"features must be a list of names, got {features!r}: write [{features!r}].")
     if not features:
-        raise LulcError(f"No texture feature is asked for: choose from {offered}.")
+        raise ParameterError(f"No texture feature is asked for: choose from {offered}.")
     unknown = [name for name in features if name not in FEATURES]
     if unknown:
         raise LulcError(f"There are no texture features {unknown}: choose from {offered}.")
@@ -219,7 +225,7 @@ def _matrices(settings: Settings) -> list[list[tuple[int, int]]]:
     distance, directions, last = settings.distance, settings.directions, settings.window - 1
     whole = isinstance(distance, int | np.integer) and not isinstance(distance, bool)
     if not whole or not 1 <= distance <= last:
-        raise LulcError(f"distance must be a whole number from 1 to {last} (window − 1), got {distance!r}.")
+        raise ParameterError(f"distance must be a whole number from 1 to {last} (window − 1), got {distance!r}.")
     angles = _angles(directions)
     d = int(distance)
     diagonal, mirror = (d, -1) if settings.convention == "snap" else (round(d * math.sqrt(0.5)), 1)
@@ -233,11 +239,11 @@ def _angles(directions: str | Sequence[int]) -> tuple[int, ...]:
     choice = "'all', 'average', or a list of angles out of 0, 45, 90, 135"
     if isinstance(directions, str):
         if directions not in ("all", "average"):
-            raise LulcError(f"Unknown directions {directions!r}: choose {choice}.")
+            raise ParameterError(f"Unknown directions {directions!r}: choose {choice}.")
         return ANGLES
     angles = tuple(np.atleast_1d(np.asarray(directions)).tolist())
     if not angles or any(angle not in ANGLES for angle in angles) or len(set(angles)) < len(angles):
-        raise LulcError(f"Wrong directions {directions!r}: choose {choice}, each once.")
+        raise ParameterError(f"Wrong directions {directions!r}: choose {choice}, each once.")
     return angles
 
 

@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
 from lulc_kit.classes import Scheme
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, GridError, LulcError, MissingFileError, ParameterError
 from lulc_kit.raster import warping
 
 Values = Mapping[str, Sequence[Any]]
@@ -94,21 +94,25 @@ def from_polygons(
     from rasterio.features import rasterize
 
     if not Path(path).exists():
-        raise LulcError(f"Polygons {path} do not exist. Check 'labels' in 05_samples.yaml.")
+        raise MissingFileError(f"Polygons {path} do not exist. Check 'labels' in 05_samples.yaml.")
     try:
         layers = [str(name) for name, _ in pyogrio.list_layers(path)]
         if layer is None and len(layers) > 1:
-            raise LulcError(f"{path} has {len(layers)} layers: {', '.join(layers)}. Set 'layer' in 05_samples.yaml.")
+            raise ParameterError(
+                f"{path} has {len(layers)} layers: {', '.join(layers)}. Set 'layer' in 05_samples.yaml."
+            )
         if layer is not None and layer not in layers:
-            raise LulcError(f"{path} has no layer {layer!r}. It has: {', '.join(layers)}.")
+            raise ParameterError(f"{path} has no layer {layer!r}. It has: {', '.join(layers)}.")
         polygons = gpd.read_file(path, layer=layer or layers[0])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise LulcError(f"{path} is not a vector file that GDAL can read ({error}).") from error
+        raise FormatError(f"{path} is not a vector file that GDAL can read ({error}).") from error
     fields = [c for c in polygons.columns if c != "geometry"]
     if field is None or field not in fields:
-        raise LulcError(f"{path} has no field {field!r}. It has: {', '.join(fields)}. Set 'field' in 05_samples.yaml.")
+        raise ParameterError(
+            f"{path} has no field {field!r}. It has: {', '.join(fields)}. Set 'field' in 05_samples.yaml."
+        )
     if polygons.crs is None:
-        raise LulcError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
+        raise GridError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
     polygons = polygons.to_crs(geobox.crs.to_wkt())  # type: ignore[union-attr]
     codes = _translate(polygons[field].to_numpy(), scheme, classes, f"field {field!r} of {path}")
     area = polygons.geometry.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()
@@ -130,7 +134,7 @@ def from_polygons(
     values[contested], source[contested] = 0, 0
     if not values.any():
         left, bottom, right, top = polygons.total_bounds
-        raise LulcError(
+        raise GridError(
             f"No polygon of {path} with a wanted class lies on the study's grid.\n"
             f"  the polygons: {left:.0f} {bottom:.0f} {right:.0f} {top:.0f} ({len(polygons)}, in the grid's CRS)\n"
             f"  the grid:     {' '.join(f'{v:.0f}' for v in geobox.boundingbox)}"
@@ -148,7 +152,7 @@ def from_raster(path: Path, geobox: GeoBox, scheme: Scheme, classes: Values) -> 
     values = _translate(numbers.ravel(), scheme, classes, str(path)).reshape(numbers.shape)
     if not values.any():
         present = np.unique(numbers[np.isfinite(numbers)])[:20]
-        raise LulcError(
+        raise GridError(
             f"No pixel of {path} on the study's grid has a value of a wanted class. "
             f"Values found there: {', '.join(f'{v:g}' for v in present) or 'none'}. Check 'classes' in 05_samples.yaml."
         )
@@ -164,11 +168,11 @@ def _translate(found: npt.NDArray[Any], scheme: Scheme, classes: Values, what: s
             if isinstance(want, list | tuple):
                 low, high = want
                 if low > high:
-                    raise LulcError(f"Class {name}: the range [{low:g}, {high:g}] is empty; write [low, high].")
+                    raise ParameterError(f"Class {name}: the range [{low:g}, {high:g}] is empty; write [low, high].")
                 try:
                     chosen = (found >= low) & (found <= high)
                 except TypeError:
-                    raise LulcError(
+                    raise ParameterError(
                         f"Class {name}: the range [{low:g}, {high:g}] needs numbers, but {what} holds words. "
                         f"Name the words that mean the class."
                     ) from None
@@ -176,7 +180,7 @@ def _translate(found: npt.NDArray[Any], scheme: Scheme, classes: Values, what: s
                 chosen = found == want
             taken = chosen & (codes > 0) & (codes != value)
             if taken.any():
-                raise LulcError(
+                raise ParameterError(
                     f"Class {name}: value {found[taken][0]} of {what} is given to {used[codes[taken][0]]} already. "
                     f"Each value can mean one class."
                 )
@@ -184,7 +188,7 @@ def _translate(found: npt.NDArray[Any], scheme: Scheme, classes: Values, what: s
         used[value] = name
         if len(found) and not (codes == value).any():
             present = sorted({str(v) for v in found[:100_000] if v == v})
-            raise LulcError(
+            raise ParameterError(
                 f"Class {name}: none of {list(wanted)} occurs in {what}. "
                 f"Values there: {', '.join(present[:20])}{' …' if len(present) > 20 else ''}."
             )

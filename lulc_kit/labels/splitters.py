@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from sklearn.model_selection import StratifiedGroupKFold
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import GridError, LulcError, ParameterError
 
 ATTEMPTS = 50
 
@@ -149,6 +149,12 @@ class PolygonSplit(Splitter):
         See `Splitter`.
     buffer
         Least distance between training and test samples, metres.
+
+    Examples
+    --------
+    >>> points, fields = np.zeros((4, 2)), np.array([1, 1, 2, 2])
+    >>> [sorted(set(fields[test].tolist())) for _, test in PolygonSplit(n_splits=2).split(points, groups=fields)]
+    [[1], [2]]
     """
 
     buffer: float = 0.0
@@ -158,13 +164,21 @@ class PolygonSplit(Splitter):
     def units(self, X: Any, groups: Any = None, width: float | None = None) -> npt.NDArray[np.integer]:
         """Return the polygons' numbers."""
         if groups is None:
-            raise LulcError("PolygonSplit needs to know the polygon of each sample: pass their numbers as 'groups'.")
+            raise ParameterError(
+                "PolygonSplit needs to know the polygon of each sample: pass their numbers as 'groups'."
+            )
         return np.asarray(groups)
 
 
 @dataclass(frozen=True)
 class RandomSplit(Splitter):
-    """Folds of single samples, drawn at random: it leaks, and is there to show how much."""
+    """Folds of single samples, drawn at random: it leaks, and is there to show how much.
+
+    Examples
+    --------
+    >>> [len(test) for _, test in RandomSplit(n_splits=2).split(np.zeros((10, 2)))]
+    [5, 5]
+    """
 
     def units(self, X: Any, groups: Any = None, width: float | None = None) -> npt.NDArray[np.integer]:
         """Return a number for each sample."""
@@ -186,10 +200,12 @@ def locate(X: Any) -> npt.NDArray[np.float64]:
     if geometry is None:
         points = np.asarray(X, np.float64)
         if points.ndim != 2 or points.shape[1] < 2:
-            raise LulcError(f"Points have easting and northing, (sample, 2); found an array of shape {points.shape}.")
+            raise ParameterError(
+                f"Points have easting and northing, (sample, 2); found an array of shape {points.shape}."
+            )
         return points[:, :2]
     if geometry.crs is not None and geometry.crs.is_geographic:
-        raise LulcError("The points are in degrees, and blocks in metres. Bring them to another CRS (to_crs) first.")
+        raise GridError("The points are in degrees, and blocks in metres. Bring them to another CRS (to_crs) first.")
     return np.column_stack([geometry.x, geometry.y])
 
 

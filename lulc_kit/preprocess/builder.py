@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 from lulc_kit import grids, raster
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.cube import REASONS, Reason
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, GridError, LulcError, ParameterError
 from lulc_kit.layout import CubeLayout
 from lulc_kit.preprocess import correction, dark_object, guard, radiometry, window
 from lulc_kit.preprocess.masks import MASKS, Codes, Request
@@ -90,7 +90,7 @@ def build(
     scenes = [s for s in catalog.scenes if dates is None or dates[0] <= s.date <= dates[1]]
     if not scenes:
         known = f"{catalog.scenes[0].date} … {catalog.scenes[-1].date}"
-        raise LulcError(f"No scene between {dates}. The catalog has {known}.")
+        raise ParameterError(f"No scene between {dates}. The catalog has {known}.")
     _check_alike(scenes)
     if correct == "dark_object":
         correction.check(scenes, correct)
@@ -198,7 +198,7 @@ class _Job:
 
 def _refuse_empty(table: pd.DataFrame, geobox: GeoBox, min_clear: float) -> None:
     if (table["no data"] == 1).all():
-        raise LulcError(
+        raise GridError(
             f"None of the {len(table)} scene(s) has any data on the study's grid ({grids.describe(geobox)}). "
             f"Check nodata in 01_download.yaml and bbox in 02_preprocess.yaml."
         )
@@ -267,7 +267,7 @@ def _check_alike(scenes: Sequence[Scene]) -> None:
     for scene in scenes[1:]:
         if set(scene.bands) != set(first.bands):
             odd = sorted(set(scene.bands) ^ set(first.bands))
-            raise LulcError(
+            raise BandError(
                 f"Scenes {first.date} and {scene.date} have different bands ({', '.join(odd)} in only one of them). "
                 f"Give all scenes the same bands in 01_download.yaml."
             )

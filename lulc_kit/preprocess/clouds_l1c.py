@@ -44,7 +44,7 @@ from scipy import ndimage
 from lulc_kit import sentinel2
 from lulc_kit.cube import Reason
 from lulc_kit.distance import within
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, LulcError, ParameterError
 
 BANDS = ("B2", "B3", "B4", "B8", "B11", "B10")
 """Bands that the rule looks at; the last may be missing."""
@@ -244,7 +244,7 @@ def sun_position(time: datetime, longitude: float, latitude: float) -> tuple[flo
 def _check(ground: Mapping[str, NDArray[np.float32]], sun_zenith: float) -> None:
     missing = [name for name in BANDS[:-1] if name not in ground]
     if missing:
-        raise LulcError(
+        raise BandError(
             f"The bands {', '.join(missing)} are missing; cloud detection needs {', '.join(BANDS[:-1])}, "
             "and B10 for cirrus."
         )
@@ -255,7 +255,9 @@ def _check(ground: Mapping[str, NDArray[np.float32]], sun_zenith: float) -> None
             "scale and offset."
         )
     if not 0.0 <= sun_zenith <= 80.0:
-        raise LulcError(f"sun_zenith is {sun_zenith}°; cloud shadows are searched for 0° to 80°. Use another scene.")
+        raise ParameterError(
+            f"sun_zenith is {sun_zenith}°; cloud shadows are searched for 0° to 80°. Use another scene."
+        )
 
 
 def _shrink(plane: NDArray[np.float32], factor: int) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from dask import array as da
 
 from lulc_kit import raster
 from lulc_kit.cube import Cube
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.preprocess.mosaic import REACH, clear_distance
 from lulc_kit.raster import writing
 
@@ -67,7 +67,7 @@ def write(
     cube = Cube(folder)
     chosen = cube.between(dates)
     if not chosen:
-        raise LulcError(f"composite_dates {dates}: the cube has no such date. It has: {', '.join(cube.dates)}.")
+        raise ParameterError(f"composite_dates {dates}: the cube has no such date. It has: {', '.join(cube.dates)}.")
     groups = {"composite": (cube.files.composite, chosen)}
     if monthly:
         for month in dict.fromkeys(d[:7] for d in chosen):

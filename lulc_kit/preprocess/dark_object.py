@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lulc_kit import sentinel2
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, LulcError, ParameterError
 
 WARNING = (
     "Dark-object subtraction removes only the light that the air adds, the same amount everywhere in the "
@@ -77,10 +77,10 @@ def correct(
     """
     bands = _checked(bands, names)
     if not 0.0 <= percentile < 50.0:
-        raise LulcError(f"percentile is {percentile}; expected a small share of the pixels, 0 to below 50 %.")
+        raise ParameterError(f"percentile is {percentile}; expected a small share of the pixels, 0 to below 50 %.")
     start = [name for name in _START_BANDS if name in names]
     if not start:
-        raise LulcError(f"The bands are {', '.join(names)}; the path radiance is fitted on B2, B3 or B4. Add one.")
+        raise BandError(f"The bands are {', '.join(names)}; the path radiance is fitted on B2, B3 or B4. Add one.")
     dark: dict[str, float] = {}
     for name, band in zip(names, bands, strict=True):
         valid = band[np.isfinite(band)]
@@ -114,20 +114,20 @@ def subtract(bands: NDArray[np.floating], path: Sequence[float]) -> NDArray[np.f
         (band, row, column) float32.
     """
     if len(path) != len(bands):
-        raise LulcError(f"There are {len(bands)} bands and {len(path)} values to subtract; expected as many.")
+        raise ParameterError(f"There are {len(bands)} bands and {len(path)} values to subtract; expected as many.")
     values = np.asarray(path, dtype=np.float32)[:, None, None]
     return np.maximum(bands.astype(np.float32, copy=False) - values, np.float32(0.0))  # NaN stays NaN
 
 
 def _checked(bands: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.floating]:
     if bands.ndim != 3 or len(names) != bands.shape[0]:
-        raise LulcError(
+        raise ParameterError(
             f"bands has the shape {bands.shape} and there are {len(names)} names; expected (band, row, "
             "column) and one name for each band."
         )
     unknown = [name for name in names if name not in WAVELENGTHS]
     if unknown or len(set(names)) != len(names):
-        raise LulcError(
+        raise ParameterError(
             f"The band names are {', '.join(names)}; expected each of {', '.join(WAVELENGTHS)} once at most."
         )
     return bands

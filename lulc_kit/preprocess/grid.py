@@ -9,7 +9,7 @@ from odc.geo.geom import BoundingBox
 from rasterio import Affine
 
 from lulc_kit.catalog import Band, Catalog
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import GridError, LulcError, ParameterError
 
 MAX_PIXELS = 10**10
 """What a grid may have: beyond it, a bbox or a resolution was mistyped."""
@@ -55,10 +55,10 @@ def study_grid(
     c0, c1 = round((left - x0) / resolution), round((right - x0) / resolution)
     r0, r1 = round((y0 - top) / resolution), round((y0 - bottom) / resolution)
     if c1 <= c0 or r1 <= r0:
-        raise LulcError(f"bbox {bbox} is smaller than one pixel of {resolution:g} m.")
+        raise GridError(f"bbox {bbox} is smaller than one pixel of {resolution:g} m.")
     if (r1 - r0) * (c1 - c0) > MAX_PIXELS:
         left, bottom, right, top = _union(covered)
-        raise LulcError(
+        raise GridError(
             f"The grid would have {c1 - c0}×{r1 - r0} pixels of {resolution:g} m, and the scenes cover "
             f"{right - left:.0f} × {top - bottom:.0f} m. Expected at most {MAX_PIXELS:.0e} "
             "pixels, about 80 whole tiles: check bbox and resolution in 02_preprocess.yaml."
@@ -72,16 +72,16 @@ def _target(finest: Sequence[GeoBox], crs: str | None) -> CRS:
     if crs is None:
         systems = {g.crs.to_wkt() for g in finest if g.crs}
         if len(systems) > 1:
-            raise LulcError(
+            raise GridError(
                 f"The scenes are in {len(systems)} different CRS. Say which one the study's grid is to have: "
                 f'crs: "EPSG:…" in 02_preprocess.yaml.'
             )
     try:
         target = finest[0].crs if crs is None else CRS(crs)
     except Exception as error:  # pyproj raises various kinds
-        raise LulcError(f'crs: {crs!r} is not a CRS ({error}). Write it like "EPSG:32633".') from error
+        raise ParameterError(f'crs: {crs!r} is not a CRS ({error}). Write it like "EPSG:32633".') from error
     if target is None or target.geographic:
-        raise LulcError(
+        raise GridError(
             "The study's grid needs a projected CRS in metres (UTM, for example), but this one is geographic. "
             'Set crs: "EPSG:326xx" (north) or "EPSG:327xx" (south) in 02_preprocess.yaml, xx being the UTM zone.'
         )
@@ -105,10 +105,10 @@ def _extent(
     if bbox is None:
         return left, bottom, right, top
     if bbox[0] >= bbox[2] or bbox[1] >= bbox[3]:
-        raise LulcError(f"bbox {list(bbox)} is empty: expected left < right and bottom < top.")
+        raise ParameterError(f"bbox {list(bbox)} is empty: expected left < right and bottom < top.")
     if bbox[0] >= right or bbox[2] <= left or bbox[1] >= top or bbox[3] <= bottom:
         epsg = crs.to_epsg()
-        raise LulcError(
+        raise GridError(
             f"bbox {list(bbox)} does not meet the scenes, which cover {left:.0f} {bottom:.0f} {right:.0f} "
             f"{top:.0f} in {f'EPSG:{epsg}' if epsg else crs}. Give left, bottom, right, top in that CRS."
         )
@@ -123,7 +123,7 @@ def _refuse_islands(names: Sequence[str], covered: Sequence[BoundingBox], gap: f
         return
     main = max(parts, key=lambda part: sum(part.contains(place) for place in places))
     apart = [name for name, place in zip(names, places, strict=True) if not main.contains(place)]
-    raise LulcError(
+    raise GridError(
         f"{len(apart)} of {len(names)} scenes lie apart from the others ({', '.join(apart[:5])}): one grid for all "
         f"would be mostly empty. Take products of another place out of the folder (01_download), or give the area you "
         f"want as bbox in 02_preprocess.yaml."

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 
 SHIFT = 0.1  # reflectance that one offset of 1000 amounts to
 _BLUE_TO_GREEN = ("B1", "B2", "B3")  # bright over dark ground where the air is not corrected for (L1C)
@@ -95,7 +95,7 @@ def measure(reflectance: np.ndarray, bands: Sequence[str]) -> Darkness:
         If the numbers of bands differ, or one band is empty and others are not.
     """
     if len(reflectance) != len(bands):
-        raise LulcError(f"{len(bands)} band names for {len(reflectance)} bands; expected one name for each.")
+        raise ParameterError(f"{len(bands)} band names for {len(reflectance)} bands; expected one name for each.")
     floor, ceiling, clipped = {}, {}, {}
     pixels = 0
     for band, values in zip(bands, reflectance, strict=True):

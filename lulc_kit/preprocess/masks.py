@@ -16,7 +16,7 @@ from lulc_kit import raster
 from lulc_kit.catalog import Scene
 from lulc_kit.cube import Reason
 from lulc_kit.distance import within
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, LulcError, ParameterError
 from lulc_kit.preprocess import clouds_l1c, product_clouds, radiometry
 
 Codes = NDArray[np.uint8]
@@ -194,10 +194,17 @@ def from_scl(scl: NDArray[np.generic], *, exclude: Collection[int] = SCL_DEFAULT
     LulcError
         If ``exclude`` names a code that does not exist, or more than 1 % of the pixels have one. Fewer stray
         codes, which lossy compression makes, become ``DEFECTIVE`` whatever ``exclude`` says.
+
+    Examples
+    --------
+    Vegetation is clear, 9 is cloud, 3 the shadow of one; see `lulc_kit.cube.Reason`.
+
+    >>> from_scl(np.array([[4, 9, 3]])).tolist()
+    [[0, 2, 4]]
     """
     unknown = sorted(set(exclude) - set(range(12)))
     if unknown:
-        raise LulcError(f"exclude names the SCL codes {unknown}; the codes are 0 to 11.")
+        raise ParameterError(f"exclude names the SCL codes {unknown}; the codes are 0 to 11.")
     codes: NDArray[Any] = np.asarray(scl)
     if np.issubdtype(codes.dtype, np.floating):
         codes = np.where(np.isnan(codes), 0.0, codes)
@@ -205,7 +212,7 @@ def from_scl(scl: NDArray[np.generic], *, exclude: Collection[int] = SCL_DEFAULT
     stray = 1.0 - valid.mean() if codes.size else 0.0
     if stray > _STRAY_LIMIT:
         found = np.unique(codes[~valid])[:5].tolist()
-        raise LulcError(
+        raise FormatError(
             f"{stray:.1%} of the pixels are not SCL codes (for example {found}); a scene classification "
             "holds whole numbers 0–11. Check that the file is the SCL band, resampled by nearest neighbour."
         )
@@ -234,7 +241,7 @@ def add_buffer(mask: Codes, *, distance: float, resolution: float) -> Codes:
         A copy in which ``CLEAR`` pixels within ``distance`` of cloud, cirrus or shadow are ``BUFFER``.
     """
     if distance < 0 or resolution <= 0:
-        raise LulcError(
+        raise ParameterError(
             f"buffer is {distance} m and resolution {resolution} m; expected a buffer of 0 or more and a "
             "resolution above 0."
         )

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 from affine import Affine
 
 from lulc_kit import sentinel2
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, MissingFileError
 from lulc_kit.safe.source import Source, checked_path, is_metadata
 
 # …_B02.jp2 of L1C, …_B02_10m.jp2 of L2A, …_SCL_20m.jp2
@@ -155,7 +155,7 @@ def read_metadata(source: Source, tile: str | None = None) -> Product:
         granules = {name: files for name, files in granules.items() if _tile_of(name) == tile.removeprefix("T")}
     if len(granules) != 1:
         tiles = sorted({str(_tile_of(name)) for name in _granules(source, root)})
-        raise LulcError(
+        raise FormatError(
             f"{source.path} holds the tiles {', '.join(tiles)}; expected "
             + (f"{tile} among them." if tile else "one. Choose one of them: open_product(path, tile=…).")
         )
@@ -217,7 +217,7 @@ def _find_text(root: Element, *names: str) -> str | None:
 def _text(root: Element, name: str, source: Source) -> str:
     text = _find_text(root, name)
     if text is None:
-        raise LulcError(
+        raise FormatError(
             f"The metadata of {source.path} have no {name}; expected Sentinel-2 metadata of L1C or L2A. "
             "Fetch the product again."
         )
@@ -271,7 +271,7 @@ def _granules(source: Source, root: Element) -> dict[str, list[str]]:
             paths = [checked_path(f"GRANULE/{folder}/IMG_DATA/{name}", str(source.path)) for name in listed if name]
         found.setdefault(folder, []).extend(paths)
     if not found:
-        raise LulcError(f"The metadata of {source.path} list no granule; fetch the product again.")
+        raise FormatError(f"The metadata of {source.path} list no granule; fetch the product again.")
     return found
 
 
@@ -286,11 +286,11 @@ def _check_tiles(source: Source, name: str, granule: str) -> None:
     """Refuse files of another tile: in the granule, and (compact format: one tile each) in the product."""
     expected = _tile_of(name) or _tile_of(granule)
     if expected is None:
-        raise LulcError(f"No tile could be read from the names of {source.path}; expected one such as _T33UVU_.")
+        raise FormatError(f"No tile could be read from the names of {source.path}; expected one such as _T33UVU_.")
     within = "GRANULE/" if _tile_of(name) else f"GRANULE/{granule}/"
     for file in [f"GRANULE/{granule}/", *sorted(source.files)]:
         if file.startswith(within) and any(_tile_of(part) not in (None, expected) for part in file.split("/")):
-            raise LulcError(
+            raise FormatError(
                 f"{source.path} is a product of tile {expected} but holds {file}; files of two tiles were "
                 "mixed. Fetch the product again."
             )
@@ -320,7 +320,7 @@ def _granule_metadata(source: Source, granule: str) -> Element:
         if PurePosixPath(name).parent.as_posix() == f"GRANULE/{granule}" and name.endswith(".xml")
     ]
     if not candidates:
-        raise LulcError(
+        raise MissingFileError(
             f"{source.path} has no metadata of its granule {granule} (MTD_TL.xml); the product is "
             "incomplete. Fetch it again."
         )
@@ -335,7 +335,7 @@ def _quantification(root: Element, level: str, source: Source) -> float:
     )
     value = _number(_find_text(root, *names))
     if not 0 < value < math.inf:
-        raise LulcError(f"The metadata of {source.path} have no {names[0]}; without it there is no reflectance.")
+        raise FormatError(f"The metadata of {source.path} have no {names[0]}; without it there is no reflectance.")
     return value
 
 
@@ -365,7 +365,7 @@ def _bands(source: Source, root: Element, level: str, images: Mapping[tuple[str,
         found = {step or known.resolution: path for (kind, step), path in images.items() if kind == known.file_name}
         offset = _finite(offsets[name].text or "0") if name in offsets else 0.0
         if offsets and name not in offsets:
-            raise LulcError(f"The metadata of {source.path} declare an offset for other bands but not for {name}.")
+            raise FormatError(f"The metadata of {source.path} declare an offset for other bands but not for {name}.")
         bands[name] = Band(
             name=name,
             resolution=known.resolution,
@@ -417,7 +417,7 @@ def _geocoding(granule: Element, source: Source) -> tuple[str, dict[int, Affine]
             raise ValueError(f"pixels of {wide:g} × {high:g} m at {step} m")
         transforms[step] = Affine(wide, 0, left, 0, high, top)
     if not {10, 20, 60} <= shapes.keys() & transforms.keys():
-        raise LulcError(
+        raise FormatError(
             f"The granule of {source.path} is located at {sorted(transforms)} m; expected 10, 20 and 60 m. "
             "Fetch the product again."
         )

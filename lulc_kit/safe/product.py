@@ -7,7 +7,7 @@ metadata, never guessed from a date: reprocessed products of old dates carry an 
 from pathlib import Path
 
 from lulc_kit import raster
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, LulcError, MissingFileError
 from lulc_kit.safe.metadata import Product, read_metadata, tiles_of
 from lulc_kit.safe.source import is_metadata, open_source
 
@@ -41,7 +41,7 @@ def open_product(path: str | Path, tile: str | None = None) -> Product:
     try:
         return read_metadata(source, tile)
     except (ValueError, IndexError, OverflowError) as error:
-        raise LulcError(
+        raise FormatError(
             f"The metadata of {source.path} are malformed ({error}); expected Sentinel-2 metadata of L1C or "
             "L2A. Fetch the product again."
         ) from error
@@ -83,7 +83,9 @@ def open_products(folder: str | Path) -> list[Product]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise LulcError(f"{folder} does not exist, or is no folder; expected a folder with Sentinel-2 products in it.")
+        raise MissingFileError(
+            f"{folder} does not exist, or is no folder; expected a folder with Sentinel-2 products in it."
+        )
     found = [
         path
         for path in sorted(folder.glob("*"))
@@ -91,14 +93,14 @@ def open_products(folder: str | Path) -> list[Product]:
         or (path.is_dir() and any(is_metadata(file.name) for file in path.glob("*.xml")))
     ]
     if not found:
-        raise LulcError(f"{folder} holds no Sentinel-2 product; expected .SAFE folders or zip archives of them.")
+        raise MissingFileError(f"{folder} holds no Sentinel-2 product; expected .SAFE folders or zip archives of them.")
     products = [product for path in found for product in open_tiles(path)]
     seen: dict[tuple[object, ...], Product] = {}
     for product in products:
         key = (product.tile, product.sensing.replace(microsecond=0), product.level)
         if key in seen:
             other = seen[key]
-            raise LulcError(
+            raise FormatError(
                 f"Tile {product.tile} of {product.sensing:%Y-%m-%d} is there twice: {other.path.name} "
                 f"(baseline {other.processing_baseline}) and {product.path.name} (baseline "
                 f"{product.processing_baseline}); expected one. Move one away, preferably the older baseline."
@@ -138,25 +140,25 @@ def image(product: Product, name: str) -> tuple[str, raster.Header]:
 
 def _checked(product: Product, name: str, resolution: int, path: str | None) -> tuple[str, raster.Header]:
     if path is None:
-        raise LulcError(
+        raise MissingFileError(
             f"{product.name} lists no image of {name} at {resolution} m; the product is incomplete. Fetch it again."
         )
     try:
         header = raster.header(path)
     except LulcError:
-        raise LulcError(
+        raise MissingFileError(
             f"The image of {name} is missing or unreadable: {path}; expected the file that the metadata of "
             f"{product.name} list. Fetch the product again."
         ) from None
     shape, transform, crs = header.geobox.shape, header.geobox.affine, header.geobox.crs
     if shape != product.shapes[resolution]:
-        raise LulcError(
+        raise FormatError(
             f"{path} has {shape[0]}×{shape[1]} pixels; the metadata of {product.name} say "
             f"{product.shapes[resolution][0]}×{product.shapes[resolution][1]}. Fetch the product again."
         )
     place = product.transforms[resolution]
     if not transform.almost_equals(place, 0.01) or crs != product.crs:
-        raise LulcError(
+        raise FormatError(
             f"{path} lies at {transform.c:.0f} {transform.f:.0f} in {crs}; the metadata of {product.name} say "
             f"{place.c:.0f} {place.f:.0f} in {product.crs}: it is the image of another tile. Fetch the product again."
         )

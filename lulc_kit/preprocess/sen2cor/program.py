@@ -26,7 +26,7 @@ from xml.sax.saxutils import escape
 from defusedxml import ElementTree
 
 from lulc_kit import progress
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, LulcError
 from lulc_kit.preprocess import external
 from lulc_kit.preprocess.sen2cor.versions import Installation, choose, l2a_pattern, read_product
 
@@ -214,7 +214,7 @@ def _target(installation: Installation, results: Path, work: Path) -> list[str]:
     text = settings.read_text(encoding="utf-8")
     text, count = re.subn(r"<Target_Directory>[^<]*</Target_Directory>", lambda _: value, text)
     if count != 1:
-        raise LulcError(f"{settings} has {count} entries Target_Directory; expected one. Restore Sen2Cor's own file.")
+        raise FormatError(f"{settings} has {count} entries Target_Directory; expected one. Restore Sen2Cor's own file.")
     copy = work / "L2A_GIPP.xml"
     copy.write_text(text, encoding="utf-8")
     return ["--GIP_L2A", str(copy.resolve())]

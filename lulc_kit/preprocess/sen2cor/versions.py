@@ -9,7 +9,7 @@ from pathlib import Path
 
 from defusedxml import ElementTree
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, LulcError, MissingFileError
 from lulc_kit.preprocess import external
 
 _FIRST_CURRENT_BASELINE = (2, 5)
@@ -72,7 +72,7 @@ def find(configured: Iterable[Path] = (), *, timeout: float = 60.0) -> list[Inst
     for place in configured:
         program = _program_in(place.expanduser())
         if program is None:
-            raise LulcError(f"There is no L2A_Process in {place}. Give the folder of Sen2Cor, or the program.")
+            raise MissingFileError(f"There is no L2A_Process in {place}. Give the folder of Sen2Cor, or the program.")
         installation = probe(program, timeout=timeout)
         found.setdefault(installation.version, installation)
     for program in _candidates():
@@ -123,14 +123,14 @@ def read_product(path: Path) -> Product:
         raise LulcError(f"{path} is not a folder; Sen2Cor takes unpacked .SAFE folders. Unzip the product first.")
     files = [*path.glob("MTD_MSIL1C.xml"), *path.glob("S2*_OPER_MTD_SAFL1C_*.xml")]
     if not files:
-        raise LulcError(f"{path} has no MTD_MSIL1C.xml; expected a Level-1C product. Download it again.")
+        raise MissingFileError(f"{path} has no MTD_MSIL1C.xml; expected a Level-1C product. Download it again.")
     try:
         root = ElementTree.parse(files[0]).getroot()
     except Exception as error:  # expat errors and defusedxml's refusals have no common base
-        raise LulcError(f"{files[0]} cannot be read as XML ({error}). Download the product again.") from error
+        raise FormatError(f"{files[0]} cannot be read as XML ({error}). Download the product again.") from error
     baseline = (root.findtext(".//PROCESSING_BASELINE") or "").strip()
     if not re.fullmatch(r"\d+\.\d+", baseline):
-        raise LulcError(
+        raise FormatError(
             f"{files[0]} states the PROCESSING_BASELINE {baseline!r}; expected a number such as 02.06. "
             "Download the product again."
         )

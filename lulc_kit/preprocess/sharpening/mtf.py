@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -85,11 +85,11 @@ def mtf_of(mtf: float | ArrayLike, bands: int) -> NDArray[np.float64]:
     """One checked value for each band."""
     values = np.asarray(mtf, dtype=float)
     if values.ndim > 1 or values.size not in (1, bands):
-        raise LulcError(
+        raise ParameterError(
             f"{values.size} MTF values were given for {bands} bands: give one for each band, or one for all."
         )
     if not np.all((values > 0) & (values < 1)):
-        raise LulcError(f"The MTF at Nyquist lies between 0 and 1 (Sentinel-2: 0.22 to 0.38), not {values}.")
+        raise ParameterError(f"The MTF at Nyquist lies between 0 and 1 (Sentinel-2: 0.22 to 0.38), not {values}.")
     return np.broadcast_to(values.ravel(), (bands,))
 
 
@@ -126,9 +126,9 @@ def degrade(image: ArrayLike, ratio: int, mtf: float | Sequence[float] | NDArray
     """
     array = np.asarray(image, dtype=np.float32)
     if array.ndim not in (2, 3):
-        raise LulcError(f"Expected (row, column) or (band, row, column), found an array of shape {array.shape}.")
+        raise ParameterError(f"Expected (row, column) or (band, row, column), found an array of shape {array.shape}.")
     if ratio < 2 or array.shape[-2] % ratio or array.shape[-1] % ratio or 0 in array.shape:
-        raise LulcError(
+        raise ParameterError(
             f"An image of {array.shape[-2]} × {array.shape[-1]} pixels cannot be degraded by a "
             f"ratio of {ratio}: crop it to a multiple of the ratio (2 or more)."
         )

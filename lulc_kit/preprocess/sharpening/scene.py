@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from lulc_kit import grids
 from lulc_kit.catalog import Band, Scene
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, GridError
 from lulc_kit.preprocess import radiometry
 from lulc_kit.preprocess.sharpening.sharpen import MTF, sharpen
 from lulc_kit.raster import writing
@@ -47,7 +47,7 @@ def sharpen_scene(scene: Scene, folder: Path) -> Iterator[Scene]:
         return
     missing = [b for b in FINE if b not in scene.bands]
     if missing:
-        raise LulcError(
+        raise BandError(
             f"Sharpening needs the 10 m bands {', '.join(FINE)}; scene {scene.date} lacks {', '.join(missing)}. "
             f"Set sharpen: none in 02_preprocess.yaml."
         )
@@ -69,7 +69,7 @@ def sharpen_scene(scene: Scene, folder: Path) -> Iterator[Scene]:
 def _ratio(coarse: GeoBox, fine: GeoBox, what: str) -> int:
     times = grids.nested(coarse, fine)
     if times is None:
-        raise LulcError(
+        raise GridError(
             f"{what} cannot be sharpened: its pixels do not nest in the 10 m grid.\n"
             f"  the band:  {grids.describe(coarse)}\n  10 m grid: {grids.describe(fine)}\n"
             f"Cut all bands to the same extent, or set sharpen: none in 02_preprocess.yaml."

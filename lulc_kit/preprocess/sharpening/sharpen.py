@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.preprocess.sharpening.backproject import Projector, back_project, projector
 from lulc_kit.preprocess.sharpening.local_models import (
     EVEN,
@@ -201,17 +201,17 @@ def sharpen(
     fine, coarse = _sliceable(fine), _sliceable(coarse)
     shape, n = _check_shapes(fine, coarse, ratio)
     if iterations < 0 or block < 1:
-        raise LulcError(f"iterations is {iterations} and block {block}: they are at least 0 and 1.")
+        raise ParameterError(f"iterations is {iterations} and block {block}: they are at least 0 and 1.")
     if plan is None:
         plan = fit(fine, coarse, ratio=ratio, mtf_fine=mtf_fine, mtf_coarse=mtf_coarse)
     if plan.ratio != ratio or len(plan.bands) != n:
-        raise LulcError(
+        raise ParameterError(
             f"The plan is for {len(plan.bands)} bands at ratio {plan.ratio}, the data are {n} bands "
             f"at ratio {ratio}: make the plan with `fit` on the same scene."
         )
     result = np.empty((n, *shape), np.float32) if out is None else out
     if result.shape != (n, *shape):
-        raise LulcError(f"`out` has shape {result.shape}, the result {(n, *shape)}.")
+        raise ParameterError(f"`out` has shape {result.shape}, the result {(n, *shape)}.")
     halo = plan.halo(iterations)
     size = max(block // ratio, 1)
     rows, columns = shape[0] // ratio, shape[1] // ratio
@@ -512,14 +512,14 @@ def _published(bands: int, ratio: int) -> NDArray[np.float64]:
 def _check_shapes(fine: Any, coarse: Any, ratio: int) -> tuple[tuple[int, int], int]:
     f, c = np.shape(fine), np.shape(coarse)
     if len(f) != 3 or len(c) != 3 or 0 in f or 0 in c:
-        raise LulcError(
+        raise ParameterError(
             f"Expected fine and coarse bands as (band, row, column), found the shapes {f} and {c}: "
             "use band[None] for a single band."
         )
     if ratio < 2 or int(ratio) != ratio:
-        raise LulcError(f"The ratio is {ratio}; it is a whole number: 2 for 20 m bands, 6 for 60 m bands.")
+        raise ParameterError(f"The ratio is {ratio}; it is a whole number: 2 for 20 m bands, 6 for 60 m bands.")
     if f[1:] != (c[1] * ratio, c[2] * ratio):
-        raise LulcError(
+        raise ParameterError(
             f"Fine bands of {f[1]} × {f[2]} pixels are not {ratio} × the {c[1]} × {c[2]} of the coarse "
             "bands: crop both to the same extent, or set the ratio to that of the resolutions."
         )
