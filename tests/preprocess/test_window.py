@@ -83,14 +83,6 @@ def test_of_other_formats_the_window_is_cut_too(scene: Scene, tmp_path: Path, mo
         np.testing.assert_allclose(radiometry.scene_on_grid(copy, part).to_numpy(), expected, rtol=1e-6)
 
 
-def test_nodata_that_only_the_file_knows_stays_nodata(scene: Scene, tmp_path: Path) -> None:
-    part = grids(scene)["part"]
-    own = as_geotiff(scene, tmp_path, nodata=0)
-    own = replace(own, bands={n: replace(b, nodata=None) for n, b in own.bands.items()})
-    with window.cut(own, part, tmp_path / "work") as copy:
-        assert {band.nodata for n, band in copy.bands.items() if band.path != own.bands[n].path} <= {0.0}
-
-
 def test_what_is_needed_whole_stays_as_it_is(scene: Scene, tmp_path: Path) -> None:
     own = as_geotiff(scene, tmp_path)
     with window.cut(own, grids(scene)["whole"], tmp_path / "work") as copy:
