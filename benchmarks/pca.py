@@ -40,7 +40,8 @@ def simulate(path: Path, side: int) -> None:
 
 
 def ours(folder: Path) -> None:
-    projected, _ = components.explain(raster.read(folder / "in.tif"), KEPT)
+    image = raster.read(folder / "in.tif")
+    projected = components.transform(image, components.fit(image, KEPT))
     values, box = projected.to_numpy(), projected.odc.geobox
     profile = {"driver": "GTiff", "count": KEPT, "dtype": "float32", "transform": box.affine, "crs": box.crs.to_wkt()}
     with rasterio.open(folder / "ours.tif", "w", width=box.width, height=box.height, **profile) as file:
@@ -48,7 +49,8 @@ def ours(folder: Path) -> None:
 
 
 def ours_as_cog(folder: Path) -> None:
-    writing.write(folder / "cog.tif", components.explain(raster.read(folder / "in.tif"), KEPT)[0])
+    image = raster.read(folder / "in.tif")
+    writing.write(folder / "cog.tif", components.transform(image, components.fit(image, KEPT)))
 
 
 def otb(folder: Path) -> None:

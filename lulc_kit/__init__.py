@@ -1,8 +1,50 @@
 """From Sentinel-2 images to land-cover maps whose accuracy one can trust.
 
-The package has one room for each stage of the notebooks (``download`` … ``evaluate``) and a ground floor
-that the rooms share (``params``, ``study``, ``raster``, ``classes``, ``mapping``). Import what you need from
-its module; importing ``lulc_kit`` itself loads nothing.
+The package has one room for each stage of the notebooks (``download`` … ``evaluate``) and a ground floor that the
+rooms share. What people use outside the notebooks stands here at the front door, ``lulc_kit.NAME``; it is imported
+when it is asked for, so that ``import lulc_kit`` itself loads nothing. `docs/api.md` lists it.
 """
 
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    # where things are, and how they are opened
+    "Layout": "layout:Layout",
+    "open_product": "safe.product:open_product",
+    "read_raster": "raster:read",
+    "make_raster": "raster:array",
+    # what is made of images
+    "sharpen": "preprocess.sharpening.sharpen:sharpen",
+    "compute_indices": "features.indices:compute",
+    "texture": "features.texture:glcm",
+    "slope_aspect": "features.terrain:slope_aspect",
+    # classes, and how well they were mapped
+    "Scheme": "classes:Scheme",
+    "scheme": "classes:scheme",
+    "count_by_block": "evaluate.accuracy:by_block",
+    "assess_accuracy": "evaluate.accuracy:assess",
+    # what goes wrong
+    "LulcError": "errors:LulcError",
+    "MissingFileError": "errors:MissingFileError",
+    "FormatError": "errors:FormatError",
+    "GridError": "errors:GridError",
+    "BandError": "errors:BandError",
+    "ParameterError": "errors:ParameterError",
+}
+"""Where each name of the front door lives: ``module:name``. The room's own name may be shorter."""
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"lulc_kit has no {name!r} at its front door; there are: {', '.join(_HOMES)}.")
+    module, attribute = _HOMES[name].split(":")
+    return getattr(importlib.import_module(f"lulc_kit.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

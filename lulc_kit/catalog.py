@@ -5,6 +5,8 @@ folder are relative to the catalog; the user's own files stay where they are and
 """
 
 import datetime
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +14,33 @@ from typing import TYPE_CHECKING, Any
 
 from lulc_kit import files
 from lulc_kit.errors import LulcError
+from lulc_kit.sentinel2 import BANDS
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pystac
     from odc.geo.geobox import GeoBox
 
     from lulc_kit import raster
 
-# Names of STAC's extensions for what the metadata say of quality.
+_EXTENSIONS = [
+    f"https://stac-extensions.github.io/{name}/schema.json"
+    for name in ("projection/v2.0.0", "raster/v2.0.0", "eo/v1.1.0", "view/v1.0.0", "sat/v1.0.0", "processing/v1.2.0")
+]
+# Names in STAC of what is kept of a scene as it is; of them those that say what the metadata say of quality.
+_PROPERTIES = {
+    "level": "processing:level",
+    "baseline": "s2:processing_baseline",
+    "tile": "s2:mgrs_tile",
+    "platform": "platform",
+    "orbit": "sat:relative_orbit",
+    "sun_azimuth": "view:sun_azimuth",
+}
 _QUALITY = {"cloud_percentage": "eo:cloud_cover", "degraded_percentage": "s2:degraded_msi_data_percentage"}
 _CHECK = "lulc:check:"
 _FILES = ("product", "clouds")  # assets that are no bands
+_MASKS = {"SCL": "scl", "mask": "mask"}  # assets that are no bands, but rasters
+_MIDNIGHT = "T00:00:00Z"  # of a scene whose time of day is not known
 
 
 @dataclass(frozen=True)
@@ -75,9 +93,8 @@ class Band:
         from lulc_kit import raster  # not needed to read a catalog, and slow to load
 
         header = header or raster.header(path)
-        missing = header.nodata if nodata is None else nodata
-        dtype = header.dtypes[number - 1]
-        return cls(path, number, scale, offset, missing, saturated, geobox=header.geobox, dtype=dtype)
+        nodata, dtype = header.nodata if nodata is None else nodata, header.dtypes[number - 1]
+        return cls(path, number, scale, offset, nodata, saturated, geobox=header.geobox, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -86,8 +103,8 @@ class Scene:
 
     Attributes
     ----------
-    date
-        Day, ``YYYY-MM-DD``.
+    time
+        When it was sensed: ``"2023-06-15T10:10:31.024000Z"``, or the day alone, ``"2023-06-15"``.
     level
         ``"L1C"`` (top of atmosphere) or ``"L2A"`` (surface).
     bands
@@ -108,9 +125,11 @@ class Scene:
     quality
         What the product's metadata say of its quality: ``cloud_percentage``, ``degraded_percentage`` (of the image
         data), and the result of each check (``{"GENERAL_QUALITY": "PASSED"}``).
+    platform, orbit
+        Such as ``"sentinel-2a"``, and the relative orbit, 1–143.
     """
 
-    date: str
+    time: str
     level: str
     bands: Mapping[str, Band]
     scl: Band | None = None
@@ -122,6 +141,13 @@ class Scene:
     product: Path | None = None
     clouds: Path | None = None
     quality: Mapping[str, float | str] = field(default_factory=dict)
+    platform: str | None = None
+    orbit: int | None = None
+
+    @property
+    def date(self) -> str:
+        """Day, ``YYYY-MM-DD``."""
+        return self.time[:10]
 
     @property
     def failed_checks(self) -> list[str]:
@@ -143,12 +169,19 @@ class Catalog:
     attribution: str = ""
 
     def bands(self, date: str) -> "pd.DataFrame":
-        """Return one row per band of a scene for reading: file, scale, offset, nodata."""
+        """Return one row per band of a scene for reading: file, resolution, scale, offset, nodata."""
         import pandas as pd
 
         scene = next(s for s in self.scenes if s.date == date)
         rows = [
-            {"band": n, "file": b.path.name, "scale": b.scale, "offset": b.offset, "nodata": b.nodata}
+            {
+                "band": n,
+                "file": b.path.name,
+                "resolution": abs(b.geobox.resolution.x),
+                "scale": b.scale,
+                "offset": b.offset,
+                "nodata": b.nodata,
+            }
             for n, b in scene.bands.items()
         ]
         return pd.DataFrame(rows).set_index("band")
@@ -181,39 +214,7 @@ def write(path: Path, catalog: Catalog) -> None:
     """Write a catalog as a STAC ItemCollection."""
     import pystac
 
-    def asset(name: str, band: Band, role: str) -> pystac.Asset:
-        raster: dict[str, Any] = {"data_type": band.dtype, "scale": band.scale, "offset": band.offset}
-        if band.nodata is not None:
-            raster["nodata"] = band.nodata
-        if band.saturated is not None:
-            raster["lulc:saturated"] = band.saturated
-        extra = {"lulc:band": band.number, "raster:bands": [raster], "eo:bands": [{"name": name}]} | _grid(band.geobox)
-        return pystac.Asset(_href(band.path, path.parent), title=name, roles=[role], extra_fields=extra)
-
-    items = []
-    for scene in sorted(catalog.scenes, key=lambda s: s.name):
-        moment = datetime.datetime.fromisoformat(scene.date).replace(tzinfo=datetime.UTC)
-        properties: dict[str, Any] = {"lulc:kind": "scene", "processing:level": scene.level}
-        if scene.tile is not None:
-            properties["s2:mgrs_tile"] = scene.tile
-        if scene.baseline is not None:
-            properties["s2:processing_baseline"] = scene.baseline
-        if scene.sun_azimuth is not None:
-            properties["view:sun_azimuth"] = scene.sun_azimuth
-        if scene.sun_zenith is not None:
-            properties["view:sun_elevation"] = 90 - scene.sun_zenith
-        for name, value in scene.quality.items():
-            properties[_QUALITY.get(name, f"{_CHECK}{name}")] = value
-        item = pystac.Item(scene.name, None, None, moment, properties)
-        for name, band in scene.bands.items():
-            item.add_asset(name, asset(name, band, "data"))
-        for name, file in (("product", scene.product), ("clouds", scene.clouds)):
-            if file is not None:
-                item.add_asset(name, pystac.Asset(_href(file, path.parent), title=name, roles=["metadata"]))
-        for name, extra in (("SCL", scene.scl), ("mask", scene.mask)):
-            if extra is not None:
-                item.add_asset(name, asset(name, extra, "mask"))
-        items.append(item)
+    items = [_item(scene, path.parent) for scene in sorted(catalog.scenes, key=lambda s: s.name)]
     for role, file in catalog.ancillary.items():
         moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)  # STAC wants one; these files have no date
         item = pystac.Item(role, None, None, moment, {"lulc:kind": "ancillary"})
@@ -232,47 +233,20 @@ def read(path: Path) -> Catalog:
         If it is missing, broken, or not a catalog of the kit.
     """
     content = files.read_json(path)
-    folder = path.parent
-    scenes: list[Scene] = []
-    ancillary: dict[str, Path] = {}
     try:
-        for item in content["features"]:
-            properties, assets = item["properties"], item["assets"]
-            if properties["lulc:kind"] == "ancillary":
-                ancillary[item["id"]] = located(assets[item["id"]]["href"], folder)
-                continue
-            bands = {name: _band(a, folder) for name, a in assets.items() if name not in _FILES}
-            named = {name: located(assets[name]["href"], folder) for name in _FILES if name in assets}
-            elevation = properties.get("view:sun_elevation")
-            scenes.append(
-                Scene(
-                    date=properties["datetime"][:10],
-                    level=properties["processing:level"],
-                    bands={n: b for n, b in bands.items() if n not in ("SCL", "mask")},
-                    scl=bands.get("SCL"),
-                    mask=bands.get("mask"),
-                    sun_azimuth=properties.get("view:sun_azimuth"),
-                    sun_zenith=None if elevation is None else 90 - elevation,
-                    baseline=properties.get("s2:processing_baseline"),
-                    tile=properties.get("s2:mgrs_tile"),
-                    quality=_quality(properties),
-                    **named,
-                )
-            )
+        scenes = [_scene(item, path.parent) for item in content["features"] if _is_scene(item)]
+        ancillary = {
+            item["id"]: located(item["assets"][item["id"]]["href"], path.parent)
+            for item in content["features"]
+            if not _is_scene(item)
+        }
         return Catalog(scenes, ancillary, content["lulc:attribution"])
     except (KeyError, TypeError) as error:
         raise LulcError(f"{path} is not a catalog of this kit ({error!r}). Run 01_download again.") from error
 
 
-def located(href: str, folder: Path) -> Path:
-    """Return the absolute path of a file that a catalog in ``folder`` names; see `files.archived` for archived ones."""
-    if inside := files.split_archived(href):
-        return Path(files.archived((folder / inside[0]).absolute(), inside[1]))
-    return (folder / href).absolute()
-
-
 def files_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
-    """Return the files a catalog refers to, absolute, without importing the STAC library.
+    """Return the files on the disk that a catalog names, quickly: without the libraries that grids need.
 
     Returns
     -------
@@ -285,11 +259,22 @@ def files_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
     ancillary: dict[str, list[Path]] = {}
     for item in files.read_json(path)["features"]:
         found = [files.on_disk(located(asset["href"], path.parent)) for asset in item["assets"].values()]
-        if item["properties"]["lulc:kind"] == "scene":
+        if _is_scene(item):
             scenes += found
         else:
             ancillary[item["id"]] = found
     return list(dict.fromkeys(scenes)), ancillary
+
+
+def _is_scene(item: Mapping[str, Any]) -> bool:
+    return bool(item["properties"]["lulc:kind"] == "scene")
+
+
+def located(href: str, folder: Path) -> Path:
+    """Return the absolute path of a file that a catalog in ``folder`` names; see `files.archived` for archived ones."""
+    if inside := files.split_archived(href):
+        return Path(files.archived((folder / inside[0]).absolute(), inside[1]))
+    return (folder / href).absolute()
 
 
 def _href(file: Path, folder: Path) -> str:
@@ -299,32 +284,111 @@ def _href(file: Path, folder: Path) -> str:
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
 
 
-def _quality(properties: Mapping[str, Any]) -> dict[str, float | str]:
-    found: dict[str, float | str] = {own: properties[name] for own, name in _QUALITY.items() if name in properties}
-    return found | {name.removeprefix(_CHECK): v for name, v in properties.items() if name.startswith(_CHECK)}
+def _item(scene: Scene, folder: Path) -> "pystac.Item":
+    import pystac
+
+    moment = datetime.datetime.fromisoformat(scene.time)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    properties: dict[str, Any] = {"lulc:kind": "scene", "constellation": "sentinel-2", "instruments": ["msi"]}
+    properties |= {name: getattr(scene, own) for own, name in _PROPERTIES.items() if getattr(scene, own) is not None}
+    if scene.sun_zenith is not None:
+        properties["view:sun_elevation"] = 90 - scene.sun_zenith
+    properties |= {_QUALITY.get(name, f"{_CHECK}{name}"): value for name, value in scene.quality.items()}
+    masks = {name: getattr(scene, own) for name, own in _MASKS.items() if getattr(scene, own) is not None}
+    extent = next((b.geobox.extent.to_crs("EPSG:4326") for b in scene.bands.values()), None)
+    place, box = (extent.json, list(extent.boundingbox)) if extent else (None, None)
+    item = pystac.Item(scene.name, place, box, moment, properties, stac_extensions=_EXTENSIONS)
+    for role, bands in (("data", scene.bands), ("mask", masks)):
+        for inside in _by_file(bands):
+            first, name = next(iter(inside.values())), "-".join(inside)
+            said = _bands(inside)
+            extra = _grid(first.geobox) | {
+                "bands": said,
+                "eo:bands": [_spectrum(band.get("name", "")) for band in said],
+            }
+            item.add_asset(name, pystac.Asset(_href(first.path, folder), title=name, roles=[role], extra_fields=extra))
+    for name in _FILES:
+        if (named := getattr(scene, name)) is not None:
+            item.add_asset(name, pystac.Asset(_href(named, folder), title=name, roles=["metadata"]))
+    return item
+
+
+def _scene(item: Mapping[str, Any], folder: Path) -> Scene:
+    properties, assets = item["properties"], item["assets"]
+    bands: dict[str, Band] = {}
+    for name, asset in assets.items():
+        if name not in _FILES:
+            bands |= _described(asset, folder)
+    kept: dict[str, Any] = {own: bands.pop(name) for name, own in _MASKS.items() if name in bands}
+    kept |= {own: properties[name] for own, name in _PROPERTIES.items() if name in properties}
+    kept |= {name: located(assets[name]["href"], folder) for name in _FILES if name in assets}
+    elevation = properties.get("view:sun_elevation")
+    quality = {own: properties[name] for own, name in _QUALITY.items() if name in properties}
+    return Scene(
+        time=properties["datetime"].removesuffix(_MIDNIGHT),
+        bands=bands,
+        sun_zenith=None if elevation is None else 90 - elevation,
+        quality=quality | {n.removeprefix(_CHECK): v for n, v in properties.items() if n.startswith(_CHECK)},
+        **kept,
+    )
 
 
 def _grid(geobox: "GeoBox") -> dict[str, Any]:
     """Return a grid as STAC's extension for projections has it."""
     assert geobox.crs is not None
     epsg = geobox.crs.to_epsg()
-    crs = {"proj:code": f"EPSG:{epsg}"} if epsg else {"proj:code": None, "proj:wkt2": geobox.crs.to_wkt()}
+    known = epsg is not None and geobox.crs == f"EPSG:{epsg}"
+    crs = {"proj:code": f"EPSG:{epsg}"} if known else {"proj:code": None, "proj:wkt2": geobox.crs.to_wkt()}
     return crs | {"proj:shape": list(geobox.shape), "proj:transform": list(geobox.affine)[:6]}
 
 
-def _band(asset: Mapping[str, Any], folder: Path) -> Band:
+def _by_file(bands: Mapping[str, Band]) -> list[dict[str, Band]]:
+    """Group bands that lie in one file; two that are the same numbers under two names stay apart."""
+    found: dict[tuple[Path, int], dict[str, Band]] = {}
+    named: Counter[tuple[Path, int]] = Counter()
+    for name, band in bands.items():
+        found.setdefault((band.path, named[band.path, band.number]), {})[name] = band
+        named[band.path, band.number] += 1
+    return list(found.values())
+
+
+def _bands(inside: Mapping[str, Band]) -> list[dict[str, Any]]:
+    """Return what STAC says of the bands of a file, in the file's order; {} for those that are not the scene's."""
+    found: list[dict[str, Any]] = [{} for _ in range(max(band.number for band in inside.values()))]
+    for name, band in inside.items():
+        said = {"name": name, "data_type": band.dtype, "raster:scale": band.scale, "raster:offset": band.offset}
+        if band.nodata is not None:
+            said["nodata"] = "nan" if math.isnan(band.nodata) else band.nodata
+        if band.saturated is not None:
+            said["lulc:saturated"] = band.saturated
+        found[band.number - 1] = said
+    return found
+
+
+def _spectrum(name: str) -> dict[str, Any]:
+    known = BANDS.get(name)
+    said = {"common_name": known.common_name, "center_wavelength": known.wavelength} if known else {}
+    return {"name": name} | said
+
+
+def _described(asset: Mapping[str, Any], folder: Path) -> dict[str, Band]:
     from odc.geo.geobox import GeoBox
     from rasterio import Affine
 
-    raster = asset["raster:bands"][0]
     crs = asset["proj:code"] or asset["proj:wkt2"]
-    return Band(
-        located(asset["href"], folder),
-        asset["lulc:band"],
-        raster["scale"],
-        raster["offset"],
-        raster.get("nodata"),
-        raster.get("lulc:saturated"),
-        geobox=GeoBox(asset["proj:shape"], Affine(*asset["proj:transform"]), crs),
-        dtype=raster["data_type"],
-    )
+    geobox = GeoBox(asset["proj:shape"], Affine(*asset["proj:transform"]), crs)
+    file = located(asset["href"], folder)
+    return {
+        said["name"]: Band(
+            file,
+            number,
+            said["raster:scale"],
+            said["raster:offset"],
+            float("nan") if said.get("nodata") == "nan" else said.get("nodata"),
+            said.get("lulc:saturated"),
+            geobox=geobox,
+            dtype=said["data_type"],
+        )
+        for number, said in enumerate(asset["bands"], 1)
+        if "name" in said
+    }

@@ -30,7 +30,16 @@ class LandClass:
 
 @dataclass(frozen=True)
 class Scheme:
-    """A named list of classes, in order of their values."""
+    """A named list of classes, in order of their values.
+
+    Examples
+    --------
+    >>> mine = Scheme("mine", "What I map", (LandClass(1, "Forest", "#1b7837"), LandClass(7, "Water", "#0000ff")))
+    >>> mine.named("Water").rgb
+    (0, 0, 255)
+    >>> mine.subset([0, 7]).values
+    (7,)
+    """
 
     name: str
     title: str
@@ -129,67 +138,19 @@ SCHEMES: dict[str, Scheme] = {
     )
 }
 
-# What becomes of other schemes in the six classes of the source workflow; values not named have no label.
-TO_WORKFLOW: dict[str, dict[int, str]] = {
-    "esri": {
-        7: "Build-up",
-        5: "Farmland",
-        2: "Forest",
-        3: "Meadow",
-        6: "Meadow",
-        11: "Meadow",
-        1: "Water",
-        8: "Other land",
-        9: "Other land",
-    },
-    "worldcover": {
-        50: "Build-up",
-        40: "Farmland",
-        10: "Forest",
-        95: "Forest",
-        30: "Meadow",
-        20: "Meadow",
-        80: "Water",
-        60: "Other land",
-        70: "Other land",
-        90: "Other land",
-        100: "Other land",
-    },
-}
-
 
 def scheme(name: str) -> Scheme:
-    """Return the scheme of that name; a LulcError lists the names there are."""
+    """Return the scheme of that name; a LulcError lists the names there are.
+
+    Examples
+    --------
+    >>> scheme("forest").names
+    ('Forest', 'Not forest')
+    """
     try:
         return SCHEMES[name]
     except KeyError:
         raise ParameterError(f"Class scheme {name!r} is unknown. Known schemes: {', '.join(SCHEMES)}.") from None
-
-
-def to_workflow(codes: npt.NDArray[np.integer], source: str) -> npt.NDArray[np.uint8]:
-    """Translate class codes of ``source`` into the six classes of the source workflow.
-
-    Parameters
-    ----------
-    codes
-        Class values of the scheme ``source``, any shape.
-    source
-        ``"esri"`` or ``"worldcover"``.
-
-    Returns
-    -------
-    numpy.ndarray of uint8
-        Values 1–6, or 0 where the class has no counterpart (nodata, clouds, flooded vegetation).
-    """
-    if source not in TO_WORKFLOW:
-        raise ParameterError(
-            f"No translation from scheme {source!r} to the workflow's classes. Known: {', '.join(TO_WORKFLOW)}."
-        )
-    target = SCHEMES["workflow"]
-    out = np.zeros(codes.shape, np.uint8)
-    for value, name in TO_WORKFLOW[source].items():
-        out[codes == value] = target.named(name).value
-    return out
 
 
 def qml(classes: Scheme) -> str:

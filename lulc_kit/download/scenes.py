@@ -1,10 +1,20 @@
 """Scenes from wherever the parameters say, described as one catalog."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from lulc_kit import params
+from lulc_kit import files, params
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import own_files, products, sample
+from lulc_kit.errors import MissingFileError
+
+SOURCES: dict[str, Callable[[params.Download, Path], Catalog]] = {
+    "sample": lambda p, folder: sample.catalog(p.sample, folder),
+    "files": lambda p, folder: own_files.catalog(p.scenes, ancillary(p)),
+    "products": lambda p, folder: products.catalog(str(p.products), ancillary(p)),
+    "simulated": lambda p, folder: products.simulated(folder, size=p.size, tiles=p.tiles, seed=p.seed),
+}
+"""What each word of the parameter ``source`` does: from the parameters and the study's folder to a catalog."""
 
 
 def get(p: params.Download, folder: Path) -> Catalog:
@@ -20,14 +30,16 @@ def get(p: params.Download, folder: Path) -> Catalog:
     Raises
     ------
     LulcError
-        See `lulc_kit.download.sample.fetch` and `lulc_kit.download.own_files.catalog`.
+        See the functions in `SOURCES`.
     """
-    match p.source:
-        case "sample":
-            return sample.catalog(p.sample, folder)
-        case "files":
-            return own_files.catalog(p)
-        case "products":
-            return products.catalog(p)
-        case "simulated":
-            return products.simulated(p, folder)
+    return SOURCES[p.source](p, folder)
+
+
+def ancillary(p: params.Download) -> dict[str, Path]:
+    """Return the files beside the scenes that the parameters name, by role; a LulcError if one is missing."""
+    named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
+    found = {role: files.resolve(name) for role, name in named.items() if name}
+    for role, path in found.items():
+        if not path.exists():
+            raise MissingFileError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
+    return found

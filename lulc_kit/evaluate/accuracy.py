@@ -35,6 +35,12 @@ def by_block(
         Number of the block of each pixel.
     values
         Class values, in the order of rows (true) and columns (predicted).
+
+    Examples
+    --------
+    >>> labels, mapped = np.array([1, 1, 2, 2]), np.array([1, 2, 2, 2])
+    >>> by_block(labels, mapped, np.array([1, 1, 1, 7]), [1, 2]).tolist()
+    [[[1, 1], [0, 1]], [[0, 0], [0, 1]]]
     """
     size = len(values)
     lookup = np.full(256, -1)
@@ -153,6 +159,16 @@ def assess(matrices: Matrix, classes: Scheme, *, confidence: float, resamples: i
     ------
     LulcError
         With fewer than two blocks.
+
+    Examples
+    --------
+    >>> from lulc_kit.classes import scheme
+    >>> matrices = np.array([[[8, 2], [0, 10]], [[9, 1], [1, 9]], [[10, 0], [4, 6]]])
+    >>> accuracy = assess(matrices, scheme("forest"), confidence=0.95, resamples=1000, seed=1)
+    >>> print("overall", accuracy.overall)
+    overall 0.867 (0.800–0.900)
+    >>> print("recall of forest", accuracy.classes["Forest"]["recall"])
+    recall of forest 0.900 (0.800–1.000)
     """
     if len(matrices) < 2:
         raise LulcError(f"A confidence interval needs at least two blocks with labels; found {len(matrices)}.")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lulc_kit import files, raster
+from lulc_kit import files, grids, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import accuracy
@@ -152,7 +152,7 @@ def evaluate(
         run = layout.run(name)
         about[name] = files.read_json(run.about)
         crossval = raster.read_codes(run.crossval)
-        raster.check_grid(crossval.odc.geobox, samples.labels.odc.geobox, f"The cross-validated map of run {name}")
+        grids.check(crossval.odc.geobox, samples.labels.odc.geobox, f"The cross-validated map of run {name}")
         if about[name]["folds"] != samples.fingerprint:
             raise LulcError(
                 f"Run {name} was made with other folds than those of notebook 05, so its numbers do not compare. "

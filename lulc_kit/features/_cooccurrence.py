@@ -23,11 +23,10 @@ from numba import njit
 
 # The features; those that need the same sums stand together.
 CONTRAST, DISSIMILARITY, MEAN, VARIANCE, CORRELATION, HOMOGENEITY = 0, 1, 2, 3, 4, 5
-CLUSTER_SHADE, CLUSTER_PROMINENCE, ASM, ENERGY, ENTROPY, MAXIMUM = 6, 7, 8, 9, 10, 11
+ASM, ENERGY, ENTROPY, MAXIMUM = 6, 7, 8, 9
 
-# Rows of the integer and of the float moments.
+# Rows of the integer moments.
 COUNT, EQUAL, SUM, SQUARES, PRODUCT, DIFFERENCE = 0, 1, 2, 3, 4, 5
-INVERSE, CUBES, FOURTHS = 0, 1, 2
 
 NODATA = -1
 NO_PAIR = 65535  # above the largest code of 256 levels, 256 + 256 · 255 / 2 − 1
@@ -105,7 +104,7 @@ def _weight(a, b, sign):
 
 
 @njit(cache=True, nogil=True)
-def _move_row(first, second, sign, step, whole, inverse, real, with_inverse, with_cubes):
+def _move_row(first, second, sign, step, whole, inverse, closeness, with_inverse):
     """Add (sign 1) or take away (sign −1) a row of pairs from the column sums.
 
     One loop for each sum, over contiguous arrays of 32-bit integers: so it becomes vector instructions.
@@ -134,18 +133,10 @@ def _move_row(first, second, sign, step, whole, inverse, real, with_inverse, wit
         a, b = np.int32(first[k]), np.int32(second[k])
         sums[k] += _weight(a, b, sign) * np.int32(max(a, b) - min(a, b))
     if with_inverse:
-        closeness = real[INVERSE][step:]
+        close = closeness[step:]
         for k in range(size):
             a, b = np.int32(first[k]), np.int32(second[k])
-            closeness[k] += _weight(a, b, sign) * inverse[abs(a - b)]
-    if with_cubes:
-        cubes, fourths = real[CUBES][step:], real[FOURTHS][step:]
-        for k in range(size):
-            a, b = np.int32(first[k]), np.int32(second[k])
-            t = np.float64(np.int32(a + b))
-            cube = np.float64(_weight(a, b, sign)) * t * t * t
-            cubes[k] += cube
-            fourths[k] += cube * t
+            close[k] += _weight(a, b, sign) * inverse[abs(a - b)]
 
 
 @njit(cache=True, nogil=True)
@@ -268,7 +259,7 @@ def _slide_maximum(codes, plan, window, levels, histogram, frequency, maxima):
 
 
 @njit(cache=True, nogil=True)
-def _finish_row(feature, total, whole, real, information, squares, maxima, logarithm, inverse_count, out):
+def _finish_row(feature, total, whole, closeness, information, squares, maxima, logarithm, inverse_count, out):
     """Turn the sums of a row of windows into one feature.
 
     ``total`` is Σp: 1, or 2 after SNAP. ``inverse_count`` is 1/N, and NaN where the result is nodata: it is a
@@ -285,7 +276,7 @@ def _finish_row(feature, total, whole, real, information, squares, maxima, logar
             out[c] = total * difference[c] * inverse_count[c]
     elif feature == HOMOGENEITY:
         for c in range(columns):
-            out[c] = total * real[INVERSE, c] * inverse_count[c]
+            out[c] = total * closeness[c] * inverse_count[c]
     elif feature == ASM:
         for c in range(columns):
             out[c] = total * total * 0.5 * squares[c] * inverse_count[c] * inverse_count[c]
@@ -313,30 +304,13 @@ def _finish_row(feature, total, whole, real, information, squares, maxima, logar
             else:  # about twice the mean: 2 (σ² + μ²)
                 spread = np.float64(second[c])
             out[c] = spread * inverse_count[c]
-    elif feature == CORRELATION:
+    else:  # CORRELATION
         for c in range(columns):
             n, s = np.float64(count[c]), np.float64(first[c])
             centre = s * s if total == 1.0 else 0.0
             spread = 2.0 * n * second[c] - centre
             together = 4.0 * n * product[c] - centre
             out[c] = (together / spread if spread > 0 else 1.0) + 0.0 * inverse_count[c]
-    else:
-        cubes, fourths = real[CUBES], real[FOURTHS]
-        for c in range(columns):
-            # Moments of t = a + b about an integer near the mean, still exact; then the small rest.
-            n, t1 = np.float64(count[c]), np.float64(first[c])
-            t2 = np.float64(second[c]) + 2.0 * product[c]
-            near = np.rint(t1 * inverse_count[c])
-            u1 = t1 - n * near
-            u2 = t2 - near * (2.0 * t1 - n * near)
-            u3 = cubes[c] - near * (3.0 * t2 - near * (3.0 * t1 - n * near))
-            rest = u1 * inverse_count[c]
-            if feature == CLUSTER_SHADE:
-                out[c] = (u3 - rest * (3.0 * u2 - 2.0 * n * rest * rest)) * inverse_count[c]
-            else:
-                u4 = fourths[c] - near * (4.0 * cubes[c] - near * (6.0 * t2 - near * (4.0 * t1 - n * near)))
-                rest_part = rest * (4.0 * u3 - rest * (6.0 * u2 - 3.0 * n * rest * rest))
-                out[c] = (u4 - rest_part) * inverse_count[c]
 
 
 @njit(cache=True, nogil=True)
@@ -366,13 +340,12 @@ def texture_tile(tile, window, levels, plan, features, total, tables, out, top, 
     rows, columns = tile.shape[0] - (window - 1), width - (window - 1)
     half = window // 2
     with_inverse = _asked(features, HOMOGENEITY, HOMOGENEITY)
-    with_cubes = _asked(features, CLUSTER_SHADE, CLUSTER_PROMINENCE)
     with_histogram = _asked(features, ASM, ENTROPY)
     with_maximum = _asked(features, MAXIMUM, MAXIMUM)
     whole_columns = np.zeros((plan.steps.size, 6, width), np.int32)
-    real_columns = np.zeros((plan.steps.size, 3, width))
-    whole_scratch, real_scratch = np.empty(width, np.int32), np.empty(width)
-    whole, real = np.empty((6, columns), np.int32), np.empty((3, columns))
+    close_columns = np.zeros((plan.steps.size, width))
+    whole_scratch, close_scratch = np.empty(width, np.int32), np.empty(width)
+    whole, closeness = np.empty((6, columns), np.int32), np.empty(columns)
     codes = np.full((window + width, plan.slots[-1]), NO_PAIR, np.uint16)
     histogram = np.zeros(levels * (levels + 1) // 2, np.int32)
     frequency = np.zeros(2 * tables.logarithm.size, np.int32)
@@ -385,13 +358,13 @@ def texture_tile(tile, window, levels, plan, features, total, tables, out, top, 
             row_step, column_step = plan.row_steps[d], plan.column_steps[d]
             step = abs(column_step)
             first_upper, first_lower = max(0, -column_step), max(0, column_step)
-            sums, real_sums = whole_columns[plan.groups[d]], real_columns[plan.groups[d]]
+            sums, close_sums = whole_columns[plan.groups[d]], close_columns[plan.groups[d]]
             # Rows of pairs are known by their lower row. The first window takes all of its rows, later ones
             # take one and lose one.
             for lower in range(row_step if r == 0 else r + window - 1, r + window):
                 a = tile[lower - row_step, first_upper : first_upper + width - step]
                 b = tile[lower, first_lower : first_lower + width - step]
-                _move_row(a, b, np.int32(1), step, sums, tables.inverse, real_sums, with_inverse, with_cubes)
+                _move_row(a, b, np.int32(1), step, sums, tables.inverse, close_sums, with_inverse)
                 if with_histogram or with_maximum:
                     slot = plan.first_slots[d] + lower % (window - row_step)
                     _write_codes(a, b, levels, codes[window + step :], slot)
@@ -399,15 +372,14 @@ def texture_tile(tile, window, levels, plan, features, total, tables, out, top, 
                 lower = r - 1 + row_step
                 a = tile[lower - row_step, first_upper : first_upper + width - step]
                 b = tile[lower, first_lower : first_lower + width - step]
-                _move_row(a, b, np.int32(-1), step, sums, tables.inverse, real_sums, with_inverse, with_cubes)
+                _move_row(a, b, np.int32(-1), step, sums, tables.inverse, close_sums, with_inverse)
         whole[:] = 0
-        real[:] = 0.0
+        closeness[:] = 0.0
         for g in range(plan.steps.size):
             for m in range(whole.shape[0]):
                 _add_window_sums(whole_columns[g, m], plan.steps[g], window, whole_scratch, whole[m])
-            for m in range(real.shape[0]):
-                if with_inverse if m == INVERSE else with_cubes:
-                    _add_window_sums(real_columns[g, m], plan.steps[g], window, real_scratch, real[m])
+            if with_inverse:
+                _add_window_sums(close_columns[g], plan.steps[g], window, close_scratch, closeness)
         if with_histogram:
             _slide_histogram(codes, plan, window, levels, tables.growth, histogram, information, squares)
         if with_maximum:
@@ -420,7 +392,7 @@ def texture_tile(tile, window, levels, plan, features, total, tables, out, top, 
                 features[f],
                 total,
                 whole,
-                real,
+                closeness,
                 information,
                 squares,
                 maxima,

@@ -11,7 +11,7 @@ import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.errors import LulcError
-from lulc_kit.features import blocks, stack
+from lulc_kit.features import blocks
 from lulc_kit.raster import blockwise
 
 
@@ -51,11 +51,10 @@ class Components:
         """PC1, PC2, …."""
         return [f"{self.prefix}{i}" for i in range(1, len(self.variance) + 1)]
 
-    def table(self) -> pd.DataFrame:
-        """Loadings and explained variance (parts of the total, 0–1), one row per component."""
-        table = pd.DataFrame(self.loadings, index=self.names, columns=list(self.bands))
-        table.insert(0, "explained", self.variance / self.total_variance)
-        return table
+    @property
+    def explained(self) -> npt.NDArray[np.float64]:
+        """Parts of the bands' variance that the components explain, 0–1, shape (component,)."""
+        return self.variance / self.total_variance
 
 
 PIECE = 16384
@@ -137,8 +136,13 @@ def _centre(image: xr.DataArray) -> npt.NDArray[np.float64]:
     return np.array(centre)
 
 
-def transform(image: xr.DataArray, fitted: Components) -> xr.DataArray:
-    """Project an image onto fitted components, lazily: (component, y, x), float32, NaN where a band is missing."""
+def transform(image: xr.DataArray | None, fitted: Components | None) -> xr.DataArray | None:
+    """Project an image onto fitted components, lazily: (component, y, x), float32, NaN where a band is missing.
+
+    None where there is no image, or no components were asked for.
+    """
+    if image is None or fitted is None:
+        return None
     image = raster.select(image, fitted.bands)
 
     loadings = fitted.loadings / fitted.scale
@@ -156,31 +160,27 @@ def transform(image: xr.DataArray, fitted: Components) -> xr.DataArray:
 
 
 def explain(
-    image: xr.DataArray, components: int, *, standardize: bool = False, prefix: str = "PC"
-) -> tuple[xr.DataArray, Components]:
-    """Fit and project in one call; with ``components`` 0 or no bands, a raster without bands.
+    image: xr.DataArray | None, components: int, *, standardize: bool = False, prefix: str = "PC"
+) -> Components | None:
+    """Fit components as `fit` does; None if there is no image, or no components are asked for."""
+    if image is None or components == 0:
+        return None
+    return fit(image, components, standardize=standardize, prefix=prefix)
 
-    Returns
-    -------
-    xarray.DataArray
-        The components, lazy.
-    Components
-        What they are made of; draw it with `lulc_kit.visualize.charts.loadings` of its table.
-    """
-    if components == 0 or image.sizes["band"] == 0:
-        none = np.empty(0)
-        bands = tuple(str(b) for b in image.band.values)
-        return stack.nothing(image.odc.geobox), Components(
-            bands, none, np.empty((0, len(bands))), none, 0.0, none, prefix
-        )
-    fitted = fit(image, components, standardize=standardize, prefix=prefix)
-    return transform(image, fitted), fitted
+
+def table(fitted: Components | None) -> pd.DataFrame | None:
+    """Return loadings and explained variance (parts of the total, 0–1), one row per component; None for None."""
+    if fitted is None:
+        return None
+    loadings = pd.DataFrame(fitted.loadings, index=fitted.names, columns=list(fitted.bands))
+    loadings.insert(0, "explained", fitted.explained)
+    return loadings
 
 
 def write(path: Path, fitted: Components) -> None:
     """Write bands, mean, scale, loadings, variances and explained parts as JSON."""
-    explained = fitted.variance / fitted.total_variance
-    rows = zip(fitted.names, fitted.variance.tolist(), explained.tolist(), fitted.loadings.tolist(), strict=True)
+    numbers = (fitted.variance, fitted.explained, fitted.loadings)
+    rows = zip(fitted.names, *(n.tolist() for n in numbers), strict=True)
     content = {
         "bands": list(fitted.bands),
         "mean": fitted.mean.tolist(),

@@ -5,32 +5,22 @@ of spectral indices to advance the use of remote sensing in Earth system researc
 doi:10.1038/s41597-023-02096-0.
 
 Constants have spyndex's defaults; central wavelengths are those of Sentinel-2A. The kernel indices (kNDVI, …) use the
-radial basis function exp(−(a−b)²/(2σ²)) with spyndex's σ, 0.5.
+radial basis function exp(−(a−b)²/(2σ²)) with spyndex's σ, 0.5. What is not finite in the end is NaN; a quotient of
+quotients may be 0 where one of them is infinite.
 """
 
-import ast
 import functools
-import operator
 import re
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import spyndex
 
 from lulc_kit.errors import LulcError
-from lulc_kit.features.indices import Bands, Index, ratio
+from lulc_kit.features.indices import Bands, Index
 
 # spyndex has one epsilon for three indices and says in its description that these two need another.
 OTHER_CONSTANTS = {"WCI1": {"epsilon": 1e-10}, "WCI2": {"epsilon": 1e-10}}
-
-OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: ratio,
-    ast.Pow: operator.pow,
-}
 
 
 def names() -> list[str]:
@@ -58,15 +48,14 @@ def index(name: str) -> Index:
             f"Leave {name} out of 'indices'."
         )
     letters = sorted(terms & set(BANDS), key=list(BANDS).index)
-    expression = ast.parse(found.formula, mode="eval").body
 
     def compute(*bands: Bands) -> Bands:
         values: dict[str, Any] = constants | dict(zip(letters, bands, strict=True))
         for variable in filter(_pair, found.bands):
             a, b = (values[term] for term in _terms(variable))
-            values[variable] = _kernel(a, b, constants["sigma"])
+            values[variable] = np.exp(-((a - b) ** 2) / (2 * constants["sigma"] ** 2))
         with np.errstate(all="ignore"):
-            out = np.asarray(_evaluate(expression, values))
+            out = np.asarray(spyndex.computeIndex(name, values))
         return np.where(np.isfinite(out), out, np.nan)
 
     return Index(name, tuple(BANDS[x] for x in letters), compute, found.long_name, _written(name), found.reference)
@@ -94,23 +83,6 @@ def _pair(variable: str) -> bool:
 
 def _terms(variable: str) -> tuple[str, ...]:
     return tuple(variable[1:]) if _pair(variable) else (variable,)
-
-
-def _kernel(a: Any, b: Any, sigma: float) -> Any:
-    return np.exp(-((a - b) ** 2) / (2 * sigma**2))
-
-
-def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
-    match node:
-        case ast.Constant(value=int() | float() as number):
-            return number
-        case ast.Name(id=name):
-            return values[name]
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_evaluate(operand, values)
-        case ast.BinOp(left=left, op=op, right=right):
-            return OPERATORS[type(op)](_evaluate(left, values), _evaluate(right, values))
-    raise LulcError(f"A formula of spyndex has a part that the kit cannot compute: {ast.unparse(node)}.")
 
 
 def _written(name: str) -> str:

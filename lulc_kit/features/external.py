@@ -13,7 +13,7 @@ import rasterio
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import files, raster
+from lulc_kit import files, grids, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.raster import warping
 
@@ -55,15 +55,15 @@ def join(tiles: Sequence[Path], target: Path) -> Path:
         names = ", ".join(sorted({name for name, _, _ in places.values()}))
         raise LulcError(f"The tiles are of several exports: {names}. Name one export for each entry of 'external'.")
     order = sorted(tiles, key=lambda tile: places[tile][1:])
-    grids = {tile: raster.grid(tile) for tile in order}
+    placed = {tile: raster.grid(tile) for tile in order}
     first = order[0]
     kind = _kind(first)
-    origin = grids[first].affine * (-places[first][2], -places[first][1])
+    origin = placed[first].affine * (-places[first][2], -places[first][1])
     for tile in order:
-        _check_tile(tile, first, kind, grids, origin, places[tile][1:])
-    rows = max(places[t][1] + grids[t].height for t in order)
-    columns = max(places[t][2] + grids[t].width for t in order)
-    covered = sum(g.height * g.width for g in grids.values())
+        _check_tile(tile, first, kind, placed, origin, places[tile][1:])
+    rows = max(places[t][1] + placed[t].height for t in order)
+    columns = max(places[t][2] + placed[t].width for t in order)
+    covered = sum(g.height * g.width for g in placed.values())
     dtype, nodata, bands = kind
     if covered < rows * columns and nodata is None:
         if not dtype.startswith("float"):
@@ -72,7 +72,7 @@ def join(tiles: Sequence[Path], target: Path) -> Path:
                 f"{rows}×{columns} pixels, and no number means nodata. Fetch the missing tiles."
             )
         nodata = float("nan")
-    geobox = grids[first]
+    geobox = placed[first]
     a = geobox.affine
     root = ElementTree.Element("VRTDataset", rasterXSize=str(columns), rasterYSize=str(rows))
     ElementTree.SubElement(root, "SRS").text = geobox.crs.to_wkt() if geobox.crs else ""
@@ -83,7 +83,7 @@ def join(tiles: Sequence[Path], target: Path) -> Path:
         if nodata is not None:
             ElementTree.SubElement(band, "NoDataValue").text = str(nodata)
         for tile in order:
-            width, height = str(grids[tile].width), str(grids[tile].height)
+            width, height = str(placed[tile].width), str(placed[tile].height)
             source = ElementTree.SubElement(band, "SimpleSource")
             ElementTree.SubElement(source, "SourceFilename", relativeToVRT="0").text = str(tile.absolute())
             ElementTree.SubElement(source, "SourceBand").text = str(number)
@@ -118,15 +118,20 @@ def _kind(tile: Path) -> tuple[str, float | None, list[str]]:
 
 
 def _check_tile(
-    tile: Path, first: Path, kind: Any, grids: dict[Path, GeoBox], origin: tuple[float, float], place: tuple[int, int]
+    tile: Path,
+    first: Path,
+    kind: Any,
+    placed: dict[Path, GeoBox],
+    origin: tuple[float, float],
+    place: tuple[int, int],
 ) -> None:
     if str(_kind(tile)) != str(kind):  # as text: NaN is not equal to NaN
         raise LulcError(f"{tile.name} and {first.name} differ in type, nodata or bands: {_kind(tile)} and {kind}.")
-    own, other = grids[tile], grids[first]
+    own, other = placed[tile], placed[first]
     if own.crs != other.crs or not np.allclose(own.affine[:6:4], other.affine[:6:4], rtol=1e-9):
         raise LulcError(
-            f"{tile.name} and {first.name} differ in CRS or pixel size:\n  {raster.describe_grid(own)}\n"
-            f"  {raster.describe_grid(other)}"
+            f"{tile.name} and {first.name} differ in CRS or pixel size:\n  {grids.describe(own)}\n"
+            f"  {grids.describe(other)}"
         )
     found = ~own.affine * origin
     if abs(found[0] + place[1]) > 0.01 or abs(found[1] + place[0]) > 0.01:
@@ -134,17 +139,6 @@ def _check_tile(
             f"{tile.name}: its name says that it begins at row {place[0]}, column {place[1]} of the export, but its "
             f"corner lies at row {-found[1]:.1f}, column {-found[0]:.1f}. Fetch the tiles of one export anew."
         )
-
-
-def on_lattice(own: GeoBox, geobox: GeoBox) -> bool:
-    """Whether the pixels of two grids coincide where they overlap: one CRS and size, shifted by whole pixels."""
-    if own.crs != geobox.crs:
-        return False
-    to_own = ~own.affine * geobox.affine
-    corners = np.array([to_own * corner for corner in ((0, 0), (geobox.width, geobox.height))])
-    whole = np.abs(corners - np.rint(corners)).max() < 1e-3
-    shift = (1, 0, to_own.c, 0, 1, to_own.f)
-    return bool(whole) and np.allclose(to_own[:6], shift, rtol=0, atol=1e-3 / max(geobox.shape))
 
 
 def read(
@@ -193,11 +187,11 @@ def read(
     missing = [b for b in wanted if b not in names]
     if missing:
         raise LulcError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
-    fits = on_lattice(own, geobox)
+    fits = grids.on_lattice(own, geobox)
     if not fits and align is None:
         raise LulcError(
-            f"{path} is not on the study's grid.\n  found:    {raster.describe_grid(own)}\n"
-            f"  expected: {raster.describe_grid(geobox)}\nSay how to resample it: align: bilinear (or cubic) for "
+            f"{path} is not on the study's grid.\n  found:    {grids.describe(own)}\n"
+            f"  expected: {grids.describe(geobox)}\nSay how to resample it: align: bilinear (or cubic) for "
             f"measurements, nearest for classes, average for a finer raster."
         )
     resampling = "nearest" if fits or align is None else align

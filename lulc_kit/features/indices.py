@@ -25,7 +25,7 @@ import xarray as xr
 
 from lulc_kit import raster
 from lulc_kit.errors import LulcError
-from lulc_kit.features import blocks, stack
+from lulc_kit.features import blocks
 from lulc_kit.raster import blockwise
 
 Bands = npt.NDArray[Any]
@@ -194,7 +194,7 @@ def scale_free(index: Index) -> bool:
     return bool(np.allclose(index.compute(*points), index.compute(*(4 * points)), equal_nan=True))
 
 
-def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
+def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray | None:
     """Compute indices of an image, lazily.
 
     Parameters
@@ -207,14 +207,24 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        float32, one band per index, NaN where a band is missing or a denominator is zero.
+        float32, one band per index, NaN where a band is missing or a denominator is zero; None if no index is named.
 
     Raises
     ------
     LulcError
         If an index is unknown, needs a band that the image does not have, or needs reflectance where the image
         holds digital numbers.
+
+    Examples
+    --------
+    >>> from odc.geo.geobox import GeoBox
+    >>> grid = GeoBox.from_bbox((0, 0, 20, 10), "EPSG:32633", resolution=10)
+    >>> image = raster.array(np.array([[[0.04, 0.25]], [[0.36, 0.25]]]), grid, ["B4", "B8"])
+    >>> compute(image, ["NDVI"]).values.round(2)
+    array([[[0.8, 0. ]]], dtype=float32)
     """
+    if not names:
+        return None
     have = [str(b) for b in image.band.values]
     indices = [find(name) for name in names]
     for index in indices:
@@ -229,8 +239,6 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
     for index in indices:
         sources = [da.asarray(raster.select(image, [b]).data[0]) for b in index.bands]
         layers.append(da.map_blocks(_float32, *sources, function=index.compute, dtype=np.float32))
-    if not layers:
-        return stack.nothing(image.odc.geobox)
     return raster.array(da.stack(layers), image.odc.geobox, list(names))
 
 

@@ -1,6 +1,7 @@
 """Grey levels for texture: a quantizer is found once for a scene and then serves every block of it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -62,7 +63,7 @@ def fit_quantizer(
     image: npt.ArrayLike,
     *,
     levels: int = 32,
-    value_range: tuple[float, float] | None = None,
+    value_range: Sequence[float] | None = None,
     method: Method = "equal_width",
 ) -> Quantizer:
     """Find the borders between grey levels for an image.
@@ -143,7 +144,7 @@ def quantize(image: npt.ArrayLike, quantizer: Quantizer) -> npt.NDArray[np.int16
     return quantizer.tile(image, 0, 0, *image.shape)
 
 
-def _check_range(value_range: tuple[float, float]) -> tuple[float, float]:
+def _check_range(value_range: Sequence[float]) -> tuple[float, float]:
     try:
         low, high = (float(v) for v in value_range)
     except (TypeError, ValueError):

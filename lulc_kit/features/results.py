@@ -1,70 +1,63 @@
 """What notebook 04 reads beside the composite, and what it leaves behind."""
 
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 
+import pandas as pd
 import xarray as xr
-from odc.geo.geobox import GeoBox
 
 from lulc_kit import catalog, files, params, raster
 from lulc_kit.errors import LulcError
-from lulc_kit.features import components, external, roads, stack, terrain, texture_layers
+from lulc_kit.features import components, external, indices, roads, stack, terrain, texture_layers
 from lulc_kit.features.components import Components
+from lulc_kit.features.texture import Settings
+from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 
 
-def texture(image: xr.DataArray, p: params.Features, folder: Path) -> tuple[xr.DataArray, xr.DataArray]:
-    """Compute texture, write ``features/texture.tif``, and open that: it is used twice, and computed once.
+def texture(image: xr.DataArray, p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.DataArray | None]:
+    """Compute texture, write it, and open that file: it is used twice, and computed once.
 
     Returns
     -------
     xarray.DataArray
-        One layer for each of ``texture_bands`` and ``texture_features``; none if no band is asked for.
+        One layer for each of ``texture_bands`` and ``texture_features``; None if no band is asked for.
     xarray.DataArray
         The same in a few hundred rows and columns, for a picture.
     """
-    settings = texture_layers.Settings(
-        features=p.texture_features,
-        window=p.texture_window,
-        levels=p.texture_levels,
-        directions=p.texture_directions,
-        distance=p.texture_distance,
-        convention=p.texture_convention,
-        quantizer=p.texture_quantizer,
-        value_range=None if p.texture_range is None else (p.texture_range[0], p.texture_range[1]),
-    )
+    settings = Settings(**{field.name: getattr(p, f"texture_{field.name}") for field in fields(Settings)})
     layers = texture_layers.compute(image, p.texture_bands, settings)
-    if not p.texture_bands:
-        return layers, layers
-    path = folder / "features/texture.tif"
+    if layers is None:
+        return None, None
     about = {name: str(value) for name, value in p.model_dump().items() if name.startswith("texture_")}
     # Each band of a block, its neighbours', and the two put together.
-    writing.write_all([writing.Output(path, layers, tags=about)], layers=4 * len(p.texture_bands))
-    return raster.read(path), raster.preview(path)
+    writing.write_all([writing.Output(layout.texture, layers, tags=about)], layers=4 * len(p.texture_bands))
+    return raster.read(layout.texture), raster.preview(layout.texture)
 
 
-def ground(p: params.Features, folder: Path, geobox: GeoBox) -> xr.DataArray:
-    """Compute terrain and roads, lazily, from what the catalog has: DEM, slope, aspect; road, road_distance."""
-    found = catalog.read(folder / "catalog.json").ancillary
-    layers = []
-    if "dem" in found:
-        flat = p.flat_aspect
-        layers.append(terrain.compute(found["dem"], geobox, resampling=p.dem_resampling, flat_aspect=flat))
-    if "roads" in found:
-        touched, maximum = p.roads_all_touched, p.roads_distance
-        layers.append(roads.compute(found["roads"], geobox, all_touched=touched, maximum=maximum))
-    return stack.merge(*layers) if layers else stack.nothing(geobox)
+def _bands(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray:
+    return raster.select(image, p.bands)
 
 
-def others(p: params.Features, folder: Path, geobox: GeoBox) -> xr.DataArray:
-    """Read what others computed, lazily: the bands of all entries of ``external``.
+def _indices(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
+    return indices.compute(image, p.indices)
 
-    Tiles are joined in ``features/<name of the export>.vrt``.
 
-    Raises
-    ------
-    LulcError
-        If an entry names no file; see also `lulc_kit.features.external`.
-    """
+def _terrain(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
+    dem = catalog.read(layout.catalog).ancillary.get("dem")
+    if dem is None:
+        return None
+    return terrain.compute(dem, image.odc.geobox, resampling=p.dem_resampling, flat_aspect=p.flat_aspect)
+
+
+def _roads(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
+    lines = catalog.read(layout.catalog).ancillary.get("roads")
+    if lines is None:
+        return None
+    return roads.compute(lines, image.odc.geobox, all_touched=p.roads_all_touched, maximum=p.roads_distance)
+
+
+def _external(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
     layers = []
     for entry in p.external:
         paths = files.named(entry.file)
@@ -72,35 +65,90 @@ def others(p: params.Features, folder: Path, geobox: GeoBox) -> xr.DataArray:
             raise LulcError(f"external: no file fits {entry.file!r}. Check the path in 04_features.yaml.")
         path = paths[0]
         if len(paths) > 1:
-            path = external.join(paths, folder / f"features/{external.export_name(paths[0])}.vrt")
-        options = entry.model_dump(exclude={"file"})
-        layers.append(external.read(path, geobox, **options))
-    return stack.merge(*layers) if layers else stack.nothing(geobox)
+            path = external.join(paths, layout.features / f"{external.export_name(paths[0])}.vrt")
+        layers.append(external.read(path, image.odc.geobox, **entry.model_dump(exclude={"file"})))
+    return stack.merge(*layers) if layers else None
 
 
-def names(p: params.Features, *surroundings: xr.DataArray) -> list[str]:
-    """Return the layers that go into the stack: those of ``stack``, or bands, indices and all of ``surroundings``.
+FAMILIES: dict[str, Callable[[xr.DataArray, params.Features, Layout], xr.DataArray | None]] = {
+    "bands": _bands,
+    "indices": _indices,
+    "terrain": _terrain,
+    "roads": _roads,
+    "external": _external,
+}
+"""What gives the layers of the stack, in its order. Each gets the composite, and returns None where it has nothing.
 
-    With an elevation model and the defaults these are the 20 bands of the source workflow, in its order.
+With an elevation model and the defaults these are the 20 bands of the source workflow, in its order.
+"""
+
+
+def families(image: xr.DataArray, p: params.Features, layout: Layout) -> dict[str, xr.DataArray]:
+    """Compute the layers of all `FAMILIES` that have any, lazily, on the composite's grid.
+
+    Tiles of an export are joined in ``<name of the export>.vrt``, beside the stack.
+
+    Raises
+    ------
+    LulcError
+        If an entry of ``external`` names no file; see also the families' own modules.
     """
-    if p.stack is not None:
-        return p.stack
-    return [*p.bands, *p.indices, *(str(b) for layer in surroundings for b in layer.band.values)]
+    found = {name: compute(image, p, layout) for name, compute in FAMILIES.items()}
+    return {name: layers for name, layers in found.items() if layers is not None}
+
+
+def table(found: Mapping[str, xr.DataArray]) -> pd.DataFrame:
+    """Return the names of each family's layers, for reading."""
+    rows = {name: ", ".join(map(str, layers.band.values)) for name, layers in found.items()}
+    return pd.DataFrame({"layers": rows})
+
+
+def choose(
+    image: xr.DataArray, found: Mapping[str, xr.DataArray], *more: xr.DataArray | None, names: Sequence[str] | None
+) -> xr.DataArray:
+    """Return the layers that go into the stack: those of the given names, or with None those of the families.
+
+    Parameters
+    ----------
+    image
+        The composite: also bands that the parameter ``bands`` leaves out can be named.
+    found
+        Layers by family.
+    more
+        Layers that are in the stack only if they are named: texture, components.
+    names
+        The parameter ``stack``.
+
+    Raises
+    ------
+    LulcError
+        If a layer is missing, or two have the same name.
+    """
+    everything = stack.merge(image, *(layers for name, layers in found.items() if name != "bands"), *more)
+    if names is None:
+        names = [str(band) for layers in found.values() for band in layers.band.values]
+    return raster.select(everything, names)
 
 
 def write(
-    folder: Path,
-    features: xr.DataArray,
-    projected: tuple[xr.DataArray, Components],
-    texture_projected: tuple[xr.DataArray, Components],
+    layout: Layout, features: xr.DataArray, projected: Mapping[str, tuple[xr.DataArray | None, Components | None]]
 ) -> None:
-    """Write stack.tif, and components.tif and texture_components.tif with their loadings where there are any.
+    """Write the stack, and components with their loadings. What the files share is computed once.
 
-    What the files share is computed once.
+    Parameters
+    ----------
+    layout
+        Names of the study's files.
+    features
+        The stack.
+    projected
+        Components and what they are made of, None if there are none, by what they are of: ``""`` for the bands,
+        ``"texture"`` (`Layout.components`).
     """
-    outputs = [writing.Output(folder / "features/stack.tif", features)]
-    for name, (layers, fitted) in {"components": projected, "texture_components": texture_projected}.items():
-        if layers.sizes["band"]:
-            outputs.append(writing.Output(folder / f"features/{name}.tif", layers))
-            components.write(folder / f"features/{name}.json", fitted)
+    outputs = [writing.Output(layout.stack, features)]
+    for of, (layers, fitted) in projected.items():
+        if layers is not None and fitted is not None:
+            path = layout.components(of)
+            outputs.append(writing.Output(path, layers))
+            components.write(path.with_suffix(".json"), fitted)
     writing.write_all(outputs, "features", layers=2 * sum(o.data.sizes["band"] for o in outputs))

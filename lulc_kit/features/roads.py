@@ -14,7 +14,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.distance import distance
 from lulc_kit.errors import LulcError
 
@@ -55,7 +55,7 @@ def read_lines(path: Path, geobox: GeoBox, margin: float = 0.0) -> npt.NDArray[n
         kinds = ", ".join(sorted({str(kind) for kind in found.geom_type})) or "nothing"
         raise LulcError(
             f"{path}: expected roads as lines on the study's grid or within {margin:g} m of it, found {kinds} there. "
-            f"The grid: {raster.describe_grid(geobox)}."
+            f"The grid: {grids.describe(geobox)}."
         )
     return lines
 

@@ -82,6 +82,15 @@ def slope_aspect(
     ------
     LulcError
         If the elevation model has fewer than three rows or columns.
+
+    Examples
+    --------
+    Ground that falls by 10 m on 10 m, eastward.
+
+    >>> dem = np.array([[30, 20, 10], [30, 20, 10], [30, 20, 10]])
+    >>> slope, aspect = slope_aspect(dem, 10, 10)
+    >>> float(slope[0, 0]), float(aspect[0, 0])
+    (45.0, 90.0)
     """
     dem = np.ascontiguousarray(dem, np.float32)
     if dem.ndim != 2 or min(dem.shape) < 3:

@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -28,11 +29,7 @@ FEATURES = {
     "mean": kernels.MEAN,
     "variance": kernels.VARIANCE,
     "correlation": kernels.CORRELATION,
-    "cluster_shade": kernels.CLUSTER_SHADE,
-    "cluster_prominence": kernels.CLUSTER_PROMINENCE,
 }
-SNAP_FEATURES = tuple(FEATURES)[:10]
-"""The features that both conventions know."""
 ANGLES = (0, 45, 90, 135)
 
 # A tile's running sums and its ring of codes stay in the processor's second-level cache.
@@ -44,20 +41,73 @@ def halo(window: int) -> int:
 
     Half the window, whatever the distance: both pixels of a pair lie in the window.
     """
-    return _check_window(window) // 2
+    whole = isinstance(window, int | np.integer) and not isinstance(window, bool)
+    if not whole or not 3 <= window <= 31 or window % 2 == 0:
+        raise LulcError(f"window must be an odd number of pixels from 3 to 31, got {window!r}.")
+    return int(window) // 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which texture is computed, and how.
+
+    Attributes
+    ----------
+    features
+        Names of the table in `glcm`, in the order of the result.
+    window
+        Side of the window in pixels, odd, 3–31. At the image's border the pairs that exist are used.
+    levels
+        Number of grey levels, 8–256.
+    range
+        Values where the first level begins and the last one ends; what lies outside joins them. None takes
+        the 1st and 99th percentile of the image.
+    directions
+        ``"all"``: the pairs of 0, 45, 90 and 135 degrees in one matrix. ``"average"``: the mean of the
+        features of the four matrices (of those that have pairs). A list of angles: their pairs in one matrix.
+    distance
+        Distance of a pair in pixels, 1 … ``window`` − 1.
+    convention
+        ``"haralick"``: the definitions in `glcm`, equal to scikit-image's symmetric, normed matrix; as there, 45°
+        is one pixel down and one to the right, and a diagonal step is ``distance``/√2 rounded, in rows and
+        columns. ``"snap"``: as ESA SNAP's GLCM operator, whose p sums to 2 (so the ranges there do not hold),
+        whose 45° is one down and one to the left, and whose diagonal step is ``distance`` rows and columns.
+        Unlike SNAP, a pixel of nodata stays nodata, and a correlation 0/0 is 1.
+    quantizer
+        Grey levels of equal width, ``"equal_width"``, or about equally frequent, ``"equal_probability"``.
+
+    Raises
+    ------
+    LulcError
+        If ``features``, ``window``, ``directions``, ``distance`` or ``convention`` is not as said above.
+    """
+
+    features: Sequence[str] = ("entropy", "correlation")
+    window: int = 5
+    levels: int = 32
+    range: Sequence[float] | None = None
+    directions: str | Sequence[int] = "all"
+    distance: int = 1
+    convention: Literal["haralick", "snap"] = "haralick"
+    quantizer: Method = "equal_width"
+
+    def __post_init__(self) -> None:
+        halo(self.window)
+        if self.convention not in ("haralick", "snap"):
+            raise LulcError(f"Unknown convention {self.convention!r}: choose 'haralick' or 'snap'.")
+        _check_features(self.features)
+        _matrices(self)
+
+    def fit(self, image: npt.ArrayLike) -> Quantizer:
+        """Find the borders between the grey levels of an image; see `lulc_kit.features.quantize.fit_quantizer`."""
+        return fit_quantizer(image, levels=self.levels, value_range=self.range, method=self.quantizer)
 
 
 def glcm(
     image: npt.ArrayLike,
+    settings: Settings | None = None,
     *,
-    window: int = 5,
-    levels: int = 32,
-    value_range: tuple[float, float] | None = None,
-    directions: str | Sequence[int] = "all",
-    distance: int = 1,
-    features: Sequence[str] = SNAP_FEATURES,
-    convention: Literal["haralick", "snap"] = "haralick",
-    quantizer: Method | Quantizer = "equal_width",
+    quantizer: Quantizer | None = None,
     threads: int | None = None,
 ) -> npt.NDArray[Any]:
     """Compute co-occurrence texture around every pixel.
@@ -77,38 +127,17 @@ def glcm(
     mean                    μ = Σ p i                           0 … levels − 1
     variance                σ² = Σ p (i − μ)²                   0 … (levels − 1)² / 4
     correlation             Σ p (i − μ)(j − μ) / σ²             −1 … 1; 1 where σ² = 0
-    cluster_shade           Σ p (i + j − 2μ)³
-    cluster_prominence      Σ p (i + j − 2μ)⁴
     ======================= ==================================  ==========================
 
     Parameters
     ----------
     image : array_like of float, (row, column)
         One band in any unit. What is not finite is nodata: no pair includes it.
-    window
-        Side of the window in pixels, odd, 3–31. At the image's border the pairs that exist are used.
-    levels
-        Number of grey levels, 8–256.
-    value_range
-        Values where the first level begins and the last one ends; what lies outside joins them. None takes
-        the 1st and 99th percentile of this image: give it, or a `Quantizer`, to compare images or blocks.
-    directions
-        ``"all"``: the pairs of 0, 45, 90 and 135 degrees in one matrix. ``"average"``: the mean of the
-        features of the four matrices (of those that have pairs). A list of angles: their pairs in one matrix.
-    distance
-        Distance of a pair in pixels, 1 … ``window`` − 1.
-    features
-        Names of the table above, in the order of the result; the first ten by default.
-    convention
-        ``"haralick"``: the definitions above, equal to scikit-image's symmetric, normed matrix; as there, 45°
-        is one pixel down and one to the right, and a diagonal step is ``distance``/√2 rounded, in rows and
-        columns. ``"snap"``: as ESA SNAP's GLCM operator, whose p sums to 2 (so the ranges above do not hold),
-        whose 45° is one down and one to the left, and whose diagonal step is ``distance`` rows and columns;
-        without the cluster features. Unlike SNAP, a pixel of nodata stays nodata, and a correlation 0/0 is 1.
+    settings
+        Which features, and how; default `Settings` without arguments.
     quantizer
-        ``"equal_width"`` or ``"equal_probability"`` fits one to this image (see
-        `lulc_kit.features.quantize.fit_quantizer`). A `Quantizer` that was fitted before is used as it is;
-        its ``levels`` must be ``levels``.
+        Fitted before, to other pixels of the scene (`Settings.fit`), to compare images or blocks. None fits one to
+        this image.
     threads
         Number of threads; None for all processors that this process may use. 1 where blocks run in parallel.
 
@@ -121,28 +150,33 @@ def glcm(
     Raises
     ------
     LulcError
-        If the image is not 2-D and real, or a parameter is outside what is said above.
+        If the image is not 2-D and real, or the levels are not as `Settings` says.
 
     References
     ----------
     Haralick et al. (1973), doi:10.1109/TSMC.1973.4309314.
+
+    Examples
+    --------
+    On a chessboard every neighbour lies at the other end of the grey levels: contrast is (levels − 1)².
+
+    >>> board = np.indices((5, 5)).sum(axis=0) % 2
+    >>> contrast = glcm(board, window=3, levels=8, value_range=(0, 1), directions=[0], features=["contrast"])
+    >>> contrast.shape, float(contrast[0, 2, 2])
+    ((1, 5, 5), 49.0)
     """
     image = as_image(image)
-    window = _check_window(window)
-    codes = _check_features(features, convention)
-    matrices = _matrices(directions, distance, window, convention)
-    if not isinstance(quantizer, Quantizer):
-        quantizer = fit_quantizer(image, levels=levels, value_range=value_range, method=quantizer)
-    elif quantizer.levels != levels or value_range is not None:
-        raise LulcError(
-            f"The quantizer has {quantizer.levels} levels from {quantizer.low:g} to {quantizer.high:g}, but "
-            f"levels={levels} and value_range={value_range} are asked for. Give levels={quantizer.levels} "
-            "and no value_range."
-        )
-    levels = quantizer.levels
+    settings = settings or Settings()
+    if quantizer is None:
+        quantizer = settings.fit(image)
+    elif quantizer.levels != settings.levels:
+        raise LulcError(f"The quantizer has {quantizer.levels} levels, but {settings.levels} are asked for.")
+    window, levels = settings.window, quantizer.levels
+    codes = np.array([FEATURES[name] for name in settings.features], np.int64)
+    matrices = _matrices(settings)
     plans = [_plan(offsets, window) for offsets in matrices]
     tables = _tables(window, levels, max(len(offsets) for offsets in matrices))
-    total = 2.0 if convention == "snap" else 1.0
+    total = 2.0 if settings.convention == "snap" else 1.0
     out = np.empty((len(codes), *image.shape), np.float32 if image.dtype == np.float32 else np.float64)
 
     def compute(place: tuple[int, int, int, int]) -> None:
@@ -169,51 +203,42 @@ def glcm(
     return out
 
 
-def _check_window(window: int) -> int:
-    whole = isinstance(window, int | np.integer) and not isinstance(window, bool)
-    if not whole or not 3 <= window <= 31 or window % 2 == 0:
-        raise LulcError(f"window must be an odd number of pixels from 3 to 31, got {window!r}.")
-    return int(window)
-
-
-def _check_features(features: Sequence[str], convention: str) -> npt.NDArray[np.int64]:
-    if convention not in ("haralick", "snap"):
-        raise LulcError(f"Unknown convention {convention!r}: choose 'haralick' or 'snap'.")
-    offered = SNAP_FEATURES if convention == "snap" else tuple(FEATURES)
-    names = (features,) if isinstance(features, str) else tuple(features)
-    unknown = [name for name in names if name not in offered]
-    if not names:
-        raise LulcError(f"No texture feature is asked for: choose from {', '.join(offered)}.")
+def _check_features(features: Sequence[str]) -> None:
+    offered = ", ".join(FEATURES)
+    if isinstance(features, str):
+        raise LulcError(f"features must be a list of names, got {features!r}: write [{features!r}].")
+    if not features:
+        raise LulcError(f"No texture feature is asked for: choose from {offered}.")
+    unknown = [name for name in features if name not in FEATURES]
     if unknown:
-        raise LulcError(
-            f"Convention {convention!r} has no texture features {unknown}: choose from {', '.join(offered)}."
-        )
-    return np.array([FEATURES[name] for name in names], np.int64)
+        raise LulcError(f"There are no texture features {unknown}: choose from {offered}.")
 
 
-def _matrices(
-    directions: str | Sequence[int], distance: int, window: int, convention: str
-) -> list[list[tuple[int, int]]]:
+def _matrices(settings: Settings) -> list[list[tuple[int, int]]]:
     """Steps (rows ≥ 0, columns) of the directions, one list for each matrix whose features are averaged."""
+    distance, directions, last = settings.distance, settings.directions, settings.window - 1
     whole = isinstance(distance, int | np.integer) and not isinstance(distance, bool)
-    if not whole or not 1 <= distance < window:
-        raise LulcError(f"distance must be a whole number from 1 to {window - 1} (window − 1), got {distance!r}.")
+    if not whole or not 1 <= distance <= last:
+        raise LulcError(f"distance must be a whole number from 1 to {last} (window − 1), got {distance!r}.")
+    angles = _angles(directions)
+    d = int(distance)
+    diagonal, mirror = (d, -1) if settings.convention == "snap" else (round(d * math.sqrt(0.5)), 1)
+    steps = {0: (0, d), 45: (diagonal, mirror * diagonal), 90: (d, 0), 135: (diagonal, -mirror * diagonal)}
+    if isinstance(directions, str) and directions == "average":
+        return [[steps[angle]] for angle in angles]
+    return [[steps[angle] for angle in angles]]
+
+
+def _angles(directions: str | Sequence[int]) -> tuple[int, ...]:
     choice = "'all', 'average', or a list of angles out of 0, 45, 90, 135"
-    angles: tuple[Any, ...]
     if isinstance(directions, str):
         if directions not in ("all", "average"):
             raise LulcError(f"Unknown directions {directions!r}: choose {choice}.")
-        angles = ANGLES
-    else:
-        angles = tuple(np.atleast_1d(np.asarray(directions)).tolist())
-        if not angles or any(angle not in ANGLES for angle in angles) or len(set(angles)) < len(angles):
-            raise LulcError(f"Wrong directions {directions!r}: choose {choice}, each once.")
-    d = int(distance)
-    diagonal, mirror = (d, -1) if convention == "snap" else (round(d * math.sqrt(0.5)), 1)
-    steps = {0: (0, d), 45: (diagonal, mirror * diagonal), 90: (d, 0), 135: (diagonal, -mirror * diagonal)}
-    if directions == "average":
-        return [[steps[angle]] for angle in angles]
-    return [[steps[angle] for angle in angles]]
+        return ANGLES
+    angles = tuple(np.atleast_1d(np.asarray(directions)).tolist())
+    if not angles or any(angle not in ANGLES for angle in angles) or len(set(angles)) < len(angles):
+        raise LulcError(f"Wrong directions {directions!r}: choose {choice}, each once.")
+    return angles
 
 
 def _plan(offsets: list[tuple[int, int]], window: int) -> kernels.Plan:

@@ -5,8 +5,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lulc_kit.params.base import Megabytes, Model, Nodata, Parameters
+from lulc_kit.sentinel2 import MTF
 
-BANDS = ["B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12"]
+BANDS = [name for name in MTF if name != "B1"]
 INDICES = ["NDVI", "NDRE", "EVI2", "BI2", "MNDWI", "NDBI"]
 
 

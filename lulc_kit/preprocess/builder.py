@@ -17,7 +17,7 @@ import xarray as xr
 from dask import array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.cube import REASONS, Reason
 from lulc_kit.errors import LulcError
@@ -199,7 +199,7 @@ class _Job:
 def _refuse_empty(table: pd.DataFrame, geobox: GeoBox, min_clear: float) -> None:
     if (table["no data"] == 1).all():
         raise LulcError(
-            f"None of the {len(table)} scene(s) has any data on the study's grid ({raster.describe_grid(geobox)}). "
+            f"None of the {len(table)} scene(s) has any data on the study's grid ({grids.describe(geobox)}). "
             f"Check nodata in 01_download.yaml and bbox in 02_preprocess.yaml."
         )
     if not table["in the cube"].any():

@@ -41,6 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lulc_kit import sentinel2
 from lulc_kit.cube import Reason
 from lulc_kit.distance import within
 from lulc_kit.errors import LulcError
@@ -48,7 +49,7 @@ from lulc_kit.errors import LulcError
 BANDS = ("B2", "B3", "B4", "B8", "B11", "B10")
 """Bands that the rule looks at; the last may be missing."""
 
-_WAVELENGTH = {"B2": 0.4924, "B3": 0.5598, "B4": 0.6646, "B8": 0.8328}  # µm, Sentinel-2A
+_WAVELENGTH = {name: sentinel2.BANDS[name].wavelength for name in ("B2", "B3", "B4", "B8")}
 _SATURATED = 6.45  # (65535 − 1000)/10000: the largest number an L1C pixel can hold is the mark of saturation
 
 _GRID = 20.0  # m, of the tests

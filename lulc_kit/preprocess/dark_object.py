@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lulc_kit import sentinel2
 from lulc_kit.errors import LulcError
 
 WARNING = (
@@ -26,21 +27,7 @@ WARNING = (
 TAG = "dark-object subtraction (Chavez 1988; simple, not Sen2Cor)"
 """Name of the correction, for the tags of files and the titles of pictures."""
 
-WAVELENGTHS = {
-    "B1": 0.4427,
-    "B2": 0.4924,
-    "B3": 0.5598,
-    "B4": 0.6646,
-    "B5": 0.7041,
-    "B6": 0.7405,
-    "B7": 0.7828,
-    "B8": 0.8328,
-    "B8A": 0.8647,
-    "B9": 0.9451,
-    "B10": 1.3735,
-    "B11": 1.6137,
-    "B12": 2.2024,
-}
+WAVELENGTHS = {name: band.wavelength for name, band in sentinel2.BANDS.items()}
 """Central wavelengths of Sentinel-2A (µm)."""
 
 _START_BANDS = ("B2", "B3", "B4")  # where the air's light is strong and the noise small; B1 only sees 60 m

@@ -5,7 +5,7 @@ import xarray as xr
 from dask import array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.raster import warping
 
@@ -24,7 +24,7 @@ def on_grid(band: Band, geobox: GeoBox) -> da.Array:
     own = band.geobox
     ratio = abs(own.resolution.x) / abs(geobox.resolution.x) if own.crs == geobox.crs else 1.0
     resampling = "average" if ratio < 0.99 else "bilinear"
-    if raster.same_grid(own, geobox):
+    if grids.same(own, geobox):
         resampling = "nearest"
     numbers = warping.warp(band.path, geobox, band=band.number, own=own, resampling=resampling, nodata=band.nodata)
     if band.saturated is not None:

@@ -15,7 +15,7 @@ import dask.array as da
 from odc.geo.geobox import GeoBox
 from rasterio.enums import MaskFlags
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.progress import track
 from lulc_kit.raster import warping, writing
@@ -46,13 +46,13 @@ def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
     LulcError
         If a file is damaged: it cannot be decoded, or its checksum is not that of the product's manifest.
     """
-    grids = {name: band.geobox for name, band in scene.bands.items()}
+    boxes = {name: band.geobox for name, band in scene.bands.items()}
     if all(_stands_alone(band) for band in scene.bands.values()):
-        parts = _parts(grids, geobox)
+        parts = _parts(boxes, geobox)
     else:
-        parts = {name: _whole(own) for name, own in grids.items()}
+        parts = {name: _whole(own) for name, own in boxes.items()}
     packed = {name: band for name, band in scene.bands.items() if raster.is_jpeg2000(band.path)}
-    copied = {n: band for n, band in scene.bands.items() if n in packed or parts[n] != _whole(grids[n])}
+    copied = {n: band for n, band in scene.bands.items() if n in packed or parts[n] != _whole(boxes[n])}
     if not copied:
         yield scene
         return
@@ -90,21 +90,22 @@ def _missing(band: Band) -> float | None:
 
 
 def _stands_alone(band: Band) -> bool:
-    """Whether the numbers of a band say by themselves where it has no data; otherwise a mask in its file does."""
+    """Whether the numbers of a band say by themselves where it has no data; otherwise a mask in its file may."""
+    if band.nodata is not None:
+        return True
     with raster.open(band.path) as source:
-        masked = MaskFlags.per_dataset in source.mask_flag_enums[band.number - 1]
-    return not masked or band.nodata is not None
+        return MaskFlags.per_dataset not in source.mask_flag_enums[band.number - 1]
 
 
 def _whole(grid: GeoBox) -> Part:
     return slice(0, grid.height), slice(0, grid.width)
 
 
-def _parts(grids: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
+def _parts(images: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
     """Return the rows and columns of each band that a grid needs, the same ground for all of them."""
-    coarsest = max(grids.values(), key=lambda g: abs(g.resolution.x))
-    if not all(_nested(g, coarsest) for g in grids.values()):
-        return {name: _whole(own) for name, own in grids.items()}
+    coarsest = max(images.values(), key=lambda g: abs(g.resolution.x))
+    if not all(grids.nested(coarsest, g) for g in images.values()):
+        return {name: _whole(own) for name, own in images.items()}
     margin = math.ceil(MARGIN / abs(geobox.resolution.x))
     assert coarsest.crs is not None
     wanted = geobox.footprint(coarsest.crs, buffer=margin).boundingbox
@@ -114,14 +115,7 @@ def _parts(grids: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
     top, bottom = (min(max(n, 0), coarsest.height) for n in (math.floor(rows[0]), math.ceil(rows[1])))
     left, right = (min(max(n, 0), coarsest.width) for n in (math.floor(columns[0]), math.ceil(columns[1])))
     found = {}
-    for name, own in grids.items():
+    for name, own in images.items():
         times = round(coarsest.resolution.x / own.resolution.x)
         found[name] = slice(top * times, bottom * times), slice(left * times, right * times)
     return found
-
-
-def _nested(fine: GeoBox, coarse: GeoBox) -> bool:
-    times = coarse.resolution.x / fine.resolution.x
-    whole = round(times)
-    same_size = fine.shape == (coarse.height * whole, coarse.width * whole)
-    return same_size and raster.same_grid(coarse.zoom_to(fine.shape), fine)

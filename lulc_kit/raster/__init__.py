@@ -6,8 +6,6 @@ from lulc_kit.raster.reading import (
     Header,
     array,
     band_names,
-    check_grid,
-    describe_grid,
     grid,
     header,
     is_jpeg2000,
@@ -17,7 +15,6 @@ from lulc_kit.raster.reading import (
     read,
     read_codes,
     report_damage,
-    same_grid,
     select,
     tags,
 )
@@ -28,8 +25,6 @@ __all__ = [
     "Header",
     "array",
     "band_names",
-    "check_grid",
-    "describe_grid",
     "grid",
     "header",
     "is_jpeg2000",
@@ -39,7 +34,6 @@ __all__ = [
     "read",
     "read_codes",
     "report_damage",
-    "same_grid",
     "select",
     "tags",
 ]

@@ -46,6 +46,13 @@ def array(data: Any, geobox: GeoBox, bands: Sequence[str]) -> xr.DataArray:
     ------
     LulcError
         If shape, grid and names do not fit together.
+
+    Examples
+    --------
+    >>> grid = GeoBox.from_bbox((0, 0, 20, 10), "EPSG:32633", resolution=10)
+    >>> image = array(np.array([[[0.04, 0.25]], [[0.36, 0.25]]]), grid, ["B4", "B8"])
+    >>> image.sel(band="B8").values.tolist()
+    [[0.36, 0.25]]
     """
     bands = [str(b) for b in bands]
     if data.shape != (len(bands), *geobox.shape):
@@ -69,40 +76,6 @@ def select(stack: xr.DataArray, bands: Sequence[str]) -> xr.DataArray:
     if missing:
         raise BandError(f"Band(s) {', '.join(missing)} not found. The raster has: {', '.join(have)}.")
     return stack.sel(band=list(bands))
-
-
-def describe_grid(geobox: GeoBox) -> str:
-    """Return CRS, size, resolution and upper left corner in one line."""
-    crs = geobox.crs.to_epsg() if geobox.crs else None
-    name = f"EPSG:{crs}" if crs else ("a CRS without EPSG code" if geobox.crs else "no CRS")
-    return (
-        f"{name}, {geobox.width}×{geobox.height} px of {abs(geobox.resolution.x):g} m, "
-        f"upper left {geobox.affine.c:.2f} {geobox.affine.f:.2f}"
-    )
-
-
-def same_grid(one: GeoBox, other: GeoBox) -> bool:
-    """Whether two grids have the same CRS and shape, and corners within a thousandth of a pixel."""
-    if one.shape != other.shape or one.crs != other.crs:
-        return False
-    tolerance = 1e-3 * abs(one.resolution.x)
-    corners = zip(one.boundingbox, other.boundingbox, strict=True)
-    return all(abs(a - b) <= tolerance for a, b in corners)
-
-
-def check_grid(found: GeoBox, expected: GeoBox, what: str) -> None:
-    """Refuse a raster that is not on the study's grid.
-
-    Raises
-    ------
-    LulcError
-        With both grids written out.
-    """
-    if not same_grid(found, expected):
-        raise GridError(
-            f"{what} is not on the study's grid.\n  found:    {describe_grid(found)}\n"
-            f"  expected: {describe_grid(expected)}\nRun the steps anew from 02."
-        )
 
 
 def open(path: str | Path) -> rasterio.DatasetReader:
@@ -233,6 +206,16 @@ def read(path: str | Path, bands: Sequence[str] | None = None, chunk: int | None
     LulcError
         If the file cannot be opened, has no CRS or lacks a band; later, when the numbers are read, if it is
         truncated.
+
+    Examples
+    --------
+    The numbers 400 and 2500 stand in the file, with a scale of 0.0001.
+
+    >>> image = read("image.tif", ["B4"])
+    >>> image.dims
+    ('band', 'y', 'x')
+    >>> image.values.round(2)
+    array([[[0.04, 0.25]]], dtype=float32)
     """
     return _lazy(path, bands, True, chunk)
 

@@ -14,7 +14,7 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.errors import BandError, GridError
 from lulc_kit.files import gdal_name
 
@@ -35,7 +35,7 @@ class Warping:
 
     def __call__(self, rows: slice, columns: slice) -> npt.NDArray[Any]:
         """Compute a part of the grid."""
-        if raster.same_grid(self.own, self.whole):
+        if grids.same(self.own, self.whole):
             return self._read(rows, columns)
         geobox = self.whole[rows, columns]
         if self.resampling in ("bilinear", "cubic") and np.dtype(self.dtype).kind == "f" and np.isnan(self.fill):
@@ -129,8 +129,8 @@ def check_overlap(path: str | Path, geobox: GeoBox, own: GeoBox | None = None) -
     own = own or raster.grid(path)
     if not overlaps(own, geobox):
         raise GridError(
-            f"{path} lies wholly outside the study's grid.\n  the file:  {raster.describe_grid(own)}\n"
-            f"  the grid:  {raster.describe_grid(geobox)}"
+            f"{path} lies wholly outside the study's grid.\n  the file:  {grids.describe(own)}\n"
+            f"  the grid:  {grids.describe(geobox)}"
         )
 
 

@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
-from lulc_kit import attribution, raster
+from lulc_kit import attribution, grids, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.files import replacing
 from lulc_kit.progress import bar
@@ -128,7 +128,7 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
     """
     geobox = outputs[0].data.odc.geobox
     for output in outputs[1:]:
-        raster.check_grid(output.data.odc.geobox, geobox, output.path.name)
+        grids.check(output.data.odc.geobox, geobox, output.path.name)
     given = [o.data.data for o in outputs]
     lazy = [a if dask.is_dask_collection(a) else da.from_array(a, raster.CHUNK) for a in given]
     chunks = lazy[0].chunks[1:]

@@ -14,15 +14,10 @@ from xml.etree.ElementTree import Element
 
 from affine import Affine
 
+from lulc_kit import sentinel2
 from lulc_kit.errors import LulcError
 from lulc_kit.safe.source import Source, checked_path, is_metadata
 
-# In the order of the metadata's bandId; native resolution in metres.
-BANDS = {
-    "B1": 60, "B2": 10, "B3": 10, "B4": 10, "B5": 20, "B6": 20, "B7": 20, "B8": 10, "B8A": 20, "B9": 60,
-    "B10": 60, "B11": 20, "B12": 20,
-}  # fmt: skip
-_NAMES = tuple(BANDS)
 # …_B02.jp2 of L1C, …_B02_10m.jp2 of L2A, …_SCL_20m.jp2
 _IMAGE = re.compile(r"_(B\d\d|B8A|SCL|CLD|SNW|TCI|AOT|WVP|PVI)(?:_(10|20|60)m)?$")
 _OLD_SCL = re.compile(r"_(SCL)_L2A_TL_\w+_(20|60)m$")  # S2A_USER_SCL_L2A_TL_…_T33UVU_20m.jp2 of 2015 and 2016
@@ -41,13 +36,6 @@ class Band:
         Native ground sampling in metres.
     offset
         Digital number to add before dividing by the quantification value; 0 where none is declared.
-    wavelength
-        Shortest, central and longest wavelength in nm; None where the metadata lack them.
-    response
-        Relative spectral response in steps of 1 nm from the shortest wavelength on; empty where there is
-        none.
-    view_zenith, view_azimuth
-        Mean viewing angles in degrees; NaN where there are none.
     images
         GDAL path of the image at each resolution (metres) at which the product has or lists the band.
     """
@@ -55,22 +43,7 @@ class Band:
     name: str
     resolution: int
     offset: float = 0.0
-    wavelength: tuple[float, float, float] | None = None
-    response: tuple[float, ...] = ()
-    view_zenith: float = math.nan
-    view_azimuth: float = math.nan
     images: Mapping[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class CloudMask:
-    """The cloud mask of a product: polygons before baseline 04.00, a raster of three layers since.
-
-    The layers are opaque cloud, cirrus and snow, at 60 m.
-    """
-
-    kind: Literal["vector", "raster"]
-    path: str
 
 
 @dataclass(frozen=True)
@@ -89,8 +62,6 @@ class Product:
         Such as ``"05.09"``.
     sensing
         Start of the datatake, UTC.
-    generated
-        When the product was processed, UTC.
     tile
         MGRS tile without the T, such as ``"33UVU"``.
     satellite
@@ -109,14 +80,13 @@ class Product:
         As the metadata assess it.
     degraded_percentage
         Part of the image data that is degraded, %; NaN where the metadata do not say.
-    content
-        Further percentages and numbers of the metadata's Image_Content_QI, by their names there.
     quality
         Result of each quality check, such as ``{"RADIOMETRIC_QUALITY": "PASSED"}``.
     scl
         GDAL path of the scene classification, at 20 m if there is one; None for L1C.
     cloud_mask
-        None where the product names none.
+        GDAL path of the product's cloud mask; None where it names none. Polygons (``.gml``) before baseline 04.00,
+        since then a raster of 60 m with a layer each for opaque cloud, cirrus and snow.
     crs
         Such as ``"EPSG:32633"``.
     transforms, shapes
@@ -130,7 +100,6 @@ class Product:
     level: Literal["L1C", "L2A"]
     processing_baseline: str
     sensing: dt.datetime
-    generated: dt.datetime | None
     tile: str
     satellite: str
     orbit: int
@@ -142,19 +111,13 @@ class Product:
     sun_azimuth: float
     cloud_percentage: float
     degraded_percentage: float
-    content: Mapping[str, float]
     quality: Mapping[str, str]
     scl: str | None
-    cloud_mask: CloudMask | None
+    cloud_mask: str | None
     crs: str
     transforms: Mapping[int, Affine]
     shapes: Mapping[int, tuple[int, int]]
     simulated: bool
-
-    @property
-    def offsets(self) -> dict[str, float]:
-        """Offset of each band, in digital numbers."""
-        return {name: band.offset for name, band in self.bands.items()}
 
 
 def tiles_of(source: Source) -> list[str]:
@@ -211,21 +174,19 @@ def read_metadata(source: Source, tile: str | None = None) -> Product:
         level=level,
         processing_baseline=baseline,
         sensing=_time(_find_text(root, "DATATAKE_SENSING_START") or _text(root, "PRODUCT_START_TIME", source)),
-        generated=_time(text) if (text := _find_text(root, "GENERATION_TIME")) else None,
         tile=str(_tile_of(granule)),
         satellite=_text(root, "SPACECRAFT_NAME", source),
         orbit=int(_text(root, "SENSING_ORBIT_NUMBER", source)),
         quantification=_quantification(root, level, source),
         nodata=_special(root, "NODATA", 0),
         saturated=_special(root, "SATURATED", 65535),
-        bands=_bands(source, root, metadata, level, images),
+        bands=_bands(source, root, level, images),
         sun_zenith=_angle(metadata, "Mean_Sun_Angle", "ZENITH_ANGLE"),
         sun_azimuth=_angle(metadata, "Mean_Sun_Angle", "AZIMUTH_ANGLE"),
         cloud_percentage=_number(_find_text(root, "Cloud_Coverage_Assessment")),
         degraded_percentage=_number(
             _find_text(metadata, "DEGRADED_MSI_DATA_PERCENTAGE") or _find_text(root, "DEGRADED_MSI_DATA_PERCENTAGE")
         ),
-        content=_content(metadata),
         quality={str(check.get("checkType")): (check.text or "").strip() for check in find_all(root, "quality_check")},
         scl=_scl(source, images),
         cloud_mask=_cloud_mask(source, granule, metadata),
@@ -390,62 +351,33 @@ def _by_band(elements: Sequence[Element]) -> dict[str, Element]:
     found = {}
     for element in elements:
         number = element.get("bandId") or element.get("band_id")
-        if number is not None and int(number) < len(_NAMES):
-            found[_NAMES[int(number)]] = element
+        if number is not None and int(number) < len(sentinel2.BANDS):
+            found[list(sentinel2.BANDS)[int(number)]] = element
     return found
 
 
-def _bands(
-    source: Source, root: Element, granule: Element, level: str, images: Mapping[tuple[str, int], str]
-) -> dict[str, Band]:
+def _bands(source: Source, root: Element, level: str, images: Mapping[tuple[str, int], str]) -> dict[str, Band]:
     offsets = _by_band(find_all(root, "BOA_ADD_OFFSET" if level == "L2A" else "RADIO_ADD_OFFSET"))
-    spectra = _by_band(find_all(root, "Spectral_Information"))
-    views = _by_band(find_all(granule, "Mean_Viewing_Incidence_Angle"))
     bands = {}
-    for name, resolution in BANDS.items():
+    for name, known in sentinel2.BANDS.items():
         if level == "L2A" and name == "B10":  # sees no ground, and is not delivered
             continue
-        in_file = name if name == "B8A" else f"B{int(name[1:]):02d}"
-        found = {step or resolution: path for (kind, step), path in images.items() if kind == in_file}
+        found = {step or known.resolution: path for (kind, step), path in images.items() if kind == known.file_name}
         offset = _finite(offsets[name].text or "0") if name in offsets else 0.0
         if offsets and name not in offsets:
             raise LulcError(f"The metadata of {source.path} declare an offset for other bands but not for {name}.")
-        wavelength, response = _spectrum(spectra[name]) if name in spectra else (None, ())
-        view = views.get(name)
         bands[name] = Band(
             name=name,
-            resolution=resolution,
+            resolution=known.resolution,
             offset=offset,
-            wavelength=wavelength,
-            response=response,
-            view_zenith=_number(_find_text(view, "ZENITH_ANGLE")) if view is not None else math.nan,
-            view_azimuth=_number(_find_text(view, "AZIMUTH_ANGLE")) if view is not None else math.nan,
             images={step: source.gdal_path(path) for step, path in sorted(found.items())},
         )
     return bands
 
 
-def _spectrum(element: Element) -> tuple[tuple[float, float, float] | None, tuple[float, ...]]:
-    texts = [_find_text(element, name) for name in ("MIN", "CENTRAL", "MAX")]
-    low, centre, high = (_number(text) for text in texts)
-    values = _find_text(element, "VALUES") or ""
-    return (None if None in texts else (low, centre, high)), tuple(float(value) for value in values.split())
-
-
 def _angle(granule: Element, group: str, name: str) -> float:
     found = find_all(granule, group)
     return _number(_find_text(found[0], name)) if found else math.nan
-
-
-def _content(granule: Element) -> dict[str, float]:
-    numbers = {}
-    for group in find_all(granule, "Image_Content_QI") + find_all(granule, "L2A_Image_Content_QI"):
-        for element in group:
-            try:
-                numbers[_local(element)] = float((element.text or "").strip())
-            except ValueError:  # such as AOT_RETRIEVAL_METHOD
-                continue
-    return numbers
 
 
 def _scl(source: Source, images: Mapping[tuple[str, int], str]) -> str | None:
@@ -456,7 +388,7 @@ def _scl(source: Source, images: Mapping[tuple[str, int], str]) -> str | None:
     return None
 
 
-def _cloud_mask(source: Source, granule: str, metadata: Element) -> CloudMask | None:
+def _cloud_mask(source: Source, granule: str, metadata: Element) -> str | None:
     for element in find_all(metadata, "MASK_FILENAME"):
         kind = element.get("type", "")
         if kind not in ("MSK_CLOUDS", "MSK_CLASSI") or not element.text:
@@ -464,7 +396,7 @@ def _cloud_mask(source: Source, granule: str, metadata: Element) -> CloudMask | 
         path = checked_path(element.text.strip(), str(source.path))
         if "/" not in path:  # old format: the name only
             path = f"GRANULE/{granule}/QI_DATA/{path}"
-        return CloudMask("vector" if path.endswith(".gml") else "raster", source.gdal_path(path))
+        return source.gdal_path(path)
     return None
 
 

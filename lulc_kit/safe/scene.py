@@ -1,12 +1,13 @@
 """A product as a scene of the catalog: what notebook 01 describes, and what notebook 02 gets back from Sen2Cor."""
 
+import datetime as dt
 import math
 import zipfile
 from pathlib import Path
 
 from lulc_kit import files
 from lulc_kit.catalog import Band, Scene
-from lulc_kit.safe.metadata import CloudMask, Product
+from lulc_kit.safe.metadata import Product
 from lulc_kit.safe.product import image
 
 
@@ -30,17 +31,11 @@ def describe(product: Product) -> Scene:
         If the image of a band, or the scene classification, is missing, unreadable, or of another size than the
         metadata say.
     """
-    bands = {}
-    for name, band in product.bands.items():
-        path, header = image(product, name)
-        scale, offset = 1 / product.quantification, band.offset / product.quantification
-        bands[name] = Band.of(Path(path), 1, scale, offset, product.nodata, product.saturated, header)
-    scl = image(product, "SCL") if product.scl else None
     return Scene(
-        product.sensing.date().isoformat(),
+        product.sensing.astimezone(dt.UTC).isoformat().replace("+00:00", "Z"),
         product.level,
-        bands,
-        scl=Band.of(Path(scl[0]), nodata=0, header=scl[1]) if scl else None,
+        {name: describe_band(product, name) for name in product.bands},
+        scl=describe_band(product, "SCL") if product.scl else None,
         sun_azimuth=product.sun_azimuth,
         sun_zenith=product.sun_zenith,
         baseline=product.processing_baseline,
@@ -48,18 +43,29 @@ def describe(product: Product) -> Scene:
         product=product.path.absolute(),
         clouds=_present(product.cloud_mask),
         quality=_quality(product),
+        platform=product.satellite.lower(),
+        orbit=product.orbit,
     )
 
 
-def _present(mask: CloudMask | None) -> Path | None:
+def describe_band(product: Product, name: str) -> Band:
+    """Describe one band of a product in its finest image, or its scene classification (``"SCL"``); see `describe`."""
+    path, header = image(product, name)
+    if name == "SCL":
+        return Band.of(Path(path), nodata=0, header=header)
+    scale, offset = 1 / product.quantification, product.bands[name].offset / product.quantification
+    return Band.of(Path(path), 1, scale, offset, product.nodata, product.saturated, header)
+
+
+def _present(mask: str | None) -> Path | None:
     # Partial downloads often lack the folder QI_DATA, and nothing else needs it.
     if mask is None:
         return None
-    inside = files.split_archived(mask.path)
+    inside = files.split_archived(mask)
     if inside is None:
-        return Path(mask.path) if Path(mask.path).is_file() else None
+        return Path(mask) if Path(mask).is_file() else None
     with zipfile.ZipFile(inside[0]) as archive:
-        return Path(mask.path) if inside[1] in archive.namelist() else None
+        return Path(mask) if inside[1] in archive.namelist() else None
 
 
 def _quality(product: Product) -> dict[str, float | str]:

@@ -39,6 +39,7 @@ _FCLASS = {
     6: ("scrub", "wetland"),
 }
 _ARC_SECOND = 1 / 3600
+_EACH = 40  # training polygons of a class
 
 
 def write_dem(path: Path, plan: Plan, bounds: tuple[float, float, float, float], epsg: int) -> None:
@@ -137,8 +138,10 @@ def roads(plan: Plan, width: float, height: float) -> list[tuple[str, LineString
     return found
 
 
-def training_polygons(classes: Path, seed: int, each: int = 40) -> gpd.GeoDataFrame:
+def training_polygons(classes: Path, seed: int) -> gpd.GeoDataFrame:
     """Polygons as somebody would draw them over the picture, in the middle of what they show.
+
+    Forty of each class; small studies yield fewer.
 
     Parameters
     ----------
@@ -146,8 +149,6 @@ def training_polygons(classes: Path, seed: int, each: int = 40) -> gpd.GeoDataFr
         Raster of the true classes.
     seed
         Any integer.
-    each
-        Number wanted per class; small studies yield fewer.
 
     Returns
     -------
@@ -170,7 +171,7 @@ def training_polygons(classes: Path, seed: int, each: int = 40) -> gpd.GeoDataFr
             values = file.read(1, window=window)
             placement = file.window_transform(window)
             for value in CLASSES:
-                wanted = each * (number + 1) // chosen - sum(made["class"] == value for made in rows)
+                wanted = _EACH * (number + 1) // chosen - sum(made["class"] == value for made in rows)
                 for column, row, radius in _sites(values == value, wanted, rng):
                     x, y = placement * (column, row)
                     rows.append(

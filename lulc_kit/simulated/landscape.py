@@ -284,23 +284,11 @@ def _at(field: np.ndarray, r: float, c: float) -> float:
 
 
 @njit(cache=True)
-def _cover(x: float, y: float, r: float, c: float, relief: Relief, plan: Plan, half: np.ndarray) -> tuple[int, int]:
-    """Cover of one place and a number that its whole parcel shares (0 where there is none)."""
-    height = _at(relief.height, r, c)
-    if height < plan.water:
-        return LAKE, 0
-    fx, fy = x + _at(relief.east, r, c), y + _at(relief.south, r, c)
-    di, dj, edge, road = _district(fx, fy, plan.district, plan.seed)
-    if edge < half[road]:
-        return ASPHALT, 0
-    if abs(_at(relief.stream, r, c)) < plan.river:
-        return RIVER, 0
-    town = _at(relief.town, r, c)
-    if town > 0:
-        return _in_town(x, y, town, plan), 0
-    shore = height - plan.reed
-    if shore < 0.015 and shore < 0.02 * perlin(x / 60, y / 60, plan.seed + 51):
-        return REED, 0
+def _countryside(
+    x: float, y: float, r: float, c: float, bent: tuple[float, float], at: tuple[int, int], relief: Relief, plan: Plan
+) -> tuple[int, int]:
+    """Woods, heath, hedges, grass or crop of a place in district `at`, whose place in the warped plane is `bent`."""
+    (fx, fy), (di, dj) = bent, at
     # Fields: strips in the direction of the district, each cut across.
     turn = unit(di, dj, plan.seed + 52) * math.pi
     u = math.cos(turn) * fx + math.sin(turn) * fy
@@ -328,7 +316,7 @@ def _cover(x: float, y: float, r: float, c: float, relief: Relief, plan: Plan, h
     if end < 3.0 and unit(lot, 2, plan.seed + 60) < 0.3:
         return PASTURE, 0
     # Grass along the waters and, here and there, elsewhere.
-    moist = height + 0.5 * (unit(lot, 3, plan.seed + 61) - 0.5)
+    moist = _at(relief.height, r, c) + 0.5 * (unit(lot, 3, plan.seed + 61) - 0.5)
     if moist < plan.meadow:
         return (MOWN if unit(lot, 4, plan.seed + 62) < 0.6 else PASTURE), lot
     chance = unit(lot, 5, plan.seed + 63)
@@ -341,6 +329,27 @@ def _cover(x: float, y: float, r: float, c: float, relief: Relief, plan: Plan, h
             break
     shift = int(unit(lot, 6, plan.seed + 64) * _SHIFTS)
     return FIRST_CROP + crop * _SHIFTS + shift, lot
+
+
+@njit(cache=True)
+def _cover(x: float, y: float, r: float, c: float, relief: Relief, plan: Plan, half: np.ndarray) -> tuple[int, int]:
+    """Cover of one place and a number that its whole parcel shares (0 where there is none)."""
+    height = _at(relief.height, r, c)
+    if height < plan.water:
+        return LAKE, 0
+    fx, fy = x + _at(relief.east, r, c), y + _at(relief.south, r, c)
+    di, dj, edge, road = _district(fx, fy, plan.district, plan.seed)
+    if edge < half[road]:
+        return ASPHALT, 0
+    if abs(_at(relief.stream, r, c)) < plan.river:
+        return RIVER, 0
+    town = _at(relief.town, r, c)
+    if town > 0:
+        return _in_town(x, y, town, plan), 0
+    shore = height - plan.reed
+    if shore < 0.015 and shore < 0.02 * perlin(x / 60, y / 60, plan.seed + 51):
+        return REED, 0
+    return _countryside(x, y, r, c, (fx, fy), (di, dj), relief, plan)
 
 
 @njit(cache=True, parallel=True)

@@ -4,16 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from lulc_kit import sentinel2
 from lulc_kit.simulated.phenology import BANDS
 from lulc_kit.simulated.sensor import QUANTIFICATION, RESOLUTION
 
-# First and last nm of the response, centre nm, of Sentinel-2A; bandId is the place in this table.
-_SPECTRAL = {
-    "B1": (412, 456, 442.7), "B2": (456, 533, 492.7), "B3": (538, 583, 559.8), "B4": (646, 684, 664.6),
-    "B5": (695, 714, 704.1), "B6": (731, 749, 740.5), "B7": (769, 797, 782.8), "B8": (760, 907, 832.8),
-    "B8A": (837, 881, 864.7), "B9": (932, 958, 945.1), "B10": (1337, 1412, 1373.5), "B11": (1539, 1682,
-    1613.7), "B12": (2078, 2320, 2202.4),
-}  # fmt: skip
 SCL_NAMES = (
     "NODATA", "SATURATED_DEFECTIVE", "DARK_FEATURE_SHADOW", "CLOUD_SHADOW", "VEGETATION", "NOT_VEGETATED",
     "WATER", "UNCLASSIFIED", "CLOUD_MEDIUM_PROBA", "CLOUD_HIGH_PROBA", "THIN_CIRRUS", "SNOW_ICE",
@@ -25,11 +19,6 @@ _SHARES = (
 )  # fmt: skip
 _PSD = "https://psd-14.sentinel2.eo.esa.int/PSD"
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<!-- SIMULATED: no satellite saw this. -->\n'
-
-
-def file_band(band: str) -> str:
-    """Name of a band in file names: B02 for B2, B8A for B8A."""
-    return band if band == "B8A" else f"B{int(band[1:]):02d}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,7 @@ class Identity:
 
     def image(self, kind: str, resolution: int) -> str:
         """Path without ending of an image, below the product; `kind` is a band or SCL."""
-        kind = file_band(kind) if kind in RESOLUTION else kind
+        kind = sentinel2.BANDS[kind].file_name if kind in RESOLUTION else kind
         stem = f"T{self.tile}_{self.sensing:%Y%m%dT%H%M%S}_{kind}_{resolution}m"
         return f"{self.granule}/IMG_DATA/R{resolution}m/{stem}"
 
@@ -133,22 +122,23 @@ def _content(scene: Scene) -> str:
 def _offsets(offset: int) -> str:
     if not offset:
         return ""
-    rows = "\n".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(len(_SPECTRAL)))
+    rows = "\n".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset}</BOA_ADD_OFFSET>' for k in range(len(sentinel2.BANDS)))
     return f"<BOA_ADD_OFFSET_VALUES_LIST>\n{rows}\n</BOA_ADD_OFFSET_VALUES_LIST>\n"
 
 
 def _spectral() -> str:
     rows = []
-    for number, (band, (low, high, centre)) in enumerate(_SPECTRAL.items()):
+    for number, (name, band) in enumerate(sentinel2.BANDS.items()):
+        low, high = band.response
         flanks = min(5, (high - low) // 4)  # a trapezium in place of the measured response
         values = " ".join(
             f"{min(1, (k + 1) / flanks, (high - low - k + 1) / flanks):.3g}" for k in range(high - low + 1)
         )
         rows.append(
-            f'<Spectral_Information bandId="{number}" physicalBand="{band}">\n'
-            f"<RESOLUTION>{RESOLUTION.get(band, 60)}</RESOLUTION>\n<Wavelength>\n"
+            f'<Spectral_Information bandId="{number}" physicalBand="{name}">\n'
+            f"<RESOLUTION>{band.resolution}</RESOLUTION>\n<Wavelength>\n"
             f'<MIN unit="nm">{low}</MIN>\n<MAX unit="nm">{high}</MAX>\n<CENTRAL '
-            f'unit="nm">{centre}</CENTRAL>\n</Wavelength>\n<Spectral_Response>\n<STEP '
+            f'unit="nm">{1000 * band.wavelength:.1f}</CENTRAL>\n</Wavelength>\n<Spectral_Response>\n<STEP '
             f'unit="nm">1</STEP>\n<VALUES>{values}</VALUES>\n'
             "</Spectral_Response>\n</Spectral_Information>"
         )
@@ -284,7 +274,7 @@ def granule_xml(product: Identity, scene: Scene, masks: Sequence[tuple[str, str]
         f'unit="deg">{3.0 + 0.03 * number:.4f}</ZENITH_ANGLE>\n<AZIMUTH_ANGLE '
         f'unit="deg">{104.0 + 0.5 * number:.4f}</AZIMUTH_ANGLE>\n'
         "</Mean_Viewing_Incidence_Angle>\n"
-        for number in range(len(_SPECTRAL))
+        for number in range(len(sentinel2.BANDS))
     )
     listed = "\n".join(f'<MASK_FILENAME type="{kind}">{path}</MASK_FILENAME>' for kind, path in masks)
     return f"""{_HEAD}<n1:Level-2A_Tile_ID xmlns:n1="{_PSD}/S2_PDI_Level-2A_Tile_Metadata.xsd">

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12")
+from lulc_kit.sentinel2 import MTF
+
+BANDS = tuple(MTF)  # B10 sees no ground
 CLASSES = {1: "Build-up", 2: "Farmland", 3: "Forest", 4: "Meadow", 5: "Water", 6: "Other land"}
 
 # Surface reflectance of pure materials, in the order of BANDS.

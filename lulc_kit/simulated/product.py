@@ -12,14 +12,7 @@ import rasterio.shutil
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from lulc_kit.simulated.metadata import (
-    Identity,
-    Scene,
-    cloud_gml,
-    granule_xml,
-    manifest_xml,
-    product_xml,
-)
+from lulc_kit.simulated.metadata import Identity, Scene, cloud_gml, granule_xml, manifest_xml, product_xml
 from lulc_kit.simulated.sensor import RESOLUTION
 
 _MASK = "MSK"  # the 60 m cloud mask, three layers: opaque, cirrus, snow

@@ -5,12 +5,9 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from lulc_kit.simulated.phenology import BANDS
+from lulc_kit.sentinel2 import BANDS, MTF
 
-# Modulation transfer at the Nyquist frequency of each band (Sentinel-2 MSI), and its ground sampling in
-# metres.
-MTF = dict(zip(BANDS, (0.32, 0.26, 0.28, 0.24, 0.38, 0.34, 0.34, 0.26, 0.33, 0.26, 0.22, 0.23), strict=True))
-RESOLUTION = dict(zip(BANDS, (60, 10, 10, 10, 20, 20, 20, 10, 20, 60, 20, 20), strict=True))
+RESOLUTION = {name: BANDS[name].resolution for name in MTF}  # metres, of the bands that are simulated
 QUANTIFICATION = 10000
 _FINE_MTF = 0.26  # of the picture at 10 m that all bands are derived from
 # How a band answers to greener vegetation: the near infrared brightens, red and short-wave infrared darken.
@@ -18,17 +15,12 @@ _VIGOUR = np.array([0, -0.1, 0, -0.5, 0, 0.6, 0.9, 1, 1, 1, -0.4, -0.6])
 _TAPS = 6
 
 
-def psf_sigma(ratio: float, mtf: float) -> float:
-    """Standard deviation of the Gaussian whose transfer at the coarse Nyquist frequency is `mtf`.
-
-    In fine pixels, at a sampling `ratio` times coarser: σ = ratio · √(−2 ln(mtf) / π²).
-    """
-    return ratio * math.sqrt(-2 * math.log(mtf)) / math.pi
-
-
 def psf_taps(ratio: int, mtf: float) -> np.ndarray:
-    """Weights (sum 1) of the fine pixels around a coarse pixel's centre, on one axis; `ratio` is even."""
-    sigma = psf_sigma(ratio, mtf)
+    """Weights (sum 1) of the fine pixels around a coarse pixel's centre, on one axis; `ratio` is even.
+
+    A Gaussian whose transfer at the coarse Nyquist frequency is `mtf`: σ = ratio · √(−2 ln(mtf) / π²) fine pixels.
+    """
+    sigma = ratio * math.sqrt(-2 * math.log(mtf)) / math.pi
     half = math.ceil(4 * sigma)
     offsets = np.arange(-half, half) + 0.5  # the centre of an even block lies between two pixels
     taps = np.exp(-(offsets**2) / (2 * sigma**2))

@@ -9,7 +9,7 @@ from numba import njit, prange
 
 from lulc_kit.simulated.noise import fractal
 
-LATITUDE = 52.7  # degrees, of the simulated tiles
+_LATITUDE = 52.7  # degrees, of the simulated tiles
 # In the order of phenology.BANDS.
 _CLOUD = np.array([0.62, 0.62, 0.60, 0.61, 0.62, 0.63, 0.64, 0.65, 0.65, 0.58, 0.47, 0.35], np.float32)
 _CIRRUS = np.array([0.40, 0.40, 0.39, 0.39, 0.39, 0.39, 0.39, 0.39, 0.38, 0.45, 0.30, 0.25], np.float32)
@@ -63,10 +63,10 @@ class Air:
     outside: np.ndarray
 
 
-def sun_angles(day: float, latitude: float = LATITUDE) -> tuple[float, float]:
+def sun_angles(day: float) -> tuple[float, float]:
     """Zenith and azimuth of the sun in degrees at half past ten solar time, when Sentinel-2 passes."""
     declination = math.radians(23.44) * math.sin(2 * math.pi * (day - 81) / 365.25)
-    phi, hour = math.radians(latitude), math.radians(-22.5)
+    phi, hour = math.radians(_LATITUDE), math.radians(-22.5)
     up = math.sin(phi) * math.sin(declination) + math.cos(phi) * math.cos(declination) * math.cos(hour)
     east = -math.cos(declination) * math.sin(hour)
     north = math.cos(phi) * math.sin(declination) - math.sin(phi) * math.cos(declination) * math.cos(hour)

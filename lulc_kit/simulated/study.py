@@ -33,13 +33,8 @@ _RIGHT, _TOP = 509760, 5900040  # upper-right corner of 33UVU, metres
 _COARSEST = 6  # 60 m pixels are six 10 m pixels wide
 _STRIP, _HALO = 240, 18  # rows worked on at once, and seen beyond them by the widest point spread
 _COLOURS = {
-    1: (255, 0, 0),
-    2: (0, 200, 0),
-    3: (0, 150, 150),
-    4: (255, 230, 0),
-    5: (0, 80, 255),
-    6: (90, 90, 90),
-}
+    1: (255, 0, 0), 2: (0, 200, 0), 3: (0, 150, 150), 4: (255, 230, 0), 5: (0, 80, 255), 6: (90, 90, 90),
+}  # fmt: skip
 # First day on which new products had a processing baseline.
 _BASELINES = (
     (dt.date(2015, 6, 23), "02.04"), (dt.date(2017, 10, 23), "02.06"), (dt.date(2018, 11, 6), "02.10"),

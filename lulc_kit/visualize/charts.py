@@ -109,7 +109,7 @@ def estimates(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], labe
     if len(unique) > 1:  # above: below stands whose data they are
         figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=len(unique), fontsize=9)
     ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0, 1)
     ax.grid(axis="x", alpha=0.3)
     ax.set_xlabel(label)
@@ -149,7 +149,7 @@ def observations(dates: Sequence[str], clear: Sequence[float]) -> Figure:
     ax.vlines(days, 0, 100 * np.asarray(clear), color="#0072B2")
     ax.plot(days, 100 * np.asarray(clear), "o", color="#0072B2", markersize=4)
     _clear_by_day(ax, days)
-    ax.set_title(f"{len(days)} dates")
+    ax.set_title(f"{len(days)} date(s)")
     return figure
 
 

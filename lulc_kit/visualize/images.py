@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, NullFormatter
+from matplotlib.ticker import LogFormatter
 
 from lulc_kit import raster
 from lulc_kit.visualize.style import (
@@ -136,8 +136,8 @@ def histograms(image: xr.DataArray, title: str = "") -> Figure:
         )
     for ax in np.ravel(axes):
         ax.set_yscale("log")
-        ax.yaxis.set_major_formatter(EngFormatter(sep=""))  # 10k; the usual 10⁴ is mathematics (see `picture`)
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_major_formatter(LogFormatter())  # 1000; the usual 10³ is mathematics (see `picture`)
+        ax.yaxis.set_minor_formatter(LogFormatter())
     figure.set_layout_engine("constrained")
     credit(figure)
     return head(figure, title)

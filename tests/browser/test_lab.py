@@ -30,6 +30,7 @@ QUIET = [
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt-get install chromium)"),
 ]
 
@@ -49,13 +50,11 @@ def _edit_parameters(notebook: Path, values: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """JupyterLab on loopback, in a project whose notebooks 01 and 02 have been run."""
-    steps = scene.parameters(scene.write_data(tmp_path / "data"))
-    project = scene.make_project(tmp_path / "project", steps)
-    done = scene.lulc(project, "run", "tiny", "--only", "01_download", "--only", "02_preprocess")
-    assert done.returncode == 0, done.stderr
-    _edit_parameters(project / "notebooks/03_visualize.ipynb", steps["03_visualize"])
+def lab(tmp_path: Path, finished: scene.Finished, data: Path) -> Iterator[tuple[str, Path]]:
+    """JupyterLab on loopback, in a project whose notebooks have been run, with its figures taken away."""
+    project = shutil.copytree(finished.project, tmp_path / "project")
+    shutil.rmtree(project / "outputs/tiny/figures")
+    _edit_parameters(project / "notebooks/03_visualize.ipynb", scene.parameters(data)["03_visualize"])
     port, home = _free_port(), tmp_path / "home"
     # Every cell stays in the page, also those out of sight.
     settings = home / "config/lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings"

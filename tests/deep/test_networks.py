@@ -8,6 +8,7 @@ import pytest
 
 from lulc_kit import deep
 from lulc_kit.deep import networks, training
+from lulc_kit.layout import RunLayout
 
 MEAN, VARIANCE = np.array([0.2, 50.0], np.float32), np.array([0.01, 400.0], np.float32)
 
@@ -83,19 +84,20 @@ def test_lstm_of_another_side_has_the_same_weights_and_says_the_same_inside():
 
 def test_stored_and_loaded_networks_predict_the_same(tmp_path):
     fcns = [network(seed=s) for s in (1, 2)]
-    training.save(fcns, tmp_path / "fcn")
+    stored, joined = RunLayout(tmp_path, "fcn"), RunLayout(tmp_path, "lstm")
+    training.save(fcns, stored)
     lstm = networks.fcn_lstm(fcns[0], 3, 16)
-    training.save([lstm], tmp_path / "lstm")
-    assert sorted(p.name for p in (tmp_path / "fcn").iterdir()) == ["fold_1.keras", "fold_2.keras"]
+    training.save([lstm], joined)
+    assert sorted(p.name for p in stored.models.iterdir()) == ["fold_1.keras", "fold_2.keras"]
     x = images()
-    for before, after in zip(fcns, training.load(tmp_path / "fcn"), strict=True):
+    for before, after in zip(fcns, training.load(stored), strict=True):
         np.testing.assert_array_equal(np.asarray(before(x)), np.asarray(after(x)))
-    loaded = training.load(tmp_path / "fcn")
+    loaded = training.load(stored)
     with_nan = np.moveaxis(x[0], -1, 0).copy()
     with_nan[0, 2, 3] = np.nan
     for before, after in zip(fcns, loaded, strict=True):
         np.testing.assert_array_equal(training.predictor(before)(with_nan), training.predictor(after)(with_nan))
-    (after,) = training.load(tmp_path / "lstm")
+    (after,) = training.load(joined)
     np.testing.assert_array_equal(np.asarray(lstm(x[None])), np.asarray(after(x[None])))
 
 

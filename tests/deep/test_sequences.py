@@ -9,9 +9,11 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
 from lulc_kit import classes, params, raster
-from lulc_kit.deep import networks, patches, sequences, training
+from lulc_kit.deep import networks, patches, results, sequences, training
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.raster import writing
+from tests.labelled import labelled
 
 SHAPE = (32, 48)
 BOX = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
@@ -19,9 +21,11 @@ SCHEME = classes.scheme("forest")
 DATES = [f"2020-{m:02}-01" for m in range(1, 8)]
 
 
-def parameters(**more):
-    defaults = {"run": "t", "sequences": "random", "length": 3, "batch": 2, "epochs": 12, "draws": 3}
-    return params.LSTM(**defaults | {"learning_rate": 0.03} | more)
+FIXED, RANDOM = sequences.Choice(3, random=False), sequences.Choice(3, random=True, draws=3)
+
+
+def series_of(layout, bands, dates=None, gaps="mean"):
+    return results.read_series(layout, bands, params.LSTM(length=3, dates=dates, gaps=gaps))
 
 
 def fcn(mean=(0.3, 0.5), filters=4):
@@ -54,14 +58,14 @@ def test_every_date_is_drawn_about_as_often():
     np.testing.assert_allclose(counts, 800, rtol=0.1)
 
 
-def dated_patches(p, seed=1, hidden=None):
+def dated_patches(choice, seed=1, hidden=None):
     """Patches whose pixels hold the number of their date."""
     images = np.broadcast_to(np.arange(7, dtype=np.float32)[:, None, None, None], (7, *SHAPE, 2))
     seen = np.ones((7, *SHAPE), bool)
     if hidden is not None:
         seen[hidden] = False
     goals = patches.Targets(np.zeros(SHAPE, np.int32), np.ones(SHAPE, np.float32))
-    return sequences.SequencePatches(images, seen, goals, 16, p, seed)
+    return sequences.SequencePatches(images, seen, goals, 16, choice, 2, seed)
 
 
 def drawn(data):
@@ -73,25 +77,25 @@ def drawn(data):
 
 
 def test_random_sequences_are_drawn_anew_for_every_batch():
-    data = dated_patches(parameters())
+    data = dated_patches(RANDOM)
     found = [s for _ in range(10) for s, _ in drawn(data)]
     assert all(list(s) == sorted(set(s)) for s in found)
     assert len(set(found)) > len(found) / 2
-    assert [s for s, _ in drawn(dated_patches(parameters()))] == found[: len(data)], "the same seed, the same dates"
+    assert [s for s, _ in drawn(dated_patches(RANDOM))] == found[: len(data)], "the same seed, the same dates"
 
 
 def test_fixed_sequences_are_always_the_same():
-    data = dated_patches(parameters(sequences="fixed"))
+    data = dated_patches(FIXED)
     assert {s for _ in range(3) for s, _ in drawn(data)} == {(0, 3, 6)}
 
 
 def test_a_pixel_that_no_date_of_a_sequence_shows_teaches_nothing():
     hidden = (np.isin(np.arange(7), [0, 3, 6])[:, None, None]) & (np.arange(48) < 24)[None, None]
     hidden = np.broadcast_to(hidden, (7, *SHAPE))
-    fixed = dated_patches(parameters(sequences="fixed"), hidden=hidden)
+    fixed = dated_patches(FIXED, hidden=hidden)
     totals = [weights.mean() for _ in range(5) for _, weights in drawn(fixed)]
     assert 0.2 < np.mean(totals) < 0.8, "the hidden half weighs nothing"
-    for chosen, weights in drawn(dated_patches(parameters(), hidden=hidden)):
+    for chosen, weights in drawn(dated_patches(RANDOM, hidden=hidden)):
         assert weights.all() == (not set(chosen) <= {0, 3, 6})
 
 
@@ -111,7 +115,7 @@ def truth():
 
 @pytest.fixture(scope="module")
 def cube(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cube")
+    layout = Layout(tmp_path_factory.mktemp("study"))
     generator = np.random.default_rng(2)
     for i, date in enumerate(DATES):
         bright = (truth() == 0) == (i < 3)
@@ -122,31 +126,31 @@ def cube(tmp_path_factory):
         layer = raster.array(image.astype(np.float32), BOX, ["B4", "B8"])
         writing.write_all(
             [
-                writing.reflectance(folder / f"{date}.tif", layer),
+                writing.reflectance(layout.image(date), layer),
                 writing.Output(
-                    folder / f"{date}_mask.tif", raster.array(mask[None].astype(np.uint8), BOX, ["mask"]), "uint8", None
+                    layout.mask(date), raster.array(mask[None].astype(np.uint8), BOX, ["mask"]), "uint8", None
                 ),
             ]
         )
-    return folder
+    return layout
 
 
 def test_series_reads_the_clear_pixels_of_the_dates_wanted(cube):
-    series = sequences.Series(cube, ["B8"], ["2020-02-01", "2020-05-31"], 3)
+    series = series_of(cube, ["B8"], ["2020-02-01", "2020-05-31"])
     assert series.dates == DATES[1:5]
     assert series.images.shape == (4, *SHAPE, 1)
     assert np.isnan(series.images[:, :4, :4]).all()
     for i, date in enumerate(series.dates):
-        mask = raster.read_codes(cube / f"{date}_mask.tif").to_numpy()[0]
-        values = raster.read(cube / f"{date}.tif", ["B8"]).to_numpy()[0]
+        mask = raster.read_codes(cube.mask(date)).to_numpy()[0]
+        values = raster.read(cube.image(date), ["B8"]).to_numpy()[0]
         np.testing.assert_array_equal(series.seen[i], mask == 0)
         np.testing.assert_array_equal(series.images[i, ..., 0], np.where(mask == 0, values, np.nan))
         assert series.clear_parts()[i] == pytest.approx((mask == 0).mean())
 
 
 def test_series_filled_in_time_still_knows_what_was_seen(cube):
-    plain = sequences.Series(cube, ["B4", "B8"], None, 3)
-    filled = sequences.Series(cube, ["B4", "B8"], None, 3, "linear")
+    plain = series_of(cube, ["B4", "B8"])
+    filled = series_of(cube, ["B4", "B8"], gaps="linear")
     np.testing.assert_array_equal(filled.seen, plain.seen)
     np.testing.assert_array_equal(filled.images[filled.seen], plain.images[plain.seen])
     ever = plain.seen.any(axis=0)
@@ -160,16 +164,16 @@ def test_series_filled_in_time_still_knows_what_was_seen(cube):
 
 def test_what_is_filled_in_time_is_flagged_for_the_network(cube):
     """One band more, 1 where the mask hides the pixel; it counts, and batches turn it with the rest."""
-    series = sequences.Series(cube, ["B4", "B8"], None, 3, "linear")
+    series = series_of(cube, ["B4", "B8"], gaps="linear")
     one = fcn()
-    seen = np.stack([raster.read_codes(cube / f"{d}_mask.tif").to_numpy()[0] == 0 for d in DATES])
+    seen = np.stack([raster.read_codes(cube.mask(d)).to_numpy()[0] == 0 for d in DATES])
     found = sequences.inputs(series, one)
     assert found.shape == (7, *SHAPE, 3) and found.dtype == np.float32 and np.isfinite(found).all()
     np.testing.assert_array_equal(found[..., 2], ~seen)
-    assert sequences.inputs(sequences.Series(cube, ["B4", "B8"], None, 3), one).shape == (7, *SHAPE, 2)
+    assert sequences.inputs(series_of(cube, ["B4", "B8"]), one).shape == (7, *SHAPE, 2)
     goals = patches.Targets(np.zeros(SHAPE, np.int32), np.ones(SHAPE, np.float32))
     marked = np.concatenate([np.where(seen, 0, 5)[..., None], found[..., 1:]], axis=-1).astype(np.float32)
-    images, _, _ = sequences.SequencePatches(marked, seen, goals, 16, parameters(), 1)[0]
+    images, _, _ = sequences.SequencePatches(marked, seen, goals, 16, RANDOM, 2, 1)[0]
     np.testing.assert_array_equal(images[..., 0], 5 * images[..., 2])
     model = networks.fcn_lstm(one, 2, 16, True)
     part = found[None, :3, :16, :16]
@@ -180,50 +184,45 @@ def test_what_is_filled_in_time_is_flagged_for_the_network(cube):
 
 @pytest.mark.parametrize("kind", ["fixed", "random"])
 def test_a_filled_series_is_trained_stored_and_mapped(cube, kind, tmp_path):
-    series = sequences.Series(cube, ["B4", "B8"], None, 3, "linear")
-    p = parameters(sequences=kind, epochs=1, draws=1, gaps="linear")
+    series = series_of(cube, ["B4", "B8"], gaps="linear")
+    choice = sequences.Choice(3, random=kind == "random")
     fcns = [fcn(), fcn()]
-    models, _ = sequences.train(scene(), series, fcns, 16, p)
-    found = sequences.predict(series, models, fcns, p)
+    models, _ = sequences.train(scene(), series, fcns, 16, choice, training.Fit(1, 0.03, 2))
+    found = sequences.predict(series, models, fcns, choice, 1)
     assert found.shape == (2, 2, *SHAPE) and np.isfinite(found).any()
-    training.save(models, tmp_path / "lstm")
-    again = sequences.predict(series, training.load(tmp_path / "lstm"), fcns, p)
+    run = RunLayout(tmp_path, "lstm")
+    training.save(models, run)
+    again = sequences.predict(series, training.load(run), fcns, choice, 1)
     np.testing.assert_array_equal(again, found)
 
 
 def test_too_few_dates_are_refused(cube):
     with pytest.raises(LulcError, match=r"needs 3 dates, and the cube has 2"):
-        sequences.Series(cube, ["B4"], ["2020-02-01", "2020-03-31"], 3)
+        series_of(cube, ["B4"], ["2020-02-01", "2020-03-31"])
 
 
 def scene():
     generator = np.random.default_rng(3)
     labels = np.where(generator.random(SHAPE) < 0.7, truth() + 1, 0).astype(np.uint8)
     fold = np.where(np.arange(48) < 24, 1, 2) * (labels > 0)
-    folds = np.stack([fold, (fold == 2), (fold == 1)]).astype(np.uint32)
-    features = np.zeros((2, *SHAPE), np.float32)
-
-    def lazy(numbers, names):
-        return raster.array(numbers, BOX, names).chunk()
-
-    return training.Scene(
-        lazy(features, ["B4", "B8"]), lazy(labels[None], ["label"]), lazy(folds, ["fold", "train_1", "train_2"]), SCHEME
-    )
+    folds = {"fold": fold, "train_1": fold == 2, "train_2": fold == 1}
+    features = raster.array(np.zeros((2, *SHAPE), np.float32), BOX, ["B4", "B8"]).chunk()
+    return training.Scene(features, labelled(scheme=SCHEME, labels=labels, folds=folds, box=BOX))
 
 
 def test_a_network_over_time_learns_what_no_single_date_tells(cube):
-    series = sequences.Series(cube, ["B4", "B8"], None, 3)
+    series = series_of(cube, ["B4", "B8"])
     # Six of six seeds and initial weights learn it with these settings; a rate of 0.1 and four filters did not.
-    p = parameters(sequences="fixed", length=5, epochs=10, learning_rate=0.02)
+    choice, fit = sequences.Choice(5, random=False), training.Fit(epochs=10, rate=0.02, batch=2)
     start = fcn(mean=(0.4, 0.4), filters=8)
     learnt = scene()
     with pytest.raises(LulcError, match="1 networks for 2 folds"):
-        sequences.train(learnt, series, [fcn()], 16, p)
+        sequences.train(learnt, series, [fcn()], 16, choice, fit)
     learnt.trainable = learnt.trainable[:1]
     fcns = [start]
-    models, history = sequences.train(learnt, series, fcns, 16, p)
+    models, history = sequences.train(learnt, series, fcns, 16, choice, fit)
     assert history.columns.tolist() == ["fold 1"] and len(history) == 10
-    probabilities = sequences.predict(series, models, fcns, p)
+    probabilities = sequences.predict(series, models, fcns, choice, 1)
     assert probabilities.shape == (1, 2, *SHAPE)
     known = np.isfinite(probabilities).all(axis=(0, 1))
     np.testing.assert_allclose(probabilities[:, :, known].sum(axis=1), 1, rtol=1e-5)
@@ -233,22 +232,22 @@ def test_a_network_over_time_learns_what_no_single_date_tells(cube):
 
 @pytest.mark.parametrize("kind", ["fixed", "random"])
 def test_a_pixel_that_no_sequence_shows_has_no_class(cube, kind):
-    series = sequences.Series(cube, ["B4", "B8"], None, 3)
-    p = parameters(sequences=kind, draws=2)
+    series = series_of(cube, ["B4", "B8"])
+    choice = sequences.Choice(3, random=kind == "random", draws=2)
     one = fcn()
     model = networks.fcn_lstm(one, 2, 16)
-    found = sequences.predict(series, [model], [one], p)
+    found = sequences.predict(series, [model], [one], choice, 1)
     if kind == "fixed":
         choices = [[0, 3, 6]]
     else:
-        generator = np.random.default_rng(p.seed)
+        generator = np.random.default_rng(1)
         choices = [sequences.draw(7, 3, generator) for _ in range(2)]
     shown = np.any([series.seen[c].any(axis=0) for c in choices], axis=0)
     assert not shown[:4, :4].any()
     assert shown[10:14, 20:24].any() == (kind == "random")
     np.testing.assert_array_equal(np.isfinite(found).all(axis=(0, 1)), shown)
     assert np.isnan(found[:, :, ~shown]).all()
-    np.testing.assert_array_equal(found, sequences.predict(series, [model], [one], p))
+    np.testing.assert_array_equal(found, sequences.predict(series, [model], [one], choice, 1))
 
 
 def test_probabilities_are_mapped_by_fold():

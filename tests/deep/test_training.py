@@ -10,8 +10,10 @@ from rasterio.transform import from_origin
 from scipy import ndimage
 
 from lulc_kit import classes, params, raster
-from lulc_kit.deep import networks, training
+from lulc_kit.deep import networks, results, training
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import RunLayout
+from tests.labelled import labelled
 
 SCHEME = classes.scheme("workflow").subset([1, 3, 5])
 SHAPE = (64, 96)
@@ -36,17 +38,9 @@ def scene(labels=None, seed=1):
     near = np.abs(np.arange(SHAPE[1]) - 47.5) < 4  # the gap
     train = [(fold > 0) & (fold != k) & ~near for k in (1, 2)]
     box = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
-    folds = raster.array(np.stack([fold, *train]).astype(np.uint32), box, ["fold", "train_1", "train_2"])
-
-    def lazy(array):
-        return array.chunk({"band": 1, "y": 40, "x": 40})
-
-    learnt = training.Scene(
-        lazy(raster.array(stack.astype(np.float32), box, ["a", "b"])),
-        lazy(raster.array(labels[None], box, ["label"])),
-        lazy(folds),
-        SCHEME,
-    )
+    folds = dict(zip(["fold", "train_1", "train_2"], [fold, *train], strict=True))
+    features = raster.array(stack.astype(np.float32), box, ["a", "b"]).chunk({"band": 1, "y": 40, "x": 40})
+    learnt = training.Scene(features, labelled(scheme=SCHEME, labels=labels, folds=folds, box=box))
     return learnt, values, fold
 
 
@@ -58,7 +52,7 @@ def parameters(**more):
 @pytest.fixture(scope="module")
 def trained():
     learnt, _, _ = scene()
-    return training.train_fcn(learnt, parameters())
+    return results.train_fcn(learnt, parameters())
 
 
 def test_scene_holds_features_labels_folds_and_what_is_valid():
@@ -99,11 +93,11 @@ def test_the_same_seed_gives_the_same_networks_and_what_must_not_teach_does_not(
     for one in (learnt, same, changed):
         one.trainable = one.trainable[:1]
     p = parameters(epochs=2)
-    first, again = training.train_fcn(learnt, p), training.train_fcn(same, p)
+    first, again = results.train_fcn(learnt, p), results.train_fcn(same, p)
     # Other labels wherever fold 1 must not learn: its test pixels, the gap, no data.
     changed.labels = np.where(learnt.trainable[0] & learnt.valid, learnt.labels, np.array([0, 3, 0, 5, 0, 1])[values])
     assert (changed.labels != learnt.labels).sum() > 1000
-    other = training.train_fcn(changed, p)
+    other = results.train_fcn(changed, p)
     for a, b, c in zip(first[0][0].get_weights(), again[0][0].get_weights(), other[0][0].get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
@@ -161,4 +155,4 @@ def test_tiles_of_a_network_equal_the_whole_image(monkeypatch):
 
 def test_a_folder_without_networks_is_refused(tmp_path):
     with pytest.raises(LulcError, match=r"no networks. Run 07_fcn"):
-        training.load(tmp_path)
+        training.load(RunLayout(tmp_path, "fcn"))

@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lulc_kit import params
 from lulc_kit.catalog import Band
-from lulc_kit.download import own_files, scenes
+from lulc_kit.download import scenes
 from lulc_kit.errors import LulcError
 from tests import scene
 
@@ -22,24 +20,11 @@ def download(*entries: dict[str, Any], **extra: Any) -> params.Download:
     return params.Download.check({"study": "s", "source": "files", "scenes": full} | extra, "here")
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("B02", "B2"), ("b2", "B2"), ("B8a", "B8A"), ("B08A", "B8A"), ("B12", "B12"), ("B10", "B10"), ("nir", "nir")],
-)
-def test_band_names(name: str, expected: str) -> None:
-    assert own_files.band_name(name) == expected
-
-
-@given(st.text(max_size=8))
-def test_band_names_are_settled_after_once(name: str) -> None:
-    assert own_files.band_name(own_files.band_name(name)) == own_files.band_name(name)
-
-
 def test_one_file_for_each_band(project: Path) -> None:
     fine = scene.write(project / "data/a.tif", DN, 10.0)
     coarse = scene.write(project / "data/b.tif", DN[:4, :4], 20.0)
     p = download({"bands": {"B02": "data/a.tif", "B11": str(coarse)}, "offset": -0.1, "nodata": 7, "sun_zenith": 30.0})
-    found = own_files.catalog(p).scenes[0]
+    found = scenes.get(p, project).scenes[0]
     assert found.bands == {"B2": Band.of(fine, 1, 0.0001, -0.1, 7), "B11": Band.of(coarse, 1, 0.0001, -0.1, 7)}
     assert (found.date, found.level, found.sun_zenith, found.scl) == ("2023-06-15", "L2A", 30.0, None)
 
@@ -48,7 +33,7 @@ def test_one_file_with_all_bands(project: Path) -> None:
     path = scene.write(project / "data/a.tif", np.stack([DN, DN, DN]), 10.0)
     mask = scene.write(project / "data/m.tif", DN, 10.0)
     p = download({"file": "data/a.tif", "names": ["B4", "B3", "B2"], "nodata": None, "mask": "data/m.tif"})
-    found = own_files.catalog(p).scenes[0]
+    found = scenes.get(p, project).scenes[0]
     assert {name: band.number for name, band in found.bands.items()} == {"B4": 1, "B3": 2, "B2": 3}
     assert found.bands["B4"] == Band.of(path, 1, 0.0001, 0.0, None)
     assert found.mask == Band.of(mask)
@@ -60,7 +45,7 @@ def test_reference_and_others_are_found(project: Path) -> None:
     p = download({"bands": {"B2": "data/a.tif"}}, reference="data/p.gpkg")
     assert scenes.get(p, project).ancillary == {"reference": project / "data/p.gpkg"}
     with pytest.raises(LulcError, match=r"dem: .*dem\.tif does not exist"):
-        own_files.catalog(download({"bands": {"B2": "data/a.tif"}}, dem="data/dem.tif"))
+        scenes.get(download({"bands": {"B2": "data/a.tif"}}, dem="data/dem.tif"), project)
 
 
 @pytest.mark.parametrize(
@@ -82,4 +67,4 @@ def test_what_is_wrong_with_a_file_is_said(project: Path, entry: dict[str, Any],
     scene.write(project / "data/bare.tif", DN, 10.0, crs=None)
     (project / "data/text.tif").write_text("not a raster")
     with pytest.raises(LulcError, match=says):
-        own_files.catalog(download(entry))
+        scenes.get(download(entry), project)

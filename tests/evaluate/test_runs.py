@@ -2,6 +2,7 @@
 
 import json
 
+import geopandas as gpd
 import numpy as np
 import pytest
 from odc.geo.geobox import GeoBox
@@ -11,7 +12,9 @@ from sklearn.metrics import accuracy_score, f1_score
 from lulc_kit import classes, files, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import runs
+from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
+from tests.labelled import labelled as labelled_samples
 
 SHAPE = (60, 80)
 BOX = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
@@ -30,27 +33,21 @@ def predicted(quality, seed):
 
 
 def study(folder, **crossval):
-    """A study's folder with labels, folds and, by run, the bands of its cross-validated map."""
+    """A study's files with samples and, by run, the bands of its cross-validated map."""
+    layout = Layout(folder)
     rows, columns = np.indices(SHAPE)
     labelled = labels() > 0
     block = ((rows // 20) * 4 + columns // 20 + 1) * labelled
-    folds = np.stack([block % 3 + 1, np.random.default_rng(2).integers(1, 4, SHAPE), block]) * labelled
-    writing.write(folder / "samples/labels.tif", raster.array(labels()[None], BOX, ["label"]), dtype="uint8", nodata=0)
-    names = ["fold", "random_fold", "block"]
-    writing.write(
-        folder / "samples/folds.tif",
-        raster.array(folds.astype(np.uint32), BOX, names),
-        dtype="uint32",
-        nodata=0,
-    )
-    files.write_json(folder / "samples/classes.json", {"scheme": SCHEME.to_dict(), "separation": "3 folds of blocks"})
+    random = np.random.default_rng(2).integers(1, 4, SHAPE)
+    folds = {"fold": (block % 3 + 1) * labelled, "random_fold": random * labelled, "block": block}
+    table = gpd.GeoDataFrame({"label": [1], "fold": [1]}, geometry=gpd.points_from_xy([500_005], [4_999_995]))
+    labelled_samples(table, SCHEME, labels(), folds, BOX).write(layout)
     for run, bands in crossval.items():
         data = np.stack(list(bands.values())).astype(np.uint8)
-        path = folder / f"models/{run}/crossval.tif"
-        writing.write(path, raster.array(data, BOX, list(bands)), dtype="uint8", nodata=0)
-        about = {"model": f"model {run}", "folds": files.sha256(folder / "samples/folds.tif")}
-        files.write_json(folder / f"models/{run}/run.json", about)
-    return folder
+        writing.write(layout.run(run).crossval, raster.array(data, BOX, list(bands)), dtype="uint8", nodata=0)
+        about = {"model": f"model {run}", "folds": files.sha256(layout.folds)}
+        files.write_json(layout.run(run).about, about)
+    return layout
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +84,10 @@ def test_tables_are_ranked_and_name_the_flattery(found):
     assert found.ranked() == ["fcn", "rf"]
     table = found.table()
     assert table.index.tolist() == ["fcn", "rf"]
-    assert table.loc["fcn", "it flatters by"] == "–"
+    assert table.loc["fcn", "flatters_by"] == "–"
     by = found.leaking["rf"].macro.value - found.runs["rf"].macro.value
     assert by > 0.1
-    assert table.loc["rf", "it flatters by"] == f"+{by:.3f}"
+    assert table.loc["rf", "flatters_by"] == f"+{by:.3f}"
     assert found.class_table("rf").index.tolist() == ["Build-up", "Forest", "Water"]
     assert set(found.estimates()) == {"apart in space", "random pixels"}
     assert list(found.class_estimates()) == ["fcn", "rf"]
@@ -98,17 +95,17 @@ def test_tables_are_ranked_and_name_the_flattery(found):
 
 def test_plain_data_hold_all_numbers(found):
     data = json.loads(json.dumps(found.to_dict()))
-    rf = data["runs"]["rf"]["apart in space"]
+    rf = data["runs"]["rf"]["apart_in_space"]
     assert rf["confusion"] == found.runs["rf"].matrix.tolist()
     assert rf["macro_f1"]["value"] == found.runs["rf"].macro.value
     assert rf["quantity"] + rf["allocation"] == pytest.approx(1 - rf["overall_accuracy"]["value"])
-    assert "random pixels" not in data["runs"]["fcn"]
+    assert "random_pixels" not in data["runs"]["fcn"]
     assert data["comparison"][0]["better"] == "fcn"
     assert data["runs"]["rf"]["about"]["model"] == "model rf"
 
 
 def test_one_run_can_be_judged_alone(folder):
-    assert list(runs.evaluate(folder, only="rf", resamples=100).runs) == ["rf"]
+    assert list(runs.evaluate(folder, runs=["rf"], resamples=100).runs) == ["rf"]
 
 
 def test_the_same_seed_gives_the_same_intervals(folder, found):
@@ -127,13 +124,13 @@ def test_runs_that_leave_pixels_unmapped_are_still_compared(tmp_path):
 
 def test_a_run_with_other_folds_another_grid_or_none_is_refused(tmp_path):
     there = study(tmp_path / "s", rf={"fold": predicted(0.7, 1)})
-    about = files.read_json(there / "models/rf/run.json")
-    files.write_json(there / "models/rf/run.json", about | {"folds": "0" * 64})
+    about = files.read_json(there.run("rf").about)
+    files.write_json(there.run("rf").about, about | {"folds": "0" * 64})
     with pytest.raises(LulcError, match=r"Run rf was made with other folds.*delete models/rf"):
         runs.evaluate(there)
     other = GeoBox(SHAPE, from_origin(500_010, 5_000_000, 10, 10), "EPSG:32633")
     writing.write(
-        there / "models/rf/crossval.tif",
+        there.run("rf").crossval,
         raster.array(predicted(0.7, 1)[None].astype(np.uint8), other, ["fold"]),
         dtype="uint8",
         nodata=0,

@@ -54,7 +54,7 @@ def test_equal_to_scikit_learn_up_to_sign(count, offset):
     np.testing.assert_allclose(fitted.variance, expected.explained_variance_, rtol=1e-7)
     signs = np.sign((fitted.loadings * expected.components_).sum(axis=1))
     np.testing.assert_allclose(fitted.loadings, expected.components_ * signs[:, None], atol=1e-7)
-    np.testing.assert_allclose(fitted.table()["explained"].to_numpy(), expected.explained_variance_ratio_, rtol=1e-7)
+    np.testing.assert_allclose(fitted.explained, expected.explained_variance_ratio_, rtol=1e-7)
     scores = components.transform(image(data, 16), fitted).to_numpy().reshape(count, -1).T
     valid = np.isfinite(data).all(axis=0).ravel()
     assert np.isnan(scores[~valid]).all()
@@ -85,9 +85,9 @@ def test_blocks_of_any_size_give_the_same_components(chunk):
     )
 
 
-def test_explain_gives_named_bands_and_a_table():
-    layers, fitted = components.explain(image(numbers(), 16), 2)
-    table = fitted.table()
+def test_components_have_named_bands_and_a_table():
+    fitted = components.explain(image(numbers(), 16), 2)
+    layers, table = components.transform(image(numbers(), 16), fitted), components.table(fitted)
     assert layers.band.values.tolist() == ["PC1", "PC2"]
     assert table.columns.tolist() == ["explained", "B1", "B2", "B3", "B4"]
     valid = np.isfinite(numbers()).all(axis=0)
@@ -119,9 +119,10 @@ def test_standardized_components_are_scikit_learn_s_of_standardized_bands():
     pixels = data[:, valid].T.astype(float)
     scaled = (pixels - pixels.mean(axis=0)) / pixels.std(axis=0, ddof=1)
     expected = PCA(3, svd_solver="full").fit(scaled)
-    layers, fitted = components.explain(image(data, 16), 3, standardize=True, prefix="TPC")
+    fitted = components.explain(image(data, 16), 3, standardize=True, prefix="TPC")
+    layers = components.transform(image(data, 16), fitted)
     assert fitted.names == ["TPC1", "TPC2", "TPC3"]
-    np.testing.assert_allclose(fitted.table()["explained"].to_numpy(), expected.explained_variance_ratio_, rtol=1e-6)
+    np.testing.assert_allclose(fitted.explained, expected.explained_variance_ratio_, rtol=1e-6)
     signs = np.sign((fitted.loadings * expected.components_).sum(axis=1))
     np.testing.assert_allclose(layers.to_numpy()[:, valid].T, expected.transform(scaled) * signs, atol=1e-4)
 
@@ -133,21 +134,21 @@ def test_a_band_that_does_not_vary_has_no_part_in_standardized_components():
     assert fitted.total_variance == pytest.approx(2)
 
 
-def test_no_components_and_no_bands_are_a_raster_without_bands():
-    for of, count in ((image(numbers()), 0), (image(numbers())[:0], 3)):
-        layers, fitted = components.explain(of, count)
-        assert layers.sizes["band"] == 0 and fitted.names == [] and fitted.table().empty
+def test_no_components_and_no_image_are_none():
+    for of, count in ((image(numbers()), 0), (None, 3)):
+        fitted = components.explain(of, count)
+        assert fitted is None and components.transform(of, fitted) is None and components.table(fitted) is None
 
 
 def test_the_file_says_how_components_are_mixed(tmp_path):
-    _, fitted = components.explain(image(numbers(5.0), 16), 3)
+    fitted = components.fit(image(numbers(5.0), 16), 3)
     components.write(tmp_path / "components.json", fitted)
     found = json.loads((tmp_path / "components.json").read_text(encoding="utf-8"))
     assert found["bands"] == ["B1", "B2", "B3", "B4"]
     by_hand = [c["loadings"]["B3"] for c in found["components"]]
     np.testing.assert_array_equal(by_hand, fitted.loadings[:, 2])
     assert [c["name"] for c in found["components"]] == fitted.names
-    np.testing.assert_array_equal([c["explained"] for c in found["components"]], fitted.table()["explained"])
+    np.testing.assert_array_equal([c["explained"] for c in found["components"]], fitted.explained)
 
 
 @pytest.mark.skipif(shutil.which(OTB) is None, reason=f"{OTB} is not installed (Debian: otb-bin)")
@@ -159,7 +160,8 @@ def test_equal_to_otb_up_to_sign(tmp_path, standardize):
     options = ["-method.pca.whiten", "false", "-normalize", str(standardize).lower()]
     subprocess.run([*command, *options], cwd=tmp_path, check=True, capture_output=True)
     theirs = raster.read(tmp_path / "out.tif").to_numpy().reshape(3, -1).astype(float)
-    ours = components.explain(image(data, 16), 3, standardize=standardize)[0].to_numpy().reshape(3, -1).astype(float)
+    fitted = components.fit(image(data, 16), 3, standardize=standardize)
+    ours = components.transform(image(data, 16), fitted).to_numpy().reshape(3, -1).astype(float)
     theirs -= theirs.mean(axis=1, keepdims=True)  # without -normalize OTB leaves the mean in
     signs = np.sign((ours * theirs).sum(axis=1, keepdims=True))
     np.testing.assert_allclose(ours, theirs * signs, atol=2e-4 * np.abs(ours).max())

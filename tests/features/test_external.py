@@ -6,7 +6,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import external
 
@@ -41,7 +41,7 @@ def export(folder, name="canopy", values=VALUES, names=("height", "cover"), **mo
 def test_tiles_are_joined_where_they_belong(tmp_path):
     tiles = export(tmp_path)
     path = external.join(tiles[::-1], tmp_path / "out" / "canopy.vrt")
-    assert raster.same_grid(raster.grid(path), WIDE)
+    assert grids.same(raster.grid(path), WIDE)
     found = external.read(path, BOX, chunk=23)
     assert found.band.values.tolist() == ["height", "cover"]
     np.testing.assert_array_equal(found.to_numpy(), VALUES[:, 10:-10, 15:-15])

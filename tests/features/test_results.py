@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import dask
 import geopandas as gpd
@@ -18,12 +19,12 @@ from rasterio.transform import from_origin
 from lulc_kit import catalog, params, raster, steps, study
 from lulc_kit.catalog import Catalog
 from lulc_kit.errors import LulcError
-from lulc_kit.features import components, indices, results
-from lulc_kit.features.stack import merge
 from lulc_kit.layout import Layout
 from lulc_kit.params.features import BANDS
 from lulc_kit.raster import blockwise, writing
+from lulc_kit.visualize import charts, images
 
+NOTEBOOK = Path(__file__).parents[2] / "notebooks/04_features.ipynb"
 BOX = GeoBox((60, 70), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
 WORKFLOW = [
     "B2",
@@ -66,26 +67,28 @@ def folder(project):
 
 
 def run(p, folder):
-    """The calls of the notebook."""
-    image = raster.read(folder / "cube/composite.tif")
-    computed = indices.compute(image, p.indices)
-    projected, fitted = components.explain(raster.select(image, p.bands), p.components)
-    texture = results.texture(image, p, folder)[0]
-    texture_projected, texture_fitted = components.explain(
-        texture, p.texture_components, standardize=p.texture_standardize, prefix="TPC"
-    )
-    ground = results.ground(p, folder, image.odc.geobox)
-    others = results.others(p, folder, image.odc.geobox)
-    everything = merge(image, computed, projected, texture, texture_projected, ground, others)
-    features = raster.select(everything, results.names(p, ground, others))
-    results.write(folder, features, (projected, fitted), (texture_projected, texture_fitted))
+    """Execute the notebook's own cells; return the stack."""
+    namespace = {"display": lambda *_: None}
+    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), NOTEBOOK.name, "exec"), namespace)
+            if "parameters" in cell["metadata"].get("tags", []):
+                namespace |= p.model_dump(mode="json")
     return raster.read(folder / "features/stack.tif")
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Drawing takes longer than all the rest."""
+    monkeypatch.setattr(images, "layers", lambda *_: None)
+    monkeypatch.setattr(charts, "loadings", lambda *_: None)
 
 
 def check(**values):
     return params.Features.check({"study": "small"} | values, "a test")
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_with_an_elevation_model_the_default_is_the_stack_of_the_source_workflow(folder):
     (folder / "catalog.json").unlink()
     catalog.write(folder / "catalog.json", Catalog([], {"dem": folder.parents[1] / "dem.tif"}))
@@ -100,6 +103,7 @@ def test_with_an_elevation_model_the_default_is_the_stack_of_the_source_workflow
         assert path.exists()
 
 
+@pytest.mark.usefixtures("without_pictures")
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chunk=st.integers(12, 80), free=st.sampled_from([400, 20_000]))
 def test_nothing_depends_on_the_blocks_or_the_memory(chunk, free, folder, monkeypatch):
@@ -117,6 +121,7 @@ def test_nothing_depends_on_the_blocks_or_the_memory(chunk, free, folder, monkey
         np.testing.assert_allclose(found / spread, expected / spread, atol=1e-6, rtol=0, err_msg=name)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_any_list_in_any_order_with_texture_roads_and_others(folder):
     others = raster.array(np.full((1, 60, 70), 5, np.float32), BOX, ["height"])
     writing.write(folder.parents[1] / "canopy.tif", others)
@@ -131,6 +136,7 @@ def test_any_list_in_any_order_with_texture_roads_and_others(folder):
     assert mixed["bands"] == ["B8_entropy", "B8_correlation"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_names_are_seen_by_gdal_with_overviews_and_statistics(folder):
     run(check(), folder)
     path = folder / "features/stack.tif"
@@ -143,14 +149,22 @@ def test_names_are_seen_by_gdal_with_overviews_and_statistics(folder):
         assert "Description = slope" in shown and "STATISTICS_MEAN" in shown
 
 
-def test_nothing_asked_for_writes_the_stack_alone(folder):
+NOTHING = [{"components": 0}, {"texture_bands": []}, {"texture_components": 0}, {"indices": []}]
+
+
+@pytest.mark.parametrize("values", [*NOTHING, {k: v for one in NOTHING for k, v in one.items()}])
+def test_what_is_not_asked_for_is_not_there(folder, values):
     catalog.write(folder / "catalog.json", Catalog([]))
-    p = check(components=0, texture_bands=[], indices=[])
-    assert run(p, folder).band.values.tolist() == BANDS
-    assert [f.name for f in (folder / "features").iterdir()] == ["stack.tif"]
-    assert steps.writes(p, Layout(folder)) == [folder / "features/stack.tif"]
+    p = check(**values)
+    assert run(p, folder).band.values.tolist() == [*BANDS, *p.indices]
+    names = {f"features/{f.name}" for f in (folder / "features").iterdir()}
+    assert names == {f"features/{path.name}" for path in steps.writes(p, Layout(folder))}
+    assert ("features/components.tif" in names) == (p.components > 0)
+    assert ("features/texture.tif" in names) == (p.texture_bands != [])
+    assert ("features/texture_components.tif" in names) == (p.texture_bands != [] and p.texture_components > 0)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_layer_that_is_not_there_says_what_there_is(folder):
     with pytest.raises(LulcError, match=r"elevation not found.*DEM, slope"):
         run(check(stack=["B2", "elevation"]), folder)
@@ -158,15 +172,14 @@ def test_a_layer_that_is_not_there_says_what_there_is(folder):
         run(check(external=[{"file": "exports/*.tif"}]), folder)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_step_is_outdated_when_the_elevation_model_or_an_external_file_changes(folder):
     canopy = folder.parents[1] / "exports/canopy.tif"
     writing.write(canopy, raster.array(np.ones((1, 60, 70), np.float32), BOX, ["height"]))
     p = check(external=[{"file": "exports/*.tif"}])
     named = {f.name for f in study.Study(p).inputs(p)}
     assert {"composite.tif", "catalog.json", "dem.tif", "roads.gpkg", "canopy.tif"} == named
-    step = study.begin(p)
     run(p, folder)
-    step.finish()
     assert study.Study(p).outdated(p) is None
     for path in (canopy, folder.parents[1] / "dem.tif"):
         content = path.read_bytes()

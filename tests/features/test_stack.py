@@ -22,7 +22,7 @@ def content(raster_):
 
 def test_merge_keeps_the_order_given_lazy_or_not():
     lazy = layer(NDVI=3).copy(data=da.full((1, 3, 4), 3, np.float32))
-    merged = stack.merge(layer(B2=1, B3=2), lazy, layer(PC1=4))
+    merged = stack.merge(layer(B2=1, B3=2), lazy, None, layer(PC1=4))
     assert list(content(merged).items()) == [("B2", 1), ("B3", 2), ("NDVI", 3), ("PC1", 4)]
     assert merged.odc.geobox == layer(B2=1).odc.geobox
 
@@ -36,20 +36,4 @@ def test_merge_refuses_a_name_twice_another_grid_and_nothing():
     with pytest.raises(LulcError, match=r"DEM.*not on the study's grid(?s:.*)500010.00(?s:.*)500000.00"):
         stack.merge(layer(B2=1), moved)
     with pytest.raises(LulcError, match="at least one"):
-        stack.merge()
-
-
-def test_rename_changes_names_only():
-    renamed = stack.rename(layer(band_1=1, band_2=2), {"band_2": "NDVI"})
-    assert list(content(renamed).items()) == [("band_1", 1), ("NDVI", 2)]
-    with pytest.raises(LulcError, match=r"B9 not found"):
-        stack.rename(layer(B2=1), {"B9": "x"})
-    with pytest.raises(LulcError, match="more than once"):
-        stack.rename(layer(B2=1, B3=2), {"B2": "B3"})
-
-
-def test_reorder_brings_bands_to_the_front():
-    found = stack.reorder(layer(a=1, b=2, c=3, d=4), ["c", "a"])
-    assert list(content(found).items()) == [("c", 3), ("a", 1), ("b", 2), ("d", 4)]
-    with pytest.raises(LulcError, match="z not found"):
-        stack.reorder(layer(a=1), ["z"])
+        stack.merge(None)

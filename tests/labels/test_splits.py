@@ -23,6 +23,11 @@ def labels(values):
     return Labels(values, np.zeros(values.shape, np.uint32), box, SCHEME)
 
 
+def split(values, folds, side, gap, seed):
+    splitter = BlockSplit(n_splits=folds, spacing=side, buffer=gap, random_state=seed)
+    return splits.split(labels(values), splitter)
+
+
 def scattered(seed=1, shape=(64, 70), present=(1, 3, 5)):
     """Small fields of a few classes with unlabelled land between them."""
     generator = np.random.default_rng(seed)
@@ -38,7 +43,7 @@ def scattered(seed=1, shape=(64, 70), present=(1, 3, 5)):
 @settings(max_examples=25, deadline=None)
 def test_folds_hold_every_class_whole_blocks_and_the_gap(seed, folds, side, gap):
     values = scattered(seed)
-    found = splits.split(labels(values), BlockSplit(n_splits=folds, spacing=side * 10, buffer=gap, random_state=seed))
+    found = split(values, folds, side * 10, gap, seed)
     labelled = values > 0
     assert found.count == folds
     for fold in (found.fold, found.random_fold):
@@ -69,7 +74,7 @@ def test_folds_hold_every_class_whole_blocks_and_the_gap(seed, folds, side, gap)
 
 def test_random_folds_are_of_equal_size_and_unlike_the_blocks():
     values = scattered()
-    found = splits.split(labels(values), BlockSplit(n_splits=4, spacing=80, buffer=0, random_state=1))
+    found = split(values, 4, 80, 0, 1)
     sizes = np.bincount(found.random_fold[values > 0])[1:]
     assert sizes.max() - sizes.min() <= 1
     # Within one block nearly every random fold occurs: that is the leak the split is kept to show.
@@ -104,21 +109,15 @@ def test_polygons_are_tested_whole_in_the_block_of_their_centre():
 def test_blocks_do_not_wrap_around_the_edge_of_the_scene():
     values = np.full((8, 23), 1, np.uint8)
     values[:, ::2] = 3
-    found = splits.split(labels(values), BlockSplit(n_splits=2, spacing=80, buffer=0, random_state=1))
+    found = split(values, 2, 80, 0, 1)
     assert np.unique(found.block).size == 3
     values = np.full((16, 16), 1, np.uint8)
     values[:, ::2] = 3
-    assert (
-        np.unique(splits.split(labels(values), BlockSplit(n_splits=2, spacing=80, buffer=0, random_state=1)).block).size
-        == 4
-    )
+    assert np.unique(split(values, 2, 80, 0, 1).block).size == 4
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another():
-    one, same, other = (
-        splits.split(labels(scattered()), BlockSplit(n_splits=3, spacing=60, buffer=20, random_state=s))
-        for s in (5, 5, 6)
-    )
+    one, same, other = (split(scattered(), 3, 60, 20, s) for s in (5, 5, 6))
     for name in ("fold", "random_fold", "block", "trainable"):
         np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
     assert (one.fold != other.fold).any()
@@ -130,7 +129,7 @@ def test_too_few_blocks_of_a_class_are_refused():
     values[values == 5] = 0
     values[:3, :3] = 5
     with pytest.raises(LulcError, match=r"Water occurs in 1 block\(s\) of 60 m, too few for 3 folds"):
-        splits.split(labels(values), BlockSplit(n_splits=3, spacing=60, buffer=0, random_state=1))
+        split(values, 3, 60, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +145,7 @@ def test_a_sharing_that_exists_is_found(blocks):
     for i, present in enumerate(blocks):
         for j, value in enumerate(sorted(present)):
             values[j * 4 : j * 4 + 4, i * 12 : i * 12 + 12] = value
-    found = splits.split(labels(values), BlockSplit(n_splits=2, spacing=120, buffer=0, random_state=1))
+    found = split(values, 2, 120, 0, 1)
     for k in (1, 2):
         assert set(np.unique(values[found.fold == k])) == {1, 3, 5}
 
@@ -157,17 +156,17 @@ def test_an_impossible_sharing_is_refused():
     for i, (upper, lower) in enumerate([(1, 3), (1, 5), (3, 5)]):
         values[:5, i * 10 : i * 10 + 10], values[5:, i * 10 : i * 10 + 10] = upper, lower
     with pytest.raises(LulcError, match=r"could not be shared out.*Build-up 2, Forest 2, Water 2"):
-        splits.split(labels(values), BlockSplit(n_splits=2, spacing=100, buffer=0, random_state=1))
+        split(values, 2, 100, 0, 1)
 
 
 def test_a_gap_that_leaves_nothing_to_train_on_is_refused():
     with pytest.raises(LulcError, match=r"gap of 2000 m no training pixel of .*Water.*fold 1"):
-        splits.split(labels(scattered()), BlockSplit(n_splits=3, spacing=60, buffer=2000, random_state=1))
+        split(scattered(), 3, 60, 2000, 1)
 
 
 def test_bands_and_counts():
     values = scattered()
-    found = splits.split(labels(values), BlockSplit(n_splits=3, spacing=60, buffer=20, random_state=1))
+    found = split(values, 3, 60, 20, 1)
     layers = splits.to_raster(labels(values), found)
     assert layers.band.values.tolist() == ["fold", "random_fold", "block", "train_1", "train_2", "train_3"]
     assert layers.dtype == np.uint32

@@ -1,6 +1,7 @@
 """All notebooks end to end, by `lulc run` on the tiny study: what it leaves behind, resuming, failing.
 
-The whole run takes most of a minute, so that it is done once (`finished`); what changes something works on a copy.
+The whole run takes most of a minute, so that it is done once (`finished` of conftest.py); what changes something works
+on a copy.
 """
 
 import json
@@ -9,9 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import numpy as np
@@ -23,29 +22,9 @@ from papermill.exceptions import PapermillExecutionError
 
 from lulc_kit import run, study
 from tests import scene
+from tests.scene import Finished
 
-
-@dataclass(frozen=True)
-class Finished:
-    """A project after `lulc run tiny`, what that said, and the project's files before."""
-
-    project: Path
-    said: subprocess.CompletedProcess[str]
-    before: dict[str, str]
-
-    @property
-    def outputs(self) -> Path:
-        return self.project / "outputs/tiny"
-
-
-def edit(notebook: Path, old: str, new: str) -> None:
-    """Change code of a notebook."""
-    content = nbformat.read(notebook, as_version=4)
-    found = [cell for cell in content.cells if cell.cell_type == "code" and old in cell.source]
-    assert found, old
-    for cell in found:
-        cell.source = cell.source.replace(old, new)
-    nbformat.write(content, notebook)
+pytestmark = pytest.mark.slow
 
 
 def states(said: str) -> dict[str, str]:
@@ -56,15 +35,6 @@ def states(said: str) -> dict[str, str]:
             step, _, state = line.removeprefix("tiny ").partition(": ")
             found.setdefault(step, state)
     return found
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Finished:
-    project = scene.make_project(tmp_path_factory.mktemp("finished") / "project", scene.parameters(data))
-    # Somebody tried things out in JupyterLab and saved: the parameter file counts, and the model's defaults.
-    edit(project / "notebooks/06_baselines.ipynb", "seed = 1 ", "seed = 99 ")
-    before = scene.hashes(project)
-    return Finished(project, scene.lulc(project, "run", "tiny"), before)
 
 
 @pytest.fixture
@@ -109,7 +79,7 @@ def test_maps_show_the_scene(finished: Finished) -> None:
         assert (found == codes).mean() > 0.95
     accuracy = json.loads((finished.outputs / "report/accuracy.json").read_text(encoding="utf-8"))
     for name in ("knn", "rf"):
-        assert accuracy["runs"][name]["apart in space"]["macro_f1"]["value"] > 0.95
+        assert accuracy["runs"][name]["apart_in_space"]["macro_f1"]["value"] > 0.95
 
 
 def test_everything_is_on_one_grid(finished: Finished) -> None:
@@ -285,22 +255,19 @@ def test_typo_in_the_last_file_is_found_before_the_first_step(tmp_path: Path, da
     assert not (project / "outputs").exists()
 
 
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [({"sceens": []}, "sceens: there is no such parameter"), ({"sample": "atlantis"}, "found 'atlantis'")],
-)
 def test_papermill_alone_is_refused_what_the_notebook_does_not_know(
-    first_step: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], says: str
+    first_step: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", scene.environment()["PYTHONPATH"])
     with pytest.raises(PapermillExecutionError) as caught:
         papermill.execute_notebook(
             str(first_step / "notebooks/01_download.ipynb"),
             str(first_step / "out.ipynb"),
-            parameters={"study": "tiny"} | given,
+            parameters={"study": "tiny", "sceens": [], "sample": "atlantis"},
             cwd=str(first_step),
             progress_bar=False,
         )
     assert caught.value.ename == "ParameterError"
-    assert says in caught.value.evalue
+    assert "sceens: there is no such parameter" in caught.value.evalue
+    assert "found 'atlantis'" in caught.value.evalue
     assert not (first_step / "outputs").exists()

@@ -167,7 +167,7 @@ def long_names(folder: Path, tiles: Sequence[str]) -> Path:
         stem = f"L1C_TL_SGS__20160605T153933_A004984_T{tile}"
         granule = root / f"GRANULE/S2A_OPER_MSI_{stem}_N02.02"
         (granule / "QI_DATA").mkdir(parents=True)
-        names = {band: f"S2A_OPER_MSI_{stem}_{products.in_file(band)}" for band in products.BANDS}
+        names = {band: f"S2A_OPER_MSI_{stem}_{products.BANDS[band].file_name}" for band in products.BANDS}
         for band, name in names.items():
             target = granule / f"IMG_DATA/{name}.jp2"
             target.parent.mkdir(exist_ok=True)
@@ -340,7 +340,7 @@ def nothing_half_written(project: Path) -> None:
 
 
 def image(product: Path, band: str) -> Path:
-    (path,) = product.rglob(f"*_{products.in_file(band)}.jp2")
+    (path,) = product.rglob(f"*_{products.BANDS[band].file_name}.jp2")
     return path
 
 

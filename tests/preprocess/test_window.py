@@ -10,7 +10,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 
-from lulc_kit import params, raster
+from lulc_kit import raster
 from lulc_kit.catalog import Scene
 from lulc_kit.download import products as room
 from lulc_kit.preprocess import radiometry, window
@@ -21,7 +21,7 @@ from lulc_kit.simulated import simulate
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     folder = tmp_path_factory.mktemp("window")
     simulate(folder, size=516, tiles=1, dates=["2022-06-14"])
-    return room.catalog(params.Download(source="products", products=str(folder / "scenes"))).scenes[0]
+    return room.catalog(str(folder / "scenes"), {}).scenes[0]
 
 
 def grids(scene: Scene) -> dict[str, GeoBox]:

@@ -213,23 +213,6 @@ def test_outputs_on_different_grids_are_refused_with_both_grids_named(tmp_path):
     assert remaining(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        grid(4, 5),
-        grid(4, 4, left=500_000.1),
-        grid(4, 4, top=5_000_010.0),
-        grid(4, 4, resolution=20.0),
-        grid(4, 4, crs="EPSG:32632"),
-    ],
-)
-def test_grids_differ_by_shape_place_resolution_or_crs(other):
-    assert raster.same_grid(grid(4, 4), grid(4, 4, left=500_000.001))
-    assert not raster.same_grid(grid(4, 4), other)
-    with pytest.raises(LulcError, match="found:"):
-        raster.check_grid(other, grid(4, 4), "This raster")
-
-
 @given(chunk=st.integers(3, 80))
 @settings(max_examples=15, deadline=None)
 def test_reading_does_not_depend_on_the_chunk_size(chunk, tmp_path_factory):

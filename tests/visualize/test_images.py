@@ -46,6 +46,19 @@ def test_band_panels_and_histograms_have_one_panel_per_band():
         assert [t for t in titles if t] == ["B2", "B3", "B4", "B8"]
 
 
+@pytest.mark.parametrize("side", [10, 100, 600])
+def test_counts_of_a_histogram_can_be_read(side):
+    figure = images.histograms(image(side, side))
+    figure.canvas.draw()
+    low, high = figure.axes[0].get_ylim()
+    ticks = [
+        t for m in (True, False) for t in figure.axes[0].get_yticklabels(minor=m) if low <= t.get_position()[1] <= high
+    ]
+    shown = {float(t.get_text()): t.get_position()[1] for t in ticks if t.get_text()}
+    assert len(shown) >= 2
+    assert list(shown) == pytest.approx(list(shown.values()))
+
+
 def test_pictures_of_an_image_carry_its_caption():
     for figure in (
         images.band_panels(image(), "what it is"),

@@ -12,22 +12,6 @@ from lulc_kit.errors import LulcError
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-MTF = {
-    "B1": 0.32,
-    "B2": 0.26,
-    "B3": 0.28,
-    "B4": 0.24,
-    "B5": 0.38,
-    "B6": 0.34,
-    "B7": 0.34,
-    "B8": 0.26,
-    "B8A": 0.33,
-    "B9": 0.26,
-    "B11": 0.22,
-    "B12": 0.23,
-}
-"""Sentinel-2's published modulation transfer at the Nyquist frequency of each band's own grid."""
-
 _COMPLETE = 0.5  # a degraded pixel stands on at least this share of its kernel's weight, or it is nodata
 
 

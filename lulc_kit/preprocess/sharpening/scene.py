@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ import dask.array as da
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import raster
+from lulc_kit import grids
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import radiometry
@@ -40,9 +39,9 @@ def sharpen_scene(scene: Scene, folder: Path) -> Iterator[Scene]:
     LulcError
         If a fine band is missing, or the grids do not nest.
     """
-    grids = {name: band.geobox for name, band in scene.bands.items()}
-    finest = min(abs(g.resolution.x) for g in grids.values())
-    coarse = [n for n, g in grids.items() if abs(g.resolution.x) > 1.001 * finest and n != CIRRUS]
+    own = {name: band.geobox for name, band in scene.bands.items()}
+    finest = min(abs(g.resolution.x) for g in own.values())
+    coarse = [n for n, g in own.items() if abs(g.resolution.x) > 1.001 * finest and n != CIRRUS]
     if not coarse:
         yield scene
         return
@@ -52,12 +51,12 @@ def sharpen_scene(scene: Scene, folder: Path) -> Iterator[Scene]:
             f"Sharpening needs the 10 m bands {', '.join(FINE)}; scene {scene.date} lacks {', '.join(missing)}. "
             f"Set sharpen: none in 02_preprocess.yaml."
         )
-    grid = grids["B2"]
+    grid = own["B2"]
     for name in FINE:
-        raster.check_grid(grids[name], grid, f"Band {name} of scene {scene.date}")
+        grids.check(own[name], grid, f"Band {name} of scene {scene.date}")
     by_ratio: dict[int, list[str]] = {}
     for name in coarse:
-        by_ratio.setdefault(_ratio(grids[name], grid, f"Band {name} of scene {scene.date}"), []).append(name)
+        by_ratio.setdefault(_ratio(own[name], grid, f"Band {name} of scene {scene.date}"), []).append(name)
     fine = da.stack([radiometry.on_grid(scene.bands[b], grid) for b in FINE])
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sharpen-", dir=folder) as work:
@@ -68,17 +67,14 @@ def sharpen_scene(scene: Scene, folder: Path) -> Iterator[Scene]:
 
 
 def _ratio(coarse: GeoBox, fine: GeoBox, what: str) -> int:
-    ratio = abs(coarse.resolution.x) / abs(fine.resolution.x)
-    whole = round(ratio)
-    nested = whole >= 1 and math.isclose(ratio, whole, rel_tol=1e-6) and coarse.crs == fine.crs
-    corners = zip(coarse.boundingbox, fine.boundingbox, strict=True)
-    if not nested or any(abs(a - b) > 1e-3 * abs(fine.resolution.x) for a, b in corners):
+    times = grids.nested(coarse, fine)
+    if times is None:
         raise LulcError(
             f"{what} cannot be sharpened: its pixels do not nest in the 10 m grid.\n"
-            f"  the band:  {raster.describe_grid(coarse)}\n  10 m grid: {raster.describe_grid(fine)}\n"
+            f"  the band:  {grids.describe(coarse)}\n  10 m grid: {grids.describe(fine)}\n"
             f"Cut all bands to the same extent, or set sharpen: none in 02_preprocess.yaml."
         )
-    return whole
+    return times
 
 
 def _write(fine: da.Array, bands: Mapping[str, Band], ratio: int, grid: GeoBox, work: Path) -> dict[str, Band]:

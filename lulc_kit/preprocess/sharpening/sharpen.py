@@ -42,7 +42,8 @@ from lulc_kit.preprocess.sharpening.local_models import (
     matching,
     predict,
 )
-from lulc_kit.preprocess.sharpening.mtf import MTF, Float, Mask, decimate, degrade, degrade_masked, mtf_of
+from lulc_kit.preprocess.sharpening.mtf import Float, Mask, decimate, degrade, degrade_masked, mtf_of
+from lulc_kit.sentinel2 import MTF
 
 __all__ = ["MTF", "Plan", "degrade", "fit", "sharpen"]
 
@@ -184,6 +185,18 @@ def sharpen(
     local prediction and the coarse band have in 3 × 3 coarse pixels by that range at most; at an edge that
     the fine bands do not show it overshoots by about a tenth of the step where they are flat, and by more
     where they show something else that the regression takes for its cause.
+
+    Examples
+    --------
+    A 20 m band that is the mean of the four 10 m bands: the sharpened band is that mean at 10 m.
+
+    >>> from lulc_kit.preprocess.sharpening.mtf import degrade
+    >>> fields = np.random.default_rng(1).uniform(0.05, 0.4, (4, 16, 16))
+    >>> fine = np.kron(fields, np.ones((3, 3)))
+    >>> truth = fine.mean(axis=0, keepdims=True)
+    >>> sharp = sharpen(fine, degrade(truth, 2, 0.3), ratio=2, mtf_coarse=0.3)
+    >>> sharp.shape, bool(np.abs(sharp - truth).max() < 0.001)
+    ((1, 48, 48), True)
     """
     fine, coarse = _sliceable(fine), _sliceable(coarse)
     shape, n = _check_shapes(fine, coarse, ratio)

@@ -11,7 +11,7 @@ import rasterio
 from rasterio.transform import from_origin
 from scipy import ndimage
 
-from lulc_kit import raster
+from lulc_kit import grids, raster
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import radiometry
@@ -68,7 +68,7 @@ def test_the_files_hold_the_detail_and_are_gone_afterwards(tmp_path: Path) -> No
     with sharpen_scene(given, work) as found:
         assert list(found.bands) == list(given.bands)
         for name in RESOLUTION:
-            assert raster.same_grid(raster.grid(found.bands[name].path), raster.grid(given.bands["B2"].path))
+            assert grids.same(raster.grid(found.bands[name].path), raster.grid(given.bands["B2"].path))
         for name in FINE:
             assert found.bands[name] == given.bands[name]
         for name in MIXTURE:

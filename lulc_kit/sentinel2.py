@@ -1,0 +1,68 @@
+"""What Sentinel-2 is: its bands, once, in the order in which the products' metadata number them."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Band:
+    """A band of the Multispectral Instrument.
+
+    Attributes
+    ----------
+    resolution
+        Native ground sampling, metres.
+    wavelength
+        Centre of Sentinel-2A's response, µm.
+    response
+        Where that begins and ends, nm.
+    mtf
+        Published modulation transfer at the Nyquist frequency of the band's own grid; None for B10, which sees no
+        ground.
+    file_name
+        The band's name in file names: ``"B02"`` for B2.
+    common_name
+        What STAC calls the band.
+    """
+
+    resolution: int
+    wavelength: float
+    response: tuple[int, int]
+    mtf: float | None
+    file_name: str
+    common_name: str
+
+
+BANDS = {
+    "B1": Band(60, 0.4427, (412, 456), 0.32, "B01", "coastal"),
+    "B2": Band(10, 0.4924, (456, 533), 0.26, "B02", "blue"),
+    "B3": Band(10, 0.5598, (538, 583), 0.28, "B03", "green"),
+    "B4": Band(10, 0.6646, (646, 684), 0.24, "B04", "red"),
+    "B5": Band(20, 0.7041, (695, 714), 0.38, "B05", "rededge071"),
+    "B6": Band(20, 0.7405, (731, 749), 0.34, "B06", "rededge075"),
+    "B7": Band(20, 0.7828, (769, 797), 0.34, "B07", "rededge078"),
+    "B8": Band(10, 0.8328, (760, 907), 0.26, "B08", "nir"),
+    "B8A": Band(20, 0.8647, (837, 881), 0.33, "B8A", "nir08"),
+    "B9": Band(60, 0.9451, (932, 958), 0.26, "B09", "nir09"),
+    "B10": Band(60, 1.3735, (1337, 1412), None, "B10", "cirrus"),
+    "B11": Band(20, 1.6137, (1539, 1682), 0.22, "B11", "swir16"),
+    "B12": Band(20, 2.2024, (2078, 2320), 0.23, "B12", "swir22"),
+}
+"""The bands by name; a band's place here is its bandId."""
+
+MTF = {name: band.mtf for name, band in BANDS.items() if band.mtf is not None}
+"""Modulation transfer at Nyquist of the bands that see the ground, in order."""
+
+
+def band_name(name: str) -> str:
+    """Return a band's name as the kit writes it: ``B02`` and ``b2`` become ``B2``, ``B8a`` becomes ``B8A``.
+
+    Names that are not Sentinel-2's are left as they are.
+
+    Examples
+    --------
+    >>> band_name("B08"), band_name("b8a"), band_name("nir")
+    ('B8', 'B8A', 'nir')
+    """
+    match = re.fullmatch(r"[Bb]0?(\d{1,2})([Aa]?)", name)
+    return f"B{match[1]}{match[2].upper()}" if match else name

@@ -1,0 +1,276 @@
+"""Every documented choice runs: each word, null, [], true, false and 0 that a parameter knows, in the notebook itself.
+
+A row sets many parameters at once, so that few runs meet every choice; `test_every_choice_occurs` finds what none has.
+"""
+
+import contextlib
+import shutil
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from lulc_kit import params, study
+from lulc_kit.classes import SCHEMES
+from lulc_kit.errors import LulcError
+from tests import scene
+from tests.notebook import execute
+
+pytestmark = pytest.mark.slow
+
+SIDE = 80  # pixels of 10 m, of a study that takes seconds
+FILES = {"dem": "data/dem.tif", "roads": "data/roads.gpkg", "reference": "data/polygons.gpkg"}
+STUDY = {"study": "tiny"}
+COMMON = {step[:2]: STUDY | values for step, values in scene.parameters(Path("data")).items()}
+
+
+def own_scenes(level: str, **extra: Any) -> list[dict[str, Any]]:
+    return scene.scenes(Path("data"), level=level, **extra)
+
+
+SURFACE = own_scenes("L2A", mask="data/mask.tif", nodata=0)
+TOP = own_scenes("L1C", scl=None, mask=None, nodata=None, sun_azimuth=160.0, sun_zenith=35.0)
+ONE_FILE = [
+    {"date": scene.DATES[0], "level": "L2A", "file": "data/all.tif", "names": [*scene.FINE]}
+    | {"sun_azimuth": 0, "sun_zenith": 0, "offset": scene.OFFSET}
+]
+FIRST = {
+    "surface": {"source": "files", "scenes": SURFACE} | FILES,
+    "top": {"source": "files", "scenes": TOP},
+    "one file": {"source": "files", "scenes": ONE_FILE, "seed": 0},
+}
+
+CLASSES = {
+    "workflow": ["Forest", "Water", "Farmland"],
+    "forest": ["Forest", "Not forest", "Not forest"],
+    "esri": ["Trees", "Water", "Crops"],
+    "worldcover": ["Tree cover", "Permanent water bodies", "Cropland"],
+}
+
+
+def classes(scheme: str) -> dict[str, list[Any]]:
+    """Return the parameter ``classes`` for the fields' three classes in a scheme."""
+    found: dict[str, list[Any]] = {}
+    for name, value in zip(CLASSES[scheme], scene.SPECTRA, strict=True):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+EVERY_FEATURE = list(typing.get_args(params.features.TextureFeature))
+WITHOUT_COMPONENTS = pytest.mark.xfail(strict=True, reason="the notebook asks for components that nobody wants")
+WITHOUT_PICTURES = pytest.mark.xfail(strict=True, reason="no composite leaves a figure without panels")
+
+ROWS: dict[str, list[Any]] = {
+    "01_download": [FIRST["surface"], FIRST["top"], FIRST["one file"]],
+    "02_preprocess": [
+        {"mask": "spectral", "correction": "dark_object", "sharpen": "local", "composite": "median", "dates": None},
+        {"mask": "scl", "sharpen": "none", "composite": "medoid", "scl_exclude": [], "mask_buffer": 0.0},
+        {"mask": "file", "composite": "best", "composite_day": 150, "composite_monthly": True, "bbox": None},
+        {"mask": "none", "composite": "best", "composite_day": None, "composite_dates": list(scene.DATES[:2])},
+    ],
+    "03_visualize": [
+        pytest.param({"composites": [], "stretch": [0.0, 100.0]}, marks=WITHOUT_PICTURES),
+    ],
+    "04_features": [
+        pytest.param(
+            {"components": 0, "texture_components": 0, "indices": [], "flat_aspect": None}, marks=WITHOUT_COMPONENTS
+        ),
+        {
+            "texture_features": EVERY_FEATURE,
+            "dem_resampling": "cubic",
+            "roads_all_touched": False,
+            "external": [
+                {"file": "data/canopy.tif", "prefix": f"{align}_", "align": align, "bands": None}
+                for align in ("nearest", "bilinear", "cubic", "average")
+            ],
+        },
+        {
+            "texture_directions": "average",
+            "texture_convention": "snap",
+            "texture_quantizer": "equal_probability",
+            "texture_range": [0.0, 0.5],
+            "texture_standardize": True,
+            "dem_resampling": "average",
+            "flat_aspect": 0,
+            "external": [{"file": "data/height.tif", "align": None, "nodata": 0}],
+        },
+        {"texture_directions": [0, 45, 90, 135], "stack": ["B2", "NDVI"]},
+        {"texture_bands": []},
+    ],
+    "05_samples": [
+        *({"scheme": scheme, "classes": classes(scheme), "layer": "fields"} for scheme in SCHEMES),
+        {"labels": "data/classes.tif", "field": None, "classes": {"Forest": [1], "Water": [2, 3]}}
+        | {"gap": 0.0, "seed": 0},
+    ],
+    "06_baselines": [{"run": "rf", "model": "rf", "seed": 0}, {"run": "knn", "model": "knn", "features": ["B2", "B8"]}],
+    "07_fcn": [{"features": None, "seed": 0}],
+    "08_lstm": [
+        {"sequences": "fixed", "gaps": "linear", "seed": 0},
+        {"sequences": "random", "gaps": "mean"},
+    ],
+    "09_evaluate": [{"seed": 0}],
+}
+ELSEWHERE = [
+    ("01_download", "source", "sample"),  # needs the network: make demo
+    ("01_download", "sample", "havelland"),
+    ("01_download", "sample", "romania"),
+    ("01_download", "scenes", []),
+    ("01_download", "source", "products"),  # tests/preprocess/test_products.py
+    ("01_download", "source", "simulated"),
+    ("02_preprocess", "mask", "product"),
+    ("02_preprocess", "correction", "sen2cor"),  # tests/preprocess/test_correction.py
+]
+"""Choices that need more than the tiny study has, and where they run."""
+
+NOT_REFUSED = pytest.mark.xfail(strict=True, reason="an empty list is not refused in words")
+REFUSED = [
+    ("01_download", "scenes.names", {"source": "files", "scenes": [ONE_FILE[0] | {"names": []}]}),
+    ("04_features", "stack", {"stack": []}),
+    ("04_features", "external.bands", {"external": [{"file": "data/height.tif", "bands": []}]}),
+    ("04_features", "texture_directions", {"texture_directions": []}),
+    ("06_baselines", "features", {"features": []}),
+    ("07_fcn", "features", {"features": []}),
+]
+"""Empty lists that mean nothing."""
+
+
+# ---- what the models document ----
+
+
+def words(annotation: Any, limits: Sequence[Any] = ()) -> Iterator[str]:
+    """Yield, as text, the values that an annotation singles out."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is type(None):
+        yield "None"
+    elif annotation is bool:
+        yield from ("True", "False")
+    elif annotation in (int, float) and any(getattr(limit, "ge", None) == 0 for limit in limits):
+        yield "0"
+    elif origin is Literal:
+        yield from map(repr, parts)
+    elif origin is list:
+        if not any(getattr(limit, "min_length", None) for limit in limits):
+            yield "[]"
+        yield from (f"[{word}]" for word in words(parts[0]) if typing.get_origin(parts[0]) is Literal)
+    elif origin in (typing.Union, UnionType):
+        for part in parts:
+            yield from words(part, limits)
+    elif origin is typing.Annotated:
+        yield from words(parts[0], [*limits, *FieldInfo.from_annotation(annotation).metadata])
+
+
+def documented(model: type[BaseModel], prefix: str = "") -> set[tuple[str, str]]:
+    """Return the choices of a model: parameter and value; of entries of a list as ``external.align``."""
+    found = set()
+    for name, field in model.model_fields.items():
+        found |= {(prefix + name, word) for word in words(field.annotation, field.metadata)}
+        for part in typing.get_args(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                found |= documented(part, f"{name}.")
+    return found
+
+
+def made(p: BaseModel, prefix: str = "") -> set[tuple[str, str]]:
+    """Return the choices that parameters make."""
+    found = set()
+    for name in type(p).model_fields:
+        value = getattr(p, name)
+        if not isinstance(value, list):
+            found.add((prefix + name, "0" if value == 0 and value is not False else repr(value)))
+        for entry in value if isinstance(value, list) else []:
+            found |= made(entry, f"{name}.") if isinstance(entry, BaseModel) else {(prefix + name, f"[{entry!r}]")}
+        if value == []:
+            found.add((prefix + name, "[]"))
+    return found
+
+
+def row_values(row: Any) -> dict[str, Any]:
+    return row if isinstance(row, dict) else row.values[0]
+
+
+@pytest.mark.parametrize("notebook", ROWS)
+def test_every_choice_occurs(notebook: str) -> None:
+    model = params.NOTEBOOKS[notebook]
+    found = {(name, repr(value)) for where, name, value in ELSEWHERE if where == notebook}
+    found |= {(name, "[]") for where, name, _ in REFUSED if where == notebook}
+    for row in ROWS[notebook]:
+        found |= made(model.check(all_parameters(notebook, row_values(row)), "a row"))
+    assert documented(model) - found == set()
+
+
+# ---- running them ----
+
+
+def all_parameters(notebook: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Return a row's parameters with what the tiny study needs in any case."""
+    common = STUDY if notebook == "01_download" else COMMON[notebook[:2]]
+    return common | values
+
+
+def write_data(project: Path) -> None:
+    data = scene.write_data(project / "data", SIDE)
+    scene.write(data / "mask.tif", np.eye(SIDE, dtype=np.uint8), 10.0)
+    scene.write(data / "all.tif", np.stack([scene.numbers(scene.DATES[0], b)[:SIDE, :SIDE] for b in range(4)]), 10.0)
+    hills = np.add.outer(np.arange(200.0), np.arange(200.0)).astype(np.float32)
+    scene.write(data / "dem.tif", np.maximum(hills, 150), 5.0)
+    scene.write(data / "canopy.tif", np.stack([hills[:40, :40]] * 2), 25.0)
+    scene.write(data / "height.tif", hills[:SIDE, :SIDE], 10.0)
+    scene.write(data / "classes.tif", (scene.truth()[:SIDE, :SIDE] + 1).astype(np.uint8), 10.0)
+    middle = scene.TOP - SIDE * 5
+    road = shapely.LineString([(scene.LEFT, middle), (scene.LEFT + SIDE * 10, middle + 30)])
+    gpd.GeoDataFrame({"highway": ["primary"]}, geometry=[road], crs=scene.CRS).to_file(data / "roads.gpkg")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a project in which all notebooks before one have run, each once for all tests."""
+    project = tmp_path_factory.mktemp("choices")
+    for name in ("notebooks", "params"):
+        (project / name).mkdir()
+    write_data(project)
+    left = [notebook for notebook in ROWS if notebook not in ("03_visualize", "09_evaluate")]
+
+    def until(notebook: str) -> Path:
+        while left and left[0] < notebook:
+            first = FIRST["surface"] if left[0] == "01_download" else {}
+            execute(left[0], all_parameters(left[0], first), project)
+            left.pop(0)
+        return project
+
+    return until
+
+
+@pytest.mark.parametrize(
+    ("notebook", "row"),
+    [
+        pytest.param(name, row_values(row), marks=getattr(row, "marks", ()), id=f"{name}-{number}")
+        for name, rows in ROWS.items()
+        for number, row in enumerate(rows)
+    ],
+)
+def test_choice_runs(notebook: str, row: dict[str, Any], prepared: Callable[[str], Path], tmp_path: Path) -> None:
+    """The notebook runs to its end, its figures can be drawn, and all that the step promises was written."""
+    project = shutil.copytree(prepared(notebook), tmp_path / "project")
+    values = all_parameters(notebook, row)
+    if notebook == "02_preprocess" and values["mask"] == "spectral":
+        execute("01_download", all_parameters("01_download", FIRST["top"]), project)
+    p = execute(notebook, values, project)["p"]
+    with contextlib.chdir(project):
+        assert study.Study(p).outdated(p) is None
+
+
+@pytest.mark.parametrize(("notebook", "name", "row"), REFUSED, ids=[f"{where}-{name}" for where, name, _ in REFUSED])
+def test_an_empty_list_that_means_nothing_is_refused(
+    notebook: str, name: str, row: dict[str, Any], prepared: Callable[[str], Path], tmp_path: Path
+) -> None:
+    project = shutil.copytree(prepared(notebook), tmp_path / "project")
+    with pytest.raises(LulcError, match=name.split(".")[-1]):
+        execute(notebook, all_parameters(notebook, row), project)

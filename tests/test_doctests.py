@@ -1,0 +1,89 @@
+"""Examples in docstrings say what the code does, and whoever comes in by the front door finds one at every name."""
+
+import doctest
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+import lulc_kit
+from lulc_kit.errors import LulcError
+from tests import products
+from tests.scene import REPOSITORY, environment
+
+SOURCES = sorted((REPOSITORY / "lulc_kit").rglob("*.py"))
+WITH_EXAMPLES = [
+    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+    for path in SOURCES
+    if ">>> " in path.read_text(encoding="utf-8")
+]
+HEAVY = {"numpy", "numba", "xarray", "rasterio", "pandas", "sklearn", "matplotlib", "keras", "dask", "pydantic"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that examples open."""
+    folder = tmp_path_factory.mktemp("examples")
+    products.write_l1c(folder)
+    profile = {"driver": "GTiff", "width": 2, "height": 1, "count": 2, "dtype": "int16", "crs": "EPSG:32633"}
+    with rasterio.open(folder / "image.tif", "w", **profile, transform=from_origin(0, 10, 10, 10)) as file:
+        file.write(np.array([[[400, 2500]], [[3600, 2500]]], np.int16))
+        file.descriptions, file.scales = ("B4", "B8"), (1e-4, 1e-4)
+    return folder
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_examples_give_what_they_say(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert (failed, tried > 0) == (0, True)
+
+
+def public() -> dict[str, object]:
+    return {name: getattr(lulc_kit, name) for name in lulc_kit.__all__}
+
+
+def is_error(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, LulcError)
+
+
+def test_every_name_of_the_front_door_has_an_example() -> None:
+    assert [n for n, thing in public().items() if not is_error(thing) and ">>> " not in (thing.__doc__ or "")] == []
+
+
+def test_the_page_lists_the_front_door() -> None:
+    """One line each, with the first line of the docstring: who changes one changes the other."""
+    page = (REPOSITORY / "docs/api.md").read_text(encoding="utf-8")
+    listed = [line for line in page.splitlines() if line.startswith("| `")]
+    wanted = [f"| `{n}` | {(inspect.getdoc(t) or '').splitlines()[0]} |" for n, t in public().items()]
+    assert listed == wanted
+
+
+def test_every_error_is_at_the_front_door() -> None:
+    assert {name for name, thing in public().items() if is_error(thing)} == {
+        kind.__name__ for kind in (LulcError, *LulcError.__subclasses__())
+    }
+
+
+def test_no_name_of_the_front_door_is_that_of_a_module() -> None:
+    """Importing the module would put it in the place of the name."""
+    assert not {path.stem if path.suffix else path.name for path in (REPOSITORY / "lulc_kit").iterdir()} & {*public()}
+
+
+def test_a_name_that_is_not_there_says_what_is() -> None:
+    with pytest.raises(AttributeError, match=r"no 'sharpn' at its front door; there are: Layout, .*sharpen"):
+        lulc_kit.sharpn  # noqa: B018
+    assert {*lulc_kit.__all__, "__version__"} <= set(dir(lulc_kit))
+
+
+def test_importing_the_kit_loads_nothing() -> None:
+    code = "import sys; before = set(sys.modules); import lulc_kit; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
+    assert [name for name in done.stdout.split() if name.startswith("lulc_kit.")] == []

@@ -1,0 +1,48 @@
+"""What Sentinel-2 is: names, and the table against real metadata."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lulc_kit import sentinel2
+
+SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "safe_metadata"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("B02", "B2"), ("b2", "B2"), ("B8a", "B8A"), ("B08A", "B8A"), ("B12", "B12"), ("B10", "B10"), ("nir", "nir")],
+)
+def test_band_names(name: str, expected: str) -> None:
+    assert sentinel2.band_name(name) == expected
+
+
+@given(st.text(max_size=8))
+def test_band_names_are_settled_after_once(name: str) -> None:
+    assert sentinel2.band_name(sentinel2.band_name(name)) == sentinel2.band_name(name)
+
+
+def test_names_in_files_lead_back_to_the_bands() -> None:
+    assert [sentinel2.band_name(band.file_name) for band in sentinel2.BANDS.values()] == list(sentinel2.BANDS)
+
+
+@pytest.mark.shared
+def test_bands_are_those_that_real_metadata_give_to_their_numbers() -> None:
+    """Order, resolution and centre; the centres of 2017's calibration differ by some nanometres from today's."""
+    if not SHARED.is_dir():
+        pytest.skip("the development data safe_metadata are not beside the checkout")
+    for level in ("L1C", "L2A"):
+        text = (next(SHARED.glob(f"*_MSI{level}_*")) / f"MTD_MSI{level}.xml").read_text()
+        found = re.findall(
+            r'<Spectral_Information bandId="(\d+)" physicalBand="(B\w+)">\s*'
+            r"<RESOLUTION>(\d+)<.*?<CENTRAL[^>]*>([\d.]+)<",
+            text,
+            re.DOTALL,
+        )
+        assert [(int(number), name) for number, name, _, _ in found] == list(enumerate(sentinel2.BANDS))
+        for _, name, resolution, centre in found:
+            assert sentinel2.BANDS[name].resolution == int(resolution)
+            assert sentinel2.BANDS[name].wavelength * 1000 == pytest.approx(float(centre), abs=5)
