@@ -173,7 +173,7 @@ def machine() -> str:
 def table(result: dict) -> str:
     side = result["side"]
     lines = [
-        f"OTB eight and the kit six features, one direction, 5×5, 32 levels, {side}×{side} pixels; medians of "
+        f"OTB eight, the kit six features, one direction, 5×5, 32 levels, {side}×{side} pixels; medians of "
         f"{result['runs']} runs (scikit-image: on 64×64; OTB's curves: one run, on 512×512).",
         f"{result['machine']}.",
         "",
@@ -207,7 +207,7 @@ def plot(result: dict, path: Path) -> None:
     axes[1].set_xticks(list(result["curves"]["levels"]), [str(v) for v in result["curves"]["levels"]])
     axes[0].set_ylabel("million pixels per second")
     axes[0].legend()
-    figure.suptitle("Eight GLCM features, one direction")
+    figure.suptitle("GLCM features of one direction")
     figure.savefig(path, dpi=120)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 from odc.geo.geobox import GeoBox
-from rasterio.enums import MaskFlags
 
 from lulc_kit import grids, raster
 from lulc_kit.catalog import Band, Scene
@@ -48,10 +47,7 @@ def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
         If a file is damaged: it cannot be decoded, or its checksum is not that of the product's manifest.
     """
     boxes = {name: band.geobox for name, band in scene.bands.items()}
-    if all(_stands_alone(band) for band in scene.bands.values()):
-        parts = _parts(boxes, geobox)
-    else:
-        parts = {name: _whole(own) for name, own in boxes.items()}
+    parts = _parts(boxes, geobox)
     packed = {name: band for name, band in scene.bands.items() if raster.is_jpeg2000(band.path)}
     copied = {n: band for n, band in scene.bands.items() if n in packed or parts[n] != _whole(boxes[n])}
     if not copied:
@@ -90,14 +86,6 @@ def _numbers(band: Band) -> da.Array:
 def _missing(band: Band) -> float | None:
     """Return the number that means nodata in a copy of a band."""
     return band.saturated if band.nodata is None else band.nodata
-
-
-def _stands_alone(band: Band) -> bool:
-    """Whether the numbers of a band say by themselves where it has no data; otherwise a mask in its file may."""
-    if band.nodata is not None:
-        return True
-    with raster.open(band.path) as source:
-        return MaskFlags.per_dataset not in source.mask_flag_enums[band.number - 1]
 
 
 def _whole(grid: GeoBox) -> Part:

@@ -1,6 +1,7 @@
 """Rasters written as Cloud-Optimized GeoTIFF, whole or not at all; and plain files for the length of a step."""
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -146,33 +147,34 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
         with contextlib.ExitStack() as open_files, bar(lazy[0].npartitions, names, "blocks") as progress:
             files = [open_files.enter_context(_create(p, o, geobox)) for p, o in zip(plain, outputs, strict=True)]
 
-            def store(blocks: Sequence[npt.NDArray[Any]], window: Window) -> None:
-                for target, output, block in zip(files, outputs, blocks, strict=True):
-                    target.write(output.encode(block), window=window)
+            def store(blocks: Sequence[npt.NDArray[Any]], places: Sequence[tuple[slice, slice]]) -> None:
+                targets = itertools.product(places, zip(files, outputs, strict=True))
+                for block, (place, (target, output)) in zip(blocks, targets, strict=True):
+                    target.write(output.encode(block), window=Window.from_slices(*place))
 
+            # dask.array.store takes 0.7 of the time and a fifth of the memory on one machine (4096², 20 layers), but
+            # cannot send an open file to a cluster's workers, and needs the graph of all blocks at once.
             writer = open_files.enter_context(ThreadPoolExecutor(1))  # while the next blocks are computed
             stored = None
-            for rows, columns in _batches(chunks, count):
-                wanted = [a[:, rows, columns] for a in lazy]
-                blocks = blockwise.compute(wanted, count)
+            for places in _batches(chunks, count):
+                blocks = blockwise.compute([a[:, rows, columns] for rows, columns in places for a in lazy], count)
                 if stored is not None:
                     stored.result()
-                stored = writer.submit(store, blocks, Window.from_slices(rows, columns))
-                progress.update(wanted[0].npartitions)
+                stored = writer.submit(store, blocks, places)
+                progress.update(len(places))
             if stored is not None:
                 stored.result()
         for scratch, part, output in zip(plain, parts, outputs, strict=True):
             _to_cog(scratch, part, output)
 
 
-def _batches(chunks: tuple[tuple[int, ...], tuple[int, ...]], count: int) -> Iterator[tuple[slice, slice]]:
-    """Cut a grid of blocks into rectangles of at most ``count`` blocks: parts of a row of blocks, or whole rows."""
-    down, across = ([0, *np.cumsum(c).tolist()] for c in chunks)
-    tall, wide = max(1, count // len(chunks[1])), min(count, len(chunks[1]))
-    for i in range(0, len(chunks[0]), tall):
-        for j in range(0, len(chunks[1]), wide):
-            rows = slice(down[i], down[min(i + tall, len(chunks[0]))])
-            yield rows, slice(across[j], across[min(j + wide, len(chunks[1]))])
+def _batches(chunks: tuple[tuple[int, ...], tuple[int, ...]], count: int) -> Iterator[Sequence[tuple[slice, slice]]]:
+    """List blocks, row by row, at most ``count`` at a time; whole rows if so many fit."""
+    places = da.core.slices_from_chunks(chunks)
+    across = len(chunks[1])
+    step = count - count % across if count > across else count
+    for start in range(0, len(places), step):
+        yield places[start : start + step]
 
 
 @contextlib.contextmanager

@@ -423,10 +423,11 @@ def test_memory_that_holds_not_even_one_block_is_refused(tmp_path):
 @given(rows=st.lists(st.integers(1, 9), min_size=1, max_size=6), columns=st.integers(1, 6), count=st.integers(1, 40))
 def test_batches_cover_the_grid_once_and_hold_no_more_blocks_than_allowed(rows, columns, count):
     seen = np.zeros((sum(rows), 3 * columns), int)
-    for down, across in writing._batches((tuple(rows), (3,) * columns), count):
-        seen[down, across] += 1
-        blocks = sum(down.start <= top < down.stop for top in np.cumsum([0, *rows[:-1]]))
-        assert blocks * (across.stop - across.start) / 3 <= count
+    for places in writing._batches((tuple(rows), (3,) * columns), count):
+        assert len(places) <= count
+        for down, across in places:
+            seen[down, across] += 1
+            assert down.start in np.cumsum([0, *rows]) and across.stop - across.start == 3
     assert (seen == 1).all()
 
 
