@@ -17,6 +17,7 @@ class Evaluate(Parameters):
         return [
             "catalog.json",
             "cube/composite.tif",
+            "samples/samples.parquet",
             "samples/labels.tif",
             "samples/folds.tif",
             "samples/classes.json",
