@@ -82,7 +82,7 @@ def _features(p: Any, layout: Layout) -> list[Path]:
 
 def _judged(p: Any, layout: Layout) -> list[Path]:
     runs = [layout.run(name) for name in planned_runs(layout)]
-    found = [layout.catalog, layout.composite, layout.labels, layout.folds, layout.classes]
+    found = [layout.catalog, layout.composite, *_labels(layout)]
     for run in runs or [layout.run("*")]:
         found += [run.map, run.layer("probability"), run.crossval, run.about]
     return found
