@@ -1,9 +1,11 @@
 """Bands decoded once: the same numbers on the study's grid, from no more of the scene than is needed."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 
@@ -12,6 +14,7 @@ from lulc_kit.catalog import Scene
 from lulc_kit.download import products as room
 from lulc_kit.preprocess import decoded, radiometry
 from lulc_kit.simulated import simulate
+from tests import products
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +61,22 @@ def test_other_formats_stay_as_they_are(scene: Scene, tmp_path: Path) -> None:
         with decoded.decoded(copy, grids(scene)["whole"], tmp_path / "b") as again:
             assert again is copy
         assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("nodata", [0, None])
+def test_a_saturated_pixel_never_mixes_into_others(tmp_path: Path, nodata: float | None) -> None:
+    product = products.write_l1c(tmp_path / "in")
+    (path,) = product.rglob("*_B11.jp2")
+    with rasterio.open(path) as file:
+        numbers = file.read()
+    numbers[0, 20, 30] = 65535
+    products.write_jp2(path, numbers, 20)
+    found = room.catalog(str(tmp_path / "in"), {}).scenes[0]
+    found = dataclasses.replace(
+        found, bands={name: dataclasses.replace(found.bands[name], nodata=nodata) for name in ("B2", "B11")}
+    )
+    with decoded.decoded(found, found.bands["B2"].geobox, tmp_path) as copy:
+        image = radiometry.scene_on_grid(copy, found.bands["B2"].geobox).to_numpy()
+    assert np.isnan(image[1, 40:42, 60:62]).all()
+    assert np.nanmax(image) < 1
+    assert np.isnan(image[1]).sum() <= 16 and np.isfinite(image[0]).all()
