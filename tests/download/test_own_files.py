@@ -10,6 +10,7 @@ from lulc_kit import params
 from lulc_kit.catalog import Band
 from lulc_kit.download import scenes
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout
 from tests import scene
 
 DN = np.full((8, 8), 1000, np.uint16)
@@ -24,7 +25,7 @@ def test_one_file_for_each_band(project: Path) -> None:
     fine = scene.write(project / "data/a.tif", DN, 10.0)
     coarse = scene.write(project / "data/b.tif", DN[:4, :4], 20.0)
     p = download({"bands": {"B02": "data/a.tif", "B11": str(coarse)}, "offset": -0.1, "nodata": 7, "sun_zenith": 30.0})
-    found = scenes.get(p, project).scenes[0]
+    found = scenes.get(p, Layout(project)).scenes[0]
     assert found.bands == {"B2": Band.of(fine, 1, 0.0001, -0.1, 7), "B11": Band.of(coarse, 1, 0.0001, -0.1, 7)}
     assert (found.date, found.level, found.sun_zenith, found.scl) == ("2023-06-15", "L2A", 30.0, None)
 
@@ -33,7 +34,7 @@ def test_one_file_with_all_bands(project: Path) -> None:
     path = scene.write(project / "data/a.tif", np.stack([DN, DN, DN]), 10.0)
     mask = scene.write(project / "data/m.tif", DN, 10.0)
     p = download({"file": "data/a.tif", "names": ["B4", "B3", "B2"], "nodata": None, "mask": "data/m.tif"})
-    found = scenes.get(p, project).scenes[0]
+    found = scenes.get(p, Layout(project)).scenes[0]
     assert {name: band.number for name, band in found.bands.items()} == {"B4": 1, "B3": 2, "B2": 3}
     assert found.bands["B4"] == Band.of(path, 1, 0.0001, 0.0, None)
     assert found.mask == Band.of(mask)
@@ -43,9 +44,9 @@ def test_reference_and_others_are_found(project: Path) -> None:
     scene.write(project / "data/a.tif", DN, 10.0)
     (project / "data/p.gpkg").write_bytes(b"polygons")
     p = download({"bands": {"B2": "data/a.tif"}}, reference="data/p.gpkg")
-    assert scenes.get(p, project).ancillary == {"reference": project / "data/p.gpkg"}
+    assert scenes.get(p, Layout(project)).ancillary == {"reference": project / "data/p.gpkg"}
     with pytest.raises(LulcError, match=r"dem: .*dem\.tif does not exist"):
-        scenes.get(download({"bands": {"B2": "data/a.tif"}}, dem="data/dem.tif"), project)
+        scenes.get(download({"bands": {"B2": "data/a.tif"}}, dem="data/dem.tif"), Layout(project))
 
 
 @pytest.mark.parametrize(
@@ -67,4 +68,4 @@ def test_what_is_wrong_with_a_file_is_said(project: Path, entry: dict[str, Any],
     scene.write(project / "data/bare.tif", DN, 10.0, crs=None)
     (project / "data/text.tif").write_text("not a raster")
     with pytest.raises(LulcError, match=says):
-        scenes.get(download(entry), project)
+        scenes.get(download(entry), Layout(project))
