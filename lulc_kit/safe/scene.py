@@ -36,8 +36,8 @@ def describe(product: Product) -> Scene:
         product.level,
         {name: describe_band(product, name) for name in product.bands},
         scl=describe_band(product, "SCL") if product.scl else None,
-        sun_azimuth=product.sun_azimuth,
-        sun_zenith=product.sun_zenith,
+        sun_azimuth=_known(product.sun_azimuth),
+        sun_zenith=_known(product.sun_zenith),
         baseline=product.processing_baseline,
         tile=product.tile,
         product=product.path.absolute(),
@@ -66,6 +66,10 @@ def _present(mask: str | None) -> Path | None:
         return Path(mask) if Path(mask).is_file() else None
     with zipfile.ZipFile(inside[0]) as archive:
         return Path(mask) if inside[1] in archive.namelist() else None
+
+
+def _known(angle: float) -> float | None:
+    return None if math.isnan(angle) else angle
 
 
 def _quality(product: Product) -> dict[str, float | str]:

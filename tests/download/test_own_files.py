@@ -11,6 +11,7 @@ from lulc_kit import params
 from lulc_kit.catalog import Band
 from lulc_kit.download import scenes
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout
 from tests import scene
 
 DN = np.full((8, 8), 1000, np.uint16)
@@ -25,7 +26,7 @@ def test_one_file_for_each_band(project: Path) -> None:
     fine = scene.write(project / "data/a.tif", DN, 10.0)
     coarse = scene.write(project / "data/b.tif", DN[:4, :4], 20.0)
     p = download({"bands": {"B02": "data/a.tif", "B11": str(coarse)}, "offset": -0.1, "nodata": 7, "sun_zenith": 30.0})
-    found = scenes.get(p, project).scenes[0]
+    found = scenes.get(p, Layout(project)).scenes[0]
     assert found.bands == {
         "B2": Band.of(fine, 1, 0.0001, -0.1, 7, 65535),
         "B11": Band.of(coarse, 1, 0.0001, -0.1, 7, 65535),
@@ -37,7 +38,7 @@ def test_one_file_with_all_bands(project: Path) -> None:
     path = scene.write(project / "data/a.tif", np.stack([DN, DN, DN]), 10.0)
     mask = scene.write(project / "data/m.tif", DN, 10.0)
     p = download({"file": "data/a.tif", "names": ["B4", "B3", "B2"], "nodata": None, "mask": "data/m.tif"})
-    found = scenes.get(p, project).scenes[0]
+    found = scenes.get(p, Layout(project)).scenes[0]
     assert {name: band.number for name, band in found.bands.items()} == {"B4": 1, "B3": 2, "B2": 3}
     assert found.bands["B4"] == Band.of(path, 1, 0.0001, 0.0, None, 65535)
     assert found.mask == Band.of(mask)
@@ -47,9 +48,9 @@ def test_reference_and_others_are_found(project: Path) -> None:
     scene.write(project / "data/a.tif", DN, 10.0)
     (project / "data/p.gpkg").write_bytes(b"polygons")
     p = download({"bands": {"B2": "data/a.tif"}}, reference="data/p.gpkg")
-    assert scenes.get(p, project).ancillary == {"reference": project / "data/p.gpkg"}
+    assert scenes.get(p, Layout(project)).ancillary == {"reference": project / "data/p.gpkg"}
     with pytest.raises(LulcError, match=r"dem: .*dem\.tif does not exist"):
-        scenes.get(download({"bands": {"B2": "data/a.tif"}}, dem="data/dem.tif"), project)
+        scenes.get(download({"bands": {"B2": "data/a.tif"}}, dem="data/dem.tif"), Layout(project))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_what_is_wrong_with_a_file_is_said(project: Path, entry: dict[str, Any],
     scene.write(project / "data/bare.tif", DN, 10.0, crs=None)
     (project / "data/text.tif").write_text("not a raster")
     with pytest.raises(LulcError, match=says):
-        scenes.get(download(entry), project)
+        scenes.get(download(entry), Layout(project))
 
 
 def test_nodata_is_what_the_file_says_before_it_is_0(project: Path) -> None:
@@ -80,7 +81,7 @@ def test_nodata_is_what_the_file_says_before_it_is_0(project: Path) -> None:
     scene.write(project / "data/said.tif", DN.astype(np.int16), 10.0, nodata=-9999)
     bands = {"B2": "data/bare.tif", "B3": "data/said.tif"}
     for given, expected in (({}, (0, -9999)), ({"nodata": None}, (None, -9999)), ({"nodata": 7}, (7, 7))):
-        found = scenes.get(download({"bands": bands} | given), project).scenes[0].bands
+        found = scenes.get(download({"bands": bands} | given), Layout(project)).scenes[0].bands
         assert (found["B2"].nodata, found["B3"].nodata) == expected
 
 
@@ -88,14 +89,14 @@ def test_files_of_one_day_lie_side_by_side(project: Path) -> None:
     for name in ("a", "b"):
         scene.write(project / f"data/{name}.tif", DN, 10.0)
     p = download(*({"date": "2023-06-15", "bands": {"B2": f"data/{n}.tif"}} for n in "ab"))
-    assert [s.name for s in scenes.get(p, project).scenes] == ["2023-06-15_part1", "2023-06-15_part2"]
+    assert [s.name for s in scenes.get(p, Layout(project)).scenes] == ["2023-06-15_part1", "2023-06-15_part2"]
 
 
 def test_bands_that_the_file_names_itself_are_taken_by_name(project: Path) -> None:
     path = scene.write(project / "data/a.tif", np.stack([DN, 2 * DN]), 10.0)
     with rasterio.open(path, "r+") as file:
         file.descriptions = ("B3", "B2")
-    found = scenes.get(download({"file": "data/a.tif", "names": ["B2", "B3"]}), project).scenes[0]
+    found = scenes.get(download({"file": "data/a.tif", "names": ["B2", "B3"]}), Layout(project)).scenes[0]
     assert {name: band.number for name, band in found.bands.items()} == {"B2": 2, "B3": 1}
 
 
@@ -103,7 +104,7 @@ def test_what_a_mask_in_the_file_hides_is_nodata(project: Path) -> None:
     path = scene.write(project / "data/a.tif", DN, 10.0)
     with rasterio.open(path, "r+") as file:
         file.write_mask(np.arange(64).reshape(8, 8) % 2 == 0)
-    band = scenes.get(download({"bands": {"B2": "data/a.tif"}}), project).scenes[0].bands["B2"]
+    band = scenes.get(download({"bands": {"B2": "data/a.tif"}}), Layout(project)).scenes[0].bands["B2"]
     assert band.path.is_relative_to(project / "scenes")
     with rasterio.open(band.path) as file:
         assert (file.read(1) == band.nodata).sum() == 32

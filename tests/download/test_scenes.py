@@ -9,6 +9,7 @@ import rasterio
 
 from lulc_kit import catalog, params
 from lulc_kit.download import scenes
+from lulc_kit.layout import Layout
 from lulc_kit.preprocess import cube
 from lulc_kit.preprocess.grid import study_grid
 from tests import products, scene
@@ -34,7 +35,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def build(p: params.Download, folder: Path, **options: Any) -> None:
-    catalog.write(folder / "catalog.json", scenes.get(p, folder))
+    catalog.write(folder / "catalog.json", scenes.get(p, Layout(folder)))
     found = catalog.read(folder / "catalog.json")
     cube.build(found, study_grid(found), folder / "cube", **options)
 

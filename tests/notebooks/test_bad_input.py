@@ -17,6 +17,7 @@ from lulc_kit.errors import LulcError
 from lulc_kit.features import indices
 from lulc_kit.labels import sources as labels
 from lulc_kit.labels import splits
+from lulc_kit.layout import Layout
 from lulc_kit.preprocess import builder, composite, grid
 from tests import scene
 
@@ -26,7 +27,7 @@ CLASSES = {name: [name] for name in scene.SPECTRA}
 def preprocess(project: Path, entries: list[dict[str, Any]], mask: str = "none", **extra: Any) -> Path:
     """Do notebooks 01 and 02; return the composite."""
     p = params.Download.check({"study": "s", "source": "files", "scenes": entries}, "here")
-    found = get_scenes.get(p, project / "outputs/s")
+    found = get_scenes.get(p, Layout(project / "outputs/s"))
     geobox = grid.study_grid(found, extra.pop("crs", None), extra.pop("bbox", None), 10.0)
     builder.build(found, geobox, project / "outputs/s/cube", mask=mask, scl_exclude=[9], **extra)
     composite.write(project / "outputs/s/cube")

@@ -17,6 +17,7 @@ from lulc_kit.catalog import Catalog
 from lulc_kit.cube import Cube, Reason
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout
 from lulc_kit.preprocess import builder, composite, correction, dark_object, grid
 from lulc_kit.visualize import style
 from tests import products, scene
@@ -30,7 +31,7 @@ def described(project: Path, folder: Path) -> Catalog:
     """Do what notebook 01 does, and read the catalog back as notebook 02 does."""
     p = params.Download.check({"study": "s", "source": "products", "products": str(folder)}, "here")
     path = project / "outputs/s/catalog.json"
-    catalog.write(path, get_scenes.get(p, path.parent))
+    catalog.write(path, get_scenes.get(p, Layout(path.parent)))
     return catalog.read(path)
 
 
@@ -214,7 +215,7 @@ def test_a_zipped_product_is_to_be_unpacked_for_sen2cor(project: Path, sen2cor: 
 
 def test_what_shows_the_surface_is_not_corrected_again(project: Path, data: Path) -> None:
     entries = {"study": "s", "source": "files", "scenes": scene.scenes(data)}
-    surface = get_scenes.get(params.Download.check(entries, "here"), project)
+    surface = get_scenes.get(params.Download.check(entries, "here"), Layout(project))
     for choice in ("dark_object", "sen2cor"):
         with pytest.raises(LulcError, match=rf"correction: {choice} is for Level-1C.*is L2A.*correction: none"):
             preprocessed(project, surface, choice)  # type: ignore[arg-type]
@@ -226,7 +227,7 @@ def test_what_shows_the_surface_is_not_corrected_again(project: Path, data: Path
 def test_sen2cor_takes_whole_products_only(project: Path, data: Path) -> None:
     entries = {"study": "s", "source": "files", "scenes": scene.scenes(data, level="L1C")}
     with pytest.raises(LulcError, match=r"sen2cor needs whole products.*source: products"):
-        correction.surface(get_scenes.get(params.Download.check(entries, "here"), project), "sen2cor", project)
+        correction.surface(get_scenes.get(params.Download.check(entries, "here"), Layout(project)), "sen2cor", project)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from lulc_kit.cube import Cube, Reason
 from lulc_kit.download import products as room
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout
 from lulc_kit.preprocess import builder, composite, grid
 from lulc_kit.raster import warping
 from lulc_kit.simulated import simulate
@@ -28,7 +29,7 @@ from tests import products, scene
 def described(project: Path, folder: Path) -> Catalog:
     """Do what notebook 01 does, and read the catalog back as notebook 02 does."""
     p = params.Download.check({"study": "s", "source": "products", "products": str(folder)}, "here")
-    found = get_scenes.get(p, project / "outputs/s")
+    found = get_scenes.get(p, Layout(project / "outputs/s"))
     catalog.write(project / "outputs/s/catalog.json", found)
     return catalog.read(project / "outputs/s/catalog.json")
 
@@ -87,7 +88,7 @@ def test_a_file_in_an_archive_as_gdal_names_it_is_one_of_your_own(project: Path)
     entry = {"date": "2023-06-15", "level": "L2A", "bands": {"B2": f"/vsizip/{project}/mine.zip/bands/B2.tif"}}
     p = params.Download.check({"study": "s", "source": "files", "scenes": [entry]}, "here")
     assert steps.of_users(p, study.Study(p).layout) == [project / "mine.zip"]
-    catalog.write(project / "catalog.json", get_scenes.get(p, project))
+    catalog.write(project / "catalog.json", get_scenes.get(p, Layout(project)))
     band = catalog.read(project / "catalog.json").scenes[0].bands["B2"]
     assert (warping.warp(band.path, raster.grid(band.path)).compute() == 1000).all()
 

@@ -39,6 +39,12 @@ def test_nodata_stays_nodata_and_the_offset_is_added_once(tmp_path):
     np.testing.assert_allclose(found, [[np.nan, -0.0999, 0.0, 1.0]], atol=1e-7)
 
 
+def test_saturated_is_no_measurement(tmp_path):
+    path = write(tmp_path / "x.tif", np.array([[0, 65535, 65534, 11_000]], np.uint16), 10.0)
+    found = radiometry.on_grid(Band.of(path, 1, 0.0001, -0.1, 0, 65535), grid(1, 4)).compute()
+    np.testing.assert_allclose(found, [[np.nan, np.nan, 6.4534, 1.0]], atol=1e-6)
+
+
 def test_without_nodata_zero_is_a_value(tmp_path):
     path = write(tmp_path / "x.tif", np.array([[0, 500]], np.uint16), 10.0)
     found = radiometry.on_grid(Band.of(path, 1, 0.0001, 0.0, None), grid(1, 2)).compute()
