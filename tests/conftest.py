@@ -8,6 +8,19 @@ import pytest
 from lulc_kit import attribution
 from tests import scene
 
+SLOW = tuple(
+    str(Path(__file__).parent / name)
+    for name in ("browser", "deep", "simulated", "preprocess/test_products.py", "preprocess/test_correction.py")
+)
+"""Tests of whole studies, networks and products; files and tests that are slow by themselves carry the mark."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in `SLOW`, so that ``pytest -m "not slow"`` leaves it out."""
+    for item in items:
+        if str(item.path).startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True)
 def nothing_declared() -> Iterator[None]:

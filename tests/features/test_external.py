@@ -9,23 +9,12 @@ from rasterio.transform import from_origin
 from lulc_kit import grids, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import external
+from tests.rasters import write
 
 BOX = GeoBox((50, 70), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
 WIDE = BOX.pad(15, 10)  # what was exported: more than the grid, on its pixels
 VALUES = np.random.default_rng(4).normal(0, 1, (2, *WIDE.shape)).astype(np.float32)
 EDGES = {"rows": (0, 32, WIDE.height), "columns": (0, 48, WIDE.width)}
-
-
-def write(path, data, box, names=(), nodata=None, **more):
-    profile = {"driver": "GTiff", "count": len(data), "dtype": data.dtype, "nodata": nodata, "transform": box.affine}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with rasterio.open(path, "w", height=box.height, width=box.width, crs=box.crs.to_wkt(), **profile) as file:
-        file.write(data)
-        if names:
-            file.descriptions = names
-        if "scale" in more:
-            file.scales, file.offsets = [more["scale"]] * len(data), [more["offset"]] * len(data)
-    return path
 
 
 def export(folder, name="canopy", values=VALUES, names=("height", "cover"), **more):

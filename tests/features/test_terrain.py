@@ -7,7 +7,6 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 import pytest
-import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
@@ -17,6 +16,7 @@ from rasterio.transform import from_origin
 from lulc_kit import raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import terrain
+from tests.rasters import write
 
 SHARED = Path(__file__).parents[3] / "shared/data/worldcover_saotome/copdem_glo30_saotome.tif"
 UTM = GeoBox((40, 50), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
@@ -26,16 +26,6 @@ def plane(up_east, up_north, shape=(9, 11), x_size=10.0, y_size=10.0):
     """Elevation that rises by so much per metre."""
     rows, columns = np.indices(shape)
     return (100 + up_east * x_size * columns - up_north * y_size * rows).astype(np.float32)
-
-
-def write(path, data, box=UTM, nodata=None):
-    profile = {"driver": "GTiff", "count": 1, "dtype": data.dtype, "nodata": nodata}
-    height, width = data.shape
-    with rasterio.open(
-        path, "w", height=height, width=width, crs=box.crs.to_wkt(), transform=box.affine, **profile
-    ) as file:
-        file.write(data, 1)
-    return path
 
 
 def angle_between(one, other):
@@ -93,7 +83,7 @@ def rough(shape=(60, 70), seed=2):
 
 @pytest.mark.skipif(shutil.which("gdaldem") is None, reason="gdaldem is not installed (Debian: gdal-bin)")
 def test_equal_to_gdaldem(tmp_path):
-    path = write(tmp_path / "dem.tif", rough(), nodata=-9999)
+    path = write(tmp_path / "dem.tif", rough(), UTM, nodata=-9999)
     dem = np.where(rough() == -9999, np.nan, rough())
     for name, ours in zip(("slope", "aspect"), terrain.slope_aspect(dem, 10, 10), strict=True):
         subprocess.run(["gdaldem", name, path, tmp_path / f"{name}.tif", "-q"], check=True)
@@ -109,7 +99,7 @@ def test_the_rim_is_as_right_as_the_rest_where_the_model_reaches_further(tmp_pat
     assert found.band.values.tolist() == ["DEM", "slope", "aspect"]
     np.testing.assert_allclose(found.sel(band="slope"), np.degrees(np.arctan(np.hypot(0.3, 0.1))), atol=1e-2)
     np.testing.assert_array_equal(found.sel(band="DEM"), plane(0.3, 0.1, tuple(wide.shape))[3:-3, 3:-3])
-    exact = terrain.compute(write(tmp_path / "exact.tif", plane(0.3, 0.1, tuple(UTM.shape))), UTM).to_numpy()
+    exact = terrain.compute(write(tmp_path / "exact.tif", plane(0.3, 0.1, tuple(UTM.shape)), UTM), UTM).to_numpy()
     assert np.isnan(exact[1, 0]).all() and np.isfinite(exact[1, 1:-1, 1:-1]).all()
 
 
@@ -117,7 +107,7 @@ def test_the_rim_is_as_right_as_the_rest_where_the_model_reaches_further(tmp_pat
 @settings(max_examples=8, deadline=None)
 def test_independent_of_the_blocks(tmp_path_factory, chunk):
     degrees = GeoBox((90, 120), from_origin(14.995, 52.352, 1 / 3600, 1 / 3600), "EPSG:4326")
-    path = write(tmp_path_factory.mktemp("dem") / "dem.tif", rough((90, 120)), degrees, -9999)
+    path = write(tmp_path_factory.mktemp("dem") / "dem.tif", rough((90, 120)), degrees, nodata=-9999)
     whole = terrain.compute(path, UTM, chunk=100).to_numpy()
     assert np.isnan(whole).any() and np.isfinite(whole).mean() > 0.7
     blocks = terrain.compute(path, UTM, chunk=chunk).to_numpy()

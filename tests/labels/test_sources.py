@@ -16,6 +16,7 @@ from lulc_kit import classes
 from lulc_kit.errors import LulcError
 from lulc_kit.labels import sources as labels
 from lulc_kit.labels.sources import Labels
+from tests.rasters import grid, write
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the development data are not in {SHARED}")
@@ -151,30 +152,12 @@ def test_a_range_over_words_and_an_empty_range_are_refused(file):
         labels.read(file, GRID, SCHEME, {"Forest": [[100, 60]]}, field="kind")
 
 
-def write(path, numbers, transform, crs, nodata=None):
-    numbers = np.asarray(numbers)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        count=1,
-        height=numbers.shape[0],
-        width=numbers.shape[1],
-        dtype=numbers.dtype,
-        crs=crs,
-        transform=transform,
-        nodata=nodata,
-    ) as target:
-        target.write(numbers, 1)
-    return path
-
-
 @pytest.mark.parametrize(("dtype", "nodata"), [("uint8", 255), ("float32", -9999.0), ("int16", None)])
 def test_raster_on_the_grid_is_translated_value_by_value(tmp_path, dtype, nodata):
     numbers = np.random.default_rng(1).integers(0, 101, GRID.shape).astype(dtype)
     if nodata is not None:
         numbers[:5] = nodata
-    path = write(tmp_path / "cover.tif", numbers, GRID.affine, "EPSG:32633", nodata)
+    path = write(tmp_path / "cover.tif", numbers, GRID, nodata=nodata)
     found = labels.read(path, GRID, SCHEME, {"Forest": [[60, 100]], "Meadow": [[0, 20], 40]})
     cover = numbers.astype(float)
     expected = np.select([(cover >= 60) & (cover <= 100), (cover >= 0) & (cover <= 20) | (cover == 40)], [3, 4], 0)
@@ -187,7 +170,7 @@ def test_raster_on_the_grid_is_translated_value_by_value(tmp_path, dtype, nodata
 def test_nodata_of_a_raster_is_no_label_even_where_a_range_holds_it(tmp_path):
     numbers = np.full(GRID.shape, 70, np.uint8)
     numbers[:30] = 0
-    path = write(tmp_path / "cover.tif", numbers, GRID.affine, "EPSG:32633", nodata=0)
+    path = write(tmp_path / "cover.tif", numbers, GRID, nodata=0)
     found = labels.read(path, GRID, SCHEME, {"Forest": [[0, 100]]})
     assert not found.values[:30].any()
     assert (found.values[30:] == 3).all()
@@ -196,7 +179,7 @@ def test_nodata_of_a_raster_is_no_label_even_where_a_range_holds_it(tmp_path):
 def test_raster_in_another_crs_comes_by_nearest_neighbour(tmp_path):
     step, left, top = 0.00018, 15.002, 45.17
     numbers = np.random.default_rng(1).choice(np.array([10, 30, 80], np.uint8), (200, 200))
-    path = write(tmp_path / "wc.tif", numbers, from_origin(left, top, step, step), "EPSG:4326")
+    path = write(tmp_path / "wc.tif", numbers, grid(numbers.shape, step, left, top, "EPSG:4326"))
     found = labels.read(path, GRID, SCHEME, {"Forest": [10], "Meadow": [30], "Water": [80]})
     x, y = GRID.affine * np.meshgrid(np.arange(80) + 0.5, np.arange(60) + 0.5)
     longitude, latitude = pyproj.Transformer.from_crs(32633, 4326, always_xy=True).transform(x, y)
@@ -211,7 +194,7 @@ def test_raster_in_another_crs_comes_by_nearest_neighbour(tmp_path):
 
 
 def test_a_raster_without_a_wanted_value_is_refused(tmp_path):
-    path = write(tmp_path / "x.tif", np.full(GRID.shape, 7, np.uint8), GRID.affine, "EPSG:32633")
+    path = write(tmp_path / "x.tif", np.full(GRID.shape, 7, np.uint8), GRID)
     with pytest.raises(LulcError, match=r"Forest: none of \[\[60, 100\]\].*7"):
         labels.read(path, GRID, SCHEME, {"Forest": [[60, 100]]})
 

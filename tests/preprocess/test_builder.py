@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
-from rasterio.transform import from_origin
 from scipy import ndimage
 
 from lulc_kit import raster
@@ -17,29 +16,11 @@ from lulc_kit.cube import Cube, Reason
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import builder, composite
 from lulc_kit.preprocess.grid import study_grid
+from tests.rasters import grid, write
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the development data are not in {SHARED}")
 ROWS, COLUMNS = 30, 40
-
-
-def write(path, numbers, resolution=10.0, left=500_000.0, top=5_000_000.0, crs="EPSG:32633", nodata=None):
-    numbers = np.asarray(numbers)
-    numbers = numbers[None] if numbers.ndim == 2 else numbers
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        count=len(numbers),
-        height=numbers.shape[1],
-        width=numbers.shape[2],
-        dtype=numbers.dtype,
-        crs=crs,
-        transform=from_origin(left, top, resolution, resolution),
-        nodata=nodata,
-    ) as target:
-        target.write(numbers)
-    return path
 
 
 def scene(folder, date, numbers, scl=None, mask=None, level="L2A", bands=("B4", "B8")):
@@ -295,7 +276,7 @@ def test_real_months_that_are_entirely_nodata_are_left_out(tmp_path):
     months = [f"{2020 + (m > 12)}-{(m - 1) % 12 + 1:02}-01" for m in range(11, 23)]
     scenes = []
     for month, numbers in zip(months, series, strict=True):
-        path = write(tmp_path / f"{month}.tif", numbers, left=664_000.0, crs="EPSG:32631")
+        path = write(tmp_path / f"{month}.tif", numbers, grid(numbers.shape[-2:], left=664_000.0, crs="EPSG:32631"))
         scenes.append(
             Scene(month, "L2A", {b: Band.of(path, i, 0.0001, 0.0, 65535) for i, b in enumerate(("B4", "B8"), 1)})
         )

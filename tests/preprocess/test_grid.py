@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pyproj
 import pytest
-import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import from_origin
@@ -13,22 +12,12 @@ from rasterio.transform import from_origin
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess.grid import study_grid
+from tests import rasters
 
 
 def write(path, rows, columns, resolution, left=300_040.0, top=5_900_020.0, crs="EPSG:32633"):
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        count=1,
-        height=rows,
-        width=columns,
-        dtype="uint8",
-        crs=crs,
-        transform=from_origin(left, top, resolution, resolution),
-    ) as target:
-        target.write(np.ones((1, rows, columns), np.uint8))
-    return Band.of(path)
+    box = rasters.grid((rows, columns), resolution, left, top, crs)
+    return Band.of(rasters.write(path, np.ones((rows, columns), np.uint8), box))
 
 
 def catalog(*scenes):

@@ -2,34 +2,16 @@
 
 import numpy as np
 import pytest
-import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.preprocess import radiometry
+from tests.rasters import write
 
 
 def grid(rows, columns, resolution=10.0):
     return GeoBox((rows, columns), from_origin(500_000, 5_000_000, resolution, resolution), "EPSG:32633")
-
-
-def write(path, numbers, resolution, **profile):
-    numbers = np.atleast_3d(numbers).transpose(2, 0, 1) if np.ndim(numbers) == 2 else np.asarray(numbers)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        count=len(numbers),
-        height=numbers.shape[1],
-        width=numbers.shape[2],
-        dtype=numbers.dtype,
-        crs="EPSG:32633",
-        transform=from_origin(500_000, 5_000_000, resolution, resolution),
-        **profile,
-    ) as target:
-        target.write(numbers)
-    return path
 
 
 def test_nodata_stays_nodata_and_the_offset_is_added_once(tmp_path):

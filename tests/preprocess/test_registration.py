@@ -7,7 +7,6 @@ in pixels of 10 m; half a pixel of a 20 m band would be 1, half a pixel of the g
 import numpy as np
 import pyproj
 import pytest
-import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine, from_origin
 from skimage.registration import phase_cross_correlation
@@ -18,6 +17,7 @@ from lulc_kit.preprocess import builder
 from lulc_kit.preprocess.grid import study_grid
 from lulc_kit.preprocess.radiometry import codes_on_grid
 from lulc_kit.raster import warping
+from tests.rasters import write
 
 TOLERANCE = 0.05  # pixels of 10 m
 LEFT, TOP = 300_000.0, 5_000_040.0  # EPSG:32633, near its western border
@@ -45,15 +45,6 @@ def centres(box, crs=32633):
     return pyproj.Transformer.from_crs(box.crs.to_epsg(), crs, always_xy=True).transform(x, y)
 
 
-def save(path, numbers, box):
-    with rasterio.open(
-        path, "w", driver="GTiff", count=1, height=box.height, width=box.width, dtype=numbers.dtype,
-        crs=box.crs.to_wkt(), transform=box.affine,
-    ) as target:  # fmt: skip
-        target.write(numbers, 1)
-    return path
-
-
 def mean_over_pixels(box, parts=4):
     """The field as a sensor with square pixels sees it: the mean of 4 × 4 places in each."""
     fine = GeoBox((box.height * parts, box.width * parts), box.affine * Affine.scale(1 / parts), box.crs)
@@ -66,7 +57,7 @@ def scene(folder, crs, left, top):
         side = SIZE * 10 // resolution
         box = GeoBox((side, side), from_origin(left, top, resolution, resolution), crs)
         numbers = np.rint(mean_over_pixels(box) * 10000).astype(np.uint16)
-        path = save(folder / f"{resolution}.tif", numbers, box)
+        path = write(folder / f"{resolution}.tif", numbers, box)
         bands |= {name: Band.of(path, 1, 0.0001, 0.0, 0) for name, r in RESOLUTION.items() if r == resolution}
     return Scene("2022-06-01", "L2A", bands)
 
@@ -133,7 +124,7 @@ def test_an_elevation_model_in_degrees_lies_on_the_truth(tmp_path):
     shape = (int((north - south) / step) + 20, int((east - west) / step) + 20)
     degrees = GeoBox(shape, from_origin(west - 8 * step, north + 8 * step, step, step), 4326)
     heights = (1000 * field(*centres(degrees))).astype(np.float32)
-    path = save(tmp_path / "dem.tif", heights, degrees)
+    path = write(tmp_path / "dem.tif", heights, degrees)
     for kernel in ("bilinear", "cubic"):
         found = warping.warp(path, geobox, resampling=kernel).compute()
         assert np.abs(shift(found, field(*centres(geobox)))).max() < TOLERANCE, kernel
@@ -150,7 +141,7 @@ def test_classes_keep_their_values_and_lie_on_the_truth(tmp_path, crs, resolutio
     shape = (int((top - box.bottom) / resolution) + 4, int((box.right - left) / resolution) + 4)
     own = GeoBox(shape, from_origin(left, top, resolution, resolution), crs)
     classes = np.digitize(field(*centres(own)), [0.12, 0.2, 0.28]) * 40 + 7
-    path = save(tmp_path / "classes.tif", classes.astype(np.uint8), own)
+    path = write(tmp_path / "classes.tif", classes.astype(np.uint8), own)
     truth = np.digitize(field(*centres(geobox)), [0.12, 0.2, 0.28]) * 40 + 7
     for found in (codes_on_grid(Band.of(path, nodata=0), geobox), warping.warp(path, geobox, resampling="nearest")):
         numbers = found.compute()

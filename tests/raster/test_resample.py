@@ -12,17 +12,13 @@ from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
 
 from lulc_kit.raster import warping
+from tests import rasters
 
 TARGET = GeoBox((151, 173), from_origin(400_003, 5_800_007, 10, 10), "EPSG:32633")
 
 
 def write(path, data, nodata=None, west=13.50, north=52.35, step=1 / 3600):
-    profile = {"driver": "GTiff", "count": 1, "dtype": data.dtype, "crs": "EPSG:4326", "nodata": nodata}
-    with rasterio.open(
-        path, "w", height=data.shape[0], width=data.shape[1], transform=from_origin(west, north, step, step), **profile
-    ) as file:
-        file.write(data, 1)
-    return path
+    return rasters.write(path, data, rasters.grid(data.shape, step, west, north, "EPSG:4326"), nodata=nodata)
 
 
 @pytest.fixture(scope="module")
