@@ -4,6 +4,7 @@ The table is the first thing. Beside it lie two rasters of all labelled pixels, 
 labels, and for each pixel its fold in each split.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
 SPLITS = {"fold": "apart in space", "random_fold": "random pixels"}
 """The splits that may be there, and what keeps test and training apart in each. The first one is to be believed."""
+
+
+_OWN = {"row", "column", "class", "label", "block", "polygon", "geometry", *SPLITS}
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a column of the table of samples has this name already, so that no feature can have it."""
+    return name in _OWN or re.fullmatch(r"train_\d+", name) is not None
 
 
 @dataclass(frozen=True)
@@ -127,8 +136,7 @@ class Samples:
 
     def features(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return the features to use: those wanted, or all that the table has; a LulcError lists what it has."""
-        others = {"row", "column", "class", "label", "block", "polygon", "geometry", *SPLITS}
-        have = [str(c) for c in self.table.columns if c not in others and not str(c).startswith("train_")]
+        have = [str(c) for c in self.table.columns if not is_reserved(str(c))]
         missing = [f for f in wanted or [] if f not in have]
         if missing:
             raise BandError(f"Feature(s) {', '.join(missing)} are not in the samples. They have: {', '.join(have)}.")

@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from lulc_kit import files, grids, raster
 from lulc_kit.errors import BandError, FormatError, GridError, LulcError
 from lulc_kit.raster import warping
+from lulc_kit.samples import is_reserved
 
 TILE = re.compile(r"(?P<name>.+?)-?(?P<row>\d{10})-(?P<column>\d{10})\.tiff?$", re.IGNORECASE)
 GDAL_TYPES = {
@@ -182,8 +183,14 @@ def read(
         If the file cannot be read, has no such band, lies outside the grid, or is off the grid and ``align`` is
         None.
     """
-    own, names = raster.grid(path), raster.band_names(path)
+    found = raster.header(path)
+    own, names = found.geobox, found.names
     wanted = names if bands is None else list(bands)
+    if taken := [prefix + b for b in wanted if is_reserved(prefix + b)]:
+        raise LulcError(
+            f"{path}: the kit's table of samples has columns called {', '.join(taken)} already. Give the entry of "
+            f"'external' in 04_features.yaml a prefix, for example prefix: other_"
+        )
     missing = [b for b in wanted if b not in names]
     if missing:
         raise BandError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
@@ -202,5 +209,7 @@ def read(
         number = names.index(name) + 1
         layer = warping.warp(path, geobox, band=number, resampling=resampling, nodata=nodata, chunk=chunk)
         scale, offset = scales[number - 1], offsets[number - 1]
-        layers.append(layer if (scale, offset) == (1, 0) else layer * np.float32(scale) + np.float32(offset))
+        if (scale, offset) != (1, 0):
+            layer = layer * np.float32(scale) + np.float32(offset)
+        layers.append(da.where(da.isinf(layer), np.float32(np.nan), layer))  # a division by 0 is no measurement
     return raster.array(da.stack(layers), geobox, [prefix + name for name in wanted])

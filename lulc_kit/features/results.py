@@ -11,6 +11,7 @@ from lulc_kit.errors import MissingFileError
 from lulc_kit.features import components, external, indices, roads, stack, terrain, texture_layers
 from lulc_kit.features.components import Components
 from lulc_kit.features.texture import Settings
+from lulc_kit.intake import rasters
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 
@@ -63,9 +64,11 @@ def _external(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.Dat
         paths = files.named(entry.file)
         if not paths:
             raise MissingFileError(f"external: no file fits {entry.file!r}. Check the path in 04_features.yaml.")
-        path = paths[0]
         if len(paths) > 1:
             path = external.join(paths, layout.features / f"{external.export_name(paths[0])}.vrt")
+        else:
+            name = str(paths[0]) if any(mark in entry.file for mark in "*?[") else entry.file
+            path = rasters.plain(rasters.describe(name, "04_features.yaml"), name, layout.features, entry.nodata)
         layers.append(external.read(path, image.odc.geobox, **entry.model_dump(exclude={"file"})))
     return stack.merge(*layers) if layers else None
 
