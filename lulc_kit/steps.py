@@ -131,7 +131,7 @@ def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     if isinstance(p, params.Download):
         return [files.on_disk(rasters.located(name)) for name in _of_download(p) if name]
     if isinstance(p, params.Samples) and p.labels != "reference":
-        return [files.resolve(p.labels)]
+        return [rasters.located(p.labels)]
     if not isinstance(p, params.Preprocess | params.Features | params.Samples) or not layout.catalog.exists():
         return []
     scenes, ancillary = catalog.files_of(layout.catalog)

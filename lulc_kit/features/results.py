@@ -48,6 +48,7 @@ def _terrain(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.Data
     dem = catalog.read(layout.catalog).ancillary.get("dem")
     if dem is None:
         return None
+    dem = rasters.plain(rasters.describe(dem), dem, layout.ancillary)
     return terrain.compute(dem, image.odc.geobox, resampling=p.dem_resampling, flat_aspect=p.flat_aspect)
 
 

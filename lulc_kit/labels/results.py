@@ -6,8 +6,9 @@ import geopandas as gpd
 import numpy as np
 import xarray as xr
 
-from lulc_kit import catalog, classes, files, params, raster
+from lulc_kit import catalog, classes, params, raster
 from lulc_kit.errors import LulcError
+from lulc_kit.intake import rasters, vectors
 from lulc_kit.labels import sources
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
@@ -16,9 +17,15 @@ from lulc_kit.samples import Samples
 
 
 def source(p: params.Samples, layout: Layout) -> Path:
-    """Return the file that the labels come from: a path, or the catalog's reference."""
-    if p.labels != "reference":
-        return files.resolve(p.labels)
+    """Return the file that the labels come from: a path, or the catalog's reference; of a raster a plain one."""
+    path = rasters.located(p.labels) if p.labels != "reference" else _reference(layout)
+    if vectors.is_vector(path) or not path.exists():
+        return path
+    name = p.labels if p.labels != "reference" else path
+    return rasters.plain(rasters.describe(name, "05_samples.yaml"), name, layout.reference)
+
+
+def _reference(layout: Layout) -> Path:
     found = catalog.read(layout.catalog).ancillary
     if "reference" not in found:
         raise LulcError(
@@ -31,7 +38,8 @@ def source(p: params.Samples, layout: Layout) -> Path:
 def read(p: params.Samples, layout: Layout, stack: xr.DataArray) -> Labels:
     """Read the labels that the parameters name, where the stack has all its features."""
     scheme = classes.scheme(p.scheme)
-    found = sources.read(source(p, layout), stack.odc.geobox, scheme, p.classes, layer=p.layer, field=p.field)
+    named = {"layer": p.layer, "field": p.field, "encoding": p.encoding}
+    found = sources.read(source(p, layout), stack.odc.geobox, scheme, p.classes, **named)
     valid = np.asarray(stack.notnull().all("band").data.compute())
     return sources.usable(found, valid)
 

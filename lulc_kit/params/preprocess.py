@@ -22,6 +22,10 @@ class Preprocess(Parameters):
     sharpen: Literal["local", "none"] = Field(
         "local", description="20 m and 60 m bands at 10 m: local: sharpened by local regression; none: interpolated"
     )
+    radiometry: Literal["check", "trust"] = Field(
+        "check",
+        description="check: scenes whose dark pixels betray a wrong offset are refused; trust: I know it is right",
+    )
     correction: Literal["none", "sen2cor", "dark_object"] = Field(
         "none", description="of L1C: none; sen2cor: by ESA's program, if installed; dark_object: simple, only the haze"
     )

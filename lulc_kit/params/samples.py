@@ -17,6 +17,9 @@ class Samples(Parameters):
     labels: str = Field("reference", description='polygons or class raster: a path, or "reference" of notebook 01')
     layer: str | None = Field(None, description="layer of the polygon file; null: its only one")
     field: str | None = Field("fclass", description="field with the polygons' class; null for a raster")
+    encoding: str | None = Field(
+        None, description="of the words in a shapefile that does not name it: GBK, latin1, cp1251; null: the file's"
+    )
     scheme: str = Field("workflow", description=f"class scheme: {', '.join(SCHEMES)}")
     classes: dict[str, list[Value]] = Field(
         {

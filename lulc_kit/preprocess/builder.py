@@ -47,6 +47,7 @@ def build(
     min_clear: float = 0.0,
     sharpen: bool = False,
     correct: correction.Choice = "none",
+    trust: bool = False,
 ) -> pd.DataFrame:
     """Write the image (reflectance) and the mask (why a pixel is out) of each date: see `lulc_kit.cube.Cube`.
 
@@ -75,6 +76,8 @@ def build(
         ``"dark_object"``: the path reflectance of each date (one value for each band, measured over all its tiles, so
         that their seams stay even) is subtracted after masking, recorded in the file's tags, and a warning says what
         that cannot do. ``"sen2cor"``: the scenes are what `correction.surface` made, and the tags say so.
+    trust
+        The user states that the numbers are right: no scene is refused for its dark pixels, and the tags say so.
 
     Returns
     -------
@@ -100,9 +103,10 @@ def build(
     for left in folder.glob(f"{_UNFINISHED}*"):  # of a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as name:
-        job = _Job(geobox, Path(name), mask, mask_buffer, scl_exclude, min_clear, sharpen, correct)
+        job = _Job(geobox, Path(name), mask, mask_buffer, scl_exclude, min_clear, sharpen, correct, trust)
         table = pd.DataFrame([job.date(tiles) for tiles in track(by_date.values(), "dates", total=len(by_date))])
-        guard.refuse_mixture(job.darkness)
+        if not trust:
+            guard.refuse_mixture(job.darkness)
         _refuse_empty(table, geobox, min_clear)
         for file in sorted(job.work.glob("*.tif")):
             file.replace(folder / file.name)
@@ -135,6 +139,7 @@ class _Job:
     min_clear: float
     sharpen: bool
     correct: correction.Choice
+    trust: bool
     darkness: dict[str, guard.Darkness] = field(default_factory=dict)
 
     def date(self, scenes: Sequence[Scene]) -> dict[str, Any]:
@@ -163,7 +168,7 @@ class _Job:
         codes = nodata.astype(np.uint8) if nodata.all() else pending.decide(found)
         codes[nodata] = Reason.NODATA
         sample = xr.DataArray(numbers, dims=("band", "y", "x"), coords={"band": image.band.values})
-        return _Tile(scene, codes, sample, _check_radiometry(scene, sample, codes, self.darkness))
+        return _Tile(scene, codes, sample, _check_radiometry(scene, sample, codes, self.darkness, self.trust))
 
     def write(
         self, tiles: Sequence[_Tile], codes: Codes, chosen: npt.NDArray[np.uint8], stack: contextlib.ExitStack
@@ -229,15 +234,19 @@ def _sampling(shape: Sequence[int]) -> int:
 
 
 def _check_radiometry(
-    scene: Scene, sample: xr.DataArray, codes: npt.NDArray[np.uint8], darkness: dict[str, guard.Darkness]
+    scene: Scene,
+    sample: xr.DataArray,
+    codes: npt.NDArray[np.uint8],
+    darkness: dict[str, guard.Darkness],
+    trust: bool,
 ) -> str:
     """Refuse an implausible scene; otherwise say what was applied to it and what its dark pixels say."""
     # A sample is enough, and clouds would hide what is dark.
     step = _sampling(codes.shape)
     bands = [b for b in ("B2", "B3", "B4", "B8", "B8A", "B11", "B12") if b in scene.bands]
     image = np.where(codes[::step, ::step] == Reason.CLEAR, sample.sel(band=bands).to_numpy(), np.nan)
-    offset = next(iter(scene.bands.values())).offset * 10000
-    verdict = guard.check(f"Scene {scene.name}", image, bands, offset)
+    offset = next(iter(scene.bands.values())).offset
+    verdict = guard.check(f"Scene {scene.name}", image, bands, offset, trust=trust)
     if verdict.darkness.pixels and (codes == Reason.CLEAR).mean() > 0.5:
         darkness[scene.name] = verdict.darkness
     used: dict[str, list[str]] = {}
@@ -245,7 +254,8 @@ def _check_radiometry(
         used.setdefault(f"number * {band.scale:g} {band.offset:+g}", []).append(name)
     formulas = [f"{how} ({' '.join(names)})" if len(used) > 1 else how for how, names in used.items()]
     baseline = f", baseline {scene.baseline}" if scene.baseline else ""
-    return f"{scene.name}{baseline}: reflectance = {', '.join(formulas)}; {verdict.kind}, {verdict.darkness}"
+    kind = f"trusted by the user ({verdict.kind})" if trust else verdict.kind
+    return f"{scene.name}{baseline}: reflectance = {', '.join(formulas)}; {kind}, {verdict.darkness}"
 
 
 def _without(image: xr.DataArray, path: Mapping[str, float]) -> xr.DataArray:

@@ -6,10 +6,14 @@ import shapely
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
+from pyproj import Geod, Transformer
 from rasterio import Affine
 
 from lulc_kit.catalog import Band, Catalog
 from lulc_kit.errors import GridError, LulcError, ParameterError
+
+MAX_DISTORTION = 0.03
+"""How far a unit of the grid may be from a metre: equal-area systems of continents reach 0.02 at their rims."""
 
 MAX_PIXELS = 10**10
 """What a grid may have: beyond it, a bbox or a resolution was mistyped."""
@@ -83,9 +87,33 @@ def _target(finest: Sequence[GeoBox], crs: str | None) -> CRS:
     if target is None or target.geographic:
         raise GridError(
             "The study's grid needs a projected CRS in metres (UTM, for example), but this one is geographic. "
-            'Set crs: "EPSG:326xx" (north) or "EPSG:327xx" (south) in 02_preprocess.yaml, xx being the UTM zone.'
+            f"Set {_zone(finest[0])} in 02_preprocess.yaml, the UTM zone of the scenes."
+        )
+    length = _true_length(finest[0], target)
+    if abs(length - 1) > MAX_DISTORTION:
+        raise GridError(
+            f"The study's grid needs a CRS in metres, but where the scenes lie one unit of this one "
+            f"({target.units[0]}) is {length:.3f} m on the ground: slopes, distances and areas would be wrong. "
+            f"Set {_zone(finest[0])} in 02_preprocess.yaml, the UTM zone of the scenes."
         )
     return target
+
+
+def _zone(scene: GeoBox) -> str:
+    """Return the UTM zone of a scene as the parameter that sets it."""
+    return f'crs: "{CRS.utm(scene.extent)}"'
+
+
+def _true_length(scene: GeoBox, crs: CRS) -> float:
+    """Return how many metres on the ground a unit of a CRS is, in the middle of a scene, over 1000 units."""
+    x, y = scene.extent.centroid.to_crs(crs).coords[0]
+    to_degrees = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True)
+    ends = [((x - 500, y), (x + 500, y)), ((x, y - 500), (x, y + 500))]
+    lengths = []
+    for one, two in ends:
+        (lon, lat), (lon2, lat2) = to_degrees.transform(*one), to_degrees.transform(*two)
+        lengths.append(Geod(ellps="WGS84").inv(lon, lat, lon2, lat2)[2] / 1000)
+    return max(lengths, key=lambda length: abs(length - 1))
 
 
 def _union(covered: Sequence[BoundingBox]) -> tuple[float, float, float, float]:

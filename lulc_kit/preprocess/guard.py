@@ -169,7 +169,9 @@ def judge(darkness: Darkness) -> Verdict:
     return Verdict("plausible", str(darkness), darkness)
 
 
-def check(name: str, reflectance: np.ndarray, bands: Sequence[str], offset: float | None = None) -> Verdict:
+def check(
+    name: str, reflectance: np.ndarray, bands: Sequence[str], offset: float | None = None, *, trust: bool = False
+) -> Verdict:
     """Refuse a scene whose offset or scale is implausible.
 
     Parameters
@@ -181,7 +183,9 @@ def check(name: str, reflectance: np.ndarray, bands: Sequence[str], offset: floa
     bands
         Names of the bands.
     offset
-        The offset that was applied, in digital numbers (−1000, or 0), for the message.
+        The offset that was applied, reflectance (−0.1, or 0), for the message.
+    trust
+        Somebody who knows says that the numbers are right: nothing is refused.
 
     Returns
     -------
@@ -194,15 +198,16 @@ def check(name: str, reflectance: np.ndarray, bands: Sequence[str], offset: floa
         With the numbers, and the remedy.
     """
     verdict = judge(measure(reflectance, bands))
-    if verdict.acceptable:
+    if verdict.acceptable or trust:
         return verdict
-    applied = "" if offset is None else f" (applied: {offset:+.0f})"
+    applied = "" if offset is None else f" (applied: {offset:+g})"
     remedy = {
-        "offset missed": f"reflectance seems {SHIFT} too high{applied}. Give this scene the offset −1000",
-        "offset applied twice": f"reflectance seems {SHIFT} too low{applied}. Give this scene the offset "
-        "0, if its provider has taken it off already",
-        "wrong scale": "give this scene the scale that its provider states",
+        "offset missed": f"reflectance seems {SHIFT} too high{applied}. Write offset: -0.1 for this scene",
+        "offset applied twice": f"reflectance seems {SHIFT} too low{applied}. Write offset: 0 for this scene, if its "
+        "provider has taken it off already",
+        "wrong scale": "write the scale that its provider states",
     }[verdict.kind]
+    remedy += " in 01_download.yaml. If you know that the numbers are right: radiometry: trust in 02_preprocess.yaml"
     raise LulcError(f"{name}: {verdict.kind}. Found: {verdict.reason}. Expected: dark pixels near 0; {remedy}.")
 
 
@@ -233,6 +238,6 @@ def refuse_mixture(scenes: Mapping[str, Darkness]) -> None:
             raise LulcError(
                 f"{one} and {two} differ by {min(sizes):.3f} to {max(sizes):.3f} in the "
                 f"dark pixels of all bands ({one}: {a}. {two}: {b}). Expected the same within 0.05: in "
-                f"{higher} the offset −1000 seems not to be taken off, or in the other it was taken off "
+                f"{higher} the offset -0.1 seems not to be taken off, or in the other it was taken off "
                 "twice. Correct the offset of one of them; they are not mixed."
             )

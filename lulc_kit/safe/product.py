@@ -88,7 +88,7 @@ def open_products(folder: str | Path) -> list[Product]:
         )
     found = [
         path
-        for path in sorted(folder.glob("*"))
+        for path in sorted(folder.glob("[!.]*"))  # macOS leaves ._ files beside everything
         if path.suffix.lower() == ".zip"
         or (path.is_dir() and any(is_metadata(file.name) for file in path.glob("*.xml")))
     ]

@@ -166,10 +166,11 @@ def open_source(path: str | Path) -> Source:
     if is_metadata(path.name) and path.is_file():
         path = path.parent
     if path.is_dir():
-        _one_product(path, [found.name for found in path.glob("*.xml") if is_metadata(found.name)])
+        _one_product(path, [found.name for found in path.glob("[!.]*.xml") if is_metadata(found.name)])
         root = path.resolve()
         # links that lead out of the product are not part of it
-        inside = [found for found in path.rglob("*") if found.is_file() and found.resolve().is_relative_to(root)]
+        files = [found for found in path.rglob("*") if found.is_file() and not found.name.startswith("._")]
+        inside = [found for found in files if found.resolve().is_relative_to(root)]
         return Source(path, "", frozenset(found.relative_to(path).as_posix() for found in inside))
     if not path.exists():
         raise MissingFileError(f"{path} does not exist; expected a .SAFE folder or a zip archive of one.")
@@ -177,7 +178,7 @@ def open_source(path: str | Path) -> Source:
         raise FormatError(
             f"{path} is neither a folder nor a zip archive; expected a Sentinel-2 product in SAFE format."
         )
-    names = list(_safe_names(path))
+    names = [name for name in _safe_names(path) if not PurePosixPath(name).name.startswith("._")]
     main = _one_product(path, [name for name in names if is_metadata(PurePosixPath(name).name)])
     parent = PurePosixPath(main).parent.as_posix()
     prefix = "" if parent == "." else f"{parent}/"

@@ -10,7 +10,7 @@ import rasterio
 import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
-from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
+from shapely.geometry import GeometryCollection, LineString, MultiPolygon, Point, Polygon, box
 
 from lulc_kit import classes
 from lulc_kit.errors import LulcError
@@ -116,7 +116,7 @@ def test_bad_polygon_input_says_what_is_there(file, tmp_path):
     def read(path=file, wanted=WANTED, grid=GRID, **options):
         return labels.read(path, grid, SCHEME, wanted, **{"field": "kind"} | options)
 
-    with pytest.raises(LulcError, match="do not exist"):
+    with pytest.raises(LulcError, match="does not exist"):
         read(tmp_path / "no.gpkg")
     with pytest.raises(LulcError, match=r"no field 'fclass'.*kind"):
         read(field="fclass")
@@ -128,7 +128,7 @@ def test_bad_polygon_input_says_what_is_there(file, tmp_path):
         read(wanted={"Sea": ["lake"]})
     with pytest.raises(LulcError, match=r"'lake'|lake.*already"):
         read(wanted={"Water": ["lake"], "Forest": ["lake"]})
-    with pytest.raises(LulcError, match=r"the polygons:(?s:.*)the grid:"):
+    with pytest.raises(LulcError, match=r"the features:(?s:.*)the grid:"):
         read(grid=GeoBox((10, 10), from_origin(600_000, 5_000_000, 10, 10), "EPSG:32633"))
     polygons().to_file(file, layer="second", driver="GPKG")
     with pytest.raises(LulcError, match=r"2 layers: x, second"):
@@ -247,3 +247,69 @@ def test_real_worldcover_becomes_the_workflow_s_classes():
     for name, values in names.items():
         expected[np.isin(codes, values)] = SCHEME.named(name).value
     np.testing.assert_array_equal(found.values[clear], expected[clear])
+
+
+def test_every_feature_and_value_is_accounted_for(tmp_path):
+    """Points count as the pixel that holds them, collections are taken apart, and what is left out is said."""
+    west, north = 500_000, 5_000_600
+    far = Point(west + 5, north - 405)
+    right, low = west + 500, north - 500
+    bow_tie = Polygon([(west + 400, north - 400), (right, low), (right, north - 400), (west + 400, low)])
+    shapes = [
+        ("forest", box(west, north - 100, west + 100, north)),
+        ("forest", Point(west + 205, north - 5)),
+        ("forest ", box(west + 300, north - 100, west + 400, north)),
+        ("lake", GeometryCollection([box(west + 100, north - 300, west + 200, north - 200), far])),
+        ("lake", box(west + 302, north - 308, west + 304, north - 306)),
+        ("lake", LineString([(west, north), (west + 500, north)])),
+        ("lake", box(west - 900, north, west - 800, north + 100)),
+        ("grass", bow_tie),
+        (None, None),
+    ]  # fmt: skip
+    frame = gpd.GeoDataFrame({"kind": [k for k, _ in shapes]}, geometry=[g for _, g in shapes], crs="EPSG:32633")
+    frame.to_file(tmp_path / "x.gpkg")
+    with pytest.warns(UserWarning, match=r"2 features of x\.gpkg have no label.*'forest ' \(1\)"):
+        found = labels.read(
+            tmp_path / "x.gpkg",
+            GRID,
+            SCHEME,
+            {"Forest": ["forest"], "Water": ["lake"], "Meadow": ["grass"]},
+            field="kind",
+        )
+    account = found.account.groupby(["class", "became"])[["features", "pixels"]].sum()
+    assert account.loc[("Forest", labels.LABELLED)].tolist() == [2, 101]
+    assert account.loc[("Water", labels.LABELLED)].tolist() == [1, 101]
+    for fate in (labels.SMALL, labels.LINE, labels.OUTSIDE):
+        assert account.loc[("Water", fate)].tolist() == [1, 0]
+    assert account.loc[("–", labels.UNNAMED), "features"] == 2
+    assert account["features"].sum() == len(shapes)
+    assert account["pixels"].sum() == (found.values > 0).sum()
+    assert 30 <= account.loc[("Meadow", labels.LABELLED), "pixels"] <= 60  # the bow tie is two triangles
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [
+        (box(500_302, 5_000_292, 500_304, 5_000_294), "too small to hold a pixel's centre"),
+        (LineString([(500_000, 5_000_000), (500_500, 5_000_000)]), "a line"),
+        (box(499_000, 5_000_000, 499_100, 5_000_100), "outside the study's grid"),
+        (box(500_010, 5_000_510, 500_090, 5_000_590), "claimed by another class"),
+    ],
+)
+def test_a_class_that_was_asked_for_is_not_lost(tmp_path, shape, why):
+    frame = gpd.GeoDataFrame(
+        {"kind": ["forest", "grass", "lake"]},
+        geometry=[box(500_000, 5_000_500, 500_100, 5_000_600), box(500_200, 5_000_500, 500_300, 5_000_600), shape],
+        crs="EPSG:32633",
+    )
+    frame.to_file(tmp_path / "x.gpkg")
+    wanted = {"Forest": ["forest"], "Water": ["lake"], "Meadow": ["grass"]}
+    with pytest.raises(LulcError, match=f"No pixel of Water would be labelled.*{why}"):
+        labels.read(tmp_path / "x.gpkg", GRID, SCHEME, wanted, field="kind")
+
+
+def test_codes_that_are_text_are_named_as_such(tmp_path):
+    frame = gpd.GeoDataFrame({"kind": ["311"]}, geometry=[box(500_000, 5_000_500, 500_100, 5_000_600)], crs=32633)
+    frame.to_file(tmp_path / "x.gpkg")
+    with pytest.raises(LulcError, match="They are text: write them in quotes"):
+        labels.read(tmp_path / "x.gpkg", GRID, SCHEME, {"Forest": [311]}, field="kind")
