@@ -16,7 +16,8 @@ from rasterio.features import rasterize
 
 from lulc_kit import grids, raster
 from lulc_kit.distance import distance
-from lulc_kit.errors import FormatError, GridError, ParameterError
+from lulc_kit.errors import GridError, ParameterError
+from lulc_kit.intake import vectors
 
 LAYERS = ["road", "road_distance"]
 
@@ -43,12 +44,8 @@ def read_lines(path: Path, geobox: GeoBox, margin: float = 0.0) -> npt.NDArray[n
         If the file cannot be read, has no CRS, or has no line there.
     """
     area = gpd.GeoSeries([geobox.extent.geom.buffer(margin)], crs=geobox.crs.to_wkt() if geobox.crs else None)
-    try:
-        found = gpd.read_file(path, mask=area.segmentize(max(geobox.resolution.x * 256, margin)))
-    except Exception as error:  # pyogrio and GDAL raise various kinds
-        raise FormatError(f"{path} is not a vector file that GDAL can read ({error}).") from error
-    if found.crs is None:
-        raise GridError(f"{path} has no CRS. Set it (in QGIS: Set layer CRS, then export) and try again.")
+    near = area.segmentize(max(geobox.resolution.x * 256, margin))
+    found = vectors.read(path, mask=near, parameters="01_download.yaml").table
     parts = shapely.get_parts(found.to_crs(area.crs).geometry.to_numpy())
     lines = parts[shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING]
     if not len(lines):

@@ -76,7 +76,12 @@ class Vectors:
 
 
 def read(
-    path: Path, *, layer: str | None = None, encoding: str | None = None, parameters: str = "the parameters"
+    path: Path,
+    *,
+    layer: str | None = None,
+    encoding: str | None = None,
+    mask: "gpd.GeoSeries | None" = None,
+    parameters: str = "the parameters",
 ) -> Vectors:
     """Read a vector file: GeoPackage, shapefile (zipped too), GeoJSON, GeoParquet, file geodatabase and the like.
 
@@ -88,6 +93,8 @@ def read(
         Which layer; None for the only one that has geometry (styles and tables beside it do not count).
     encoding
         Of the words in a shapefile's table, such as ``"GBK"``; None for what the file says.
+    mask
+        Only features that meet it are wanted, in whatever CRS; None for all.
     parameters
         File of the parameters, for messages: ``05_samples.yaml``.
 
@@ -102,8 +109,10 @@ def read(
     refuse_remote(path)
     if path.suffix.lower() in (".parquet", ".geoparquet"):
         table, name = _parquet(path), path.stem
+        if mask is not None and table.crs is not None:
+            table = table[table.intersects(mask.to_crs(table.crs).union_all())]
     else:
-        table, name = _gdal(path, layer, encoding, parameters)
+        table, name = _gdal(path, layer, encoding, mask, parameters)
     if table.crs is None:
         raise GridError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
     return Vectors(table, name, path)
@@ -121,7 +130,9 @@ def _parquet(path: Path) -> "gpd.GeoDataFrame":
         ) from error
 
 
-def _gdal(path: Path, layer: str | None, encoding: str | None, parameters: str) -> tuple["gpd.GeoDataFrame", str]:
+def _gdal(
+    path: Path, layer: str | None, encoding: str | None, mask: "gpd.GeoSeries | None", parameters: str
+) -> tuple["gpd.GeoDataFrame", str]:
     import geopandas as gpd
     import pyogrio
 
@@ -137,7 +148,7 @@ def _gdal(path: Path, layer: str | None, encoding: str | None, parameters: str) 
         chosen = _layer(path, [(str(name), kind) for name, kind in listed], layer, parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
-            table = gpd.read_file(source, layer=chosen, encoding=encoding)
+            table = gpd.read_file(source, layer=chosen, encoding=encoding, mask=mask)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise FormatError(f"{path} is not a vector file that GDAL can read ({error}).") from error
     except (UnicodeDecodeError, LookupError) as error:

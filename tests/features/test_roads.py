@@ -92,7 +92,7 @@ def test_polygons_no_lines_nearby_no_crs_and_no_file_are_refused(tmp_path):
     lost.with_suffix(".prj").unlink()
     with pytest.raises(LulcError, match="no CRS"):
         roads.compute(lost, BOX)
-    with pytest.raises(LulcError, match="not a vector file"):
+    with pytest.raises(LulcError, match="does not exist"):
         roads.compute(tmp_path / "none.gpkg", BOX)
     with pytest.raises(LulcError, match="above 0 m"):
         roads.compute(area, BOX, maximum=0)
