@@ -20,6 +20,8 @@ _BLUE_TO_GREEN = ("B1", "B2", "B3")  # bright over dark ground where the air is 
 _DARK, _BRIGHT = 0.5, 99.0  # percentiles
 _MISSED = (0.09, 0.17)  # where the dark pixels of a scene lie whose offset was missed
 _NEGATIVE = -0.03  # below what noise and an imperfect atmospheric correction explain
+_LAND = 0.05  # so much brighter than water is land in the near infrared
+_SOIL = 0.05  # so much brighter is bare ground in B8 than in B2
 _EVEN = 0.08  # dark pixels (water, shadow) are about as dark in all bands
 _DENSE = 0.25  # NIR − red of dense vegetation, a difference that no offset changes
 _ENOUGH = 50  # pixels of dense vegetation
@@ -98,6 +100,7 @@ def measure(reflectance: np.ndarray, bands: Sequence[str]) -> Darkness:
         raise ParameterError(f"{len(bands)} band names for {len(reflectance)} bands; expected one name for each.")
     floor, ceiling, clipped = {}, {}, {}
     pixels = 0
+    land = _land(reflectance, bands)
     for band, values in zip(bands, reflectance, strict=True):
         valid = values[np.isfinite(values)]
         if valid.size == 0:
@@ -108,8 +111,18 @@ def measure(reflectance: np.ndarray, bands: Sequence[str]) -> Darkness:
         pixels = max(pixels, valid.size)
         low, high = np.percentile(valid, [_DARK, _BRIGHT])
         floor[band], ceiling[band] = float(low), float(high)
-        clipped[band] = float(np.mean(valid == valid.min()))
+        clipped[band] = float(np.mean((values == valid.min())[np.isfinite(values)] & land[np.isfinite(values)]))
     return Darkness(floor, ceiling, clipped, _vegetation_red(reflectance, bands), pixels)
+
+
+def _land(reflectance: np.ndarray, bands: Sequence[str]) -> np.ndarray:
+    """Return where the near infrared says that there is no water, (row, column): lakes may end at 0, and be right."""
+    nir = next((band for band in ("B8", "B8A", "B7") if band in bands), None)
+    if nir is None:
+        return np.ones(reflectance.shape[1:], bool)
+    values = reflectance[list(bands).index(nir)]
+    lowest = np.nanmin(values) if np.isfinite(values).any() else 0.0
+    return np.nan_to_num(values - lowest) > _LAND
 
 
 def _vegetation_red(reflectance: np.ndarray, bands: Sequence[str]) -> float:
@@ -161,7 +174,10 @@ def judge(darkness: Darkness) -> Verdict:
         )
         return Verdict("offset applied twice", reason, darkness)
     darkest, even = min(floors.values()), max(floors.values()) - min(floors.values()) < _EVEN
-    if red > _MISSED[0] or (even and _MISSED[0] < darkest < _MISSED[1]):
+    # Water and shadow are no brighter in the near infrared than in blue; soil is, and then nothing here is dark.
+    infrared = next((darkness.floor[band] for band in ("B8", "B8A") if band in darkness.floor), darkest)
+    soil = infrared - darkness.floor.get("B2", infrared) > _SOIL
+    if red > _MISSED[0] or (even and not soil and _MISSED[0] < darkest < _MISSED[1]):
         reason = f"nothing in the scene is darker than {min(darkness.floor.values()):.3f}: {darkness}"
         return Verdict("offset missed", reason, darkness)
     if darkest > _MISSED[0]:

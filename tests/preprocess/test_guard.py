@@ -148,3 +148,23 @@ def test_real_pairs_of_l1c_and_l2a(date, level, bands):
 def test_who_knows_better_is_believed():
     values = scene() + 0.1
     assert guard.check("2022-02-19", values, BANDS, offset=0, trust=True).kind == "offset missed"
+
+
+def test_dry_ground_with_nothing_dark_is_undecided_and_with_the_offset_missed_is_not_believed_blindly():
+    """Soil rises from blue to the near infrared; water and shadow do not."""
+    r = np.random.default_rng(0)
+    soil = np.stack(
+        [r.normal(m, s, (100, 120)) for m, s in ((0.10, 0.012), (0.135, 0.014), (0.16, 0.018), (0.215, 0.02))]
+    )
+    assert kind_of(soil, BANDS[:4]) == "undecided"
+    lake = soil.copy()
+    lake[:, :20, :30] = np.array([0.03, 0.03, 0.02, 0.01])[:, None, None] + r.normal(0, 0.002, (4, 20, 30))
+    assert kind_of(lake, BANDS[:4]) == "plausible"
+    assert kind_of(lake + 0.1, BANDS[:4]) == "offset missed"
+
+
+def test_a_lake_cut_off_at_one_is_not_an_offset_taken_off_twice():
+    """Products cut reflectance off at DN 1; over a lake that is the lowest number of many pixels, and right."""
+    lake = scene()
+    lake[:, :40] = 0.0001
+    assert guard.judge(guard.measure(lake, BANDS)).kind in ("plausible", "undecided")
