@@ -1,5 +1,6 @@
 """Widgets for looking around in JupyterLab. Without a reader (papermill) they draw one picture and leave it."""
 
+import io
 from typing import Any
 
 import ipywidgets
@@ -20,19 +21,28 @@ def explore(image: xr.DataArray, title: str = "") -> Any:
 
     Returns
     -------
-    ipywidgets.interactive
+    ipywidgets.VBox
         Shown by JupyterLab as three lists of bands, a slider and the picture.
     """
     small = style.thin(image)
     names = [str(b) for b in small.band.values]
     first = images.true_colour(small)
 
-    def draw(red: str, green: str, blue: str, stretch: tuple[float, float]) -> Any:
-        return images.composites(small, [[red, green, blue]], stretch, title)
-
-    lists = {
-        colour: ipywidgets.Dropdown(options=names, value=band, description=colour)
+    lists = [
+        ipywidgets.Dropdown(options=names, value=band, description=colour)
         for colour, band in zip(("red", "green", "blue"), first, strict=True)
-    }
+    ]
     slider = ipywidgets.FloatRangeSlider(value=(2, 98), min=0, max=100, description="percentiles")
-    return ipywidgets.interactive(draw, {"auto_display": True}, **lists, stretch=slider)
+    # A picture of its own, not an Output widget: while one of those is open, nbclient waits for ever.
+    picture = ipywidgets.Image(format="png")
+
+    def draw(_: object = None) -> None:
+        shown = images.composites(small, [[choice.value for choice in lists]], slider.value, title)
+        buffer = io.BytesIO()
+        shown.savefig(buffer, format="png", bbox_inches="tight")
+        picture.value = buffer.getvalue()
+
+    for control in (*lists, slider):
+        control.observe(draw, "value")
+    draw()
+    return ipywidgets.VBox([ipywidgets.HBox(lists), slider, picture])
