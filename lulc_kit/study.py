@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Record(pydantic.BaseModel):
     """What a step leaves in ``steps/<step>.json`` when it ends."""
 
-    model_config = pydantic.ConfigDict(frozen=True, ser_json_inf_nan="constants")
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     step: str
     parameters: dict[str, Any]
@@ -76,7 +76,7 @@ class Study:
         except (OSError, ValueError, RecursionError):  # not there, half a file, or the folder is a file: `begin` says
             return None
         # A record is a file like any other: what it names outside the study is none of its outputs.
-        inside = all(files.inside(self.folder / written.path, self.folder) for written in record.outputs)
+        inside = all(w.path and files.inside(self.folder / w.path, self.folder) for w in record.outputs)
         return record if inside else None
 
     def inputs(self, p: params.Parameters) -> list[Path]:

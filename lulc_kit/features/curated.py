@@ -17,7 +17,7 @@ import numpy as np
 import spyndex
 
 from lulc_kit.errors import LulcError
-from lulc_kit.features.indices import Bands, Index
+from lulc_kit.features.formula import Bands, Index
 
 # spyndex has one epsilon for three indices and says in its description that these two need another.
 OTHER_CONSTANTS = {"WCI1": {"epsilon": 1e-10}, "WCI2": {"epsilon": 1e-10}}

@@ -13,41 +13,18 @@ NDRE is called NDREI in spyndex; BI2 is not in it.
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import dask
 import dask.array as da
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
 from lulc_kit import raster
 from lulc_kit.errors import BandError, LulcError, ParameterError
 from lulc_kit.features import blocks
+from lulc_kit.features.formula import Bands, Index, ratio
 from lulc_kit.raster import blockwise
-
-Bands = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Index:
-    """A spectral index: its name, the bands it needs, the formula, and where that is from."""
-
-    name: str
-    bands: tuple[str, ...]
-    compute: Callable[..., Bands]
-    title: str
-    formula: str
-    source: str
-    unit: str = ""
-
-
-def ratio(numerator: Bands, denominator: Bands) -> Bands:
-    """Divide; NaN where the denominator is zero."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(denominator != 0, numerator / denominator, np.nan)
 
 
 def normalized_difference(a: Bands, b: Bands) -> Bands:

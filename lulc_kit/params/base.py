@@ -34,6 +34,8 @@ Date = Annotated[str, pydantic.BeforeValidator(_compact), pydantic.AfterValidato
 
 
 class Model(BaseModel):
+    """Values that are checked: of their types, without unknown names, never changed."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 

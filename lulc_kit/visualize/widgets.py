@@ -38,6 +38,7 @@ def explore(image: xr.DataArray, title: str = "") -> Any:
 
     def draw(_: object = None) -> None:
         shown = images.composites(small, [[choice.value for choice in lists]], slider.value, title)
+        assert shown is not None
         buffer = io.BytesIO()
         shown.savefig(buffer, format="png", bbox_inches="tight")
         picture.value = buffer.getvalue()

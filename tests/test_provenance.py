@@ -1,0 +1,51 @@
+"""Which code and which files a result was made of."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from lulc_kit import files, provenance
+
+
+def test_sources_are_all_modules_by_name_with_the_hash_of_their_bytes() -> None:
+    found = provenance.sources()
+    path = provenance.package() / "raster/reading.py"
+    assert found["raster.reading"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found["raster"] == files.sha256(provenance.package() / "raster/__init__.py")
+    assert "evaluate/report.html.j2" in found
+
+
+def test_only_what_was_loaded_and_decides_numbers_is_used(monkeypatch) -> None:
+    known = dict.fromkeys(
+        ["raster.reading", "study", "visualize.maps", "evaluate", "evaluate/x.html.j2", "deep.a"], "1"
+    )
+    loaded = {f"lulc_kit.{name}": None for name in known if "." in name or name in ("study", "evaluate")}
+    for name in [m for m in sys.modules if m.startswith("lulc_kit.")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in loaded:
+        if name not in ("lulc_kit.deep.a", "lulc_kit.evaluate/x.html.j2"):
+            monkeypatch.setitem(sys.modules, name, sys)
+    assert set(provenance.used(known, pictures=False)) == {"raster.reading", "evaluate", "evaluate/x.html.j2"}
+    assert set(provenance.used(known, pictures=True)) - set(provenance.used(known, pictures=False)) == {
+        "visualize.maps"
+    }
+
+
+def test_what_changed_is_named_and_what_is_gone_too() -> None:
+    assert provenance.changed({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"}) == ["b", "c"]
+
+
+def test_a_known_mark_saves_reading_a_file_again(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("one")
+    mark = provenance.FileMark.of(path, "x")
+    assert mark.sha256 == hashlib.sha256(b"one").hexdigest()
+    known = provenance.FileMark("x", mark.size, mark.mtime_ns, "trusted")
+    assert provenance.FileMark.of(path, "x", known) is known
+    path.write_text("other")
+    assert provenance.FileMark.of(path, "x", known).sha256 == hashlib.sha256(b"other").hexdigest()
+
+
+def test_versions_and_memory() -> None:
+    assert {"python", "lulc_kit", "numpy", "rasterio"} <= set(provenance.versions())
+    assert 10 < provenance.peak_memory_mb() < 100_000
