@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/lulc run havelland romania
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/
