@@ -21,7 +21,7 @@ from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from lulc_kit import files
-from lulc_kit.errors import FormatError, GridError, LulcError, MissingFileError
+from lulc_kit.errors import LulcError
 from lulc_kit.intake.remote import refuse_remote
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
                 numbers.append((k, b))
     odd = [part for part, box in zip(parts, boxes, strict=True) if not _alike(box, boxes[0])]
     if odd:
-        raise GridError(
+        raise LulcError(
             f"{name} holds variables on different grids ({parts[0]} and {odd[0]}). Name each band's variable by "
             f"itself in {parameters} (bands: {{B2: '{parts[0]}', …}}), or save them to GeoTIFFs."
         )
@@ -153,9 +153,7 @@ def _checked(name: str, parameters: str) -> str:
     inside = files.split_archived(Path(name))
     path = files.resolve(inside[0]) if inside else located(name)
     if not path.exists():
-        raise MissingFileError(
-            f"{name} does not exist. Check the path in {parameters}; it starts at the project's folder."
-        )
+        raise LulcError(f"{name} does not exist. Check the path in {parameters}; it starts at the project's folder.")
     refuse_remote(path)
     if inside:
         return files.archived(path, inside[1])
@@ -166,7 +164,7 @@ def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
     try:
         return rasterio.open(gdal_name)
     except RasterioIOError as error:
-        raise FormatError(
+        raise LulcError(
             f"{name} is not a raster that GDAL can read ({error}). It may be truncated: copy or download it again."
         ) from error
 
@@ -177,7 +175,7 @@ def _parts(gdal_name: str, name: str | Path) -> tuple[str, ...]:
             return (gdal_name,)
         parts = tuple(source.subdatasets)
     if not parts:
-        raise FormatError(f"{name} holds no bands. Expected a raster with bands, or with a variable for each band.")
+        raise LulcError(f"{name} holds no bands. Expected a raster with bands, or with a variable for each band.")
     return parts
 
 
@@ -187,9 +185,9 @@ def _alike(one: GeoBox, other: GeoBox) -> bool:
 
 def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
     if source.crs is None:
-        raise GridError(f"{name} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
+        raise LulcError(f"{name} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
     if not (source.crs.is_projected or source.crs.is_geographic):
-        raise GridError(
+        raise LulcError(
             f"{name} has a CRS that is tied to no place on the earth ({source.crs.to_wkt()[:60]} …). Find out the real "
             f"one, set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again."
         )
@@ -200,7 +198,7 @@ def _band(source: rasterio.DatasetReader, b: int, variable: str | None) -> Raste
     nodata = source.nodatavals[b - 1]
     dtype = source.dtypes[b - 1]
     if "complex" in dtype:
-        raise FormatError(f"{source.name}: band {b} holds complex numbers. Save its amplitude or real part instead.")
+        raise LulcError(f"{source.name}: band {b} holds complex numbers. Save its amplitude or real part instead.")
     return RasterBand(
         variable or source.descriptions[b - 1] or f"band_{b}",
         dtype,
@@ -238,7 +236,7 @@ def read(raster: Raster, band: int, rows: slice, columns: slice) -> npt.NDArray[
             if masked:
                 data = np.ma.masked_array(data, source.read_masks(number, window=window) == 0)
     except RasterioError as error:
-        raise FormatError(
+        raise LulcError(
             f"{raster.source[part]} could not be read to its end: it is truncated or damaged. Copy or download it "
             f"again. ({error})"
         ) from error
