@@ -15,6 +15,7 @@ from lulc_kit.errors import FormatError, LulcError, MissingFileError
 # for pathlib to fold.
 _WINDOWS = os.name == "nt"
 _ARCHIVED = re.compile(r"/vsizip/\{(.+)\}/(.+)")
+_VARIABLE = re.compile(r'(?P<driver>[A-Z][A-Z0-9_]+):"?(?P<path>[^"]+?)"?(?::(?P<inside>[^":]+))?')
 _ARCHIVED_PLAIN = re.compile(r"/vsizip/(.+?\.zip)/(.+)", re.IGNORECASE)
 
 
@@ -62,6 +63,18 @@ def project_folder() -> Path:
 def resolve(path: str) -> Path:
     """Return a parameter's path as an absolute one; relative paths start at the project's folder."""
     return (project_folder() / Path(path).expanduser()).absolute()
+
+
+def variable(name: str) -> re.Match[str] | None:
+    """Take GDAL's name of a variable apart (``NETCDF:"a.nc":B2``): driver, path, inside; None for any other name."""
+    match = _VARIABLE.fullmatch(name)
+    return match if match and len(match["driver"]) > 1 else None  # C: is a drive
+
+
+def located(name: str) -> Path:
+    """Return the file that a parameter names: by its path, or by GDAL's name of a variable in it."""
+    match = variable(name)
+    return resolve(match["path"] if match else name)
 
 
 def named(pattern: str) -> list[Path]:

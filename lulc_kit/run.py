@@ -158,7 +158,18 @@ def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterato
 def announce(steps: Sequence[Planned]) -> None:
     """Write down which steps a study has, so that a run that left the plan leaves the report too."""
     if steps:
-        files.write_json(_layout(steps[0]).plan, [s.step for s in steps])
+        layout = _layout(steps[0])
+        _make_folder(layout.plan.parent, layout)
+        files.write_json(layout.plan, [s.step for s in steps])
+
+
+def _make_folder(folder: Path, layout: Layout) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LulcError(
+            f"No permission to write in {layout.folder}. Choose another folder with --outputs DIR. ({error})"
+        ) from error
 
 
 def run(steps: Sequence[Planned], *, force: bool = False, say: Say = print) -> None:
@@ -218,12 +229,7 @@ def _execute(planned: Planned) -> None:
         raise LulcError(f"{source} does not exist. Run lulc in the kit's folder, which holds notebooks/ and params/.")
     layout = _layout(planned)
     target, part, failed = (layout.notebook(f"{planned.step}{end}") for end in ("", ".running", ".failed"))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LulcError(
-            f"No permission to write in {layout.folder}. Choose another folder with --outputs DIR. ({error})"
-        ) from error
+    _make_folder(target.parent, layout)
     try:
         _papermill(source, part, p, project)
     except PapermillExecutionError as error:

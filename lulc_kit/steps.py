@@ -7,7 +7,6 @@ from typing import Any
 
 from lulc_kit import catalog, files, params
 from lulc_kit.errors import LulcError
-from lulc_kit.intake import rasters
 from lulc_kit.layout import Layout
 from lulc_kit.provenance import companions
 
@@ -129,9 +128,9 @@ def of_users(p: params.Parameters, layout: Layout) -> list[Path]:
 
 def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     if isinstance(p, params.Download):
-        return [files.on_disk(rasters.located(name)) for name in _of_download(p) if name]
+        return [files.on_disk(files.located(name)) for name in _of_download(p) if name]
     if isinstance(p, params.Samples) and p.labels != "reference":
-        return [rasters.located(p.labels)]
+        return [files.located(p.labels)]
     if not isinstance(p, params.Preprocess | params.Features | params.Samples) or not layout.catalog.exists():
         return []
     scenes, ancillary = catalog.files_of(layout.catalog)

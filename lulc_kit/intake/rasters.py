@@ -27,7 +27,6 @@ from lulc_kit.intake.remote import refuse_remote
 if TYPE_CHECKING:
     import pandas as pd
 
-_NAMED = re.compile(r'(?P<driver>[A-Z][A-Z0-9_]+):"?(?P<path>[^"]+?)"?(?::(?P<inside>[^":]+))?')
 _SIDE = 1024  # of the blocks that are copied
 _CELLS = 2000  # rows or columns of the sample that lowest and highest numbers are taken from
 
@@ -96,19 +95,8 @@ class Raster:
     @property
     def plain(self) -> bool:
         """Whether the kit can read the file as it is."""
-        whole = len(self.source) == 1 and _variable(self.source[0]) is None
+        whole = len(self.source) == 1 and files.variable(self.source[0]) is None
         return whole and self.turned == (1, 1) and not any(b.masked for b in self.bands)
-
-
-def _variable(name: str) -> re.Match[str] | None:
-    match = _NAMED.fullmatch(name)
-    return match if match and len(match["driver"]) > 1 else None  # C: is a drive
-
-
-def located(name: str) -> Path:
-    """Return the file that a parameter names: by its path, or by GDAL's name of a variable (``NETCDF:"a.nc":B2``)."""
-    match = _variable(name)
-    return files.resolve(match["path"] if match else name)
 
 
 def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
@@ -149,9 +137,9 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
 
 def _checked(name: str, parameters: str) -> str:
     """Return the name by which GDAL opens what a parameter names, after a look at the file on the disk."""
-    match = _variable(name)
+    match = files.variable(name)
     inside = files.split_archived(Path(name))
-    path = files.resolve(inside[0]) if inside else located(name)
+    path = files.resolve(inside[0]) if inside else files.located(name)
     if not path.exists():
         raise LulcError(f"{name} does not exist. Check the path in {parameters}; it starts at the project's folder.")
     refuse_remote(path)
@@ -321,7 +309,7 @@ def plain(raster: Raster, name: str | Path, folder: Path, nodata: float | None =
     """Return a file that the kit can read as it is: the user's own, or a plain copy of it in a folder of the study."""
     if raster.plain:
         inside = files.split_archived(Path(str(name)))
-        return Path(raster.source[0]) if inside else located(str(name))
+        return Path(raster.source[0]) if inside else files.located(str(name))
     stem = re.sub(r"[^\w\-]+", "_", Path(str(name)).stem)
     return copy(raster, folder / f"{stem}_plain.tif", nodata)
 

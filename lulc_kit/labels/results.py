@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import xarray as xr
 
-from lulc_kit import catalog, classes, params, raster
+from lulc_kit import catalog, classes, files, params, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.intake import rasters, vectors
 from lulc_kit.labels import sources
@@ -18,7 +18,7 @@ from lulc_kit.samples import Samples
 
 def source(p: params.Samples, layout: Layout) -> Path:
     """Return the file that the labels come from: a path, or the catalog's reference; of a raster a plain one."""
-    path = rasters.located(p.labels) if p.labels != "reference" else _reference(layout)
+    path = files.located(p.labels) if p.labels != "reference" else _reference(layout)
     if vectors.is_vector(path) or not path.exists():
         return path
     name = p.labels if p.labels != "reference" else path

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
+from lulc_kit import files
 from lulc_kit.errors import LulcError
 from lulc_kit.intake import rasters
 
@@ -108,7 +109,7 @@ def test_a_variable_for_each_band(tmp_path: Path) -> None:
         everything(rasters.plain(found, tmp_path / "cube.nc", tmp_path / "study")), np.stack(list(truth.values()))
     )
     name = f'NETCDF:"{tmp_path / "cube.nc"}":B3'
-    assert rasters.located(name) == tmp_path / "cube.nc"
+    assert files.located(name) == tmp_path / "cube.nc"
     one = rasters.describe(name)
     np.testing.assert_array_equal(everything(rasters.plain(one, name, tmp_path / "one"))[0], truth["B3"])
 
