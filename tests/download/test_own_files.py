@@ -108,3 +108,14 @@ def test_what_a_mask_in_the_file_hides_is_nodata(project: Path) -> None:
     assert band.path.is_relative_to(project / "scenes")
     with rasterio.open(band.path) as file:
         assert (file.read(1) == band.nodata).sum() == 32
+
+
+def test_what_was_understood_is_shown_for_own_files_only(project: Path) -> None:
+    scene.write(project / "data/a.tif", np.stack([DN, 0 * DN]), 10.0, nodata=0)
+    scene.write(project / "data/dem.tif", DN.astype(np.float32), 30.0)
+    found = scenes.describe(download({"file": "data/a.tif", "names": ["B2", "B3"]}, dem="data/dem.tif"))
+    assert found is not None
+    assert found["file"].tolist() == ["a.tif", "a.tif", "dem.tif"]
+    assert found["missing, %"].tolist() == [0, 100, 0]
+    assert found["highest"].tolist()[::2] == [1000, 1000]
+    assert scenes.describe(params.Download()) is None
