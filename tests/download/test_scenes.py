@@ -10,7 +10,7 @@ import rasterio
 from lulc_kit import catalog, params
 from lulc_kit.download import scenes
 from lulc_kit.layout import Layout
-from lulc_kit.preprocess import cube
+from lulc_kit.preprocess import builder
 from lulc_kit.preprocess.grid import study_grid
 from tests import products, scene
 
@@ -37,7 +37,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def build(p: params.Download, folder: Path, **options: Any) -> None:
     catalog.write(folder / "catalog.json", scenes.get(p, Layout(folder)))
     found = catalog.read(folder / "catalog.json")
-    cube.build(found, study_grid(found), folder / "cube", **options)
+    builder.build(found, study_grid(found), folder / "cube", **options)
 
 
 def test_files_of_ones_own_are_opened_once_to_describe_and_twice_to_read(project: Path, opened: Counter[str]) -> None:

@@ -17,6 +17,7 @@ from lulc_kit.errors import LulcError
 from lulc_kit.features import indices
 from lulc_kit.labels import sources as labels
 from lulc_kit.labels import splits
+from lulc_kit.labels.splitters import BlockSplit
 from lulc_kit.layout import Layout
 from lulc_kit.preprocess import builder, composite, grid
 from tests import scene
@@ -177,7 +178,7 @@ def test_polygons_in_another_crs_are_brought_to_the_grid(project: Path, data: Pa
 
 
 def test_polygons_outside_the_scene(project: Path, data: Path) -> None:
-    with pytest.raises(LulcError, match=r"(?s)No polygon .* lies on the study's grid.*the polygons: .*the grid: "):
+    with pytest.raises(LulcError, match=r"(?s)No feature .* lies on the study's grid.*the features: .*the grid: "):
         read_labels(project, data, scene.polygons(shift=50_000.0))
 
 
@@ -217,11 +218,11 @@ def test_class_that_lies_under_cloud(project: Path, data: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"block": 1600.0}, r"occurs in 1 block\(s\) of 1600 m, too few for 2 folds"),
-        ({"gap": 2000.0}, "With a gap of 2000 m no training pixel"),
+        ({"spacing": 1600.0}, r"occurs in 1 block\(s\) of 1600 m, too few for 2 folds"),
+        ({"buffer": 2000.0}, "With a gap of 2000 m no training pixel"),
     ],
 )
 def test_folds_that_cannot_be_made(project: Path, data: Path, options: dict[str, float], says: str) -> None:
     found = read_labels(project, data, scene.polygons())
     with pytest.raises(LulcError, match=says):
-        splits.split(found, **{"folds": 2, "block": 200.0, "gap": 0.0, "seed": 1} | options)  # type: ignore[arg-type]
+        splits.split(found, BlockSplit(**{"n_splits": 2, "spacing": 200.0, "buffer": 0.0, "random_state": 1} | options))

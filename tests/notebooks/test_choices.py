@@ -65,13 +65,19 @@ def classes(scheme: str) -> dict[str, list[Any]]:
 
 
 EVERY_FEATURE = list(typing.get_args(params.features.TextureFeature))
-WITHOUT_COMPONENTS = pytest.mark.xfail(strict=True, reason="the notebook asks for components that nobody wants")
 WITHOUT_PICTURES = pytest.mark.xfail(strict=True, reason="no composite leaves a figure without panels")
 
 ROWS: dict[str, list[Any]] = {
     "01_download": [FIRST["surface"], FIRST["top"], FIRST["one file"]],
     "02_preprocess": [
-        {"mask": "spectral", "correction": "dark_object", "sharpen": "local", "composite": "median", "dates": None},
+        {
+            "mask": "spectral",
+            "radiometry": "trust",
+            "correction": "dark_object",
+            "sharpen": "local",
+            "composite": "median",
+            "dates": None,
+        },
         {"mask": "scl", "sharpen": "none", "composite": "medoid", "scl_exclude": [], "mask_buffer": 0.0},
         {"mask": "file", "composite": "best", "composite_day": 150, "composite_monthly": True, "bbox": None},
         {"mask": "none", "composite": "best", "composite_day": None, "composite_dates": list(scene.DATES[:2])},
@@ -80,9 +86,7 @@ ROWS: dict[str, list[Any]] = {
         pytest.param({"composites": [], "stretch": [0.0, 100.0]}, marks=WITHOUT_PICTURES),
     ],
     "04_features": [
-        pytest.param(
-            {"components": 0, "texture_components": 0, "indices": [], "flat_aspect": None}, marks=WITHOUT_COMPONENTS
-        ),
+        {"components": 0, "texture_components": 0, "indices": [], "flat_aspect": None},
         {
             "texture_features": EVERY_FEATURE,
             "dem_resampling": "cubic",

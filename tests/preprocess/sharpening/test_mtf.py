@@ -5,7 +5,8 @@ import pytest
 from scipy import ndimage
 
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess.sharpening.mtf import MTF, degrade
+from lulc_kit.preprocess.sharpening.mtf import degrade
+from lulc_kit.sentinel2 import MTF
 
 
 @pytest.mark.parametrize("ratio", [3, 5])
