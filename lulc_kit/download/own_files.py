@@ -91,4 +91,8 @@ def _look(name: str, entry: params.Scene, folder: Path) -> tuple[Path, raster.He
     found = rasters.describe(name)
     nodata = entry.nodata if isinstance(entry.nodata, int | float) else None
     path = rasters.plain(found, name, folder / entry.date, nodata)
-    return path, raster.header(path)
+    if not found.plain:
+        return path, raster.header(path)
+    bands = found.bands  # the file was opened once already
+    header = [b.name for b in bands], [b.dtype for b in bands], [b.nodata for b in bands]
+    return path, raster.Header(found.geobox, *header)

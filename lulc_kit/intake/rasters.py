@@ -6,6 +6,7 @@ are not (south up or mirrored, a variable for each band, a mask or an alpha band
 block by block, into the study's folder.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,18 +115,22 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
     LulcError
         If it is missing, no raster, without a usable CRS, points to the network, or its variables do not fit together.
     """
-    parts = _parts(_checked(str(name), parameters), name)
+    whole = _checked(str(name), parameters)
     boxes: list[GeoBox] = []
     bands: list[RasterBand] = []
     numbers: list[tuple[int, int]] = []
-    for k, part in enumerate(parts):
-        with _open(part, name) as source:
-            boxes.append(_grid(source, name))
-            data = [b for b in source.indexes if source.colorinterp[b - 1] != ColorInterp.alpha]
-            for b in data:
-                variable = part.rsplit(":", 1)[-1] if len(parts) > 1 and len(data) == 1 else None
-                bands.append(_band(source, b, variable))
-                numbers.append((k, b))
+    with _open(whole, name) as file:
+        parts = (whole,) if file.count else tuple(file.subdatasets)
+        if not parts:
+            raise LulcError(f"{name} holds no bands. Expected a raster with bands, or a variable for each band.")
+        for k, part in enumerate(parts):
+            with contextlib.nullcontext(file) if part == whole else _open(part, name) as source:
+                boxes.append(_grid(source, name))
+                data = [b for b in source.indexes if source.colorinterp[b - 1] != ColorInterp.alpha]
+                for b in data:
+                    variable = part.rsplit(":", 1)[-1] if len(parts) > 1 and len(data) == 1 else None
+                    bands.append(_band(source, b, variable))
+                    numbers.append((k, b))
     odd = [part for part, box in zip(parts, boxes, strict=True) if not _alike(box, boxes[0])]
     if odd:
         raise LulcError(
@@ -155,16 +160,6 @@ def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
         raise LulcError(
             f"{name} is not a raster that GDAL can read ({error}). It may be truncated: copy or download it again."
         ) from error
-
-
-def _parts(gdal_name: str, name: str | Path) -> tuple[str, ...]:
-    with _open(gdal_name, name) as source:
-        if source.count:
-            return (gdal_name,)
-        parts = tuple(source.subdatasets)
-    if not parts:
-        raise LulcError(f"{name} holds no bands. Expected a raster with bands, or with a variable for each band.")
-    return parts
 
 
 def _alike(one: GeoBox, other: GeoBox) -> bool:
