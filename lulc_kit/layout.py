@@ -241,4 +241,4 @@ class Layout:
     @property
     def lock(self) -> Path:
         """Held by who works on the study."""
-        return self.folder / "steps" / "lock"
+        return self.folder.parent / f".{self.folder.name}.lock"

@@ -160,7 +160,9 @@ def announce(steps: Sequence[Planned]) -> None:
     if steps:
         layout = _layout(steps[0])
         _make_folder(layout.plan.parent, layout)
-        files.write_json(layout.plan, [s.step for s in steps])
+        names = [s.step for s in steps]
+        if not layout.plan.exists() or files.read_json(layout.plan) != names:
+            files.write_json(layout.plan, names)
 
 
 def _make_folder(folder: Path, layout: Layout) -> None:
