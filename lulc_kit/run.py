@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import os
 import re
 import sys
@@ -161,8 +162,9 @@ def announce(steps: Sequence[Planned]) -> None:
         layout = _layout(steps[0])
         _make_folder(layout.plan.parent, layout)
         names = [s.step for s in steps]
-        if not layout.plan.exists() or files.read_json(layout.plan) != names:
-            files.write_json(layout.plan, names)
+        text = json.dumps(names, indent=2) + "\n"
+        if not layout.plan.exists() or layout.plan.read_bytes() != text.encode():
+            files.write_text(layout.plan, text)
 
 
 def _make_folder(folder: Path, layout: Layout) -> None:
