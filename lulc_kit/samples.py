@@ -1,12 +1,14 @@
 """Labelled samples of a study: a table of points, its classes, and the splits that test a model on what it never saw.
 
-The table is the first thing. Beside it lie two rasters of all labelled pixels, of which the table is a draw: the
-labels, and for each pixel its fold in each split.
+The table is the first thing. Where the samples come from a map or from shapes on an image, two rasters of all labelled
+pixels lie beside it, of which the table is a draw: the labels, and for each pixel its fold in each split. Samples that
+came as a table have none, and each of their rows is tested.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -15,7 +17,7 @@ import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.classes import Scheme
-from lulc_kit.errors import BandError, FormatError
+from lulc_kit.errors import BandError, FormatError, LulcError
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 
@@ -51,15 +53,15 @@ class Samples:
     separation
         How test and training are kept apart, in words.
     labels
-        Class values of all labelled pixels, (1, y, x), 0 for no label.
+        Class values of all labelled pixels, (1, y, x), 0 for no label; None for samples that came as a table.
     folds
-        Codes of the same pixels: one band for each split, ``block``, ``train_1`` …; 0 where there is no label.
+        Codes of the same pixels: one band for each split, ``block``, ``train_1`` …; 0 where there is no label. None as
+        for ``labels``.
     fingerprint
         Of the splits: runs with another one do not compare.
 
     Examples
     --------
-    >>> from pathlib import Path
     >>> samples = Samples.read(Layout(Path("outputs/mine")))
     >>> samples.scheme.names, samples.splits, samples.features()
     (('Forest', 'Not forest'), ['fold', 'random_fold'], ('NDVI',))
@@ -70,43 +72,40 @@ class Samples:
     table: "pd.DataFrame | gpd.GeoDataFrame"
     scheme: Scheme
     separation: str
-    labels: xr.DataArray
-    folds: xr.DataArray
+    labels: xr.DataArray | None
+    folds: xr.DataArray | None
     fingerprint: str = ""
 
     @classmethod
     def read(cls, layout: Layout) -> Self:
         """Open the samples of a study, the rasters lazily; a LulcError names the file that is missing or broken."""
-        import geopandas as gpd
-
         about = files.read_json(layout.classes)
-        try:
-            table = gpd.read_parquet(layout.samples)
-        except (OSError, ValueError) as error:
-            raise FormatError(f"{layout.samples} cannot be read ({error}). Run notebook 05 again.") from error
+        mapped = about["rasters"]
         return cls(
-            table,
+            _read_table(layout.samples),
             Scheme.from_dict(about["scheme"]),
             about["separation"],
-            raster.read_codes(layout.labels),
-            raster.read_codes(layout.folds),
-            files.sha256(layout.folds),
+            raster.read_codes(layout.labels) if mapped else None,
+            raster.read_codes(layout.folds) if mapped else None,
+            files.sha256(layout.folds if mapped else layout.samples),
         )
 
     def write(self, layout: Layout) -> None:
         """Write the table, the rasters and the classes."""
-        writing.write(
-            layout.labels,
-            self.labels,
-            dtype="uint8",
-            nodata=0,
-            colours={c.value: c.rgb for c in self.scheme.classes},
-            tags={"classes": "; ".join(f"{c.value} {c.name}" for c in self.scheme.classes)},
-        )
-        writing.write(layout.folds, self.folds, dtype="uint32", nodata=0)
+        if self.labels is not None and self.folds is not None:
+            writing.write(
+                layout.labels,
+                self.labels,
+                dtype="uint8",
+                nodata=0,
+                colours={c.value: c.rgb for c in self.scheme.classes},
+                tags={"classes": "; ".join(f"{c.value} {c.name}" for c in self.scheme.classes)},
+            )
+            writing.write(layout.folds, self.folds, dtype="uint32", nodata=0)
         with files.replacing(layout.samples) as part:
             self.table.to_parquet(part)
-        files.write_json(layout.classes, {"scheme": self.scheme.to_dict(), "separation": self.separation})
+        about = {"scheme": self.scheme.to_dict(), "separation": self.separation, "rasters": self.labels is not None}
+        files.write_json(layout.classes, about)
 
     @property
     def splits(self) -> list[str]:
@@ -125,14 +124,24 @@ class Samples:
             return [self.table[f"train_{k}"].to_numpy(bool) for k in folds]
         return [self.table[split].to_numpy() != k for k in folds]
 
+    def on_grid(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Return `labels` and `folds`; a LulcError for samples that came as a table, which lie on no grid."""
+        if self.labels is None or self.folds is None:
+            raise LulcError(
+                "The samples of this study came as a table, without images: networks and maps need rasters. "
+                "Use notebooks 06 and 09, or give 05 polygons or points and run 01 to 04 before it."
+            )
+        return self.labels, self.folds
+
     def trainable(self) -> npt.NDArray[np.bool_]:
         """Return for fold 1, 2, … which pixels may train the model that the fold tests, (fold, row, column)."""
-        names = [str(b) for b in self.folds.band.values if str(b).startswith("train_")]
-        return np.asarray(raster.select(self.folds, names).data).astype(bool)
+        _, folds = self.on_grid()
+        names = [str(b) for b in folds.band.values if str(b).startswith("train_")]
+        return np.asarray(raster.select(folds, names).data).astype(bool)
 
     def codes(self, band: str) -> npt.NDArray[np.integer]:
         """Return a band of `folds`, (row, column), in memory."""
-        return np.asarray(raster.select(self.folds, [band]).data[0])
+        return np.asarray(raster.select(self.on_grid()[1], [band]).data[0])
 
     def features(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return the features to use: those wanted, or all that the table has; a LulcError lists what it has."""
@@ -141,3 +150,16 @@ class Samples:
         if missing:
             raise BandError(f"Feature(s) {', '.join(missing)} are not in the samples. They have: {', '.join(have)}.")
         return tuple(wanted or have)
+
+
+def _read_table(path: Path) -> "pd.DataFrame | gpd.GeoDataFrame":
+    """Read the table of samples, with geometry if it has any."""
+    import geopandas as gpd
+    import pandas as pd
+    import pyarrow.parquet
+
+    try:
+        located = b"geo" in (pyarrow.parquet.read_schema(path).metadata or {})
+        return gpd.read_parquet(path) if located else pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path} cannot be read ({error}). Run notebook 05 again.") from error

@@ -101,7 +101,7 @@ def write_lstm(
     """Map the whole scene by the mean of the folds' networks, and write all files of the run."""
     run = layout.run(p.run)
     probabilities = sequences.predict(series, models, first.networks, _choice(p), p.seed)
-    stack = sequences.as_stack(probabilities, samples.labels)
+    stack = sequences.as_stack(probabilities, samples.on_grid()[0])
     _map(stack, sequences.predictors(*probabilities.shape[:2]), samples, run, 0)
     training.save(models, run)
     text = (

@@ -46,7 +46,7 @@ class Scene:
 
     def __init__(self, stack: xr.DataArray, samples: Samples) -> None:
         self.features = np.moveaxis(stack.data.compute(), 0, -1)
-        self.labels = np.asarray(samples.labels.data[0])
+        self.labels = np.asarray(samples.on_grid()[0].data[0])
         self.trainable = samples.trainable()
         self.valid = np.isfinite(self.features).all(axis=-1)
         self.classes = samples.scheme

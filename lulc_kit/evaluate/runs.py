@@ -145,14 +145,15 @@ def evaluate(
         If there is no run, or a run was made with other labels or folds than those that lie there now.
     """
     samples = Samples.read(layout)
-    labels, block = np.asarray(samples.labels.data[0]), samples.codes("block")
+    mapped, _ = samples.on_grid()
+    labels, block = np.asarray(mapped.data[0]), samples.codes("block")
     found: dict[str, dict[str, Accuracy]] = {split: {} for split in SPLITS}
     about = {}
     for name in layout.runs() if runs is None else runs:
         run = layout.run(name)
         about[name] = files.read_json(run.about)
         crossval = raster.read_codes(run.crossval)
-        grids.check(crossval.odc.geobox, samples.labels.odc.geobox, f"The cross-validated map of run {name}")
+        grids.check(crossval.odc.geobox, mapped.odc.geobox, f"The cross-validated map of run {name}")
         if about[name]["folds"] != samples.fingerprint:
             raise LulcError(
                 f"Run {name} was made with other folds than those of notebook 05, so its numbers do not compare. "
