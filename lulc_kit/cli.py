@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 
 app = typer.Typer(
     help="From Sentinel-2 images to land-cover maps whose accuracy one can trust.",
@@ -48,7 +48,7 @@ def run_(
             names = [s.step for s in steps]
             for wanted in [*(only or []), *([start] if start else [])]:
                 if not any(n == wanted or (wanted == start and n.startswith(wanted)) for n in names):
-                    raise LulcError(f"Study {name} has no step {wanted}. It has: {', '.join(names)}.")
+                    raise ParameterError(f"Study {name} has no step {wanted}. It has: {', '.join(names)}.")
             chosen += [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
         for steps in plans:
             run.announce(steps)

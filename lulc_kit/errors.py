@@ -4,8 +4,12 @@
 class LulcError(Exception):
     """Bad input, or a step that cannot go on.
 
-    The message says what was found, what was expected, and what to do next.
+    The message says what was found, what was expected, and what to do next. Its kinds are for callers who would act
+    differently. All go by this name where a person reads it, in a notebook and in what `lulc run` hears from one.
     """
+
+    def __init_subclass__(cls) -> None:
+        cls.__name__ = LulcError.__name__  # what Jupyter prints; a traceback and pickle use the class's __qualname__
 
 
 class MissingFileError(LulcError):
@@ -26,8 +30,3 @@ class BandError(LulcError):
 
 class ParameterError(LulcError):
     """A parameter of a notebook, or an argument of a function, has a value that it cannot have."""
-
-
-_KINDS: list[type[LulcError]] = [LulcError, *LulcError.__subclasses__()]
-FAMILY = frozenset(kind.__name__ for kind in _KINDS)
-"""Their names: all that a notebook which failed in another process leaves of the class."""

@@ -16,7 +16,7 @@ import yaml
 
 from lulc_kit import files, lock, params, study
 from lulc_kit import steps as traffic
-from lulc_kit.errors import FAMILY, LulcError
+from lulc_kit.errors import LulcError, MissingFileError, ParameterError
 from lulc_kit.layout import Layout
 
 Say = Callable[[str], None]
@@ -43,7 +43,7 @@ def folder_of(name: str) -> Path:
         if folder.is_dir():
             return folder
     names = sorted(f.name for f in known.glob("*") if f.is_dir()) if known.is_dir() else []
-    raise LulcError(
+    raise MissingFileError(
         f"There is no study {name!r}: neither a folder of that path nor params/{name}. "
         f"Studies here: {', '.join(names) or 'none (run lulc in the folder that holds params/ and notebooks/)'}. "
         f"Start one with: lulc new {name}"
@@ -56,11 +56,11 @@ def parse_settings(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
     for setting in settings:
         match = re.fullmatch(r"(\d\d_[\w\-]+)\.(\w+)=(.*)", setting, re.DOTALL)
         if not match:
-            raise LulcError(f"--set {setting}: expected NN_name.key=value, for example --set 06_rf.trees=500")
+            raise ParameterError(f"--set {setting}: expected NN_name.key=value, for example --set 06_rf.trees=500")
         try:
             found.setdefault(match[1], {})[match[2]] = yaml.safe_load(match[3])
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise LulcError(f"--set {setting[:80]}: the value is not valid YAML ({str(error)[:300]}).") from error
+            raise ParameterError(f"--set {setting[:80]}: the value is not valid YAML ({str(error)[:300]}).") from error
     return found
 
 
@@ -86,7 +86,9 @@ def plan(
     folder = folder_of(name)
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
-        raise LulcError(f"{folder} holds no parameter file (01_download.yaml, …). Start a study with: lulc new NAME")
+        raise MissingFileError(
+            f"{folder} holds no parameter file (01_download.yaml, …). Start a study with: lulc new NAME"
+        )
     wrong, steps = [], []
     for path in sorted(folder.glob("*.yml")):
         wrong.append(f"{path} would not be read: parameter files end in .yaml. Rename it to {path.stem}.yaml.")
@@ -112,7 +114,7 @@ def plan(
     if not wrong:
         wrong = [f"{folder}: {line}" for line in traffic.collisions([s.parameters for s in steps], _layout(steps[0]))]
     if wrong:
-        raise LulcError("\n".join(wrong))
+        raise ParameterError("\n".join(wrong))
     return steps
 
 
@@ -142,7 +144,7 @@ def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterato
         Number of worker processes of a cluster that is started on this machine, and ended with the block.
     """
     if scheduler is not None and workers is not None:
-        raise LulcError("--scheduler and --workers exclude each other: use a cluster there is, or start one here.")
+        raise ParameterError("--scheduler and --workers exclude each other: use a cluster there is, or start one here.")
     with contextlib.ExitStack() as stack:
         if workers is not None:
             import distributed
@@ -230,7 +232,9 @@ def _execute(planned: Planned) -> None:
     project = files.project_folder()
     source = project / "notebooks" / f"{p.notebook}.ipynb"
     if not source.exists():
-        raise LulcError(f"{source} does not exist. Run lulc in the kit's folder, which holds notebooks/ and params/.")
+        raise MissingFileError(
+            f"{source} does not exist. Run lulc in the kit's folder, which holds notebooks/ and params/."
+        )
     layout = _layout(planned)
     target, part, failed = (layout.notebook(f"{planned.step}{end}") for end in ("", ".running", ".failed"))
     _make_folder(target.parent, layout)
@@ -238,7 +242,7 @@ def _execute(planned: Planned) -> None:
         _papermill(source, part, p, project)
     except PapermillExecutionError as error:
         part.replace(failed)
-        what = error.evalue if error.ename in FAMILY else f"{error.ename}: {error.evalue}"
+        what = error.evalue if error.ename == LulcError.__name__ else f"{error.ename}: {error.evalue}"
         raise LulcError(
             f"{p.study} {planned.step} failed: {what}\n(the notebook as far as it came: {failed})"
         ) from error

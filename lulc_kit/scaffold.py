@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from lulc_kit import files, params
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 
 # Values that a study of one's own begins with, where they differ from the defaults.
 OWN: dict[str, dict[str, Any]] = {
@@ -50,10 +50,10 @@ def new(name: str, like: str | None = None) -> Path:
         If the name is not usable or taken, or there is no such study to copy.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_\-]*", name):
-        raise LulcError(f"{name!r} cannot be the name of a study: use letters, digits, _ and -.")
+        raise ParameterError(f"{name!r} cannot be the name of a study: use letters, digits, _ and -.")
     folder = files.project_folder() / "params" / name
     if folder.exists():
-        raise LulcError(f"{folder} exists already. Choose another name, or edit the files there.")
+        raise ParameterError(f"{folder} exists already. Choose another name, or edit the files there.")
     if like is None:
         texts = {step: commented(step, {"study": name} | values) for step, values in OWN.items()}
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from lulc_kit import attribution, catalog, files, lock, params, provenance, steps
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, MissingFileError
 from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.provenance import FileMark
 
@@ -88,7 +88,7 @@ class Study:
             found += matches
         for path in steps.of_users(p, self.layout):
             if not path.exists():
-                raise LulcError(f"{p.step} needs {path}, which is not there. Check the path in its parameters.")
+                raise MissingFileError(f"{p.step} needs {path}, which is not there. Check the path in its parameters.")
             found.append(path)
         return [f for f in dict.fromkeys(found) if f.is_file()]
 

@@ -9,7 +9,7 @@ import pytest
 
 from lulc_kit import params, run, study
 from lulc_kit import steps as traffic
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import GridError, LulcError
 from tests import scene
 
 
@@ -156,10 +156,10 @@ def test_cluster_options_exclude_each_other() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "says"),
-    [("LulcError", "why"), ("GridError", "why"), ("KeyError", "KeyError: why")],
+    [(LulcError, "why"), (GridError, "why"), (KeyError, "KeyError: why")],
 )
 def test_the_kit_speaks_for_itself_and_names_the_errors_of_others(
-    project: Path, monkeypatch: pytest.MonkeyPatch, kind: str, says: str
+    project: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception], says: str
 ) -> None:
     """A step fails in another process: all that comes back of the error is its name and its text."""
     import papermill
@@ -171,7 +171,7 @@ def test_the_kit_speaks_for_itself_and_names_the_errors_of_others(
 
     def execute(source: str, target: str, **_: Any) -> None:
         Path(target).write_text("as far as it came")
-        raise PapermillExecutionError(1, 1, "", kind, "why", [])
+        raise PapermillExecutionError(1, 1, "", kind.__name__, "why", [])
 
     monkeypatch.setattr(papermill, "execute_notebook", execute)
     with pytest.raises(LulcError, match=f"^s 01_download failed: {says}\n"):

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def positions(weights: npt.NDArray[np.float32], patch: int) -> npt.NDArray[np.in
     """
     height, width = weights.shape
     if min(height, width) < patch:
-        raise LulcError(f"The scene of {height}×{width} px is smaller than a patch of {patch} px. Lower 'patch'.")
+        raise ParameterError(f"The scene of {height}×{width} px is smaller than a patch of {patch} px. Lower 'patch'.")
 
     def starts(length: int) -> list[int]:
         return sorted({*range(0, length - patch + 1, patch), length - patch})

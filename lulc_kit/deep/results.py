@@ -12,7 +12,7 @@ import xarray as xr
 
 from lulc_kit import files, mapping, params, raster
 from lulc_kit.deep import networks, sequences, training
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.samples import Samples
 
@@ -78,7 +78,7 @@ def read_series(layout: Layout, bands: Sequence[str], p: params.LSTM) -> sequenc
     days = sorted(path.name.removesuffix(ending) for path in layout.cube.glob(f"*{ending}"))
     dates = [d for d in days if p.dates is None or p.dates[0] <= d <= p.dates[1]]
     if len(dates) < p.length:
-        raise LulcError(
+        raise ParameterError(
             f"A sequence needs {p.length} dates, and the cube has {len(dates)} between {p.dates}. "
             f"Widen 'dates', lower 'length', or lower 'min_clear' in 02_preprocess.yaml."
         )

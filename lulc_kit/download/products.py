@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lulc_kit import files
 from lulc_kit.catalog import Catalog
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError
 from lulc_kit.layout import Layout
 from lulc_kit.safe.product import open_products
 from lulc_kit.safe.scene import describe
@@ -32,7 +32,7 @@ def catalog(folder: str, ancillary: Mapping[str, Path]) -> Catalog:
     found = open_products(files.resolve(folder))
     made_up = [product.path.name for product in found if product.simulated]
     if made_up and len(made_up) < len(found):
-        raise LulcError(
+        raise FormatError(
             f"{len(made_up)} of {len(found)} products in {folder} are simulated, the first is {made_up[0]}; "
             f"expected real products only, or simulated ones only. Keep them in folders of their own."
         )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import spyndex
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 from lulc_kit.features.formula import Bands, Index
 
 # spyndex has one epsilon for three indices and says in its description that these two need another.
@@ -43,7 +43,7 @@ def index(name: str) -> Index:
     terms = {t for variable in found.bands for t in _terms(variable)}
     absent = sorted(t for t in terms if t not in BANDS and t not in constants)
     if absent:
-        raise LulcError(
+        raise ParameterError(
             f"Index {name} = {found.formula} needs {', '.join(absent)}, which no band of Sentinel-2 measures. "
             f"Leave {name} out of 'indices'."
         )

@@ -14,7 +14,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import files, grids, raster
-from lulc_kit.errors import BandError, FormatError, GridError, LulcError
+from lulc_kit.errors import BandError, FormatError, GridError, ParameterError
 from lulc_kit.raster import warping
 from lulc_kit.samples import is_reserved
 
@@ -54,7 +54,9 @@ def join(tiles: Sequence[Path], target: Path) -> Path:
     places = {tile: _place(tile) for tile in tiles}
     if len({name for name, _, _ in places.values()}) > 1:
         names = ", ".join(sorted({name for name, _, _ in places.values()}))
-        raise LulcError(f"The tiles are of several exports: {names}. Name one export for each entry of 'external'.")
+        raise ParameterError(
+            f"The tiles are of several exports: {names}. Name one export for each entry of 'external'."
+        )
     order = sorted(tiles, key=lambda tile: places[tile][1:])
     placed = {tile: raster.grid(tile) for tile in order}
     first = order[0]
@@ -68,7 +70,7 @@ def join(tiles: Sequence[Path], target: Path) -> Path:
     dtype, nodata, bands = kind
     if covered < rows * columns and nodata is None:
         if not dtype.startswith("float"):
-            raise LulcError(
+            raise FormatError(
                 f"{places[first][0]}: {len(order)} tile(s) cover only {covered / (rows * columns):.0%} of "
                 f"{rows}×{columns} pixels, and no number means nodata. Fetch the missing tiles."
             )
@@ -187,7 +189,7 @@ def read(
     own, names = found.geobox, found.names
     wanted = names if bands is None else list(bands)
     if taken := [prefix + b for b in wanted if is_reserved(prefix + b)]:
-        raise LulcError(
+        raise BandError(
             f"{path}: the kit's table of samples has columns called {', '.join(taken)} already. Give the entry of "
             f"'external' in 04_features.yaml a prefix, for example prefix: other_"
         )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit.errors import LulcError, ParameterError
+from lulc_kit.errors import ParameterError
 from lulc_kit.features import _cooccurrence as kernels
 from lulc_kit.features.quantize import Method, Quantizer, as_image, fit_quantizer
 
@@ -212,12 +212,12 @@ def glcm(
 def _check_features(features: Sequence[str]) -> None:
     offered = ", ".join(FEATURES)
     if isinstance(features, str):
-        raise LulcError(f"features must be a list of names, got {features!r}: write [{features!r}].")
+        raise ParameterError(f"features must be a list of names, got {features!r}: write [{features!r}].")
     if not features:
         raise ParameterError(f"No texture feature is asked for: choose from {offered}.")
     unknown = [name for name in features if name not in FEATURES]
     if unknown:
-        raise LulcError(f"There are no texture features {unknown}: choose from {offered}.")
+        raise ParameterError(f"There are no texture features {unknown}: choose from {offered}.")
 
 
 def _matrices(settings: Settings) -> list[list[tuple[int, int]]]:

@@ -22,7 +22,7 @@ from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from lulc_kit import files
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, GridError, MissingFileError
 from lulc_kit.intake.remote import refuse_remote
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
     with _open(whole, name) as file:
         parts = (whole,) if file.count else tuple(file.subdatasets)
         if not parts:
-            raise LulcError(f"{name} holds no bands. Expected a raster with bands, or a variable for each band.")
+            raise FormatError(f"{name} holds no bands. Expected a raster with bands, or a variable for each band.")
         for k, part in enumerate(parts):
             with contextlib.nullcontext(file) if part == whole else _open(part, name) as source:
                 boxes.append(_grid(source, name))
@@ -133,7 +133,7 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
                     numbers.append((k, b))
     odd = [part for part, box in zip(parts, boxes, strict=True) if not _alike(box, boxes[0])]
     if odd:
-        raise LulcError(
+        raise GridError(
             f"{name} holds variables on different grids ({parts[0]} and {odd[0]}). Name each band's variable by "
             f"itself in {parameters} (bands: {{B2: '{parts[0]}', …}}), or save them to GeoTIFFs."
         )
@@ -146,7 +146,9 @@ def _checked(name: str, parameters: str) -> str:
     inside = files.split_archived(Path(name))
     path = files.resolve(inside[0]) if inside else files.located(name)
     if not path.exists():
-        raise LulcError(f"{name} does not exist. Check the path in {parameters}; it starts at the project's folder.")
+        raise MissingFileError(
+            f"{name} does not exist. Check the path in {parameters}; it starts at the project's folder."
+        )
     refuse_remote(path)
     if inside:
         return files.archived(path, inside[1])
@@ -157,7 +159,7 @@ def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
     try:
         return rasterio.open(gdal_name)
     except RasterioIOError as error:
-        raise LulcError(
+        raise FormatError(
             f"{name} is not a raster that GDAL can read ({error}). It may be truncated: copy or download it again."
         ) from error
 
@@ -168,9 +170,9 @@ def _alike(one: GeoBox, other: GeoBox) -> bool:
 
 def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
     if source.crs is None:
-        raise LulcError(f"{name} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
+        raise GridError(f"{name} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
     if not (source.crs.is_projected or source.crs.is_geographic):
-        raise LulcError(
+        raise GridError(
             f"{name} has a CRS that is tied to no place on the earth ({source.crs.to_wkt()[:60]} …). Find out the real "
             f"one, set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again."
         )
@@ -181,7 +183,7 @@ def _band(source: rasterio.DatasetReader, b: int, variable: str | None) -> Raste
     nodata = source.nodatavals[b - 1]
     dtype = source.dtypes[b - 1]
     if "complex" in dtype:
-        raise LulcError(f"{source.name}: band {b} holds complex numbers. Save its amplitude or real part instead.")
+        raise FormatError(f"{source.name}: band {b} holds complex numbers. Save its amplitude or real part instead.")
     return RasterBand(
         variable or source.descriptions[b - 1] or f"band_{b}",
         dtype,
@@ -219,7 +221,7 @@ def read(raster: Raster, band: int, rows: slice, columns: slice) -> npt.NDArray[
             if masked:
                 data = np.ma.masked_array(data, source.read_masks(number, window=window) == 0)
     except RasterioError as error:
-        raise LulcError(
+        raise FormatError(
             f"{raster.source[part]} could not be read to its end: it is truncated or damaged. Copy or download it "
             f"again. ({error})"
         ) from error
@@ -263,7 +265,7 @@ def copy(raster: Raster, target: Path, nodata: float | None = None) -> Path:
     dtype = str(np.result_type(*(b.dtype for b in raster.bands)))
     fills = list({repr(n): n for n in (missing_number(b, nodata) for b in raster.bands)}.values())
     if len(fills) > 1:
-        raise LulcError(
+        raise FormatError(
             f"{raster.source[0]}: its bands have different numbers for nodata ({', '.join(map(str, fills))}), and it "
             f"cannot be read as it is. Save one file for each band."
         )
@@ -295,7 +297,7 @@ def _filled(
     gone = hidden | ((data == own) if own is not None else False)
     if fill is not None:
         if hidden.any() and own is None and (data[~hidden] == fill).any():
-            raise LulcError(f"{name}: band {band.name} has pixels of {fill:g}, the number that is to mean nodata.")
+            raise FormatError(f"{name}: band {band.name} has pixels of {fill:g}, the number that is to mean nodata.")
         data[gone] = fill
     return data
 

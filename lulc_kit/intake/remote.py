@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError
 from lulc_kit.provenance import companions
 
 _FAR = re.compile(
@@ -39,7 +39,7 @@ def refuse_remote(path: Path) -> None:
             continue
         named = re.sub(rb"<SRS[^>]*>.*?</SRS>|xmlns(?::\w+)?=\"[^\"]*\"", b"", start, flags=re.S)
         if far := _FAR.search(named):
-            raise LulcError(
+            raise FormatError(
                 f"{file} points to the network ({far[0].decode(errors='replace')}). Files of yours are read without "
                 f"it: fetch the data (gdal_translate {file.name} local.tif) and name the fetched file instead."
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import FormatError, GridError, MissingFileError, ParameterError
 from lulc_kit.files import archived
 from lulc_kit.intake.remote import refuse_remote
 
@@ -105,7 +105,7 @@ def read(
         are in another encoding.
     """
     if not path.exists():
-        raise LulcError(f"{path} does not exist. Check the path in {parameters}.")
+        raise MissingFileError(f"{path} does not exist. Check the path in {parameters}.")
     refuse_remote(path)
     if path.suffix.lower() in (".parquet", ".geoparquet"):
         table, name = _parquet(path), path.stem
@@ -114,7 +114,7 @@ def read(
     else:
         table, name = _gdal(path, layer, encoding, mask, parameters)
     if table.crs is None:
-        raise LulcError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
+        raise GridError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
     return Vectors(table, name, path)
 
 
@@ -125,7 +125,7 @@ def _parquet(path: Path) -> "gpd.GeoDataFrame":
     try:
         return gpd.read_parquet(path)
     except (ValueError, OSError, pyarrow.ArrowException) as error:
-        raise LulcError(
+        raise FormatError(
             f"{path} is not GeoParquet ({error}). Write it with geopandas' to_parquet or from QGIS."
         ) from error
 
@@ -139,7 +139,9 @@ def _gdal(
     source: Path | str = path
     if members := _members(path):
         if len(members) > 1:
-            raise LulcError(f"{path} holds {len(members)} vector files: {', '.join(members)}. Unpack it and name one.")
+            raise FormatError(
+                f"{path} holds {len(members)} vector files: {', '.join(members)}. Unpack it and name one."
+            )
         source = archived(path, members[0])
     try:
         listed = pyogrio.list_layers(source)
@@ -148,14 +150,14 @@ def _gdal(
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
             table = gpd.read_file(source, layer=chosen, encoding=encoding, mask=mask)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise LulcError(f"{path} is not a vector file that GDAL can read ({error}).") from error
+        raise FormatError(f"{path} is not a vector file that GDAL can read ({error}).") from error
     except (UnicodeDecodeError, LookupError) as error:
-        raise LulcError(
+        raise FormatError(
             f"The words of {path} are not in the encoding {encoding or 'that the file names'} ({error}). "
             f"Set 'encoding' in {parameters}: GBK, latin1, cp1251, utf-8 …"
         ) from error
     if not isinstance(table, gpd.GeoDataFrame):
-        raise LulcError(f"Layer {chosen} of {path} is a table without geometry. Name a layer of points or polygons.")
+        raise FormatError(f"Layer {chosen} of {path} is a table without geometry. Name a layer of points or polygons.")
     return table, chosen
 
 
@@ -163,13 +165,13 @@ def _layer(path: Path, layers: Sequence[tuple[str, str | None]], wanted: str | N
     names = [name for name, _ in layers]
     if wanted is not None:
         if wanted not in names:
-            raise LulcError(f"{path} has no layer {wanted!r}. It has: {', '.join(names)}.")
+            raise ParameterError(f"{path} has no layer {wanted!r}. It has: {', '.join(names)}.")
         return wanted
     shapes = [name for name, kind in layers if kind is not None]
     if not shapes:
-        raise LulcError(f"{path} has no layer with geometry. It has: {', '.join(names) or 'no layer at all'}.")
+        raise FormatError(f"{path} has no layer with geometry. It has: {', '.join(names) or 'no layer at all'}.")
     if len(shapes) > 1:
-        raise LulcError(f"{path} has {len(shapes)} layers: {', '.join(shapes)}. Set 'layer' in {parameters}.")
+        raise ParameterError(f"{path} has {len(shapes)} layers: {', '.join(shapes)}. Set 'layer' in {parameters}.")
     return shapes[0]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from lulc_kit import catalog, classes, files, params, raster
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import ParameterError
 from lulc_kit.intake import rasters, vectors
 from lulc_kit.labels import sources
 from lulc_kit.labels.sources import Labels
@@ -28,7 +28,7 @@ def source(p: params.Samples, layout: Layout) -> Path:
 def _reference(layout: Layout) -> Path:
     found = catalog.read(layout.catalog).ancillary
     if "reference" not in found:
-        raise LulcError(
+        raise ParameterError(
             "labels: reference, but notebook 01 was given no reference. Set 'reference' in 01_download.yaml, "
             "or the path of your polygons or class raster as 'labels' in 05_samples.yaml."
         )

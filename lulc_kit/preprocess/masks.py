@@ -16,7 +16,7 @@ from lulc_kit import raster
 from lulc_kit.catalog import Scene
 from lulc_kit.cube import Reason
 from lulc_kit.distance import within
-from lulc_kit.errors import FormatError, LulcError, ParameterError
+from lulc_kit.errors import FormatError, ParameterError
 from lulc_kit.preprocess import clouds_l1c, product_clouds, radiometry
 
 Codes = NDArray[np.uint8]
@@ -97,7 +97,7 @@ def file(request: Request) -> Pending:
     """Leave out what is not 0 in a file of the user's."""
     scene = request.scene
     if scene.mask is None:
-        raise LulcError(f"Scene {scene.date} has no mask file. Give one in 01_download.yaml, or mask: none.")
+        raise ParameterError(f"Scene {scene.date} has no mask file. Give one in 01_download.yaml, or mask: none.")
     found = radiometry.mask_on_grid(scene.mask, request.image.odc.geobox)
 
     def decide(got: list[NDArray[Any]]) -> Codes:
@@ -112,7 +112,9 @@ def scl(request: Request) -> Pending:
     """Leave out classes of the scene classification (SCL) of a Level-2A product."""
     scene = request.scene
     if scene.scl is None:
-        raise LulcError(f"Scene {scene.date} has no scene classification. Use mask: spectral, product, file or none.")
+        raise ParameterError(
+            f"Scene {scene.date} has no scene classification. Use mask: spectral, product, file or none."
+        )
     classes = radiometry.codes_on_grid(scene.scl, request.image.odc.geobox)
     return Pending(lambda got: request.buffered(from_scl(got[0], exclude=request.scl_exclude)), [classes])
 
@@ -121,7 +123,7 @@ def product(request: Request) -> Pending:
     """Leave out what the cloud mask marks that comes with a product."""
     scene = request.scene
     if scene.clouds is None:
-        raise LulcError(
+        raise ParameterError(
             f"Scene {scene.date} brings no cloud mask of its own (QI_DATA/MSK_CLOUDS_B00.gml, or "
             f"MSK_CLASSI_B00.jp2). Fetch the whole product with source: products, or choose another mask."
         )
@@ -135,12 +137,12 @@ def spectral(request: Request) -> Pending:
     """Leave out the clouds and shadows that `clouds_l1c` finds in a Level-1C scene."""
     scene = request.scene
     if scene.level != "L1C":
-        raise LulcError(
+        raise ParameterError(
             f"mask: spectral is a rule for top-of-atmosphere images (L1C); scene {scene.date} is {scene.level}. "
             f"Use mask: scl."
         )
     if scene.sun_azimuth is None or scene.sun_zenith is None:
-        raise LulcError(
+        raise ParameterError(
             f"mask: spectral needs to know where the sun stood, and scene {scene.date} does not say. Give sun_azimuth "
             f"and sun_zenith (degrees; lulc_kit.preprocess.clouds_l1c.sun_position) in 01_download.yaml, or use "
             f"mask: none."

@@ -267,7 +267,7 @@ def test_papermill_alone_is_refused_what_the_notebook_does_not_know(
             cwd=str(first_step),
             progress_bar=False,
         )
-    assert caught.value.ename == "ParameterError"
+    assert caught.value.ename == "LulcError"
     assert "sceens: there is no such parameter" in caught.value.evalue
     assert "found 'atlantis'" in caught.value.evalue
     assert not (first_step / "outputs").exists()

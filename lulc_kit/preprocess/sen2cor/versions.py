@@ -120,7 +120,9 @@ def read_product(path: Path) -> Product:
         If it is not a folder, or has no readable Level-1C metadata.
     """
     if not path.is_dir():
-        raise LulcError(f"{path} is not a folder; Sen2Cor takes unpacked .SAFE folders. Unzip the product first.")
+        raise MissingFileError(
+            f"{path} is not a folder; Sen2Cor takes unpacked .SAFE folders. Unzip the product first."
+        )
     files = [*path.glob("MTD_MSIL1C.xml"), *path.glob("S2*_OPER_MTD_SAFL1C_*.xml")]
     if not files:
         raise MissingFileError(f"{path} has no MTD_MSIL1C.xml; expected a Level-1C product. Download it again.")
@@ -151,7 +153,7 @@ def l2a_pattern(name: str) -> re.Pattern[str]:
     if match := _OLD_L1C_NAME.fullmatch(name):
         mission, rest = match.groups()
         return re.compile(rf"{mission}_\w{{4}}_PRD_MSIL2A_PDMC_\d{{8}}T\d{{6}}_{rest}\.SAFE")
-    raise LulcError(
+    raise FormatError(
         f"The product folder is called {name!r}; Sen2Cor wants its original name "
         "(S2?_MSIL1C_<date>_N<baseline>_R<orbit>_T<tile>_<date>.SAFE). Rename it."
     )
