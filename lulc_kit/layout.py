@@ -49,6 +49,11 @@ class RunLayout:
         return self.models / "crossval_probability.tif"
 
     @property
+    def crossval_table(self) -> Path:
+        """Classes and probabilities of rows, of a study whose samples are a table alone."""
+        return self.models / "crossval.parquet"
+
+    @property
     def map(self) -> Path:
         """The class map."""
         return self.folder / "maps" / f"{self.name}.tif"
@@ -211,9 +216,15 @@ class Layout:
         """Return the files of a run of notebooks 06 to 08."""
         return RunLayout(self.folder, name)
 
+    @property
+    def tabular(self) -> bool:
+        """Whether the samples are a table alone, so that there are no maps."""
+        return self.samples.exists() and not self.labels.exists()
+
     def runs(self) -> list[str]:
         """Return the names of the runs that have been cross-validated."""
-        return sorted(path.parent.name for path in self.folder.glob("models/*/crossval.tif"))
+        ending = "parquet" if self.tabular else "tif"
+        return sorted(path.parent.name for path in self.folder.glob(f"models/*/crossval.{ending}"))
 
     @property
     def report(self) -> Path:

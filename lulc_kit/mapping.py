@@ -289,6 +289,12 @@ def write(maps: Maps, run: RunLayout, classes: Scheme, tags: Mapping[str, str] |
     writing.write_all(outputs, description=f"map {run.name}", layers=maps.held)
 
 
+def read(run: RunLayout, layer: str) -> xr.DataArray | None:
+    """Open a layer of a run's map, by name in `LAYERS`; None if there is no map, as of samples that are a table."""
+    path = run.map if layer == "class" else run.layer(layer)
+    return raster.read_codes(path) if path.exists() else None
+
+
 def write_about(run: RunLayout, model: str, features: Sequence[str], folds: str, **more: Any) -> None:
     """Write what a run is: its model in words, its features, the fingerprint of the splits it was made with."""
     about = {"run": run.name, "model": model, "features": list(features), "folds": folds, **more}

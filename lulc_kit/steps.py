@@ -65,6 +65,8 @@ def _labels(layout: Layout) -> list[Path]:
 
 def _maps(p: Any, layout: Layout) -> list[Path]:
     run = layout.run(p.run)
+    if layout.tabular:
+        return [run.crossval_table, run.about]
     layers = [run.layer("probability"), run.layer("entropy")]
     return [run.map, *layers, run.crossval, run.crossval_probability, run.about]
 
@@ -81,6 +83,9 @@ def _features(p: Any, layout: Layout) -> list[Path]:
 
 def _judged(p: Any, layout: Layout) -> list[Path]:
     runs = [layout.run(name) for name in planned_runs(layout)]
+    if layout.tabular:
+        rows = [[run.crossval_table, run.about] for run in runs or [layout.run("*")]]
+        return [layout.samples, layout.classes, *(path for paths in rows for path in paths)]
     found = [layout.catalog, layout.composite, *_labels(layout)]
     for run in runs or [layout.run("*")]:
         found += [run.map, run.layer("probability"), run.crossval, run.about]
@@ -103,7 +108,7 @@ _TABLE: _Table = {
     "04_features": (lambda p, at: [at.composite, at.catalog], _features),
     "05_samples": (lambda p, at: [at.catalog, at.stack], lambda p, at: _labels(at)),
     "06_baselines": (
-        lambda p, at: [at.stack, *_labels(at)],
+        lambda p, at: [at.samples, at.classes] if at.tabular else [at.stack, *_labels(at)],
         lambda p, at: [*_maps(p, at), at.run(p.run).model],
     ),
     "07_fcn": (
@@ -117,7 +122,7 @@ _TABLE: _Table = {
         ],
         lambda p, at: [*_maps(p, at), at.run(p.run).network("*")],
     ),
-    "09_evaluate": (_judged, lambda p, at: [at.report, at.accuracy, at.run("*").style]),
+    "09_evaluate": (_judged, lambda p, at: [at.report, at.accuracy, *([] if at.tabular else [at.run("*").style])]),
 }
 
 

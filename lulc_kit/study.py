@@ -190,11 +190,11 @@ class Step:
 
         return Cube(self.layout.cube)
 
-    def composite(self) -> "xr.DataArray":
-        """Open the composite of notebook 02: reflectance 0–1, (band, y, x)."""
+    def composite(self) -> "xr.DataArray | None":
+        """Open the composite of notebook 02: reflectance 0–1, (band, y, x); None if the samples are a table alone."""
         from lulc_kit import raster
 
-        return raster.read(self.layout.composite)
+        return raster.read(self.layout.composite) if self.layout.composite.exists() else None
 
     def stack(self, features: Sequence[str] | None = None) -> "xr.DataArray":
         """Open the features of notebook 04, (band, y, x); None for all."""

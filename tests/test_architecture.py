@@ -21,7 +21,6 @@ LINT = "from importlinter.cli import lint_imports_command; lint_imports_command(
 WITHOUT_A_TWIN = {
     "attribution.py",
     "baselines/forest.py",
-    "baselines/results.py",
     "deep/results.py",
     "download/products.py",
     "features/blocks.py",

@@ -1,7 +1,7 @@
-"""What a run of notebook 06 reads and leaves behind: maps, the cross-validated map, the model."""
+"""What a run of notebook 06 reads and leaves behind: maps, the cross-validated map or table, the model."""
 
-from lulc_kit import mapping, params, raster
-from lulc_kit.baselines import acceleration, estimators
+from lulc_kit import files, mapping, params, raster
+from lulc_kit.baselines import acceleration, crossval, estimators
 from lulc_kit.baselines.estimators import Fitted
 from lulc_kit.layout import Layout
 from lulc_kit.samples import Samples
@@ -22,8 +22,21 @@ def train(samples: Samples, p: params.Baselines) -> Fitted:
 
 
 def write(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout) -> None:
-    """Map the whole scene and write all files of the run."""
+    """Map the whole scene and write all files of the run; of samples that are a table, the cross-validated table."""
     run, scheme = layout.run(p.run), samples.scheme
+    if samples.folds is None:
+        judged = crossval.table(samples.table, fitted.features, fitted.by_split, scheme)
+        with files.replacing(run.crossval_table) as part:
+            judged.to_parquet(part)
+    else:
+        _map(fitted, samples, p, layout)
+    estimators.save(fitted.final, run.model)
+    title = estimators.KINDS[p.model].title.format(**p.model_dump())
+    mapping.write_about(run, title, fitted.features, samples.fingerprint)
+
+
+def _map(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout) -> None:
+    scheme = samples.scheme
 
     def predictor(model: estimators.Pipeline) -> mapping.Predictor:
         return mapping.pixelwise(acceleration.accelerated(model), scheme.values)
@@ -35,7 +48,4 @@ def write(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout)
         samples.folds,
         scheme,
     )
-    mapping.write(maps, run, scheme, {"model": p.model})
-    estimators.save(fitted.final, run.model)
-    title = estimators.KINDS[p.model].title.format(**p.model_dump())
-    mapping.write_about(run, title, fitted.features, samples.fingerprint)
+    mapping.write(maps, layout.run(p.run), scheme, {"model": p.model})

@@ -42,18 +42,21 @@ def confused(evaluation: Evaluation, run: str, count: int = 3) -> list[str]:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The page's pictures: class maps of all runs, the image, the labels, how sure the best run is, and its numbers."""
+    """The page's pictures: class maps of all runs, the image, the labels, how sure the best run is, and its numbers.
 
-    maps: Figure
-    image: Figure
-    labels: Figure
-    confidence: Figure
+    Of samples that are a table there are no maps, and none of the first four.
+    """
+
+    maps: Figure | None
+    image: Figure | None
+    labels: Figure | None
+    confidence: Figure | None
     runs: Figure
     classes: Figure
     confusion: Figure
 
 
-def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attribution: str, covered: float) -> str:
+def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attribution: str, covered: float | None) -> str:
     """Return the page.
 
     Parameters
@@ -67,7 +70,7 @@ def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attributio
     attribution
         Whose data these are.
     covered
-        Part of the grid (0–1) that is mapped, i.e. not under cloud and not nodata.
+        Part of the grid (0–1) that is mapped, i.e. not under cloud and not nodata; None if nothing is.
     """
     best = evaluation.ranked()[0]
     environment = jinja2.Environment(
@@ -91,7 +94,7 @@ def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attributio
         separation=evaluation.separation,
         level=f"{evaluation.confidence:.0%}",
         pixels=int(evaluation.runs[best].matrix.sum()),
-        figures={name: _embed(figure) for name, figure in vars(pictures).items()},
+        figures={name: _embed(figure) for name, figure in vars(pictures).items() if figure is not None},
     )
 
 

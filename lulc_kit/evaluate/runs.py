@@ -1,18 +1,19 @@
 """All runs of a study, judged on the same labelled pixels and the same folds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from lulc_kit import files, grids, raster
 from lulc_kit.classes import Scheme
-from lulc_kit.errors import LulcError, MissingFileError
+from lulc_kit.errors import FormatError, LulcError, MissingFileError
 from lulc_kit.evaluate import accuracy
 from lulc_kit.evaluate.accuracy import Accuracy, Estimate
-from lulc_kit.layout import Layout
+from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.samples import SPLITS, Samples
 
 
@@ -120,6 +121,26 @@ class Evaluation:
         }
 
 
+Codes = npt.NDArray[np.integer]
+
+
+def _unseen(run: RunLayout, samples: Samples) -> Iterator[tuple[str, Codes, Codes, Codes]]:
+    """Yield by split: label, class by a model that had not seen it, and block, of each labelled pixel or row."""
+    if samples.labels is None:
+        try:
+            table = pd.read_parquet(run.crossval_table, columns=["split", "label", "predicted", "block"])
+        except (OSError, ValueError) as error:
+            raise FormatError(f"{run.crossval_table} cannot be read ({error}). Run notebook 06 again.") from error
+        for split, rows in table.groupby("split", sort=False):
+            yield str(split), rows["label"].to_numpy(), rows["predicted"].to_numpy(), rows["block"].to_numpy()
+        return
+    crossval = raster.read_codes(run.crossval)
+    grids.check(crossval.odc.geobox, samples.labels.odc.geobox, f"The cross-validated map of run {run.name}")
+    labels, block = np.asarray(samples.labels.data[0]), samples.codes("block")
+    for split, codes in zip(crossval.band.values, crossval.data.compute(), strict=True):
+        yield str(split), labels, codes, block
+
+
 def evaluate(
     layout: Layout,
     *,
@@ -145,24 +166,20 @@ def evaluate(
         If there is no run, or a run was made with other labels or folds than those that lie there now.
     """
     samples = Samples.read(layout)
-    mapped, _ = samples.on_grid()
-    labels, block = np.asarray(mapped.data[0]), samples.codes("block")
     found: dict[str, dict[str, Accuracy]] = {split: {} for split in SPLITS}
     about = {}
     for name in layout.runs() if runs is None else runs:
         run = layout.run(name)
         about[name] = files.read_json(run.about)
-        crossval = raster.read_codes(run.crossval)
-        grids.check(crossval.odc.geobox, mapped.odc.geobox, f"The cross-validated map of run {name}")
         if about[name]["folds"] != samples.fingerprint:
             raise LulcError(
                 f"Run {name} was made with other folds than those of notebook 05, so its numbers do not compare. "
                 f"Run it again (lulc run {layout.folder.name}), or delete {run.models.relative_to(layout.folder)} and "
                 f"{run.map.relative_to(layout.folder)}."
             )
-        for split, codes in zip(crossval.band.values, crossval.data.compute(), strict=True):
+        for split, labels, codes, block in _unseen(run, samples):
             matrices = accuracy.by_block(labels, codes, block, samples.scheme.values)
-            found[str(split)][name] = accuracy.assess(
+            found[split][name] = accuracy.assess(
                 matrices, samples.scheme, confidence=confidence, resamples=resamples, seed=seed
             )
     if not found["fold"]:

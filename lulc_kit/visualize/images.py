@@ -42,8 +42,10 @@ def stretch(image: xr.DataArray, bands: Sequence[str], percentiles: Sequence[flo
     return rgba
 
 
-def true_colour(image: xr.DataArray) -> list[str]:
+def true_colour(image: xr.DataArray | None) -> list[str]:
     """Return the bands for red, green and blue as the eye sees them; of an image that lacks them its first bands."""
+    if image is None:
+        return []
     names = [str(b) for b in image.band.values]
     wanted = ["B4", "B3", "B2"]
     return wanted if set(wanted) <= set(names) else [names[min(i, len(names) - 1)] for i in range(3)]

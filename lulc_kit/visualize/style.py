@@ -72,7 +72,9 @@ def head(figure: Figure, title: str) -> Figure:
 
 
 def caption(path: Path) -> str:
-    """Return what an image of the cube says of itself, as a title: dates, level, correction."""
+    """Return what an image of the cube says of itself, as a title: dates, level, correction. "" if there is none."""
+    if not path.exists():
+        return ""
     tags = raster.tags(path)
     days = (tags.get("dates") or tags["date"]).split()
     when = days[0] if len(days) == 1 else f"{tags['method']} of {len(days)} dates, {days[0]} … {days[-1]}"

@@ -128,6 +128,7 @@ def test_a_run_with_other_folds_another_grid_or_none_is_refused(tmp_path):
     files.write_json(there.run("rf").about, about | {"folds": "0" * 64})
     with pytest.raises(LulcError, match=r"Run rf was made with other folds.*delete models/rf"):
         runs.evaluate(there)
+    files.write_json(there.run("rf").about, about)
     other = GeoBox(SHAPE, from_origin(500_010, 5_000_000, 10, 10), "EPSG:32633")
     writing.write(
         there.run("rf").crossval,
