@@ -15,6 +15,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Nodata = Annotated[float, Field(allow_inf_nan=True)]  # rasters of floating point often have NaN
 Metres = Annotated[float, Field(ge=0)]
+Names = Annotated[list[str], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Megabytes = Annotated[int, Field(ge=500)]
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lulc_kit.params.base import Megabytes, Name
+from lulc_kit.params.base import Megabytes, Name, Names
 from lulc_kit.params.runs import RunParameters
 
 
@@ -13,7 +13,7 @@ class Baselines(RunParameters):
 
     notebook = "06_baselines"
     run: Name = Field("rf", description="name of this run; its files carry it")
-    features: list[str] | None = Field(None, description="bands of the stack to use; null: all")
+    features: Names | None = Field(None, description="bands of the stack to use; null: all")
     model: Literal["knn", "rf"] = Field("rf", description="knn: k-nearest neighbours; rf: random forest")
     neighbours: int = Field(15, ge=1, le=1000, description="neighbours that vote, for knn")
     trees: int = Field(100, ge=1, le=5000, description="number of trees, for rf")

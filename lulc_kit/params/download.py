@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lulc_kit.params.base import Date, Model, Nodata, Parameters, Seed
+from lulc_kit.params.base import Date, Model, Names, Nodata, Parameters, Seed
 
 
 class Scene(Model):
@@ -12,9 +12,9 @@ class Scene(Model):
 
     date: Date = Field(description='day of the image, "YYYY-MM-DD"')
     level: Literal["L1C", "L2A"] = Field(description="L1C: top of atmosphere; L2A: surface reflectance")
-    bands: dict[str, str] | None = Field(None, description="one file for each band: {B2: path, B3: path}")
+    bands: dict[str, str] | None = Field(None, min_length=1, description="one file for each band: {B2: path, B3: path}")
     file: str | None = Field(None, description="or one file with all bands …")
-    names: list[str] | None = Field(None, description="… and the names of its bands, in their order")
+    names: Names | None = Field(None, description="… and the names of its bands, in their order")
     scale: float = Field(0.0001, gt=0, description="reflectance = number × scale + offset")
     offset: float = Field(0.0, description="-0.1 for DN of baseline 04.00 and later if not applied yet")
     nodata: Nodata | Literal["file"] | None = Field(

@@ -1,10 +1,10 @@
 """04: what describes a pixel."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lulc_kit.params.base import Megabytes, Model, Nodata, Parameters
+from lulc_kit.params.base import Megabytes, Model, Names, Nodata, Parameters
 from lulc_kit.sentinel2 import MTF
 
 BANDS = [name for name in MTF if name != "B1"]
@@ -15,7 +15,7 @@ class External(Model):
     """A raster that somebody else computed, for the stack of notebook 04."""
 
     file: str = Field(description="any raster, or the tiles of one Earth Engine export: exports/NAME-*.tif")
-    bands: list[str] | None = Field(None, description="which of its bands; null: all")
+    bands: Names | None = Field(None, description="which of its bands; null: all")
     prefix: str = Field("", description="what the bands' names get in front")
     align: Literal["nearest", "bilinear", "cubic", "average"] | None = Field(
         None, description="how to resample it; null: refuse it if its pixels are not the grid's"
@@ -36,12 +36,14 @@ TextureFeature = Literal[
     "correlation",
 ]
 
+Directions = Annotated[list[Literal[0, 45, 90, 135]], Field(min_length=1)]
+
 
 class Features(Parameters):
     """04: what describes a pixel."""
 
     notebook = "04_features"
-    bands: list[str] = Field(BANDS, min_length=1, description="bands of the composite that go into the stack")
+    bands: Names = Field(BANDS, description="bands of the composite that go into the stack")
     indices: list[str] = Field(INDICES, description="spectral indices by name: the kit's, or any of spyndex")
     components: int = Field(3, ge=0, le=50, description="how many principal components of the bands; 0: none")
     texture_bands: list[str] = Field(["B8", "B11"], description="bands whose texture is computed; []: none")
@@ -50,7 +52,7 @@ class Features(Parameters):
     )
     texture_window: int = Field(5, ge=3, le=31, description="side of the moving window, pixels, odd")
     texture_levels: int = Field(32, ge=8, le=256, description="number of grey levels")
-    texture_directions: Literal["all", "average"] | list[Literal[0, 45, 90, 135]] = Field(
+    texture_directions: Literal["all", "average"] | Directions = Field(
         "all", description='"all": four pooled; "average": mean of four; or a list of angles: [0, 90]'
     )
     texture_distance: int = Field(1, ge=1, le=30, description="distance of the two pixels of a pair")
@@ -78,7 +80,7 @@ class Features(Parameters):
         2000.0, gt=0, le=50000, description="distances to roads are exact up to this one, metres"
     )
     external: list[External] = Field([], description="rasters that others computed: file, bands, prefix, align, nodata")
-    stack: list[str] | None = Field(
+    stack: Names | None = Field(
         None, description="layers of the stack, in order; null: bands, indices, terrain, roads, external"
     )
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
