@@ -3,14 +3,19 @@
 Value 0 means "no label" in every scheme of the kit and is never a class.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import numpy.typing as npt
 
+from lulc_kit import palette
 from lulc_kit.errors import ParameterError
+
+MOST = 255
+"""Classes that a class map can hold."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,74 @@ def scheme(name: str) -> Scheme:
     try:
         return SCHEMES[name]
     except KeyError:
-        raise ParameterError(f"Class scheme {name!r} is unknown. Known schemes: {', '.join(SCHEMES)}.") from None
+        raise ParameterError(
+            f"Class scheme {name!r} is unknown. Known schemes: {', '.join(SCHEMES)}; or the path of a file that holds "
+            f"one (.yaml, .csv, .qml), or null for classes of your own."
+        ) from None
+
+
+def own(names: Sequence[str], title: str = "Classes of one's own") -> Scheme:
+    """Make a scheme of names: values 1, 2, … in their order, colours that can be told apart.
+
+    Raises
+    ------
+    LulcError
+        If a name comes twice or is empty, or there are more than 255.
+
+    Examples
+    --------
+    >>> own(["森林", "Wasser & Moor"]).classes[0]
+    LandClass(value=1, name='森林', colour='#0072b2')
+    """
+    if len(names) > MOST:
+        raise ParameterError(
+            f"{len(names)} classes were found, and a class map holds at most {MOST}. Is it the field of the classes? "
+            f"Or say with 'classes' which values belong together."
+        )
+    rows = zip(range(1, len(names) + 1), names, palette.colours(len(names)), strict=True)
+    return checked(Scheme("own", title, tuple(LandClass(*row) for row in rows)))
+
+
+def checked(classes: Scheme) -> Scheme:
+    """Return a scheme if its values are 1–255 and different, its names different and none empty, its colours colours.
+
+    Raises
+    ------
+    LulcError
+        That names the first class of which this is not so.
+    """
+    seen: set[int | str] = set()
+    for c in classes.classes:
+        if not 1 <= c.value <= MOST:
+            raise ParameterError(f"Class {c.name!r} has the value {c.value}; values go from 1 to {MOST} (0: no label).")
+        if not c.name.strip():
+            raise ParameterError(f"The class of value {c.value} has no name.")
+        if not re.fullmatch("#[0-9a-fA-F]{6}", c.colour):
+            raise ParameterError(f'Class {c.name!r} has the colour {c.colour!r}; write it as "#rrggbb".')
+        for mark in (c.value, c.name):
+            if mark in seen:
+                raise ParameterError(f"Two classes have {'the value' if mark == c.value else 'the name'} {mark!r}.")
+            seen.add(mark)
+    return classes
+
+
+def recoloured(classes: Scheme, colours: Mapping[str, str]) -> Scheme:
+    """Return a scheme in which some classes have another colour.
+
+    Raises
+    ------
+    LulcError
+        If a name is none of the scheme's, or a colour is not written as ``#rrggbb``.
+
+    Examples
+    --------
+    >>> recoloured(scheme("forest"), {"Forest": "#004400"}).named("Forest").rgb
+    (0, 68, 0)
+    """
+    for name in colours:
+        classes.named(name)
+    changed = [replace(c, colour=colours.get(c.name, c.colour).lower()) for c in classes.classes]
+    return checked(replace(classes, classes=tuple(changed)))
 
 
 def qml(classes: Scheme) -> str:

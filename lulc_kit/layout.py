@@ -208,6 +208,11 @@ class Layout:
         return self.folder / "samples" / "folds.tif"
 
     @property
+    def validation(self) -> Path:
+        """The independent test set on the grid: class and number of the feature."""
+        return self.folder / "samples" / "validation.tif"
+
+    @property
     def classes(self) -> Path:
         """The classes that occur, and how test and training are kept apart."""
         return self.folder / "samples" / "classes.json"

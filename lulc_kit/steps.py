@@ -63,6 +63,12 @@ def _labels(layout: Layout) -> list[Path]:
     return [layout.samples, layout.labels, layout.folds, layout.classes]
 
 
+def _sampled(p: Any, layout: Layout) -> list[Path]:
+    if p.is_table:
+        return [layout.samples, layout.classes]
+    return [*_labels(layout), *([layout.validation] if p.validation else [])]
+
+
 def _maps(p: Any, layout: Layout) -> list[Path]:
     run = layout.run(p.run)
     if layout.tabular:
@@ -106,7 +112,7 @@ _TABLE: _Table = {
         lambda p, at: [at.figure(name) for name in ("bands", "composites", "histograms")],
     ),
     "04_features": (lambda p, at: [at.composite, at.catalog], _features),
-    "05_samples": (lambda p, at: [at.catalog, at.stack], lambda p, at: _labels(at)),
+    "05_samples": (lambda p, at: [] if p.is_table else [at.catalog, at.stack], _sampled),
     "06_baselines": (
         lambda p, at: [at.samples, at.classes] if at.tabular else [at.stack, *_labels(at)],
         lambda p, at: [*_maps(p, at), at.run(p.run).model],
@@ -134,18 +140,31 @@ def of_users(p: params.Parameters, layout: Layout) -> list[Path]:
 def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     if isinstance(p, params.Download):
         return [files.on_disk(files.located(name)) for name in _of_download(p) if name]
-    if isinstance(p, params.Samples) and p.labels != "reference":
-        return [files.located(p.labels)]
+    own = _of_labels(p) if isinstance(p, params.Samples) else []
+    if isinstance(p, params.Samples) and "reference" not in _label_files(p):
+        return own
     if not isinstance(p, params.Preprocess | params.Features | params.Samples) or not layout.catalog.exists():
         return []
     scenes, ancillary = catalog.files_of(layout.catalog)
     if isinstance(p, params.Preprocess):
         return scenes
     roles = ["reference"] if isinstance(p, params.Samples) else ["dem", "roads"]
-    found = [f for role in roles for f in ancillary.get(role, [])]
+    found = own + [f for role in roles for f in ancillary.get(role, [])]
     if isinstance(p, params.Features):
         found += [f for entry in p.external for f in files.named(entry.file)]
     return found
+
+
+def _label_files(p: params.Samples) -> list[str]:
+    return (
+        [p.labels] if isinstance(p.labels, str) else list(p.labels.values() if isinstance(p.labels, dict) else p.labels)
+    )
+
+
+def _of_labels(p: params.Samples) -> list[Path]:
+    of_scheme = p.scheme if p.scheme and Path(p.scheme).suffix else None
+    named = [*_label_files(p), p.validation, of_scheme]
+    return [files.located(name) for name in named if name and name != "reference"]
 
 
 def _of_download(p: params.Download) -> list[str | None]:

@@ -80,3 +80,24 @@ def test_qgis_style_is_xml_with_every_class_and_escaped_names():
     root = ElementTree.fromstring(classes.qml(scheme).split("\n", 1)[1])
     entries = [(e.get("value"), e.get("color"), e.get("label")) for e in root.iter("paletteEntry")]
     assert entries == [("3", "#0a0b0c", 'Wood & "scrub" <5 m'), ("7", "#0000ff", "Water")]
+
+
+def test_own_classes_are_numbered_in_order_and_may_be_recoloured():
+    mine = classes.own(["Wald", "Büsche & <Hecken>", "水"])
+    assert mine.values == (1, 2, 3) and mine.names[1] == "Büsche & <Hecken>"
+    other = classes.recoloured(mine, {"水": "#0000FF"})
+    assert other.named("水").rgb == (0, 0, 255) and other.named("Wald") == mine.named("Wald")
+    with pytest.raises(LulcError, match="'Wasser' is not in the scheme"):
+        classes.recoloured(mine, {"Wasser": "#0000ff"})
+    entries = ElementTree.fromstring(classes.qml(mine).split("\n", 1)[1]).iter("paletteEntry")
+    assert [e.attrib["label"] for e in entries] == list(mine.names)
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [(["a", "a"], "Two classes have the name 'a'"), ([" "], "no name"), ([str(i) for i in range(256)], "256 classes")],
+)
+def test_own_classes_that_cannot_be_told_apart_are_refused(names, why):
+    with pytest.raises(LulcError, match=why):
+        classes.own(names)
+    assert len(classes.own([str(i) for i in range(255)]).classes) == 255

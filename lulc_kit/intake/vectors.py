@@ -14,6 +14,7 @@ from lulc_kit.intake.remote import refuse_remote
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
+    import pyproj
 
 SUFFIXES = frozenset(
     {".gpkg", ".shp", ".geojson", ".geojsonl", ".json", ".fgb", ".parquet", ".geoparquet"}
@@ -80,6 +81,7 @@ def read(
     *,
     layer: str | None = None,
     encoding: str | None = None,
+    crs: str | None = None,
     mask: "gpd.GeoSeries | None" = None,
     parameters: str = "the parameters",
 ) -> Vectors:
@@ -93,6 +95,8 @@ def read(
         Which layer; None for the only one that has geometry (styles and tables beside it do not count).
     encoding
         Of the words in a shapefile's table, such as ``"GBK"``; None for what the file says.
+    crs
+        Of a file that does not say its own (a shapefile without ``.prj``), such as ``"EPSG:32633"``; None to refuse it.
     mask
         Only features that meet it are wanted, in whatever CRS; None for all.
     parameters
@@ -113,9 +117,20 @@ def read(
             table = table[table.intersects(mask.to_crs(table.crs).union_all())]
     else:
         table, name = _gdal(path, layer, encoding, mask, parameters)
+    if table.crs is None and crs is not None:
+        table = table.set_crs(_known(crs, parameters))
     if table.crs is None:
         raise GridError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
     return Vectors(table, name, path)
+
+
+def _known(crs: str, parameters: str) -> "pyproj.CRS":
+    import pyproj
+
+    try:
+        return pyproj.CRS(crs)
+    except pyproj.exceptions.CRSError as error:
+        raise LulcError(f'{parameters}: {crs!r} is not a CRS ({error}). Write it as "EPSG:32633".') from None
 
 
 def _parquet(path: Path) -> "gpd.GeoDataFrame":

@@ -1,28 +1,63 @@
 """What notebook 05 reads and leaves behind: labels, folds, the table of samples, and the classes that occur."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from lulc_kit import catalog, classes, files, params, raster
+from lulc_kit.classes import Scheme
+from lulc_kit.distance import distance
 from lulc_kit.errors import ParameterError
-from lulc_kit.intake import rasters, vectors
-from lulc_kit.labels import sources
+from lulc_kit.intake import rasters, schemes, tables, value_names, vectors
+from lulc_kit.intake.vectors import Vectors
+from lulc_kit.labels import class_maps, shapes, sources
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
+from lulc_kit.labels.translation import Meanings
 from lulc_kit.layout import Layout
 from lulc_kit.samples import Samples
 
 
-def source(p: params.Samples, layout: Layout) -> Path:
-    """Return the file that the labels come from: a path, or the catalog's reference; of a raster a plain one."""
-    path = files.located(p.labels) if p.labels != "reference" else _reference(layout)
-    if vectors.is_vector(path) or not path.exists():
-        return path
-    name = p.labels if p.labels != "reference" else path
-    return rasters.plain(rasters.describe(name, "05_samples.yaml"), name, layout.reference)
+def read(p: params.Samples, layout: Layout, stack: xr.DataArray) -> Labels:
+    """Read the labels that the parameters name, where the stack has all its features and no test set lies."""
+    found = _labelled(_named(p, layout), p, stack.odc.geobox, layout, *_asked(p))
+    found = replace(found, scheme=classes.recoloured(found.scheme, p.colours))
+    test = validation(p, layout, found)
+    if test is not None:
+        resolution = abs(found.geobox.resolution.x)
+        found = found.only(distance(test.values > 0, max(p.gap, resolution) / resolution) * resolution >= p.gap)
+    return sources.usable(found, np.asarray(stack.notnull().all("band").data.compute()))
+
+
+def validation(p: params.Samples, layout: Layout, found: Labels) -> Labels | None:
+    """Read the independent test set that the parameters name, on the grid and in the classes of the labels found."""
+    if p.validation is None:
+        return None
+    if not vectors.is_vector(files.located(p.validation)) and not _is_text(files.located(p.validation)):
+        raise ParameterError(f"validation: {p.validation} is no file of polygons or points.")
+    return _labelled([(p.validation, None)], p, found.geobox, layout, found.scheme, p.classes, partial=True)
+
+
+def _asked(p: params.Samples) -> tuple[Scheme | None, Meanings | None]:
+    """Return the classes and what means them, as far as the parameters say."""
+    if p.scheme is None or p.scheme in classes.SCHEMES:
+        return classes.scheme(p.scheme) if p.scheme else None, p.classes
+    if "." not in p.scheme:
+        classes.scheme(p.scheme)  # says which there are
+    return schemes.read(files.located(p.scheme)), p.classes
+
+
+def _named(p: params.Samples, layout: Layout) -> list[tuple[str, str | None]]:
+    """Return the files of the labels, each with the class that all of it is, if it is one."""
+    if isinstance(p.labels, dict):
+        return [(name, of) for of, name in p.labels.items()]
+    names = [p.labels] if isinstance(p.labels, str) else p.labels
+    return [(str(_reference(layout)) if name == "reference" else name, None) for name in names]
 
 
 def _reference(layout: Layout) -> Path:
@@ -35,13 +70,58 @@ def _reference(layout: Layout) -> Path:
     return found["reference"]
 
 
-def read(p: params.Samples, layout: Layout, stack: xr.DataArray) -> Labels:
-    """Read the labels that the parameters name, where the stack has all its features."""
-    scheme = classes.scheme(p.scheme)
-    named = {"layer": p.layer, "field": p.field, "encoding": p.encoding}
-    found = sources.read(source(p, layout), stack.odc.geobox, scheme, p.classes, **named)
-    valid = np.asarray(stack.notnull().all("band").data.compute())
-    return sources.usable(found, valid)
+def _labelled(
+    named: Sequence[tuple[str, str | None]],
+    p: params.Samples,
+    geobox: GeoBox,
+    layout: Layout,
+    scheme: Scheme | None,
+    wanted: Meanings | None,
+    *,
+    partial: bool = False,
+) -> Labels:
+    """Read labels from files of shapes, or from class maps."""
+    drawn = [
+        not files.located(n).exists() or vectors.is_vector(files.located(n)) or _is_text(files.located(n))
+        for n, _ in named
+    ]
+    if all(drawn):
+        found = shapes.gather([(_shapes(name, p), of) for name, of in named], p.field, geobox)
+        return shapes.burn(
+            found,
+            geobox,
+            scheme,
+            wanted,
+            point_radius=p.point_radius,
+            erode=p.erode,
+            all_touched=p.all_touched,
+            partial=partial,
+        )
+    if any(drawn) or any(of for _, of in named):
+        raise ParameterError(
+            "labels: a file for each class, and files in a list together with others, are files of polygons or points; "
+            f"{named[drawn.index(False)][0]} is a class map. Give class maps alone, or in a list of their own."
+        )
+    plain = [rasters.plain(rasters.describe(name, sources.PARAMETERS), name, layout.reference) for name, _ in named]
+    return class_maps.read(plain, geobox, scheme, wanted, value_names.read(files.located(named[0][0])))
+
+
+def _is_text(path: Path) -> bool:
+    return path.suffix.lower() in tables.SUFFIXES
+
+
+def _shapes(name: str, p: params.Samples) -> Vectors:
+    """Open a file of polygons or points; of a text, the columns of the coordinates are parameters."""
+    path = files.located(name)
+    if not _is_text(path):
+        return vectors.read(path, layer=p.layer, encoding=p.encoding, crs=p.labels_crs, parameters=sources.PARAMETERS)
+    if p.table_x is None or p.table_y is None or p.table_crs is None:
+        raise ParameterError(
+            f"{path} is a table. For points with a class, name the columns of their coordinates: table_x, table_y and "
+            f"table_crs in 05_samples.yaml; for pixel values with a class, name its column: table_class."
+        )
+    table = tables.read(path, p.encoding)
+    return Vectors(tables.points(table, p.table_x, p.table_y, p.table_crs, path), path.stem, path)
 
 
 def separation(p: params.Samples) -> str:

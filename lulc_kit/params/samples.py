@@ -8,30 +8,71 @@ from lulc_kit.classes import SCHEMES
 from lulc_kit.params.base import Metres, Parameters, Seed
 
 Value = str | int | Annotated[list[float], Field(min_length=2, max_length=2)]
+Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+Column = Annotated[str, Field(min_length=1)]
+Place = Annotated[str, Field(min_length=1)]
+
+OPENSTREETMAP: dict[str, list[Value]] = {
+    "Build-up": ["residential"],
+    "Farmland": ["farm"],
+    "Forest": ["forest"],
+    "Meadow": ["meadow", "grass"],
+    "Water": ["water"],
+    "Other land": ["scrub", "wetland"],
+}
+"""OpenStreetMap's words in the six classes of the source workflow."""
 
 
 class Samples(Parameters):
     """05: labels, and their split into folds apart in space."""
 
     notebook = "05_samples"
-    labels: str = Field("reference", description='polygons or class raster: a path, or "reference" of notebook 01')
-    layer: str | None = Field(None, description="layer of the polygon file; null: its only one")
-    field: str | None = Field("fclass", description="field with the polygons' class; null for a raster")
+    labels: (
+        Place
+        | Annotated[list[Place], Field(min_length=1, max_length=255)]
+        | Annotated[dict[str, Place], Field(min_length=1, max_length=255)]
+    ) = Field(
+        "reference",
+        description='polygons, points, class raster or table: a path, a list of them, or class: path; "reference": '
+        "that of notebook 01",
+    )
+    layer: str | None = Field(None, description="layer of the file of polygons or points; null: its only one")
+    field: str | None = Field("fclass", description="field with the class; null for rasters and a file for each class")
     encoding: str | None = Field(
         None, description="of the words in a shapefile that does not name it: GBK, latin1, cp1251; null: the file's"
     )
-    scheme: str = Field("workflow", description=f"class scheme: {', '.join(SCHEMES)}")
-    classes: dict[str, list[Value]] = Field(
-        {
-            "Build-up": ["residential"],
-            "Farmland": ["farm"],
-            "Forest": ["forest"],
-            "Meadow": ["meadow", "grass"],
-            "Water": ["water"],
-            "Other land": ["scrub", "wetland"],
-        },
+    labels_crs: str | None = Field(None, description='CRS of files that do not say theirs, "EPSG:32633"; null: refuse')
+    scheme: str | None = Field(
+        "workflow",
+        description=f"class scheme: {', '.join(SCHEMES)}, or the path of one (.yaml, .csv, .qml); null: one's own",
+    )
+    classes: dict[str, list[Value]] | None = Field(
+        OPENSTREETMAP,
         min_length=1,
-        description="class → values of the field or raster; [low, high] is a range, both included",
+        max_length=255,
+        description="class → values of the field or raster; [low, high] is a range, both included; null: each value "
+        "is the class of its name",
+    )
+    colours: dict[str, Colour] = Field({}, max_length=255, description='class → "#rrggbb", where not the scheme\'s')
+    point_radius: Metres = Field(0.0, le=10_000, description="a point labels what is so near, metres; 0: its pixel")
+    erode: Metres = Field(0.0, le=10_000, description="polygons shrink by so much, metres: pixels on edges are mixed")
+    all_touched: bool = Field(
+        False, description="a polygon labels every pixel it touches, not those whose centre it holds"
+    )
+    validation: Place | None = Field(
+        None,
+        description="file of polygons or points like 'labels' that is never trained on and judged in 09; null: none",
+    )
+    table_class: Column | None = Field(
+        None,
+        description="column of the class, if 'labels' is a table of pixel values (.csv, .parquet); null: it is not",
+    )
+    table_x: Column | None = Field(None, description="column of the easting or longitude in a table; null: none")
+    table_y: Column | None = Field(None, description="column of the northing or latitude in a table; null: none")
+    table_crs: str | None = Field(None, description='CRS of these two, "EPSG:4326"')
+    table_group: Column | None = Field(None, description="column of what stays together in a fold: site, region, plot")
+    table_features: Annotated[list[Column], Field(min_length=1)] | None = Field(
+        None, description="columns of the features in a table; null: all other columns of numbers"
     )
     folds: int = Field(4, ge=2, le=20, description="number of folds")
     block: float = Field(640.0, gt=0, description="side of the blocks that go into a fold together, metres")
@@ -40,12 +81,23 @@ class Samples(Parameters):
     seed: Seed = Field(1, description="seed of every random choice")
 
     @model_validator(mode="after")
-    def _classes_of_the_scheme(self) -> Self:
-        if self.scheme not in SCHEMES:
-            raise ValueError(f"scheme {self.scheme!r} is unknown; known: {', '.join(SCHEMES)}")
-        unknown = sorted(set(self.classes) - set(SCHEMES[self.scheme].names))
-        if unknown:
-            raise ValueError(
-                f"class {unknown[0]!r} is not in scheme {self.scheme!r}: {', '.join(SCHEMES[self.scheme].names)}"
-            )
+    def _fits_together(self) -> Self:
+        if self.scheme in SCHEMES and self.classes is not None:
+            unknown = sorted(set(self.classes) - set(SCHEMES[self.scheme].names))
+            if unknown:
+                raise ValueError(
+                    f"class {unknown[0]!r} is not in scheme {self.scheme!r}: {', '.join(SCHEMES[self.scheme].names)}. "
+                    f"For classes of your own set scheme: null"
+                )
+        if (self.table_x is None) != (self.table_y is None):
+            raise ValueError("table_x and table_y are given together, or neither")
+        if self.table_x is not None and self.table_crs is None:
+            raise ValueError('table_crs is needed with table_x and table_y: "EPSG:4326" for degrees')
+        if self.table_class is not None and not isinstance(self.labels, str):
+            raise ValueError("table_class is given, so 'labels' must be one table")
         return self
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the samples come as a table of pixel values, without images."""
+        return self.table_class is not None

@@ -1,0 +1,89 @@
+"""Labels from class maps, or from maps of numbers, brought to the study's grid by nearest neighbour."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from odc.geo.geobox import GeoBox
+
+from lulc_kit import raster
+from lulc_kit.classes import LandClass, Scheme
+from lulc_kit.errors import GridError, LulcError
+from lulc_kit.labels.sources import LABELLED, PARAMETERS, UNNAMED, Labels
+from lulc_kit.labels.translation import Meanings, meanings, occurring, translate
+from lulc_kit.raster import warping
+
+DISAGREED = "left out: another map or year says otherwise, or nothing"
+
+
+def read(
+    paths: Sequence[Path],
+    geobox: GeoBox,
+    scheme: Scheme | None,
+    classes: Meanings | None,
+    named: Mapping[float, LandClass] | None = None,
+) -> Labels:
+    """Read labels from a class map, or from several that must agree.
+
+    Parameters
+    ----------
+    paths
+        One band each. Of several maps (or years of one), a pixel is labelled where all say the same class.
+    geobox
+        The study's grid.
+    scheme, classes, named
+        The classes, the values that mean them, and what the file itself calls its values; see `translation.meanings`.
+        Where both are None, 0 means no label.
+
+    Raises
+    ------
+    LulcError
+        If a map does not cover the grid, a class has none of its values, or no pixel is left on which all agree.
+    """
+    numbers = [_numbers(path, geobox) for path in paths]
+    found = np.unique(np.concatenate([np.unique(n[np.isfinite(n)]) for n in numbers]))
+    named = dict(named or {})
+    if scheme is None and classes is None and 0 not in named:
+        found = found[found != 0]
+    scheme, classes = meanings(found.tolist(), scheme, classes, named)
+    coded = []
+    for path, n in zip(paths, numbers, strict=True):
+        known = classes if len(paths) == 1 else occurring(n, classes)
+        codes = translate(n.ravel(), scheme, known, str(path)).reshape(n.shape)
+        if not codes.any():
+            present = np.unique(n[np.isfinite(n)])[:20]
+            raise GridError(
+                f"No pixel of {path} on the study's grid has a value of a wanted class. Values found there: "
+                f"{', '.join(f'{v:g}' for v in present) or 'none'}. Check 'classes' in {PARAMETERS}."
+            )
+        coded.append(codes)
+    values = np.where(np.all([c == coded[0] for c in coded], axis=0), coded[0], 0).astype(np.uint8)
+    if not values.any():
+        raise LulcError(
+            f"The {len(paths)} maps agree nowhere on a class of 'classes'. Are they of one place, and do the values "
+            f"mean the same in each?"
+        )
+    account = _account(numbers[0], coded[0], values, scheme)
+    return Labels(values, np.zeros(geobox.shape, np.uint32), geobox, scheme, account)
+
+
+def _numbers(path: Path, geobox: GeoBox) -> npt.NDArray[np.float64]:
+    numbers = warping.warp(path, geobox, resampling="nearest", dtype=np.float64).compute()
+    nodata = raster.header(path).nodata[0]
+    if nodata is not None:
+        numbers[numbers == nodata] = np.nan
+    return np.asarray(numbers)
+
+
+def _account(
+    numbers: npt.NDArray[np.float64], codes: npt.NDArray[np.uint8], values: npt.NDArray[np.uint8], scheme: Scheme
+) -> pd.DataFrame:
+    """Say what became of each value of the first map."""
+    known = np.isfinite(numbers)
+    names = {c.value: c.name for c in scheme.classes} | {0: "–"}
+    rows = pd.DataFrame({"value": numbers[known], "code": codes[known], "kept": values[known] > 0})
+    rows["became"] = np.select([rows["kept"], rows["code"] > 0], [LABELLED, DISAGREED], UNNAMED)
+    rows["class"] = rows["code"].map(names)
+    return rows.groupby(["class", "value", "became"]).size().rename("pixels").reset_index()

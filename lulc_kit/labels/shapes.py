@@ -1,0 +1,324 @@
+"""Labels from polygons and points: which pixels a shape labels, what becomes of each, and what had to be mended."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from odc.geo.geobox import GeoBox
+from rasterio.features import rasterize
+
+from lulc_kit.classes import Scheme
+from lulc_kit.errors import GridError, LulcError, ParameterError
+from lulc_kit.intake import vectors
+from lulc_kit.intake.vectors import Vectors
+from lulc_kit.labels.sources import LABELLED, PARAMETERS, UNNAMED, Labels
+from lulc_kit.labels.translation import Meanings, meanings, occurring, translate
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+VALUELESS = "left out: it has no value"
+EMPTY = "left out: no geometry"
+LINE = "left out: a line, which covers no ground"
+OUTSIDE = "left out: outside the study's grid"
+TWICE = "left out: the same shape and value as an earlier feature"
+ERODED = "left out: nothing of it is farther than 'erode' from its edge"
+SMALL = "left out: too small to hold a pixel's centre"
+CONTESTED = "left out: claimed by another class, or covered by its own, everywhere"
+"""What becomes of a feature, beside what `sources` names."""
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Features of one or several files.
+
+    Attributes
+    ----------
+    geometry
+        Their shapes in the CRS of the grid; None where there is none.
+    value
+        What each is: a value of the field, or the class of its file.
+    number
+        Where each stands: its number in its file, from 1, with the file's name if there are several.
+    what
+        What the values are, for messages.
+    hint
+        What a message about unknown values should add.
+    """
+
+    geometry: "gpd.GeoSeries"
+    value: npt.NDArray[Any]
+    number: Sequence[str]
+    what: str
+    hint: str = ""
+
+
+def gather(files: Sequence[tuple[Vectors, str | None]], field: str | None, geobox: GeoBox) -> Shapes:
+    """Put the features of files together, in the order of the files.
+
+    Parameters
+    ----------
+    files
+        Each file with the class that all its features are; None: ``field`` says it.
+    field
+        Name of the field with the class.
+    geobox
+        The grid whose CRS they are brought to.
+
+    Raises
+    ------
+    LulcError
+        If a file has no such field, or holds nothing but lines.
+    """
+    import geopandas as gpd
+
+    parts, values, numbers, hint = [], [], [], ""
+    for found, name in files:
+        table = found.table
+        fields = [str(c) for c in table.columns if c != table.geometry.name]
+        if name is None and field not in fields:
+            raise ParameterError(
+                f"{found.path} has no field {field!r}. It has: {', '.join(fields)}. Set 'field' in {PARAMETERS}; for a "
+                f"file that is one class, write labels: {{Forest: {found.path.name}}}."
+            )
+        words = np.full(len(table), name, object) if name is not None else table[field].to_numpy(object)
+        if len(table) and table.geometry.geom_type.isin(["LineString", "MultiLineString", "LinearRing"]).all():
+            raise LulcError(
+                f"All {len(table)} features of {found.path} are lines, which cover no ground. Make polygons of them "
+                f"(in QGIS: Buffer, or Polygonize) or give the file of the areas."
+            )
+        parts.append(table.geometry.to_crs(geobox.crs.to_wkt()))  # type: ignore[union-attr]
+        values.append(words)
+        beside = f"{found.path.name} " if len(files) > 1 else ""
+        numbers += [f"{beside}{n}" for n in range(1, len(table) + 1)]
+        hint = hint or vectors.encoding_hint(found.path, list(words), PARAMETERS)
+    paths = ", ".join(str(found.path) for found, _ in files[:5]) + (" …" if len(files) > 5 else "")
+    what = f"field {field!r} of {paths}" if any(name is None for _, name in files) else paths
+    crs = geobox.crs.to_wkt()  # type: ignore[union-attr]
+    geometry = gpd.GeoSeries(pd.concat([g.reset_index(drop=True) for g in parts], ignore_index=True), crs=crs)
+    return Shapes(geometry, np.concatenate(values), numbers, what, hint)
+
+
+def burn(
+    shapes: Shapes,
+    geobox: GeoBox,
+    scheme: Scheme | None,
+    classes: Meanings | None,
+    *,
+    point_radius: float = 0.0,
+    erode: float = 0.0,
+    all_touched: bool = False,
+    partial: bool = False,
+) -> Labels:
+    """Label the pixels of a grid with the shapes that cover them.
+
+    A pixel belongs to a polygon that holds its centre, and to a point that it holds. A pixel that shapes of two classes
+    claim gets no label. Collections are taken apart and invalid polygons repaired; what was mended, what became of
+    every feature, and where classes overlap stands in the result's tables; a warning names values that no class names.
+
+    Parameters
+    ----------
+    shapes
+        From `gather`.
+    geobox
+        The grid.
+    scheme, classes
+        The classes and the values that mean them; None as in `translation.meanings`.
+    point_radius
+        A point labels all pixels whose centre is at most so far, beside the one it lies in; metres.
+    erode
+        Polygons shrink by so much on all sides, metres.
+    all_touched
+        A polygon labels every pixel that it touches.
+    partial
+        Classes may be missing.
+
+    Raises
+    ------
+    LulcError
+        If nothing lies on the grid, or a class would be lost.
+    """
+    try:
+        scheme, classes = meanings(shapes.value, scheme, classes)
+        classes = occurring(shapes.value, classes) if partial else classes
+        codes = translate(shapes.value, scheme, classes, shapes.what)
+    except ParameterError as error:
+        raise ParameterError(f"{error}{shapes.hint}") from None
+    parts, fate, mended = _prepared(shapes, geobox, point_radius, erode)
+    fate[codes == 0] = UNNAMED
+    fate[pd.isna(shapes.value)] = VALUELESS
+    claims = _claims([(part, n) for part, n in parts if fate[n - 1] == LABELLED], codes, geobox, all_touched)
+    values, source = np.zeros(geobox.shape, np.uint8), np.zeros(geobox.shape, np.uint32)
+    times, burnt_once = np.zeros(geobox.shape, np.uint8), np.zeros(len(codes) + 1, bool)
+    for value, (pixels, numbers) in claims.items():
+        values.flat[pixels], source.flat[pixels] = value, numbers
+        times.flat[pixels] = np.minimum(times.flat[pixels], 1) + 1
+        burnt_once[numbers] = True
+    contested = times > 1
+    values[contested], source[contested] = 0, 0
+    labelled = np.bincount(source.ravel(), minlength=len(codes) + 1)[1:]
+    drawn = fate == LABELLED
+    fate[drawn & ~burnt_once[1:]] = SMALL
+    fate[drawn & burnt_once[1:] & (labelled == 0)] = CONTESTED
+    account = _account(shapes.value, codes, fate, labelled, scheme)
+    if not partial or not source.any():
+        _refuse_lost(shapes, account, classes, geobox)
+    _warn_of_unnamed(shapes, account)
+    return Labels(values, source, geobox, scheme, account, mended, _overlaps(claims, contested, shapes.number, scheme))
+
+
+def _prepared(
+    shapes: Shapes, geobox: GeoBox, point_radius: float, erode: float
+) -> tuple[list[tuple[Any, int]], npt.NDArray[Any], pd.DataFrame]:
+    """Return polygons and points with their feature (from 1), what is to become of each, and what was mended."""
+    fate = np.full(len(shapes.geometry), LABELLED, dtype=object)
+    parts: list[tuple[Any, int]] = []
+    mended: dict[str, list[str]] = {}
+    seen: set[tuple[bytes, object]] = set()
+    grid = geobox.extent.geom
+    for n, (shape, value, number) in enumerate(zip(shapes.geometry, shapes.value, shapes.number, strict=True), 1):
+        if shape is None or shape.is_empty:
+            fate[n - 1] = EMPTY
+            continue
+        if shape.has_z:
+            mended.setdefault("heights dropped", []).append(number)
+            shape = shapely.force_2d(shape)
+        key = (shapely.normalize(shape).wkb, value)
+        if key in seen:
+            fate[n - 1] = TWICE
+            continue
+        seen.add(key)
+        if not shape.is_valid:
+            mended.setdefault("invalid polygon repaired", []).append(number)
+            shape = shapely.make_valid(shape)
+        whole = [g for g in _taken_apart(shape) if g.geom_type in ("Polygon", "Point")]
+        if not whole:
+            fate[n - 1] = LINE
+        elif not any(g.intersects(grid) for g in whole):
+            fate[n - 1] = OUTSIDE
+        else:
+            left = [p for g in whole for p in _resized(g, point_radius, erode)]
+            parts += [(p, n) for p in left]
+            fate[n - 1] = fate[n - 1] if left else ERODED
+    rows = [(what, len(numbers), _listed(numbers)) for what, numbers in mended.items()]
+    return parts, fate, pd.DataFrame(rows, columns=["mended", "features", "which"])
+
+
+def _resized(part: Any, point_radius: float, erode: float) -> list[Any]:
+    if part.geom_type == "Point":
+        return [part, part.buffer(point_radius, 64)] if point_radius else [part]
+    return [g for g in _taken_apart(part.buffer(-erode)) if not g.is_empty] if erode else [part]
+
+
+def _taken_apart(shape: Any) -> list[Any]:
+    parts = shapely.get_parts(shape).tolist()
+    return [g for part in parts for g in (_taken_apart(part) if hasattr(part, "geoms") else [part])]
+
+
+_Claims = dict[int, tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]]
+
+
+def _claims(
+    parts: Sequence[tuple[Any, int]], codes: npt.NDArray[np.uint8], geobox: GeoBox, all_touched: bool
+) -> _Claims:
+    """Return for each class value the pixels it claims, flat, and the feature that claims each."""
+    found = {}
+    for value in np.unique(codes[codes > 0]):
+        chosen = [(part, n) for part, n in parts if codes[n - 1] == value]
+        if chosen:
+            burnt = rasterize(
+                chosen,
+                out_shape=tuple(geobox.shape),
+                transform=geobox.affine,
+                dtype="uint32",
+                fill=0,
+                all_touched=all_touched,
+            )
+            pixels = np.flatnonzero(burnt)
+            found[int(value)] = (pixels, burnt.flat[pixels])
+    return found
+
+
+def _overlaps(claims: _Claims, contested: npt.NDArray[np.bool_], number: Sequence[str], scheme: Scheme) -> pd.DataFrame:
+    """List which classes claim the same pixels, how many, and the features that do."""
+    place = np.cumsum(contested.ravel()) - 1
+    flat = contested.ravel()
+    who = {value: (place[p[flat[p]]], n[flat[p]]) for value, (p, n) in claims.items() if flat[p].any()}
+    names = {c.value: c.name for c in scheme.classes}
+    rows = []
+    for one, (pixels, numbers) in who.items():
+        for other, (others, other_numbers) in who.items():
+            both, here, there = np.intersect1d(pixels, others, assume_unique=True, return_indices=True)
+            if one < other and len(both):
+                ours, theirs = np.unique(numbers[here]), np.unique(other_numbers[there])
+                listed = [_listed([number[n - 1] for n in found]) for found in (ours, theirs)]
+                rows.append((names[one], listed[0], names[other], listed[1], len(both)))
+    columns = ["class", "features", "other class", "its features", "pixels without label"]
+    return pd.DataFrame(rows, columns=columns).sort_values(columns[-1], ascending=False, ignore_index=True)
+
+
+def _listed(numbers: Sequence[str]) -> str:
+    return ", ".join(numbers[:10]) + (f" … ({len(numbers)})" if len(numbers) > 10 else "")
+
+
+def _account(
+    words: npt.NDArray[Any],
+    codes: npt.NDArray[np.uint8],
+    fate: npt.NDArray[Any],
+    labelled: npt.NDArray[np.integer],
+    scheme: Scheme,
+) -> pd.DataFrame:
+    names = {c.value: c.name for c in scheme.classes} | {0: "–"}
+    rows = pd.DataFrame(
+        {
+            "class": [names[int(c)] for c in codes],
+            "value": [repr(w) if isinstance(w, str) else str(w) for w in words],
+            "became": fate,
+            "pixels": labelled,
+        }
+    )
+    grouped = rows.groupby(["class", "value", "became"])
+    return grouped.agg(features=("pixels", "size"), pixels=("pixels", "sum")).reset_index()
+
+
+def _refuse_lost(shapes: Shapes, account: pd.DataFrame, classes: Meanings, geobox: GeoBox) -> None:
+    pixels = account.groupby("class")["pixels"].sum()
+    lost = [name for name in classes if pixels.get(name, 0) == 0]
+    if not lost:
+        return
+    of_class = account[account["class"].isin(lost)]
+    became = set(of_class["became"])
+    if len(lost) == len(classes) and OUTSIDE in became and became <= {OUTSIDE, LINE, EMPTY}:
+        left, bottom, right, top = shapes.geometry.total_bounds
+        box = geobox.boundingbox
+        raise GridError(
+            f"No feature of {shapes.what} with a wanted class lies on the study's grid.\n"
+            f"  the features: {left:.0f} {bottom:.0f} {right:.0f} {top:.0f} (in the grid's CRS)\n"
+            f"  the grid:     {' '.join(f'{v:.0f}' for v in box)}"
+        )
+    why = [f"{n}: " + ", ".join(_counts(of_class[of_class["class"] == n])) for n in lost]
+    raise LulcError(
+        f"No pixel of {', '.join(lost)} would be labelled by {shapes.what} ({'; '.join(why)}). Draw larger polygons, "
+        f"give points, set all_touched: true, mend overlaps, or leave the class out of 'classes' in {PARAMETERS}."
+    )
+
+
+def _counts(rows: pd.DataFrame) -> list[str]:
+    return [f"{count} {became}" for became, count in rows.groupby("became")["features"].sum().items()]
+
+
+def _warn_of_unnamed(shapes: Shapes, account: pd.DataFrame) -> None:
+    left = account[account["became"] == UNNAMED]
+    if len(left):
+        shown = [f"{row.value} ({row.features})" for row in left.head(20).itertuples()]
+        warnings.warn(
+            f"{int(left['features'].sum())} features have no label, because no class names their value of "
+            f"{shapes.what}: {', '.join(shown)}{' …' if len(left) > 20 else ''}. If a spelling is meant, add it to its "
+            f"class in {PARAMETERS}.",
+            stacklevel=3,
+        )

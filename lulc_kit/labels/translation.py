@@ -1,0 +1,164 @@
+"""Which values of a file mean which class."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lulc_kit import classes
+from lulc_kit.classes import LandClass, Scheme
+from lulc_kit.errors import ParameterError
+
+Meanings = Mapping[str, Sequence[Any]]
+"""For each class the values that mean it; ``[low, high]`` is a range with both ends included."""
+
+
+def own_name(value: object) -> str:
+    """Return the name of the class that a value is when nobody names it: text without blanks around it, 3 for 3.0.
+
+    Examples
+    --------
+    >>> own_name(" Forest "), own_name(3.0), own_name(2.5), own_name(None)
+    ('Forest', '3', '2.5', '')
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return unicodedata.normalize("NFC", " ".join(str(value).split()))
+
+
+def meanings(
+    found: Iterable[Any],
+    scheme: Scheme | None,
+    wanted: Meanings | None,
+    named: Mapping[Any, LandClass] | None = None,
+) -> tuple[Scheme, Meanings]:
+    """Work out the classes, and what means them, where the parameters leave one or both open.
+
+    Parameters
+    ----------
+    found
+        Values of the file.
+    scheme
+        The classes; None: those of ``wanted`` in its order, or a class for each value.
+    wanted
+        What means which class; None: the value that is its name or its number.
+    named
+        Classes that the file itself gives to its values, by value.
+
+    Raises
+    ------
+    LulcError
+        If no value is a class of the scheme, or there are more than 255.
+
+    Examples
+    --------
+    >>> scheme, means = meanings(["oak", "pine", "oak "], None, None)
+    >>> scheme.names, means["oak"]
+    (('oak', 'pine'), ['oak', 'oak '])
+    """
+    if wanted is not None:
+        return scheme or classes.own(list(wanted)), wanted
+    values = pd.unique(pd.Series(list(found), dtype=object).dropna())
+    named = named or {}
+    by_name: dict[str, list[Any]] = {}
+    for value in sorted(values, key=lambda v: (isinstance(v, str), own_name(v) if isinstance(v, str) else v)):
+        name = named[value].name if value in named else own_name(value)
+        if name:
+            by_name.setdefault(name, []).append(value)
+    if scheme is None:
+        return _own(by_name, named), by_name
+    known = {c.name: c.name for c in scheme.classes} | {str(c.value): c.name for c in scheme.classes}
+    means: dict[str, list[Any]] = {}
+    for name, same in by_name.items():
+        if name in known:
+            means.setdefault(known[name], []).extend(same)
+    if not means:
+        raise ParameterError(
+            f"No value is a class of the scheme {scheme.name!r} ({', '.join(scheme.names)}). Values there: "
+            f"{', '.join(list(by_name)[:20]) or 'none'}. Say in 'classes' which values mean which class, or set "
+            f"scheme: null to make a class of each."
+        )
+    return scheme, means
+
+
+def _own(by_name: Meanings, named: Mapping[Any, LandClass]) -> Scheme:
+    """Make a scheme of values; numbers that can be values of a class map stay what they are."""
+    scheme = classes.own(list(by_name))
+    first = [same[0] for same in by_name.values()]
+    if all(isinstance(v, int | float) and float(v).is_integer() and 1 <= v <= classes.MOST for v in first):
+        rows = zip(scheme.classes, first, strict=True)
+        changed = [LandClass(int(v), c.name, named[v].colour if v in named else c.colour) for c, v in rows]
+        return classes.checked(Scheme(scheme.name, scheme.title, tuple(changed)))
+    return scheme
+
+
+def occurring(found: npt.NDArray[Any], wanted: Meanings) -> Meanings:
+    """Return the classes of which a value is there."""
+
+    def there(want: Any) -> bool:
+        of_range = isinstance(want, list | tuple)
+        return bool((_in_range(found, want, "", "the file") if of_range else np.asarray(found == want)).any())
+
+    return {name: wants for name, wants in wanted.items() if any(map(there, wants))}
+
+
+def translate(found: npt.NDArray[Any], scheme: Scheme, wanted: Meanings, what: str) -> npt.NDArray[np.uint8]:
+    """Return the class value of each value of a file, 0 where no class names it.
+
+    Parameters
+    ----------
+    found
+        Values, (n,): numbers (NaN for none) or objects.
+    scheme, wanted
+        The classes, and what means them.
+    what
+        What the values are, for messages.
+
+    Raises
+    ------
+    LulcError
+        If a class has none of its values, a value is given to two, or a range is asked of words.
+    """
+    codes = np.zeros(len(found), np.uint8)
+    used: dict[object, str] = {}
+    for name, wants in wanted.items():
+        value = scheme.named(name).value
+        for want in wants:
+            chosen = _in_range(found, want, name, what) if isinstance(want, list | tuple) else found == want
+            taken = chosen & (codes > 0) & (codes != value)
+            if taken.any():
+                raise ParameterError(
+                    f"Class {name}: value {own_name(found[taken][0])} of {what} is given to {used[codes[taken][0]]} already. "
+                    f"Each value can mean one class."
+                )
+            codes[chosen] = value
+        used[value] = name
+        if len(found) and not (codes == value).any():
+            there = [v for v in found[:100_000] if v == v and v is not None]
+            present = sorted({str(v) for v in there})
+            words = any(isinstance(v, str) for v in there) and not any(isinstance(v, str) for v in wants)
+            raise ParameterError(
+                f"Class {name}: none of {list(wants)} occurs in {what}. "
+                f"Values there: {', '.join(present[:20])}{' …' if len(present) > 20 else ''}."
+                + (" They are text: write them in quotes." if words else "")
+                + " Set classes: null (and scheme: null) to make a class of each value."
+            )
+    return codes
+
+
+def _in_range(found: npt.NDArray[Any], want: Sequence[float], name: str, what: str) -> npt.NDArray[np.bool_]:
+    low, high = want
+    if low > high:
+        raise ParameterError(f"Class {name}: the range [{low:g}, {high:g}] is empty; write [low, high].")
+    try:
+        return np.asarray((found >= low) & (found <= high))
+    except TypeError:
+        raise ParameterError(
+            f"Class {name}: the range [{low:g}, {high:g}] needs numbers, but {what} holds words. "
+            f"Name the words that mean the class."
+        ) from None

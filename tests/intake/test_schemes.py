@@ -1,0 +1,59 @@
+"""Class schemes from files: what QGIS, a table or YAML says; broken ones refused."""
+
+import pytest
+
+from lulc_kit import classes
+from lulc_kit.errors import LulcError
+from lulc_kit.intake import schemes
+
+WANTED = [(3, "Wald & Forst", "#006400"), (7, "水体", "#0064c8")]
+YAML = 'Wald & Forst: {value: 3, colour: "#006400"}\n水体: {value: 7, colour: "#0064C8"}\n'
+CSV = "value;name;colour\n7;水体;#0064c8\n3;Wald & Forst;#006400\n"
+
+
+def read(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return schemes.read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("x.yaml", YAML), ("x.csv", CSV), ("x.csv", "\ufeff" + CSV.replace(";", ","))]
+)
+def test_values_names_and_colours(tmp_path, name, text):
+    found = read(tmp_path, name, text)
+    assert [(c.value, c.name, c.colour) for c in found.classes] == WANTED
+    assert found.name == "x"
+
+
+def test_a_style_of_qgis_is_read_as_it_was_written(tmp_path):
+    scheme = classes.scheme("worldcover")
+    found = read(tmp_path, "wc.qml", classes.qml(scheme))
+    assert found.classes == scheme.classes
+
+
+def test_classes_without_colour_get_one(tmp_path):
+    found = read(tmp_path, "x.yaml", "A: 1\nB: 2\n")
+    assert found.names == ("A", "B") and len({c.colour for c in found.classes}) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("x.yaml", "A: {value: 1, colour: red}", "colour 'red'"),
+        ("x.yaml", "A: 0", "values go from 1 to 255"),
+        ("x.yaml", "A: many", "not a class scheme"),
+        ("x.csv", "code,label\n1,A\n", "not a class scheme"),
+        ("x.csv", "value,name\n1,A\n1,B\n", "Two classes have the value 1"),
+        ("x.csv", "value,name\n1,A\n2,A\n", "Two classes have the name 'A'"),
+        ("x.csv", "", "not a class scheme|holds no class"),
+        ("x.qml", "<qgis", "not a class scheme"),
+        ("x.qml", "<qgis/>", "holds no class"),
+        ("x.qml", '<!DOCTYPE q [<!ENTITY a "b">]><qgis>&a;</qgis>', "not a class scheme"),
+        ("x.txt", "A: 1", "can be read: write it as"),
+    ],
+)
+def test_what_is_no_scheme_is_refused(tmp_path, name, text, why):
+    with pytest.raises(LulcError, match=why):
+        read(tmp_path, name, text)
+    with pytest.raises(LulcError, match="does not exist"):
+        schemes.read(tmp_path / "none.qml")

@@ -1,0 +1,72 @@
+"""Tables: whatever separator, decimal commas, encodings; against pandas told all of it; bad ones refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lulc_kit.errors import LulcError
+from lulc_kit.intake import tables
+
+FRAME = pd.DataFrame({"class": ["Wälder", "Seen", "Moor, nass"], "B4": [0.25, 1e-3, -2.5], "n": [1, 2, 3]})
+
+
+@pytest.mark.parametrize(
+    ("separator", "decimal"), [(",", "."), (" ", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ","), ("|", ",")]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin1"])
+def test_the_separator_and_the_decimals_are_found(tmp_path, separator, decimal, encoding):
+    path = tmp_path / "x.csv"
+    FRAME.to_csv(path, sep=separator, decimal=decimal, encoding=encoding, index=False)
+    found = tables.read(path, "latin1" if encoding == "latin1" else None)
+    pd.testing.assert_frame_equal(found, FRAME, check_dtype=False)
+
+
+def test_parquet(tmp_path):
+    FRAME.to_parquet(tmp_path / "x.parquet")
+    pd.testing.assert_frame_equal(tables.read(tmp_path / "x.parquet"), FRAME)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is empty"),
+        (b"a,b\n", "no rows"),
+        (b"a,a\n1,2\n", "a is the name of two columns"),
+        ("a,b\nWälder,1\n".encode("latin1"), "not in the encoding UTF-8.*'encoding'"),
+        (b"a,b\n1,2\n1,2,3,4\n", "cannot be read as a table"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path, content, why):
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(LulcError, match=why):
+        tables.read(tmp_path / "x.csv")
+
+
+def test_a_missing_or_broken_file_is_refused(tmp_path):
+    with pytest.raises(LulcError, match="does not exist"):
+        tables.read(tmp_path / "no.csv")
+    (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    with pytest.raises(LulcError, match="cannot be read as a table"):
+        tables.read(tmp_path / "x.parquet")
+
+
+def test_points_stand_where_the_columns_say(tmp_path):
+    frame = pd.DataFrame({"lon": [116.9, "117.1", None], "lat": [34.1, 34.5, 34.2], "c": ["a", "b", "c"]})
+    found = tables.points(frame, "lon", "lat", "EPSG:4326", tmp_path / "x.csv")
+    np.testing.assert_array_equal(found.geometry[:2].x, [116.9, 117.1])
+    assert found.geometry[2] is None and found.crs.to_epsg() == 4326 and len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "crs", "why"),
+    [
+        ("lon", "breite", "EPSG:4326", r"no column 'breite'.*lon, lat.*'table_y'"),
+        ("c", "lat", "EPSG:4326", r"'c' .*holds no numbers.*'table_x'"),
+        ("lon", "lat", "WGS", "is not a CRS"),
+        ("east", "lat", "EPSG:4326", "no degrees.*table_crs"),
+    ],
+)
+def test_bad_coordinates_are_refused(tmp_path, x, y, crs, why):
+    frame = pd.DataFrame({"lon": [116.9], "lat": [34.1], "c": ["a"], "east": [400_000.0]})
+    with pytest.raises(LulcError, match=f"(?s){why}"):
+        tables.points(frame, x, y, crs, tmp_path / "x.csv")

@@ -1,0 +1,366 @@
+"""Labels from shapes: against shapely's own point-in-polygon test; every feature accounted for; bad input refused."""
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from rasterio.transform import from_origin
+from shapely.geometry import GeometryCollection, LineString, MultiPolygon, Point, Polygon, box
+
+from lulc_kit import classes
+from lulc_kit.errors import LulcError
+from lulc_kit.intake import vectors
+from lulc_kit.labels import shapes
+from lulc_kit.labels.sources import LABELLED, UNNAMED
+
+SCHEME = classes.scheme("workflow")
+GRID = GeoBox((60, 80), from_origin(500_000, 5_000_600, 10, 10), "EPSG:32633")
+WANTED = {"Forest": ["forest"], "Water": ["lake", "river"], "Meadow": ["grass"]}
+
+
+def read(path, grid=GRID, scheme=SCHEME, wanted=WANTED, *, field="kind", layer=None, **options):
+    """Label a grid by one file."""
+    found = vectors.read(path, layer=layer, parameters="05_samples.yaml")
+    return shapes.burn(shapes.gather([(found, None)], field, grid), grid, scheme, wanted, **options)
+
+
+def centres():
+    x, y = GRID.affine * np.meshgrid(np.arange(80) + 0.5, np.arange(60) + 0.5)
+    return shapely.points(x, y)
+
+
+def blob(x, y, radius, seed):
+    """A star-shaped polygon whose corners lie nowhere in particular."""
+    generator = np.random.default_rng(seed)
+    angle = np.sort(generator.uniform(0, 2 * np.pi, 17))
+    r = radius * generator.uniform(0.4, 1, 17)
+    return Polygon(np.column_stack([x + r * np.cos(angle), y + r * np.sin(angle)]))
+
+
+def polygons():
+    ring = Point(500_600.3, 5_000_150.7).buffer(90).difference(Point(500_600.3, 5_000_150.7).buffer(41))
+    several = MultiPolygon([blob(500_100, 5_000_120, 60, 7), blob(500_250, 5_000_100, 50, 8)])
+    rows = [
+        ("forest", blob(500_200, 5_000_400, 150, 1)),
+        ("lake", blob(500_330, 5_000_420, 120, 2)),  # overlaps the forest: contested
+        ("grass", ring),
+        ("river", several),
+        ("forest", blob(500_230, 5_000_380, 100, 3)),  # overlaps the other forest: not contested
+        ("quarry", blob(500_700, 5_000_500, 60, 4)),  # not wanted
+        ("forest", LineString([(500_000, 5_000_000), (500_800, 5_000_600)])),  # no area
+        ("forest", None),
+    ]
+    return gpd.GeoDataFrame({"kind": [r[0] for r in rows]}, geometry=[r[1] for r in rows], crs="EPSG:32633")
+
+
+def truth(frame, wanted=WANTED):
+    """What each pixel's centre lies in, worked out point by point."""
+    points = centres()
+    value, claimed = np.zeros(GRID.shape, int), np.zeros(GRID.shape, int)
+    for name, kinds in wanted.items():
+        inside = np.zeros(GRID.shape, bool)
+        for shape in frame.geometry[frame["kind"].isin(kinds)]:
+            if shape is not None and shape.area > 0:
+                inside |= shapely.contains(shape, points)
+        value[inside] = SCHEME.named(name).value
+        claimed += inside
+    return np.where(claimed > 1, 0, value), claimed
+
+
+@pytest.fixture
+def file(tmp_path):
+    polygons().to_file(tmp_path / "x.gpkg", driver="GPKG")
+    return tmp_path / "x.gpkg"
+
+
+def test_a_pixel_has_the_class_of_the_polygon_that_holds_its_centre(file):
+    found = read(file, GRID, SCHEME, WANTED, field="kind")
+    expected, claimed = truth(polygons())
+    assert (claimed > 1).sum() > 20, "the case must hold contested pixels"
+    np.testing.assert_array_equal(found.values, expected)
+    assert found.values.dtype == np.uint8
+    assert found.scheme == SCHEME and found.geobox == GRID
+
+
+def test_source_is_the_number_of_a_polygon_of_that_class_that_holds_the_centre(file):
+    found = read(file, GRID, SCHEME, WANTED, field="kind")
+    assert ((found.source > 0) == (found.values > 0)).all()
+    frame, points = polygons(), centres()
+    assert set(np.unique(found.source)) == {0, 1, 2, 3, 4, 5}
+    for number in (1, 2, 3, 4, 5):
+        assert shapely.contains(frame.geometry[number - 1], points[found.source == number]).all()
+
+
+def test_polygons_in_another_crs_are_brought_to_the_grid(file, tmp_path):
+    polygons().to_crs(4326).to_file(tmp_path / "wgs.geojson", driver="GeoJSON")
+    near = read(tmp_path / "wgs.geojson", GRID, SCHEME, WANTED, field="kind").values
+    exact = read(file, GRID, SCHEME, WANTED, field="kind").values
+    # GeoJSON rounds coordinates to 7 digits, a centimetre; edges may fall to the other side of a centre.
+    assert (near != exact).sum() <= 2
+
+
+def test_ranges_of_numbers_hold_both_ends(tmp_path):
+    frame = gpd.GeoDataFrame(
+        {"cover": [20.0, 20.5, 60.0, 100.0]},
+        geometry=[box(500_000 + i * 200, 5_000_000, 500_200 + i * 200, 5_000_600) for i in range(4)],
+        crs="EPSG:32633",
+    )
+    frame.to_file(tmp_path / "x.gpkg", driver="GPKG")
+    wanted = {"Meadow": [[0, 20]], "Forest": [[60, 100]]}
+    found = read(tmp_path / "x.gpkg", GRID, SCHEME, wanted, field="cover")
+    assert [np.unique(found.values[:, i * 20 : i * 20 + 20]).tolist() for i in range(4)] == [[4], [0], [3], [3]]
+
+
+def test_bad_polygon_input_says_what_is_there(file, tmp_path):
+    with pytest.raises(LulcError, match="does not exist"):
+        read(tmp_path / "no.gpkg")
+    with pytest.raises(LulcError, match=r"no field 'fclass'.*kind"):
+        read(file, field="fclass")
+    with pytest.raises(LulcError, match=r"no layer 'y'.*x"):
+        read(file, layer="y")
+    with pytest.raises(LulcError, match=r"Forest: none of \['wood'\].*forest, grass, lake"):
+        read(file, wanted={"Forest": ["wood"]})
+    with pytest.raises(LulcError, match=r"'Sea' is not in the scheme"):
+        read(file, wanted={"Sea": ["lake"]})
+    with pytest.raises(LulcError, match=r"'lake'|lake.*already"):
+        read(file, wanted={"Water": ["lake"], "Forest": ["lake"]})
+    with pytest.raises(LulcError, match=r"the features:(?s:.*)the grid:"):
+        read(file, grid=GeoBox((10, 10), from_origin(600_000, 5_000_000, 10, 10), "EPSG:32633"))
+    polygons().to_file(file, layer="second", driver="GPKG")
+    with pytest.raises(LulcError, match=r"2 layers: x, second"):
+        read(file)
+    assert read(file, layer="second").values.any()
+    (tmp_path / "text.gpkg").write_text("no polygons")
+    with pytest.raises(LulcError, match="not a vector file"):
+        read(tmp_path / "text.gpkg")
+
+
+def test_a_file_without_crs_is_refused(tmp_path):
+    polygons().iloc[:4].set_crs(None, allow_override=True).to_file(tmp_path / "x.shp")
+    with pytest.raises(LulcError, match=r"no CRS.*Set it"):
+        read(tmp_path / "x.shp", GRID, SCHEME, WANTED, field="kind")
+
+
+def test_a_range_over_words_and_an_empty_range_are_refused(file):
+    with pytest.raises(LulcError, match=r"Forest.*range.*words"):
+        read(file, GRID, SCHEME, {"Forest": [[60, 100]]}, field="kind")
+    with pytest.raises(LulcError, match=r"\[100, 60\] is empty"):
+        read(file, GRID, SCHEME, {"Forest": [[100, 60]]}, field="kind")
+
+
+def test_every_feature_and_value_is_accounted_for(tmp_path):
+    """Points count as the pixel that holds them, collections are taken apart, and what is left out is said."""
+    west, north = 500_000, 5_000_600
+    far = Point(west + 5, north - 405)
+    right, low = west + 500, north - 500
+    bow_tie = Polygon([(west + 400, north - 400), (right, low), (right, north - 400), (west + 400, low)])
+    rows = [
+        ("forest", box(west, north - 100, west + 100, north)),
+        ("forest", Point(west + 205, north - 5)),
+        ("forest ", box(west + 300, north - 100, west + 400, north)),
+        ("lake", GeometryCollection([box(west + 100, north - 300, west + 200, north - 200), far])),
+        ("lake", box(west + 302, north - 308, west + 304, north - 306)),
+        ("lake", LineString([(west, north), (west + 500, north)])),
+        ("lake", box(west - 900, north, west - 800, north + 100)),
+        ("grass", bow_tie),
+        (None, None),
+    ]  # fmt: skip
+    frame = gpd.GeoDataFrame({"kind": [k for k, _ in rows]}, geometry=[g for _, g in rows], crs="EPSG:32633")
+    frame.to_file(tmp_path / "x.gpkg")
+    with pytest.warns(UserWarning, match=r"1 features have no label.*'forest ' \(1\)"):
+        found = read(
+            tmp_path / "x.gpkg",
+            GRID,
+            SCHEME,
+            {"Forest": ["forest"], "Water": ["lake"], "Meadow": ["grass"]},
+            field="kind",
+        )
+    account = found.account.groupby(["class", "became"])[["features", "pixels"]].sum()
+    assert account.loc[("Forest", LABELLED)].tolist() == [2, 101]
+    assert account.loc[("Water", LABELLED)].tolist() == [1, 101]
+    for fate in (shapes.SMALL, shapes.LINE, shapes.OUTSIDE):
+        assert account.loc[("Water", fate)].tolist() == [1, 0]
+    assert account.loc[("–", UNNAMED), "features"] == account.loc[("–", shapes.VALUELESS), "features"] == 1
+    assert account["features"].sum() == len(rows)
+    assert account["pixels"].sum() == (found.values > 0).sum()
+    assert 30 <= account.loc[("Meadow", LABELLED), "pixels"] <= 60  # the bow tie is two triangles
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [
+        (box(500_302, 5_000_292, 500_304, 5_000_294), "too small to hold a pixel's centre"),
+        (LineString([(500_000, 5_000_000), (500_500, 5_000_000)]), "a line"),
+        (box(499_000, 5_000_000, 499_100, 5_000_100), "outside the study's grid"),
+        (box(500_010, 5_000_510, 500_090, 5_000_590), "claimed by another class"),
+    ],
+)
+def test_a_class_that_was_asked_for_is_not_lost(tmp_path, shape, why):
+    frame = gpd.GeoDataFrame(
+        {"kind": ["forest", "grass", "lake"]},
+        geometry=[box(500_000, 5_000_500, 500_100, 5_000_600), box(500_200, 5_000_500, 500_300, 5_000_600), shape],
+        crs="EPSG:32633",
+    )
+    frame.to_file(tmp_path / "x.gpkg")
+    wanted = {"Forest": ["forest"], "Water": ["lake"], "Meadow": ["grass"]}
+    with pytest.raises(LulcError, match=f"No pixel of Water would be labelled.*{why}"):
+        read(tmp_path / "x.gpkg", GRID, SCHEME, wanted, field="kind")
+
+
+def test_codes_that_are_text_are_named_as_such(tmp_path):
+    frame = gpd.GeoDataFrame({"kind": ["311"]}, geometry=[box(500_000, 5_000_500, 500_100, 5_000_600)], crs=32633)
+    frame.to_file(tmp_path / "x.gpkg")
+    with pytest.raises(LulcError, match="They are text: write them in quotes"):
+        read(tmp_path / "x.gpkg", GRID, SCHEME, {"Forest": [311]}, field="kind")
+
+
+def frame(rows, crs="EPSG:32633"):
+    return gpd.GeoDataFrame({"kind": [k for k, _ in rows]}, geometry=[g for _, g in rows], crs=crs)
+
+
+def at(column, row):
+    """The centre of a pixel."""
+    return Point(*(GRID.affine * (column + 0.5, row + 0.5)))
+
+
+def test_every_value_is_a_class_of_its_own_when_none_is_named(tmp_path):
+    rows = [("森林", at(1, 1)), ("Wasser & Moor", at(3, 1)), (" 森林 ", at(5, 1)), (None, at(7, 1))]
+    frame(rows).to_file(tmp_path / "x.gpkg")
+    found = read(tmp_path / "x.gpkg", scheme=None, wanted=None)
+    assert found.scheme.names == ("Wasser & Moor", "森林") and found.scheme.values == (1, 2)
+    assert [int(found.values[1, c]) for c in (1, 3, 5, 7)] == [2, 1, 2, 0]
+    assert found.account["features"].sum() == 4
+
+
+def test_numbers_with_missing_ones_keep_their_values(tmp_path):
+    frame([(3.0, at(1, 1)), (12.0, at(3, 1)), (None, at(5, 1))]).to_file(tmp_path / "x.gpkg")
+    found = read(tmp_path / "x.gpkg", scheme=None, wanted=None)
+    assert [(c.value, c.name) for c in found.scheme.classes] == [(3, "3"), (12, "12")]
+    assert [int(found.values[1, c]) for c in (1, 3, 5)] == [3, 12, 0]
+
+
+def test_own_classes_are_numbered_in_their_order(tmp_path):
+    frame([("a", at(1, 1)), ("b", at(3, 1)), ("c", at(5, 1))]).to_file(tmp_path / "x.gpkg")
+    found = read(tmp_path / "x.gpkg", scheme=None, wanted={"Wet": ["c"], "Dry": ["a", "b"]})
+    assert found.scheme.names == ("Wet", "Dry")
+    assert [int(found.values[1, c]) for c in (1, 3, 5)] == [2, 2, 1]
+
+
+def test_a_scheme_without_classes_takes_its_names_and_its_numbers(tmp_path):
+    frame([("Forest", at(1, 1)), ("5", at(3, 1))]).to_file(tmp_path / "x.gpkg")
+    found = read(tmp_path / "x.gpkg", wanted=None)
+    assert [int(found.values[1, c]) for c in (1, 3)] == [3, 5]
+    frame([("oak", at(1, 1))]).to_file(tmp_path / "y.gpkg")
+    with pytest.raises(LulcError, match=r"No value is a class of the scheme 'workflow'.*oak.*scheme: null"):
+        read(tmp_path / "y.gpkg", wanted=None)
+
+
+def test_a_file_for_each_class_in_two_crs(tmp_path):
+    woods = frame([(1, box(500_000, 5_000_500, 500_100, 5_000_600))])
+    woods.to_file(tmp_path / "woods.shp")
+    frame([(9, box(500_200, 5_000_500, 500_300, 5_000_600))]).to_crs(3035).to_file(tmp_path / "lakes.shp")
+    files = [(vectors.read(tmp_path / f"{n}.shp"), c) for n, c in (("woods", "Wälder"), ("lakes", "Seen"))]
+    found = shapes.burn(shapes.gather(files, None, GRID), GRID, None, None)
+    assert found.scheme.names == ("Seen", "Wälder")
+    assert (found.values[:10, :10] == 2).all() and (found.values[:10, 20:30] == 1).all()
+    assert set(np.unique(found.source)) == {0, 1, 2}
+
+
+def test_points_label_the_pixel_that_holds_them_or_all_within_a_radius(tmp_path):
+    generator = np.random.default_rng(3)
+    x, y = 500_000 + generator.uniform(30, 770, 25), 5_000_000 + generator.uniform(30, 570, 25)
+    frame([("forest", Point(*p)) for p in zip(x, y, strict=True)]).to_file(tmp_path / "x.gpkg")
+    wanted = {"Forest": ["forest"]}
+    found = read(tmp_path / "x.gpkg", wanted=wanted).values > 0
+    expected = np.zeros(GRID.shape, bool)
+    expected[((5_000_600 - y) // 10).astype(int), ((x - 500_000) // 10).astype(int)] = True
+    np.testing.assert_array_equal(found, expected)
+    near = read(tmp_path / "x.gpkg", wanted=wanted, point_radius=25).values > 0
+    points = centres()
+    away = np.min([shapely.distance(points, Point(*p)) for p in zip(x, y, strict=True)], axis=0)
+    clear = np.abs(away - 25) > 0.1  # a circle is drawn with corners
+    np.testing.assert_array_equal(near[clear], (expected | (away < 25))[clear])
+
+
+def test_polygons_shrink_by_what_is_eroded(file):
+    found = read(file, wanted={"Forest": ["forest"]}, erode=20).values > 0
+    points, expected = centres(), np.zeros(GRID.shape, bool)
+    for shape in polygons().geometry[[0, 4]]:
+        expected |= shapely.contains(shape, points) & (shapely.distance(shape.boundary, points) > 20)
+    differ = found != expected
+    assert found.any() and differ.sum() <= 2
+
+
+def test_nothing_left_of_a_polygon_is_said(tmp_path):
+    rows = [
+        ("forest", box(500_000, 5_000_500, 500_100, 5_000_600)),
+        ("lake", box(500_200, 5_000_500, 500_230, 5_000_600)),
+    ]
+    frame(rows).to_file(tmp_path / "x.gpkg")
+    with pytest.raises(LulcError, match="No pixel of Water.*nothing of it is farther than 'erode'"):
+        read(tmp_path / "x.gpkg", wanted={"Forest": ["forest"], "Water": ["lake"]}, erode=20)
+
+
+def test_all_touched_labels_what_a_small_pond_touches(tmp_path):
+    frame([("lake", box(500_102, 5_000_292, 500_104, 5_000_294))]).to_file(tmp_path / "x.gpkg")
+    found = read(tmp_path / "x.gpkg", wanted={"Water": ["lake"]}, all_touched=True)
+    assert np.argwhere(found.values).tolist() == [[30, 10]]
+
+
+def test_what_was_mended_and_what_overlaps_is_listed(tmp_path):
+    bow_tie = Polygon([(500_400, 5_000_200), (500_500, 5_000_100), (500_500, 5_000_200), (500_400, 5_000_100)])
+    square = box(500_000, 5_000_500, 500_100, 5_000_600)
+    rows = [
+        ("forest", square),
+        ("forest", square),
+        ("lake", box(500_050, 5_000_500, 500_150, 5_000_600)),
+        ("grass", bow_tie),
+        ("grass", shapely.force_3d(at(70, 50), 12.0)),
+    ]
+    frame(rows).to_file(tmp_path / "x.gpkg")
+    found = read(tmp_path / "x.gpkg")
+    mended = found.mended.set_index("mended")["which"].to_dict()
+    assert mended == {"invalid polygon repaired": "4", "heights dropped": "5"}
+    assert found.account.set_index("became").loc[shapes.TWICE, "features"] == 1
+    (row,) = found.overlaps.to_dict("records")
+    assert (row["class"], row["features"], row["other class"], row["its features"]) == ("Forest", "1", "Water", "3")
+    assert row["pixels without label"] == 50
+
+
+def test_a_file_of_lines_is_refused_by_name(tmp_path):
+    frame([("forest", LineString([(500_000, 5_000_000), (500_500, 5_000_500)]))]).to_file(tmp_path / "ways.gpkg")
+    with pytest.raises(LulcError, match=r"All 1 features of .*ways\.gpkg are lines"):
+        read(tmp_path / "ways.gpkg")
+
+
+KINDS = ("forest", "lake", "grass")
+WHERE = st.tuples(st.integers(0, 760), st.integers(0, 560), st.integers(5, 200), st.integers(5, 200))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(KINDS), WHERE), min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_the_order_of_features_and_files_does_not_matter(rows, random):
+    def burnt(order):
+        table = frame(
+            [(k, box(500_000 + x, 5_000_000 + y, 500_000 + x + w, 5_000_000 + y + h)) for k, (x, y, w, h) in order]
+        )
+        parts = [shapes.Vectors(table.iloc[[i]].reset_index(drop=True), "x", tmp) for i in range(len(table))]
+        wanted = {"Forest": ["forest"], "Water": ["lake"], "Meadow": ["grass"]}
+        return shapes.burn(shapes.gather([(p, None) for p in parts], "kind", GRID), GRID, SCHEME, wanted, partial=True)
+
+    tmp = Path("x.gpkg")
+    other = list(rows)
+    random.shuffle(other)
+    try:
+        one = burnt(rows)
+    except LulcError:  # all of it contested
+        with pytest.raises(LulcError):
+            burnt(other)
+        return
+    np.testing.assert_array_equal(one.values, burnt(other).values)
+    assert one.account["features"].sum() == len(rows)

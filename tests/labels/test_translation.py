@@ -1,0 +1,40 @@
+"""Values become classes: each exactly once, ranges closed, bad questions refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lulc_kit import classes
+from lulc_kit.errors import LulcError
+from lulc_kit.labels import translation
+
+SCHEME = classes.scheme("workflow")
+WORDS = st.one_of(st.none(), st.text(max_size=5), st.integers(-5, 300), st.floats(allow_nan=True, allow_infinity=False))
+
+
+@given(st.lists(WORDS, max_size=30))
+def test_with_nothing_named_each_value_with_a_name_is_a_class(values):
+    scheme, means = translation.meanings(values, None, None)
+    named = {translation.own_name(v) for v in values} - {""}
+    assert set(scheme.names) == named == set(means)
+    codes = translation.translate(np.array([*values, None], object)[:-1], scheme, means, "x")
+    for value, code in zip(values, codes, strict=True):
+        name = translation.own_name(value)
+        assert (code == 0) if not name else (scheme.named(name).value == code)
+
+
+def test_ranges_and_values():
+    found = np.array([19.9, 20, 60, 60.1, np.nan])
+    codes = translation.translate(found, SCHEME, {"Forest": [[20, 60]], "Water": [19.9]}, "x")
+    assert codes.tolist() == [5, 3, 3, 0, 0]
+
+
+def test_occurring_leaves_classes_out_that_are_not_there():
+    wanted = {"Forest": ["oak"], "Water": ["lake", "sea"], "Meadow": ["grass"]}
+    assert list(translation.occurring(np.array(["sea", "oak"], object), wanted)) == ["Forest", "Water"]
+
+
+def test_a_value_of_two_classes_is_refused():
+    with pytest.raises(LulcError, match="value 3 of x is given to Forest already"):
+        translation.translate(np.array([3.0]), SCHEME, {"Forest": [3], "Water": [[1, 5]]}, "x")
