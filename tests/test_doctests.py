@@ -82,7 +82,7 @@ def test_the_page_lists_the_front_door() -> None:
 
 def test_every_error_is_at_the_front_door() -> None:
     assert {name for name, thing in public().items() if is_error(thing)} == {
-        kind.__name__ for kind in (LulcError, *LulcError.__subclasses__())
+        kind.__qualname__ for kind in (LulcError, *LulcError.__subclasses__())
     }
 
 

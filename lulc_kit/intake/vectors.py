@@ -130,7 +130,7 @@ def _known(crs: str, parameters: str) -> "pyproj.CRS":
     try:
         return pyproj.CRS(crs)
     except pyproj.exceptions.CRSError as error:
-        raise LulcError(f'{parameters}: {crs!r} is not a CRS ({error}). Write it as "EPSG:32633".') from None
+        raise ParameterError(f'{parameters}: {crs!r} is not a CRS ({error}). Write it as "EPSG:32633".') from None
 
 
 def _parquet(path: Path) -> "gpd.GeoDataFrame":

@@ -13,9 +13,9 @@ from lulc_kit import catalog, classes, files, params, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.distance import distance
 from lulc_kit.errors import ParameterError
-from lulc_kit.intake import rasters, schemes, tables, value_names, vectors
+from lulc_kit.intake import rasters, tables, vectors
 from lulc_kit.intake.vectors import Vectors
-from lulc_kit.labels import class_maps, shapes, sources
+from lulc_kit.labels import class_maps, schemes, shapes, sources, value_names
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
 from lulc_kit.labels.translation import Meanings
@@ -47,8 +47,6 @@ def _asked(p: params.Samples) -> tuple[Scheme | None, Meanings | None]:
     """Return the classes and what means them, as far as the parameters say."""
     if p.scheme is None or p.scheme in classes.SCHEMES:
         return classes.scheme(p.scheme) if p.scheme else None, p.classes
-    if "." not in p.scheme:
-        classes.scheme(p.scheme)  # says which there are
     return schemes.read(files.located(p.scheme)), p.classes
 
 

@@ -133,8 +133,8 @@ def translate(found: npt.NDArray[Any], scheme: Scheme, wanted: Meanings, what: s
             taken = chosen & (codes > 0) & (codes != value)
             if taken.any():
                 raise ParameterError(
-                    f"Class {name}: value {own_name(found[taken][0])} of {what} is given to {used[codes[taken][0]]} already. "
-                    f"Each value can mean one class."
+                    f"Class {name}: value {own_name(found[taken][0])} of {what} is given to {used[codes[taken][0]]} "
+                    f"already. Each value can mean one class."
                 )
             codes[chosen] = value
         used[value] = name

@@ -82,6 +82,8 @@ class Samples(Parameters):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.scheme is not None and self.scheme not in SCHEMES and "." not in self.scheme:
+            raise ValueError(f"scheme {self.scheme!r} is unknown; known: {', '.join(SCHEMES)}, or the path of a file")
         if self.scheme in SCHEMES and self.classes is not None:
             unknown = sorted(set(self.classes) - set(SCHEMES[self.scheme].names))
             if unknown:

@@ -94,7 +94,7 @@ def test_no_logic_hides_in_a_notebook(path: Path) -> None:
         for node in ast.walk(tree):
             assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda)
             assert not isinstance(node, ast.For | ast.While | ast.If | ast.Try)
-        assert len(cell.source.splitlines()) <= 30
+        assert cell == parameters(path) or len(cell.source.splitlines()) <= 30
 
 
 @each

@@ -7,7 +7,7 @@ import pytest
 import rasterio
 
 from lulc_kit import classes
-from lulc_kit.intake import value_names
+from lulc_kit.labels import value_names
 from tests.rasters import grid, write
 
 BOX = grid((4, 5), 10, 500_000, 5_000_000)

@@ -9,7 +9,7 @@ from rasterio.errors import RasterioError
 
 from lulc_kit import palette, raster
 from lulc_kit.classes import LandClass
-from lulc_kit.intake import schemes
+from lulc_kit.labels import schemes
 
 NAME, VALUE, LOW, RED, GREEN, BLUE = "2", "5", "3", "6", "7", "8"
 """GDAL's numbers for what a column of a raster attribute table holds (GDALRATFieldUsage)."""

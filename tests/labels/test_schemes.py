@@ -4,7 +4,7 @@ import pytest
 
 from lulc_kit import classes
 from lulc_kit.errors import LulcError
-from lulc_kit.intake import schemes
+from lulc_kit.labels import schemes
 
 WANTED = [(3, "Wald & Forst", "#006400"), (7, "水体", "#0064c8")]
 YAML = 'Wald & Forst: {value: 3, colour: "#006400"}\n水体: {value: 7, colour: "#0064C8"}\n'
