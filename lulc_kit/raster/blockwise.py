@@ -2,9 +2,10 @@
 
 import contextlib
 import ctypes
+import itertools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dask
@@ -52,11 +53,46 @@ def allowance() -> tuple[int, float]:
     return round(0.9 * allowed), psutil.Process().memory_info().rss / 1e6 + CACHE
 
 
+def _threads() -> int:
+    return dask.config.get("num_workers", None) or os.cpu_count() or 1
+
+
 def compute(arrays: Sequence[da.Array], count: int) -> tuple[npt.NDArray[Any], ...]:
     """Compute arrays together, on as many threads as blocks fit, unless a cluster does the work."""
-    threads = dask.config.get("num_workers", None) or os.cpu_count() or 1
-    with dask.config.set(num_workers=min(threads, count)):
+    with dask.config.set(num_workers=min(_threads(), count)):
         return dask.compute(*arrays)
+
+
+def store(arrays: Sequence[da.Array], targets: Sequence[Any], count: int) -> None:
+    """Compute arrays of the same blocks together and assign each block to its target, which locks itself.
+
+    Never more than ``count`` blocks are under way. An open file cannot be sent to the workers of a cluster: they return
+    their blocks.
+    """
+    together = dask.config.get("scheduler", None) in ("distributed", "dask.distributed")
+    with dask.config.set(num_workers=min(_threads(), count)):
+        for rows, columns in _parts(arrays[0].chunks[1:], count):
+            region = (slice(0, None), rows, columns)
+            some = [array[region] for array in arrays]
+            if together:
+                for target, numbers in zip(targets, dask.compute(*some), strict=True):
+                    target[region] = numbers
+            else:
+                da.store(some, targets, regions=[region] * len(targets), lock=False)
+
+
+def _parts(chunks: Sequence[tuple[int, ...]], count: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a raster into rectangles of at most ``count`` blocks: as many whole rows as fit, or a part of one."""
+    rows, columns = (np.cumsum([0, *sizes]) for sizes in chunks)
+    wide = min(count, len(columns) - 1)
+    high = count // wide if wide == len(columns) - 1 else 1
+    for top, bottom in _pairs(rows, high):
+        for left, right in _pairs(columns, wide):
+            yield slice(top, bottom), slice(left, right)
+
+
+def _pairs(edges: npt.NDArray[np.int64], step: int) -> Iterator[tuple[int, int]]:
+    return itertools.pairwise([*edges[:-1:step].tolist(), int(edges[-1])])
 
 
 def reduce(

@@ -134,7 +134,38 @@ def check_overlap(path: str | Path, geobox: GeoBox, own: GeoBox | None = None) -
         )
 
 
-def warp(
+def warp(path: str | Path, geobox: GeoBox, *, chunk: int | None = None, **how: Any) -> da.Array:
+    """Bring one band of a file onto a grid, lazily, block by block.
+
+    Parameters
+    ----------
+    path, geobox, how
+        As for `plan_warp`.
+    chunk
+        Rows and columns of a block, pixels; by itself what suits the file.
+
+    Returns
+    -------
+    dask.array.Array
+        Shape (row, column) of ``geobox``; the file's own numbers (no scale or offset applied).
+
+    Raises
+    ------
+    LulcError
+        As `plan_warp`.
+    """
+    planned = plan_warp(path, geobox, **how)
+    chunk = chunk or (raster.JPEG2000_TILE if raster.is_jpeg2000(path) else raster.CHUNK)
+    return da.map_blocks(
+        _warp_block,
+        planned,
+        chunks=da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)),
+        dtype=planned.dtype,
+        meta=np.empty((0, 0), planned.dtype),
+    )
+
+
+def plan_warp(
     path: str | Path,
     geobox: GeoBox,
     *,
@@ -144,9 +175,8 @@ def warp(
     nodata: float | None = None,
     dtype: Any = np.float32,
     fill: float = np.nan,
-    chunk: int | None = None,
-) -> da.Array:
-    """Bring one band of a file onto a grid, lazily, block by block.
+) -> Warping:
+    """Plan how one band of a file comes onto a grid; the plan computes any part of it at once.
 
     Parameters
     ----------
@@ -166,39 +196,11 @@ def warp(
     dtype, fill
         Type of the result and the number that stands for nodata in it.
 
-    Returns
-    -------
-    dask.array.Array
-        Shape (row, column) of ``geobox``; the file's own numbers (no scale or offset applied).
-
     Raises
     ------
     LulcError
         If the file cannot be opened, has no such band or no CRS, or lies wholly outside the grid.
     """
-    planned = plan_warp(path, geobox, band=band, own=own, resampling=resampling, nodata=nodata, dtype=dtype, fill=fill)
-    chunk = chunk or (raster.JPEG2000_TILE if raster.is_jpeg2000(path) else raster.CHUNK)
-    return da.map_blocks(
-        _warp_block,
-        planned,
-        chunks=da.core.normalize_chunks(chunk, shape=tuple(geobox.shape)),
-        dtype=dtype,
-        meta=np.empty((0, 0), dtype),
-    )
-
-
-def plan_warp(
-    path: str | Path,
-    geobox: GeoBox,
-    *,
-    band: int = 1,
-    own: GeoBox | None = None,
-    resampling: str = "bilinear",
-    nodata: float | None = None,
-    dtype: Any = np.float32,
-    fill: float = np.nan,
-) -> Warping:
-    """Return what computes any part of a warped band at once; parameters and errors are those of `warp`."""
     path = gdal_name(path)
     if own is None:
         found = raster.header(path)
