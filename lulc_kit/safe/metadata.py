@@ -16,7 +16,7 @@ from affine import Affine
 
 from lulc_kit import sentinel2
 from lulc_kit.errors import FormatError, MissingFileError
-from lulc_kit.safe.source import Source, checked_path, is_metadata
+from lulc_kit.safe.source import Source, checked_path
 
 # …_B02.jp2 of L1C, …_B02_10m.jp2 of L2A, …_SCL_20m.jp2
 _IMAGE = re.compile(r"_(B\d\d|B8A|SCL|CLD|SNW|TCI|AOT|WVP|PVI)(?:_(10|20|60)m)?$")
@@ -122,8 +122,7 @@ class Product:
 
 def tiles_of(source: Source) -> list[str]:
     """Return the tiles of a product, such as ``["33UVU"]``; products of before December 2016 may have several."""
-    main = next(name for name in sorted(source.files) if "/" not in name and is_metadata(name))
-    return sorted({str(_tile_of(name)) for name in _granules(source, source.read_xml(main))})
+    return sorted({str(_tile_of(name)) for name in _granules(source, source.read_xml(source.metadata))})
 
 
 def read_metadata(source: Source, tile: str | None = None) -> Product:
@@ -147,8 +146,7 @@ def read_metadata(source: Source, tile: str | None = None) -> Product:
     ValueError, IndexError, OverflowError
         If a value is malformed.
     """
-    main = next(name for name in sorted(source.files) if "/" not in name and is_metadata(name))
-    root = source.read_xml(main)
+    root = source.read_xml(source.metadata)
     level: Literal["L1C", "L2A"] = "L2A" if "2A" in _local(root) else "L1C"
     granules = _granules(source, root)
     if tile is not None:

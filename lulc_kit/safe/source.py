@@ -70,6 +70,11 @@ class Source:
         """Whether the product is read from an archive."""
         return self.path.is_file()
 
+    @property
+    def metadata(self) -> str:
+        """Name of the product's main metadata file."""
+        return next(name for name in sorted(self.files) if "/" not in name and is_metadata(name))
+
     def gdal_path(self, file: str) -> str:
         """Name by which GDAL opens one of the product's files."""
         if not self.zipped:

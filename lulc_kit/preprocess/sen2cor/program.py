@@ -11,7 +11,6 @@ only a complete product is moved beside the others: a batch that was stopped goe
 """
 
 import contextlib
-import functools
 import os
 import re
 import shutil
@@ -23,12 +22,11 @@ from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape
 
-from defusedxml import ElementTree
-
 from lulc_kit import progress
 from lulc_kit.errors import FormatError, LulcError
 from lulc_kit.preprocess import external
-from lulc_kit.preprocess.sen2cor.versions import Installation, choose, l2a_pattern, read_product
+from lulc_kit.preprocess.sen2cor.versions import Installation, choose, l2a_pattern
+from lulc_kit.safe.source import parse_xml
 
 _PROGRESS = re.compile(r"Progress\[%\]:\s*(\d+)")
 _SUCCESS = "Application terminated successfully"
@@ -93,18 +91,18 @@ def process(
             "products, or use the simple dark-object correction."
         )
     output.mkdir(parents=True, exist_ok=True)
-    work, outcomes, done = output / ".sen2cor", [], 0
+    work, outcomes = output / ".sen2cor", []
     shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
     with progress.bar(100 * len(products), "Sen2Cor", "%") as bar:
+        for product in products:
+            shown = 0
 
-        def reach(before: int, percent: int) -> None:
-            nonlocal done
-            if before + percent > done:
-                bar.update(before + percent - done)
-                done = before + percent
+            def report(percent: int) -> None:
+                nonlocal shown
+                if percent > shown:
+                    bar.update(percent - shown)
+                    shown = percent
 
-        for number, product in enumerate(products):
-            report = functools.partial(reach, 100 * number)
             try:
                 outcomes.append(_correct(product, output, work, installations, timeout, report))
             except (LulcError, OSError) as error:
@@ -113,12 +111,6 @@ def process(
                 shutil.rmtree(work, ignore_errors=True)
             report(100)
     return outcomes
-
-
-def find_complete(pattern: re.Pattern[str], folder: Path) -> Path | None:
-    """Find the newest complete Level-2A product of a name: its metadata and every image they list, 10 m and SCL too."""
-    names = sorted((path for path in folder.glob("S2*.SAFE") if pattern.fullmatch(path.name)), reverse=True)
-    return next(filter(_is_complete, names), None)
 
 
 def mirror(product: Path, folder: Path) -> Path:
@@ -142,10 +134,12 @@ def _correct(
     timeout: float,
     report: Callable[[int], None],
 ) -> Outcome:
-    product, pattern = read_product(path), l2a_pattern(path.name)
-    if existing := find_complete(pattern, output):
+    if not path.is_dir():
+        raise LulcError(f"{path} is not a folder; Sen2Cor takes unpacked .SAFE folders. Unzip the product first.")
+    pattern = l2a_pattern(path.name)
+    if existing := _find_complete(pattern, output):
         return Outcome(path, existing, f"{existing.name} is there and complete.")
-    installation = choose(product, installations)
+    installation = choose(path, installations)
     results = work / "out"
     results.mkdir(parents=True)
     twin = mirror(path, work / "in")
@@ -156,7 +150,7 @@ def _correct(
         stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {installation}\n{subprocess.list2cmdline(command)}\n")
         code, text, expired = _run(command, work, timeout, stream, report)
         stream.write(f"exit status {code}{', killed after the time-out' if expired else ''}\n\n")
-    found = find_complete(pattern, results) or find_complete(pattern, work / "in")
+    found = _find_complete(pattern, results) or _find_complete(pattern, work / "in")
     # the exit status of old versions does not tell; the last line and the product do
     if found and not expired and _FAILURE not in text and (_SUCCESS in text or code == 0):
         target = output / found.name
@@ -164,20 +158,14 @@ def _correct(
             raise LulcError(f"{target} is in the way, and is not a complete product. Move it away and run again.")
         found.rename(target)
         return Outcome(path, target, str(installation), log)
-    reason = _reason(code, text, timeout if expired else None)
-    return Outcome(path, None, f"{installation} failed on {path.name}: {reason} Log: {log}", log)
-
-
-def _reason(code: int, text: str, timeout: float | None) -> str:
-    if timeout is not None:
-        return f"it was not done after {timeout:.0f} s and was stopped. Give it more time, or leave out terrain."
-    if _WRONG_VERSION in text:
-        return (
-            "this version does not understand the product's format. Install the version that fits: 2.5.5 for "
-            "processing baselines before 02.05, 2.10 to 2.12 for format (PSD) 14, 3.3 or later for format 15."
-        )
     last = next((line for line in reversed(text.splitlines()) if line.strip() and _FAILURE not in line), "")
-    return f"it ended with exit status {code} and left no complete product; its last words: {last.strip()!r}."
+    if expired:
+        reason = f"it was not done after {timeout:.0f} s and was stopped. Give it more time: sen2cor_timeout."
+    elif _WRONG_VERSION in text:
+        reason = "this version does not understand the product's format. Install one that is made for it."
+    else:
+        reason = f"it ended with exit status {code} and left no complete product; its last words: {last.strip()!r}."
+    return Outcome(path, None, f"{installation} failed on {path.name}: {reason} Log: {log}", log)
 
 
 def _run(
@@ -228,11 +216,17 @@ def _link_image(source: str, target: str) -> None:
     shutil.copyfile(source, target)
 
 
+def _find_complete(pattern: re.Pattern[str], folder: Path) -> Path | None:
+    """Find the newest complete Level-2A product of a name: its metadata and every image they list, 10 m and SCL too."""
+    names = sorted((path for path in folder.glob("S2*.SAFE") if pattern.fullmatch(path.name)), reverse=True)
+    return next(filter(_is_complete, names), None)
+
+
 def _is_complete(path: Path) -> bool:
     files = [*path.glob("MTD_MSIL2A.xml"), *path.glob("S2*_MTD_SAFL2A_*.xml")]
     try:
-        root = ElementTree.parse(files[0]).getroot()
-    except Exception:  # no file, cut off, not XML: whatever it is, it is no complete product
+        root = parse_xml(files[0].read_bytes(), files[0].name)
+    except (IndexError, OSError, LulcError):  # no file, cut off, not XML
         return False
     listed = [path / f"{(node.text or '').strip()}.jp2" for node in root.iter("IMAGE_FILE")]
     if any(not file.is_file() or file.stat().st_size == 0 for file in listed):
