@@ -16,8 +16,14 @@ from lulc_kit.raster import writing
 from tests.labelled import labelled
 
 SHAPE = (32, 48)
+
+
 BOX = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
+
+
 SCHEME = classes.scheme("forest")
+
+
 DATES = [f"2020-{m:02}-01" for m in range(1, 8)]
 
 
@@ -135,33 +141,6 @@ def cube(tmp_path_factory):
     return layout
 
 
-def test_series_reads_the_clear_pixels_of_the_dates_wanted(cube):
-    series = series_of(cube, ["B8"], ["2020-02-01", "2020-05-31"])
-    assert series.dates == DATES[1:5]
-    assert series.images.shape == (4, *SHAPE, 1)
-    assert np.isnan(series.images[:, :4, :4]).all()
-    for i, date in enumerate(series.dates):
-        mask = raster.read_codes(cube.mask(date)).to_numpy()[0]
-        values = raster.read(cube.image(date), ["B8"]).to_numpy()[0]
-        np.testing.assert_array_equal(series.seen[i], mask == 0)
-        np.testing.assert_array_equal(series.images[i, ..., 0], np.where(mask == 0, values, np.nan))
-        assert series.clear_parts()[i] == pytest.approx((mask == 0).mean())
-
-
-def test_series_filled_in_time_still_knows_what_was_seen(cube):
-    plain = series_of(cube, ["B4", "B8"])
-    filled = series_of(cube, ["B4", "B8"], gaps="linear")
-    np.testing.assert_array_equal(filled.seen, plain.seen)
-    np.testing.assert_array_equal(filled.images[filled.seen], plain.images[plain.seen])
-    ever = plain.seen.any(axis=0)
-    assert np.isfinite(filled.images[:, ever]).all() and np.isnan(filled.images[:, ~ever]).all()
-    days = np.array(DATES, "datetime64[D]").astype(float)
-    seen = plain.seen[:, 12, 21]
-    assert not seen[3], "hidden on this date"
-    expected = np.interp(days, days[seen], plain.images[seen, 12, 21, 1])
-    np.testing.assert_allclose(filled.images[:, 12, 21, 1], expected, atol=1e-6)
-
-
 def test_what_is_filled_in_time_is_flagged_for_the_network(cube):
     """One band more, 1 where the mask hides the pixel; it counts, and batches turn it with the rest."""
     series = series_of(cube, ["B4", "B8"], gaps="linear")
@@ -194,11 +173,6 @@ def test_a_filled_series_is_trained_stored_and_mapped(cube, kind, tmp_path):
     training.save(models, run)
     again = sequences.predict(series, training.load(run), fcns, choice, 1)
     np.testing.assert_array_equal(again, found)
-
-
-def test_too_few_dates_are_refused(cube):
-    with pytest.raises(LulcError, match=r"needs 3 dates, and the cube has 2"):
-        series_of(cube, ["B4"], ["2020-02-01", "2020-03-31"])
 
 
 def scene():

@@ -5,49 +5,24 @@ import shutil
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
-from rasterio.warp import transform
-from scipy import ndimage
 
 from lulc_kit import catalog, files, params, raster, steps, study
-from lulc_kit.catalog import Catalog
 from lulc_kit.cube import Cube, Reason
-from lulc_kit.download import products as room
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
-from lulc_kit.preprocess import builder, composite, grid
 from lulc_kit.raster import warping
 from lulc_kit.simulated import simulate
 from tests import products, scene
-
-
-def described(project: Path, folder: Path) -> Catalog:
-    """Do what notebook 01 does, and read the catalog back as notebook 02 does."""
-    p = params.Download.check({"study": "s", "source": "products", "products": str(folder)}, "here")
-    found = get_scenes.get(p, Layout(project / "outputs/s"))
-    catalog.write(project / "outputs/s/catalog.json", found)
-    return catalog.read(project / "outputs/s/catalog.json")
-
-
-def preprocess(project: Path, folder: Path, mask: str = "none", **options: Any) -> Path:
-    """Do notebooks 01 and 02; return the cube's folder."""
-    found = described(project, folder)
-    geobox = grid.study_grid(found, options.pop("crs", None), options.pop("bbox", None))
-    builder.build(found, geobox, project / "outputs/s/cube", mask=mask, scl_exclude=[3, 8, 9, 10], **options)
-    composite.write(project / "outputs/s/cube")
-    return project / "outputs/s/cube"
+from tests.preprocess.whole import POLYGONS, described, expected, nothing_half_written, preprocess
 
 
 def pixels(folder: Path) -> dict[str, bytes]:
     return {f.name: raster.read_codes(f).to_numpy().tobytes() for f in sorted(folder.glob("*.tif"))}
-
-
-# ---- archives ----
 
 
 def test_an_archive_gives_the_cube_of_its_folder(project: Path, tmp_path: Path) -> None:
@@ -93,9 +68,6 @@ def test_a_file_in_an_archive_as_gdal_names_it_is_one_of_your_own(project: Path)
     assert (warping.warp(band.path, raster.grid(band.path)).compute() == 1000).all()
 
 
-# ---- what a product says of itself ----
-
-
 def test_quality_flags_reach_the_catalog(project: Path) -> None:
     products.write_l1c(project / "in", day="20230615", degraded=0.25)
     products.write_l1c(project / "in", day="20230705", failed="GENERAL_QUALITY")
@@ -134,28 +106,6 @@ def test_an_offset_of_one_band_is_taken_off_that_band_alone(project: Path) -> No
         np.testing.assert_allclose(image.sel(band=band), truth, atol=1.1e-4)
     said = raster.tags(folder / "2023-06-15.tif")["radiometry"]
     assert "number * 0.0001 -0.1 (B1 B2 B3 B5 B6 B7 B8 B8A B9 B10 B11 B12), number * 0.0001 -0.105 (B4);" in said
-
-
-def test_simulated_products_stay_simulated_in_a_folder_of_ones_own(project: Path, tmp_path: Path) -> None:
-    simulate(tmp_path / "sim", size=256, tiles=1, dates=["2022-06-14"])
-    folder = tmp_path / "sim/scenes"
-    assert described(project, folder).attribution == room.SIMULATED
-    study.begin(params.Preprocess(study="s"))
-    written = preprocess(project, folder, "scl")
-    for name in ("2022-06-14", "2022-06-14_mask", "composite"):
-        assert raster.tags(written / f"{name}.tif")["attribution"] == room.SIMULATED
-    products.write_l1c(folder)
-    with pytest.raises(LulcError, match=r"1 of 2 products.* are simulated.*folders of their own"):
-        described(project, folder)
-
-
-def test_products_of_several_years_are_attributed_from_the_first_to_the_last(project: Path) -> None:
-    for day in ("20170615", "20190615", "20230615"):
-        products.write_l1c(project / "in", day=day)
-    assert described(project, project / "in").attribution == "Contains modified Copernicus Sentinel data 2017–2023."
-
-
-# ---- long names of before December 2016 ----
 
 
 def long_names(folder: Path, tiles: Sequence[str]) -> Path:
@@ -214,130 +164,6 @@ def test_a_product_of_2016_with_two_tiles_becomes_one_mosaic(project: Path, pack
     np.testing.assert_allclose(seen[:, 140:], truth[:, 80:], atol=1.1e-4)
     codes = raster.read_codes(folder / "2016-06-05_mask.tif").to_numpy()[0]
     np.testing.assert_array_equal(codes[:, :60], expected(False)[:, :60])
-
-
-# ---- the product's own cloud mask ----
-
-
-def rectangle(rows: tuple[int, int], columns: tuple[int, int], size: int = 60) -> list[tuple[float, float]]:
-    """Corners of a rectangle of pixels of 60 m, as a closed ring."""
-    left, right = (products.LEFT + size * c for c in columns)
-    top, bottom = (products.TOP - size * r for r in rows)
-    return [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
-
-
-def layers() -> np.ndarray:
-    """Opaque cloud, cirrus, snow; cirrus overlaps both others."""
-    found = np.zeros((3, 20, 20), np.uint8)
-    found[0, 2:6, 3:9], found[1, 4:12, 7:15], found[2, 10:14, 12:18] = 1, 1, 1
-    return found
-
-
-def expected(snow: bool) -> np.ndarray:
-    codes = np.zeros((20, 20), np.uint8)
-    if snow:
-        codes[10:14, 12:18] = Reason.SNOW
-    codes[4:12, 7:15] = Reason.CIRRUS
-    codes[2:6, 3:9] = Reason.CLOUD
-    return np.kron(codes, np.ones((6, 6), np.uint8))
-
-
-POLYGONS = [("OPAQUE", rectangle((2, 6), (3, 9))), ("CIRRUS", rectangle((4, 12), (7, 15)))]
-
-
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize(("baseline", "snow"), [("02.06", False), ("05.09", True)])
-def test_cloud_masks_of_old_and_new_products(project: Path, baseline: str, snow: bool, packed: bool) -> None:
-    """Polygons before baseline 04.00, layers of a raster since; known by construction, in a folder or an archive."""
-    clouds = layers() if snow else products.clouds_gml(POLYGONS)
-    product = products.write_l1c(project / "in", baseline=baseline, clouds=clouds)
-    if packed:
-        products.pack(product)
-    folder = preprocess(project, project / "in", "product")
-    np.testing.assert_array_equal(raster.read_codes(folder / "2023-06-15_mask.tif").to_numpy()[0], expected(snow))
-    folder = preprocess(project, project / "in", "product", mask_buffer=30.0)
-    codes = raster.read_codes(folder / "2023-06-15_mask.tif").to_numpy()[0]
-    assert (codes[12:36, 15:18] == Reason.BUFFER).all(), "three pixels beside the cloud"
-    assert (codes[12:36, :15] == Reason.CLEAR).all()
-
-
-def test_a_hole_in_a_cloud_polygon_is_clear(project: Path) -> None:
-    text = products.clouds_gml([("OPAQUE", rectangle((2, 10), (3, 12)))])
-    hole = " ".join(f"{x} {y}" for x, y in rectangle((4, 6), (5, 9)))
-    ring = f'<gml:LinearRing><gml:posList srsDimension="2">{hole}</gml:posList></gml:LinearRing>'
-    text = text.replace("</gml:exterior>", f"</gml:exterior><gml:interior>{ring}</gml:interior>")
-    products.write_l1c(project / "in", baseline="02.06", clouds=text)
-    codes = raster.read_codes(preprocess(project, project / "in", "product") / "2023-06-15_mask.tif").to_numpy()[0]
-    truth = np.zeros((20, 20), np.uint8)
-    truth[2:10, 3:12], truth[4:6, 5:9] = Reason.CLOUD, Reason.CLEAR
-    np.testing.assert_array_equal(codes, np.kron(truth, np.ones((6, 6))))
-
-
-def test_masks_of_simulated_products_show_the_true_clouds(project: Path, tmp_path: Path) -> None:
-    """Written as polygons before baseline 04.00 and as a raster since; the truth of every pixel is beside them."""
-    made = simulate(tmp_path / "sim", size=300, tiles=1, dates=["2021-08-13", "2022-03-26", "2022-05-20"])
-    folder = preprocess(project, tmp_path / "sim/scenes", "product", crs="EPSG:32633")
-    vectors = [bool(list(product.rglob("*.gml"))) for product in made.scenes]
-    assert vectors == [True, False, False]
-    for path in made.masks:
-        truth = raster.read_codes(path).to_numpy()[0]
-        day = path.stem.removeprefix("mask_")
-        if day not in Cube(folder).dates or (truth == 1).mean() < 0.02:
-            continue
-        found = raster.read_codes(folder / f"{day}_mask.tif").to_numpy()[0]
-        core = ndimage.binary_erosion(truth == 1, iterations=4)
-        far = ndimage.binary_erosion(np.isin(truth, (0, 2)), iterations=7)
-        assert (found[core] == Reason.CLOUD).mean() > 0.9, day
-        assert (found[far] == Reason.CLEAR).mean() > 0.99, day
-        vectors.append(day)
-    assert {"2021-08-13"} <= set(vectors[3:]) and len(vectors) > 4
-
-
-def test_cloud_polygons_in_another_crs(project: Path) -> None:
-    """Drawn on a grid of the next UTM zone they hit the pixels whose centres lie in them."""
-    products.write_l1c(project / "in", baseline="02.06", clouds=products.clouds_gml(POLYGONS))
-    folder = preprocess(project, project / "in", "product", crs="EPSG:32632")
-    mask = raster.read_codes(folder / "2023-06-15_mask.tif")
-    x, y = np.meshgrid(mask.x.values, mask.y.values)
-    east, north = transform("EPSG:32632", products.CRS, x.ravel(), y.ravel())
-    column, row = ((np.array(east) - products.LEFT) / 10).ravel(), ((products.TOP - np.array(north)) / 10).ravel()
-    inside = (column >= 0) & (column < 120) & (row >= 0) & (row < 120)
-    truth = expected(False)[row[inside].astype(int), column[inside].astype(int)]
-    found = mask.to_numpy()[0].ravel()[inside]
-    seen = found != Reason.NODATA
-    assert seen.mean() > 0.9
-    assert (found[seen] == truth[seen]).mean() > 0.998, "but for rounding at the edges"
-
-
-def test_a_cloudless_product_has_an_empty_mask(project: Path) -> None:
-    products.write_l1c(project / "in", baseline="02.06", clouds=products.clouds_gml([]))
-    folder = preprocess(project, project / "in", "product")
-    assert (raster.read_codes(folder / "2023-06-15_mask.tif") == Reason.CLEAR).all()
-
-
-@pytest.mark.parametrize(
-    ("clouds", "says"),
-    [
-        (None, "brings no cloud mask of its own"),
-        ("<a/", "not readable XML"),
-        ('<!DOCTYPE a [<!ENTITY b "b">]><a>&b;</a>', "declares a document type or entities"),
-        (products.clouds_gml([("OPAQUE", [(1, 2), (3, 4)])]), "a ring of 4 numbers"),
-        (products.clouds_gml([("OPAQUE", [("x", 2)] * 4)]), "malformed"),  # type: ignore[list-item]
-    ],
-)
-def test_a_cloud_mask_that_cannot_be_read(project: Path, clouds: str | None, says: str) -> None:
-    products.write_l1c(project / "in", baseline="02.06", clouds=clouds)
-    with pytest.raises(LulcError, match=says):
-        preprocess(project, project / "in", "product")
-    nothing_half_written(project)
-
-
-# ---- bad input ----
-
-
-def nothing_half_written(project: Path) -> None:
-    left = [f for f in (project / "outputs").rglob("*") if f.is_file() and f.name != "catalog.json"]
-    assert left == []
 
 
 def image(product: Path, band: str) -> Path:

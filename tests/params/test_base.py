@@ -1,0 +1,69 @@
+"""What all parameters share: checks, messages, the notebook's names."""
+
+import datetime
+import re
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lulc_kit import params
+from lulc_kit.errors import LulcError
+
+
+@pytest.mark.parametrize("model", params.NOTEBOOKS.values(), ids=lambda m: m.notebook)
+def test_defaults_are_valid_and_explained(model: type[params.Parameters]) -> None:
+    assert model.check(model().model_dump(mode="json"), "defaults") == model()
+    assert all(field.description for field in model.model_fields.values())
+
+
+@pytest.mark.parametrize("model", params.NOTEBOOKS.values(), ids=lambda m: m.notebook)
+def test_unknown_name_is_refused_and_the_known_are_listed(model: type[params.Parameters]) -> None:
+    with pytest.raises(LulcError) as caught:
+        model.check({"studdy": "x"}, "here")
+    assert str(caught.value).startswith("here:\n  studdy: there is no such parameter.")
+    assert set(re.search(r"Known: (.*)\.", str(caught.value))[1].split(", ")) == set(model.model_fields)  # type: ignore[index]
+
+
+def test_all_wrong_parameters_are_named_at_once() -> None:
+    with pytest.raises(LulcError, match=r"(?s)trees.*seed|seed.*trees"):
+        params.Baselines.check({"trees": "x", "seed": -1}, "here")
+
+
+@given(st.integers(1, 9), st.integers(-12, 12), st.sampled_from(["{}e{}", "{}.5e{}", "-{}E{}"]))
+def test_hint_for_exponents_is_a_number_in_yaml(mantissa: int, exponent: int, form: str) -> None:
+    text = form.format(mantissa, exponent)
+    found = yaml.safe_load(text)
+    if not isinstance(found, str):  # already a number for YAML
+        return
+    with pytest.raises(LulcError) as caught:
+        params.FCN.check({"learning_rate": found}, "here")
+    hint = re.search(r"as text: write (\S+)\.$", str(caught.value))
+    assert hint is not None
+    assert yaml.safe_load(hint[1]) == float(text)
+
+
+def test_exponent_where_a_whole_number_is_wanted() -> None:
+    with pytest.raises(LulcError, match=r"write 1000\.$"):
+        params.Baselines.check({"trees": yaml.safe_load("1e3")}, "here")
+
+
+def test_date_without_quotes_says_to_quote_it() -> None:
+    found = yaml.safe_load("[2023-06-15, 2023-06-16]")
+    assert isinstance(found[0], datetime.date)
+    with pytest.raises(LulcError, match='in quotes, "2023-06-15"'):
+        params.Preprocess.check({"dates": found}, "here")
+
+
+def test_notebook_namespace() -> None:
+    defaults = params.Baselines().model_dump()
+    assert params.Baselines.from_notebook(defaults) == params.Baselines()
+    injected = defaults | {"trees": 7, "In": ["", "trees = 100", "# Parameters\ntrees = 7\n"]}
+    assert params.Baselines.from_notebook(injected).trees == 7  # type: ignore[attr-defined]
+    misspelt = defaults | {"tress": 7, "In": ["", "# Parameters\ntress = 7\n"]}
+    with pytest.raises(LulcError, match="tress: there is no such parameter"):
+        params.Baselines.from_notebook(misspelt)
+    without = {k: v for k, v in defaults.items() if k != "trees"}
+    with pytest.raises(LulcError, match="does not set trees"):
+        params.Baselines.from_notebook(without)

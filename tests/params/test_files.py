@@ -1,0 +1,48 @@
+"""Parameter files: what is YAML, each name once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lulc_kit import params
+from lulc_kit.errors import LulcError
+
+
+def test_a_name_given_twice_in_yaml_is_refused(tmp_path: Any) -> None:
+    """Plain YAML takes the last: a band given twice would be read from one of the two files, and nobody told."""
+    path = tmp_path / "01_download.yaml"
+    for text in ("study: a\nstudy: b\n", "scenes:\n- bands:\n    B2: x.tif\n    B2: y.tif\n"):
+        path.write_text(text)
+        with pytest.raises(LulcError, match=r"(?s)01_download\.yaml.*given twice"):
+            params.load(path)
+
+
+@pytest.mark.parametrize("text", ["study: [", "- a\n- b\n", "7", "1: x\n", b"\xff\xfe\x00"])
+def test_not_a_parameter_file(tmp_path: Any, text: str | bytes) -> None:
+    path = tmp_path / "06_rf.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(LulcError, match=r"06_rf\.yaml"):
+        params.load(path)
+
+
+def test_empty_and_missing_parameter_files(tmp_path: Any) -> None:
+    (tmp_path / "06_rf.yaml").write_text("# nothing\n")
+    assert params.load(tmp_path / "06_rf.yaml") == {}
+    with pytest.raises(LulcError, match="cannot be read"):
+        params.load(tmp_path)
+
+
+def test_yaml_cannot_run_code(tmp_path: Any) -> None:
+    path = tmp_path / "06_rf.yaml"
+    path.write_text("study: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(LulcError, match="not valid YAML"):
+        params.load(path)
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 3000, "a: " + "9" * 6000, "a: 2023-13-45", "a: \xff"])
+def test_files_that_are_hostile_or_broken(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "01_download.yaml"
+    path.write_bytes(text.encode("latin1"))
+    with pytest.raises(LulcError, match=r"01_download\.yaml is not"):
+        params.load(path)
