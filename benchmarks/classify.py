@@ -52,7 +52,7 @@ def simulate(folder: Path, side: int) -> tuple[np.ndarray, np.ndarray]:
 
 def ours(folder: Path, model: object) -> None:
     stack = raster.read(folder / "stack.tif", chunk=512)
-    predictor = mapping.pixelwise(acceleration.accelerated(model), SCHEMES["workflow"].values)
+    predictor = mapping.pixelwise(acceleration.accelerate(model), SCHEMES["workflow"].values)
     maps = mapping.predict(stack, predictor, {}, None, SCHEMES["workflow"])
     mapping.write(maps, RunLayout(folder, "ours"), SCHEMES["workflow"])
 

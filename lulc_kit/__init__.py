@@ -16,8 +16,12 @@ _HOMES = {
     "Cube": "cube:Cube",
     "Samples": "samples:Samples",
     "open_product": "safe.product:open_product",
+    "read_catalog": "catalog:read",
+    "describe_raster": "intake.rasters:describe",
+    "read_vectors": "intake.vectors:read",
     "read_raster": "raster:read",
     "make_raster": "raster:array",
+    "simulate": "simulated:simulate",
     # what is made of images
     "mask_from_scl": "preprocess.masks:from_scl",
     "sharpen": "preprocess.sharpening.sharpen:sharpen",
@@ -25,6 +29,8 @@ _HOMES = {
     "texture": "features.texture:glcm",
     "TextureSettings": "features.texture:Settings",
     "slope_aspect": "features.terrain:slope_aspect",
+    "pixelwise": "mapping:pixelwise",
+    "predict_maps": "mapping:predict",
     # classes, samples held apart, and how well the map fits them
     "Scheme": "classes:Scheme",
     "scheme": "classes:scheme",
@@ -33,6 +39,7 @@ _HOMES = {
     "RandomSplit": "labels.splitters:RandomSplit",
     "count_by_block": "evaluate.accuracy:by_block",
     "assess_accuracy": "evaluate.accuracy:assess",
+    "compare_runs": "evaluate.accuracy:compare",
     # what goes wrong
     "LulcError": "errors:LulcError",
     "MissingFileError": "errors:MissingFileError",

@@ -231,6 +231,14 @@ def read(path: Path) -> Catalog:
     ------
     LulcError
         If it is missing, broken, or not a catalog of the kit.
+
+    Examples
+    --------
+    >>> found = read(Path("outputs/mine/catalog.json"))
+    >>> [(scene.name, scene.level, len(scene.bands)) for scene in found.scenes]
+    [('2023-06-15_33UVU', 'L1C', 13)]
+    >>> found.scenes[0].bands["B11"].geobox.resolution.x
+    20.0
     """
     content = files.read_json(path)
     try:
@@ -271,7 +279,7 @@ def _is_scene(item: Mapping[str, Any]) -> bool:
 
 
 def located(href: str, folder: Path) -> Path:
-    """Return the absolute path of a file that a catalog in ``folder`` names; see `files.archived` for archived ones."""
+    """Return the absolute path of a file that a catalog in ``folder`` names; see `files.archived`."""
     if inside := files.split_archived(href):
         return Path(files.archived((folder / inside[0]).absolute(), inside[1]))
     return (folder / href).absolute()

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+MAP_LAYERS = ("entropy", "probability")
+"""Names of a map's layers beside the classes; `mapping.LAYERS` says what they hold."""
+
 
 @dataclass(frozen=True)
 class RunLayout:
@@ -59,7 +62,7 @@ class RunLayout:
         return self.folder / "maps" / f"{self.name}.tif"
 
     def layer(self, name: str) -> Path:
-        """Return the file of another layer of the map: ``probability``, ``entropy``."""
+        """Return the file of another layer of the map (`MAP_LAYERS`)."""
         return self.folder / "maps" / f"{self.name}_{name}.tif"
 
     @property

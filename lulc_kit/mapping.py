@@ -56,6 +56,13 @@ def pixelwise(estimator: Any, classes: Sequence[int], batch: int = 65536) -> Pre
         The values whose probabilities are wanted, in this order; 0 for one the estimator does not know.
     batch
         Pixels handed to the estimator at once.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> predictor = pixelwise(KNeighborsClassifier(1).fit([[0.0], [1.0]], [1, 2]), [1, 2, 3])
+    >>> predictor(np.array([[[0.9, 0.1]]])).tolist()
+    [[[0.0, 1.0]], [[1.0, 0.0]], [[0.0, 0.0]]]
     """
     known = [int(c) for c in estimator.classes_]
     return _Pixelwise(estimator, tuple(known.index(c) if c in known else None for c in classes), batch)
@@ -120,7 +127,7 @@ LAYERS: dict[str, Layer] = {
         Layer("probability", "uint8", PERCENT_NODATA, lambda p, values: percent(p), per_class=True, unit="percent"),
     )
 }
-"""What a map may consist of; one more is an entry here and a file that the runs' parameters declare."""
+"""What a map may consist of; one more is an entry here, and its name in `layout.MAP_LAYERS`."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,16 @@ def predict(
         Names in `LAYERS`.
     halo
         Pixels around a block that the predictors need to see.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from lulc_kit.classes import scheme
+    >>> model = KNeighborsClassifier(1).fit([[0.05, 0.35], [0.25, 0.25]], [1, 2])
+    >>> forest = scheme("forest")
+    >>> maps = predict(raster.read("image.tif"), pixelwise(model, forest.values), {}, None, forest)
+    >>> maps.layers["class"].values.tolist()
+    [[[1, 2]]]
     """
     unknown = [name for name in layers if name not in LAYERS]
     if unknown:

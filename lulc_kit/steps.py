@@ -7,7 +7,7 @@ from typing import Any
 
 from lulc_kit import catalog, files, params
 from lulc_kit.errors import LulcError
-from lulc_kit.layout import Layout
+from lulc_kit.layout import MAP_LAYERS, Layout
 from lulc_kit.provenance import companions
 
 DATES = "*-*-*"
@@ -73,7 +73,7 @@ def _maps(p: Any, layout: Layout) -> list[Path]:
     run = layout.run(p.run)
     if layout.tabular:
         return [run.crossval_table, run.about]
-    layers = [run.layer("probability"), run.layer("entropy")]
+    layers = [run.layer(name) for name in MAP_LAYERS]
     return [run.map, *layers, run.crossval, run.crossval_probability, run.about]
 
 

@@ -13,10 +13,11 @@ import pytest
 from odc.geo.geobox import GeoBox
 
 import lulc_kit
-from lulc_kit import raster
+from lulc_kit import catalog, raster
 from lulc_kit.cube import Reason
 from lulc_kit.errors import LulcError
 from lulc_kit.raster import writing
+from lulc_kit.safe.scene import describe
 from tests import products
 from tests.scene import REPOSITORY, environment
 
@@ -33,10 +34,11 @@ HEAVY = {"numpy", "numba", "xarray", "rasterio", "pandas", "sklearn", "matplotli
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that examples open."""
     folder = tmp_path_factory.mktemp("examples")
-    products.write_l1c(folder)
+    product = lulc_kit.open_product(products.write_l1c(folder))
     grid = GeoBox.from_bbox((0, 0, 20, 10), "EPSG:32633", resolution=10)
     image = raster.array(np.array([[[0.04, 0.25]], [[0.36, 0.25]]], np.float32), grid, ["B4", "B8"])
     study = lulc_kit.Layout(folder / "outputs/mine")
+    catalog.write(study.catalog, catalog.Catalog([describe(product)], {}))
     for path in (folder / "image.tif", study.cube / "2022-06-15.tif"):
         writing.write_all([writing.reflectance(path, image)])
     mask = np.array([[[Reason.CLEAR, Reason.CLOUD]]], np.uint8)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from lulc_kit.layout import CubeLayout, Layout, RunLayout
+from lulc_kit import mapping
+from lulc_kit.layout import MAP_LAYERS, CubeLayout, Layout, RunLayout
 
 FOLDER = Path("outputs/mine")
 
@@ -10,8 +11,7 @@ FOLDER = Path("outputs/mine")
 def names(layout: object) -> dict[str, Path]:
     """Return all properties of a layout that are paths."""
     found = {n: getattr(layout, n) for n, value in vars(type(layout)).items() if isinstance(value, property)}
-    assert found and all(isinstance(path, Path) for path in found.values())
-    return found
+    return {name: path for name, path in found.items() if isinstance(path, Path)}
 
 
 def test_no_two_files_have_one_name_and_all_lie_in_the_study() -> None:
@@ -21,6 +21,10 @@ def test_no_two_files_have_one_name_and_all_lie_in_the_study() -> None:
     paths += [layout.components("texture"), layout.image("2022-06-15"), layout.mask("2022-06-15")]
     assert len(set(paths)) == len(paths)
     assert [path for path in paths if not path.is_relative_to(FOLDER)] == [layout.lock]
+
+
+def test_every_layer_of_a_map_has_its_file() -> None:
+    assert {"class", *MAP_LAYERS} == set(mapping.LAYERS)
 
 
 def test_what_is_documented() -> None:

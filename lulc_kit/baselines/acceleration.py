@@ -27,7 +27,7 @@ class _Chain:
         return self.forest.predict_proba(self.steps.transform(samples))
 
 
-def accelerated(estimator: Pipeline) -> Any:
+def accelerate(estimator: Pipeline) -> Any:
     """Return what predicts the same as a pipeline, but faster; where there is no faster way, the pipeline itself.
 
     A random forest's probabilities stay the same to the last bit (`forest`). k-nearest neighbours are

@@ -39,7 +39,7 @@ def _map(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout) 
     scheme = samples.scheme
 
     def predictor(model: estimators.Pipeline) -> mapping.Predictor:
-        return mapping.pixelwise(acceleration.accelerated(model), scheme.values)
+        return mapping.pixelwise(acceleration.accelerate(model), scheme.values)
 
     maps = mapping.predict(
         raster.read(layout.stack, fitted.features),

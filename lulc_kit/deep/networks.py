@@ -85,7 +85,7 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = Fals
     classes
         Number of classes.
     side
-        Rows and columns of the images: Keras wants them fixed for a ConvLSTM. The weights fit every side (`resized`).
+        Rows and columns of the images: Keras wants them fixed for a ConvLSTM. The weights fit every side (`resize`).
     flagged
         Whether the sequences have one more band, which says of each pixel whether it was filled in. It goes past the
         FCN to the LSTM.
@@ -110,7 +110,7 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = Fals
     return keras.Model(sequence, x, name="fcn_lstm")
 
 
-def resized(model: keras.Model, trained: keras.Model, side: int) -> keras.Model:
+def resize(model: keras.Model, trained: keras.Model, side: int) -> keras.Model:
     """Return an FCN+LSTM of the same weights for images of another side (see `fcn_lstm`)."""
     other = fcn_lstm(trained, model.output_shape[-1], side, model.input_shape[-1] > trained.input_shape[-1])
     other.set_weights(model.get_weights())

@@ -172,11 +172,11 @@ def predict(
     shown = np.stack([series.seen[chosen].any(axis=0) for chosen in choices])[..., None]
     out = []
     side = training.tile_side(*series.images.shape[1:3]) + 2 * training.HALO
-    model = networks.resized(models[0], keras.models.clone_model(fcns[0]), side)
+    model = networks.resize(models[0], keras.models.clone_model(fcns[0]), side)
     for trained, fcn in zip(models, fcns, strict=True):
         model.set_weights(trained.get_weights())
         images = inputs(series, fcn)
-        states = [training.tiled(images[chosen], lambda tile: training.apply(model, tile)) for chosen in choices]
+        states = [training.apply_tiles(images[chosen], lambda tile: training.apply(model, tile)) for chosen in choices]
         each = np.stack([s / s.sum(axis=-1, keepdims=True) for s in states])
         with np.errstate(invalid="ignore"):
             mean = np.where(shown, each, 0).sum(axis=0) / shown.sum(axis=0)

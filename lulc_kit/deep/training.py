@@ -196,7 +196,7 @@ def predictor(model: keras.Model) -> Predictor:
         image = np.moveaxis(features, 0, -1)
         missing = ~np.isfinite(image).all(axis=-1)
         filled = np.where(np.isfinite(image), image, mean).astype(np.float32)
-        out = tiled(filled, lambda tile: apply(model, tile))
+        out = apply_tiles(filled, lambda tile: apply(model, tile))
         out[missing] = np.nan
         return np.moveaxis(out, -1, 0)
 
@@ -204,7 +204,7 @@ def predictor(model: keras.Model) -> Predictor:
 
 
 def tile_side(height: int, width: int) -> int:
-    """Return the side of the tiles, without their margin, in which `tiled` predicts an image of this size."""
+    """Return the side of the tiles, without their margin, in which `apply_tiles` predicts an image of this size."""
     return min(TILE, -(-max(height, width) // 8) * 8)
 
 
@@ -223,7 +223,9 @@ def apply(model: keras.Model, tile: npt.NDArray[np.float32]) -> npt.NDArray[np.f
     return np.asarray(model.predict_on_batch(tile[None]))[0]
 
 
-def tiled(image: npt.NDArray[np.float32], predict: Callable[[Any], npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+def apply_tiles(
+    image: npt.NDArray[np.float32], predict: Callable[[Any], npt.NDArray[np.float32]]
+) -> npt.NDArray[np.float32]:
     """Predict an image in overlapping tiles of one size and keep the middle of each.
 
     Parameters

@@ -204,6 +204,16 @@ def compare(runs: Mapping[str, Accuracy], confidence: float) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per pair, the better run first: difference, its interval, and whether that excludes 0.
+
+    Examples
+    --------
+    >>> from lulc_kit.classes import scheme
+    >>> good, poor = np.array([[9, 1], [1, 9]]), np.array([[6, 4], [4, 6]])
+    >>> options = {"confidence": 0.95, "resamples": 1000, "seed": 1}
+    >>> runs = {name: assess(np.stack([each] * 5), scheme("forest"), **options) for name, each in
+    ...         (("rf", good), ("knn", poor))}
+    >>> compare(runs, confidence=0.95)[["better", "worse", "difference", "distinguishable"]].round(2).values.tolist()
+    [['rf', 'knn', 0.3, True]]
     """
     names = sorted(runs, key=lambda r: -runs[r].macro.value)
     tail = (1 - confidence) / 2 * 100

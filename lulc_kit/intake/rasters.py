@@ -114,6 +114,12 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
     ------
     LulcError
         If it is missing, no raster, without a usable CRS, points to the network, or its variables do not fit together.
+
+    Examples
+    --------
+    >>> found = describe("image.tif")
+    >>> [(band.name, band.scale, band.nodata) for band in found.bands]
+    [('B4', 0.0001, -32768.0), ('B8', 0.0001, -32768.0)]
     """
     whole = _checked(str(name), parameters)
     boxes: list[GeoBox] = []

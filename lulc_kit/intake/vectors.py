@@ -107,6 +107,12 @@ def read(
     LulcError
         If the file is missing, none that GDAL reads, has several layers and none is named, has no CRS, or its words
         are in another encoding.
+
+    Examples
+    --------
+    >>> found = read(Path("outputs/mine/samples/samples.parquet"))
+    >>> found.table["label"].tolist(), found.table.crs.to_epsg()
+    ([1, 2], 32633)
     """
     if not path.exists():
         raise MissingFileError(f"{path} does not exist. Check the path in {parameters}.")

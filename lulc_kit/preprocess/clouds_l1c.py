@@ -340,7 +340,7 @@ def _shadows(
     right = -math.sin(math.radians(sun_azimuth)) * reach
     heights = np.arange(_HEIGHTS[0], _HEIGHTS[1] + 1, _HEIGHT_STEP)
 
-    def moved(height: float | NDArray[np.floating]) -> tuple[NDArray[np.int32], NDArray[np.int32], Any]:
+    def move(height: float | NDArray[np.floating]) -> tuple[NDArray[np.int32], NDArray[np.int32], Any]:
         """Rows and columns of cloud pixels after the move, and which of them are still in the image."""
         r = rows + np.rint(down * height).astype(np.int32)
         c = columns + np.rint(right * height).astype(np.int32)
@@ -351,7 +351,7 @@ def _shadows(
     seen = np.empty((len(heights), count + 1))
     hit = np.empty((len(heights), count + 1))
     for number, height in enumerate(heights):
-        r, c, inside = moved(height)
+        r, c, inside = move(height)
         seen[number] = np.bincount(owner[inside], weights=land[r, c], minlength=count + 1)
         hit[number] = np.bincount(owner[inside], weights=dark[r, c], minlength=count + 1)
     # Clouds of one scene have similar bases: what all of them say together counts as much as a cloud's own
@@ -365,7 +365,7 @@ def _shadows(
     rows, columns, base = rows[explained], columns[explained], heights[best][owner[explained]]
     under = np.zeros_like(cloud)
     for offset in np.arange(-_THICKNESS, _THICKNESS + 1, max(1 / max(reach, 1e-6), 10.0)):
-        r, c, _ = moved(base + offset)
+        r, c, _ = move(base + offset)
         under[r, c] = True
     core = dark & within(under, 100.0 / grid)
     # the shadow goes on under a cloud beyond the image: follow it, but not along the dark rims of lakes

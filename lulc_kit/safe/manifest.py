@@ -6,7 +6,7 @@ from pathlib import Path
 from lulc_kit import files
 from lulc_kit.errors import FormatError
 from lulc_kit.safe.metadata import find_all
-from lulc_kit.safe.source import Source, checked_path, open_source
+from lulc_kit.safe.source import Source, check_path, open_source
 
 _KINDS = ("md5", "sha3_256")
 
@@ -35,7 +35,7 @@ def checksums(source: Source) -> dict[str, Checksum]:
         location, checksum = find_all(element, "fileLocation"), find_all(element, "checksum")
         if not location or not checksum:
             continue
-        name = checked_path(location[0].get("href", "").removeprefix("./"), str(source.path))
+        name = check_path(location[0].get("href", "").removeprefix("./"), str(source.path))
         kind = checksum[0].get("checksumName", "").lower().replace("-", "_")
         if name in source.files and kind in _KINDS:
             size = element.get("size", "")

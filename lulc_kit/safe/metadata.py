@@ -16,7 +16,7 @@ from affine import Affine
 
 from lulc_kit import sentinel2
 from lulc_kit.errors import FormatError, MissingFileError
-from lulc_kit.safe.source import Source, checked_path
+from lulc_kit.safe.source import Source, check_path
 
 # …_B02.jp2 of L1C, …_B02_10m.jp2 of L2A, …_SCL_20m.jp2
 _IMAGE = re.compile(r"_(B\d\d|B8A|SCL|CLD|SNW|TCI|AOT|WVP|PVI)(?:_(10|20|60)m)?$")
@@ -262,11 +262,11 @@ def _granules(source: Source, root: Element) -> dict[str, list[str]]:
             if _local(child) in ("IMAGE_FILE", "IMAGE_ID", "IMAGE_FILE_2A", "IMAGE_ID_2A")
         ]
         if listed and "/" in listed[0]:
-            paths = [checked_path(name, str(source.path)) for name in listed]
+            paths = [check_path(name, str(source.path)) for name in listed]
             folder = PurePosixPath(paths[0]).parts[1]
         else:  # old format: names only, in a folder named by the granule
-            folder = _granule_folder(source, checked_path(element.get("granuleIdentifier", "?"), str(source.path)))
-            paths = [checked_path(f"GRANULE/{folder}/IMG_DATA/{name}", str(source.path)) for name in listed if name]
+            folder = _granule_folder(source, check_path(element.get("granuleIdentifier", "?"), str(source.path)))
+            paths = [check_path(f"GRANULE/{folder}/IMG_DATA/{name}", str(source.path)) for name in listed if name]
         found.setdefault(folder, []).extend(paths)
     if not found:
         raise FormatError(f"The metadata of {source.path} list no granule; fetch the product again.")
@@ -391,7 +391,7 @@ def _cloud_mask(source: Source, granule: str, metadata: Element) -> str | None:
         kind = element.get("type", "")
         if kind not in ("MSK_CLOUDS", "MSK_CLASSI") or not element.text:
             continue
-        path = checked_path(element.text.strip(), str(source.path))
+        path = check_path(element.text.strip(), str(source.path))
         if "/" not in path:  # old format: the name only
             path = f"GRANULE/{granule}/QI_DATA/{path}"
         return source.gdal_path(path)

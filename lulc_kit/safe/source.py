@@ -23,7 +23,7 @@ MAX_XML_BYTES = 64_000_000
 MAX_RATIO = 200  # of unpacked to packed size of one file: JPEG 2000 hardly shrinks, XML by a factor of 10 to 50
 
 
-def checked_path(name: str, where: str) -> str:
+def check_path(name: str, where: str) -> str:
     """Return a relative path that stays below its root, or raise.
 
     Parameters
@@ -229,4 +229,4 @@ def _safe_names(path: Path) -> Iterator[str]:
                 f"{entry.file_size / max(1, entry.compress_size):.0f}-fold, more than the {MAX_RATIO}-fold "
                 "that is taken as safe. It is not read."
             )
-        yield checked_path(entry.filename, str(path))
+        yield check_path(entry.filename, str(path))

@@ -25,7 +25,7 @@ from lulc_kit.simulated.landscape import (
     town_block,
     town_centre,
     town_turn,
-    unwarped,
+    unwarp,
 )
 from lulc_kit.simulated.phenology import CLASSES
 
@@ -118,7 +118,7 @@ def roads(plan: Plan, width: float, height: float) -> list[tuple[str, LineString
         start, stop = borders.vertices[ends]
         steps = max(3, int(np.hypot(*(stop - start)) / 15))
         bent = np.ascontiguousarray(np.linspace(start, stop, steps).T)
-        x, y = unwarped(bent[0], bent[1], plan.seed)
+        x, y = unwarp(bent[0], bent[1], plan.seed)
         (i, j), (k, m) = cells[a], cells[b]
         clipped(ROAD_KINDS[road_kind(i, j, k, m, plan.seed)], x, y, on_land(x, y, plan))
     for i in range(-1, int(width / plan.town) + 2):

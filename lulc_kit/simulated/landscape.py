@@ -481,7 +481,7 @@ def shading(height: np.ndarray, zenith: float, azimuth: float) -> np.ndarray:
 
 
 @njit(cache=True)
-def unwarped(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def unwarp(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Places on the ground of places in the warped plane of the fields and roads (flat arrays, metres)."""
     gx, gy = x.copy(), y.copy()
     for k in range(x.size):

@@ -66,7 +66,7 @@ class Cover:
     ground: str
     seasons: tuple[Season, ...] = ()
 
-    def shifted(self, days: float) -> "Cover":
+    def shift(self, days: float) -> "Cover":
         """The same cover, earlier or later by some days."""
         moved = tuple(replace(s, start=s.start + days, end=s.end + days) for s in self.seasons)
         return replace(self, name=f"{self.name} {days:+.0f} d", seasons=moved)
@@ -109,7 +109,7 @@ _CROPS = (
     Cover("potatoes", 2, "dark soil", (Season("crop", 0.85, 150, 228, 14, 14),)),
 )  # fmt: skip
 CROP_SHIFTS = (-7.0, 0.0, 7.0)
-COVERS: tuple[Cover, ...] = _PLACES + tuple(crop.shifted(days) for crop in _CROPS for days in CROP_SHIFTS)
+COVERS: tuple[Cover, ...] = _PLACES + tuple(crop.shift(days) for crop in _CROPS for days in CROP_SHIFTS)
 FIRST_CROP = len(_PLACES)
 CROPS = len(_CROPS)
 

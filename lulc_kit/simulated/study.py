@@ -156,6 +156,12 @@ def simulate(
     Nyquist frequency of 10 m sees of it. The 10 m bands are that image and noise; the 20 m and 60 m bands are
     that image blurred by a Gaussian of σ = ratio·√(−2 ln(mtf)/π²) pixels and sampled at their pixel centres,
     and noise.
+
+    Examples
+    --------
+    >>> made = simulate("simulated", size=256, tiles=1, dates=["2022-06-14"], seed=1)
+    >>> [path.name[:26] for path in made.scenes], made.classes.name
+    (['S2A_MSIL2A_20220614T101031'], 'classes.tif')
     """
     folder = Path(folder)
     frame, days = _checked(size, tiles, dates)

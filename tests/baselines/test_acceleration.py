@@ -24,7 +24,7 @@ generator = np.random.default_rng(1)
 x = generator.normal(size=(1500, 6)).astype(np.float32)
 y = (x[:, :3].sum(axis=1) > 0).astype(np.uint8) + 2 * (x[:, 3] > 0.5).astype(np.uint8) + 1
 slow = make_pipeline(StandardScaler(), KNeighborsClassifier(7, algorithm="brute")).fit(x, y)
-fast = acceleration.accelerated(slow)
+fast = acceleration.accelerate(slow)
 assert type(fast[-1]) is not KNeighborsClassifier, "not accelerated"
 pixels = generator.normal(size=(5000, 6)).astype(np.float32)
 assert (fast.predict(pixels) == slow.predict(pixels)).mean() >= 0.999
@@ -43,4 +43,4 @@ def test_faster_neighbours_give_the_same_classes():
 
 def test_other_pipelines_are_left_as_they_are():
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
-    assert acceleration.accelerated(pipeline) is pipeline
+    assert acceleration.accelerate(pipeline) is pipeline

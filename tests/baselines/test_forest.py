@@ -25,7 +25,7 @@ def test_a_faster_forest_gives_the_same_probabilities_to_the_last_bit(seed, clas
     pixels = np.concatenate([x, generator.uniform(-1, 3, (70, 3)).astype(np.float32)])
     slow = make_pipeline(StandardScaler(), forest)
     slow[0].fit(x)
-    fast = acceleration.accelerated(slow)
+    fast = acceleration.accelerate(slow)
     assert fast is not slow
     np.testing.assert_array_equal(fast.predict_proba(pixels), slow.predict_proba(pixels))
     assert list(fast.classes_) == list(slow.classes_)

@@ -74,7 +74,7 @@ def test_lstm_with_both_directions_alike_does_not_care_which_way_time_runs():
 def test_lstm_of_another_side_has_the_same_weights_and_says_the_same_inside():
     fcn = network((4,))  # sees 2 pixels around, and the ConvLSTM 1 more for each of 2 dates and its own state
     model = networks.fcn_lstm(fcn, 3, 16)
-    large = networks.resized(model, fcn, 32)
+    large = networks.resize(model, fcn, 32)
     x = np.stack([images(1, side=32, seed=d)[0] for d in range(2)])[None]
     inside = np.asarray(large(x))[:, 8:24, 8:24]
     cut = np.asarray(model(x[:, :, 8:24, 8:24]))

@@ -136,7 +136,7 @@ def test_tiles_leave_no_seams_where_the_halo_covers_what_is_seen(height, width, 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "TILE", tile)
-        found = training.tiled(image, mean)
+        found = training.apply_tiles(image, mean)
     around = np.pad(image, [(training.HALO, training.HALO)] * 2 + [(0, 0)], mode="symmetric")
     expected = mean(around)[training.HALO : -training.HALO, training.HALO : -training.HALO]
     np.testing.assert_allclose(found, expected, atol=1e-5)

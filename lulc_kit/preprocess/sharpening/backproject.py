@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from scipy import ndimage
 
-from lulc_kit.preprocess.sharpening.mtf import Float, Mask, decimate, degrade_masked, gaussian_taps, mirrored
+from lulc_kit.preprocess.sharpening.mtf import Float, Mask, decimate, degrade_masked, gaussian_taps, mirror
 
 _REACH = 3  # coarse pixels that the upsampling kernel looks to each side
 _INVERSE = 7  # the same for the inverse filter
@@ -125,12 +125,12 @@ def convolve(image: Float, taps: Float) -> Float:
     for i in range(h):
         row[:] = 0
         for k in range(taps.size):
-            y = mirrored(i + k - reach, h)
+            y = mirror(i + k - reach, h)
             for x in range(w):
                 row[x + reach] += taps[k] * image[y, x]
         for x in range(1, reach + 1):
-            row[reach - x] = row[reach + mirrored(-x, w)]
-            row[w + reach - 1 + x] = row[reach + mirrored(w - 1 + x, w)]
+            row[reach - x] = row[reach + mirror(-x, w)]
+            row[w + reach - 1 + x] = row[reach + mirror(w - 1 + x, w)]
         for k in range(taps.size):
             for x in range(w):
                 out[i, x] += taps[k] * row[x + k]
@@ -148,13 +148,13 @@ def add_enlarged(image: Float, valid: Mask, residual: Float, kernel: Float, floo
         i = y // ratio
         row[:] = 0
         for k in range(kernel.shape[1]):
-            ii = mirrored(i + k - reach, h)
+            ii = mirror(i + k - reach, h)
             weight = kernel[y % ratio, k]
             for j in range(w):
                 row[j + reach] += weight * residual[ii, j]
         for j in range(1, reach + 1):
-            row[reach - j] = row[reach + mirrored(-j, w)]
-            row[w + reach - 1 + j] = row[reach + mirrored(w - 1 + j, w)]
+            row[reach - j] = row[reach + mirror(-j, w)]
+            row[w + reach - 1 + j] = row[reach + mirror(w - 1 + j, w)]
         for j in range(w):
             for phase in range(ratio):
                 x = j * ratio + phase

@@ -43,7 +43,7 @@ def gaussian_taps(ratio: int, mtf: float) -> tuple[Float, int]:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def mirrored(index: int, size: int) -> int:
+def mirror(index: int, size: int) -> int:
     """The place inside 0 … size − 1 that mirrors an index outside it: (d c b a | a b c d | d c b a)."""
     index %= 2 * size
     return index if index < size else 2 * size - 1 - index
@@ -59,7 +59,7 @@ def decimate(image: Float, taps: Float, first: int, ratio: int) -> Float:
     for i in range(h):
         row[:] = 0
         for k in range(taps.size):
-            y = mirrored(i * ratio + first + k, height)
+            y = mirror(i * ratio + first + k, height)
             for x in range(width):
                 row[x] += taps[k] * image[y, x]
         for j in range(w):
@@ -70,7 +70,7 @@ def decimate(image: Float, taps: Float, first: int, ratio: int) -> Float:
                     total += taps[k] * row[start + k]
             else:
                 for k in range(taps.size):
-                    total += taps[k] * row[mirrored(start + k, width)]
+                    total += taps[k] * row[mirror(start + k, width)]
             out[i, j] = total
     return out
 
