@@ -36,7 +36,11 @@ _HOMES = {
     "scheme": "classes:scheme",
     "BlockSplit": "labels.splitters:BlockSplit",
     "PolygonSplit": "labels.splitters:PolygonSplit",
+    "GroupSplit": "labels.splitters:GroupSplit",
+    "KNNDMSplit": "labels.splitters:KNNDMSplit",
     "RandomSplit": "labels.splitters:RandomSplit",
+    "measure_distances": "labels.distances:measure",
+    "fit_variogram": "labels.variogram:fit",
     "count_by_block": "evaluate.accuracy:by_block",
     "assess_accuracy": "evaluate.accuracy:assess",
     "compare_runs": "evaluate.accuracy:compare",
@@ -47,6 +51,7 @@ _HOMES = {
     "GridError": "errors:GridError",
     "BandError": "errors:BandError",
     "ParameterError": "errors:ParameterError",
+    "RareClassError": "errors:RareClassError",
 }
 """Where each name of the front door lives: ``module:name``. The room's own name may be shorter."""
 

@@ -1,5 +1,7 @@
 """The family of errors that users meet. ``except LulcError`` catches them all."""
 
+from collections.abc import Sequence
+
 
 class LulcError(Exception):
     """Bad input, or a step that cannot go on.
@@ -30,3 +32,17 @@ class BandError(LulcError):
 
 class ParameterError(LulcError):
     """A parameter of a notebook, or an argument of a function, has a value that it cannot have."""
+
+
+class RareClassError(LulcError):
+    """Classes occur in too few places to be tested and trained in every fold.
+
+    Attributes
+    ----------
+    classes
+        Their names.
+    """
+
+    def __init__(self, message: str, classes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.classes = tuple(classes)

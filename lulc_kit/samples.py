@@ -6,10 +6,10 @@ came as a table have none, and each of their rows is tested.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,12 @@ class Samples:
         for ``labels``.
     fingerprint
         Of the splits: runs with another one do not compare.
+    notes
+        What a reader of the scores must know of the split, in sentences: what was done about rare classes, which class
+        is not in which fold.
+    scarce
+        Where a class has too little for a score: class, fold (0: all together), pixels, units (blocks, polygons or
+        groups), and the least of both.
 
     Examples
     --------
@@ -75,6 +81,8 @@ class Samples:
     labels: xr.DataArray | None
     folds: xr.DataArray | None
     fingerprint: str = ""
+    notes: tuple[str, ...] = ()
+    scarce: Sequence[Mapping[Any, Any]] = ()
 
     @classmethod
     def read(cls, layout: Layout) -> Self:
@@ -88,6 +96,8 @@ class Samples:
             raster.read_codes(layout.labels) if mapped else None,
             raster.read_codes(layout.folds) if mapped else None,
             files.sha256(layout.folds if mapped else layout.samples),
+            tuple(about["notes"]),
+            about["scarce"],
         )
 
     def write(self, layout: Layout) -> None:
@@ -105,6 +115,7 @@ class Samples:
         with files.replacing(layout.samples) as part:
             self.table.to_parquet(part)
         about = {"scheme": self.scheme.to_dict(), "separation": self.separation, "rasters": self.labels is not None}
+        about |= {"notes": [*self.notes], "scarce": [*self.scarce]}
         files.write_json(layout.classes, about)
 
     @property

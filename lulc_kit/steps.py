@@ -140,7 +140,7 @@ def of_users(p: params.Parameters, layout: Layout) -> list[Path]:
 def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     if isinstance(p, params.Download):
         return [files.on_disk(files.located(name)) for name in _of_download(p) if name]
-    own = _of_labels(p) if isinstance(p, params.Samples) else []
+    own = [*_of_labels(p), *_of_gap(p)] if isinstance(p, params.Samples) else []
     if isinstance(p, params.Samples) and "reference" not in _label_files(p):
         return own
     if not isinstance(p, params.Preprocess | params.Features | params.Samples) or not layout.catalog.exists():
@@ -153,6 +153,15 @@ def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     if isinstance(p, params.Features):
         found += [f for entry in p.external for f in files.named(entry.file)]
     return found
+
+
+def networks(p: params.Parameters) -> list[Path]:
+    """Return the parameter files of the networks that are in a study's plan."""
+    return sorted((files.project_folder() / "params" / p.study).glob("0[78]_*.yaml"))
+
+
+def _of_gap(p: params.Samples) -> list[Path]:
+    return networks(p) if p.gap is None else []  # their reach decides
 
 
 def _label_files(p: params.Samples) -> list[str]:

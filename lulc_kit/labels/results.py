@@ -1,26 +1,32 @@
 """What notebook 05 reads and leaves behind: labels, folds, the table of samples, and the classes that occur."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import xarray as xr
+from dask import array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import catalog, classes, files, params, raster
+from lulc_kit import catalog, classes, files, params, raster, steps
 from lulc_kit.classes import Scheme
 from lulc_kit.distance import distance
 from lulc_kit.errors import ParameterError
 from lulc_kit.intake import rasters, tables, vectors
 from lulc_kit.intake.vectors import Vectors
-from lulc_kit.labels import class_maps, schemes, shapes, sources, value_names
+from lulc_kit.labels import class_maps, reach, schemes, shapes, sources, splits, value_names, variogram
+from lulc_kit.labels.distances import Distances, Points
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
+from lulc_kit.labels.splitters import SPLITTERS, Splitter
 from lulc_kit.labels.translation import Meanings
 from lulc_kit.layout import Layout
 from lulc_kit.samples import Samples
+from lulc_kit.study import Study
 
 
 def read(p: params.Samples, layout: Layout, stack: xr.DataArray) -> Labels:
@@ -29,8 +35,8 @@ def read(p: params.Samples, layout: Layout, stack: xr.DataArray) -> Labels:
     found = replace(found, scheme=classes.recoloured(found.scheme, p.colours))
     test = validation(p, layout, found)
     if test is not None:
-        resolution = abs(found.geobox.resolution.x)
-        found = found.only(distance(test.values > 0, max(p.gap, resolution) / resolution) * resolution >= p.gap)
+        resolution, far = abs(found.geobox.resolution.x), gap(p, stack, layout)
+        found = found.only(distance(test.values > 0, max(far, resolution) / resolution) * resolution >= far)
     return sources.usable(found, np.asarray(stack.notnull().all("band").data.compute()))
 
 
@@ -84,7 +90,7 @@ def _labelled(
         for n, _ in named
     ]
     if all(drawn):
-        found = shapes.gather([(_shapes(name, p), of) for name, of in named], p.field, geobox)
+        found = shapes.gather([(_shapes(name, p), of) for name, of in named], p.field, geobox, p.group_field)
         return shapes.burn(
             found,
             geobox,
@@ -122,15 +128,94 @@ def _shapes(name: str, p: params.Samples) -> Vectors:
     return Vectors(tables.points(table, p.table_x, p.table_y, p.table_crs, path), path.stem, path)
 
 
-def separation(p: params.Samples) -> str:
-    """Say in words how test pixels are kept apart from training pixels."""
-    apart = f", training at least {p.gap:g} m away from any test pixel" if p.gap else ""
-    whole = " and whole polygons" if p.field is not None else ""
-    return f"{p.folds} folds of whole {p.block:g} m blocks{whole}{apart}"
+def splitter(p: params.Samples, found: Labels, stack: xr.DataArray, layout: Layout) -> Splitter:
+    """Return the splitter that the parameters describe; what they leave open follows from features and models.
+
+    ``gap: null`` is the reach of what sees farthest; a smaller number is warned of. ``block: null`` is the range of the
+    variogram of the features' first principal component, in whole pixels, and at least the gap.
+    """
+    far = gap(p, stack, layout)
+    _warn_of_gap(far, p, stack, layout)
+    own: dict[str, Any] = {}
+    if p.split == "blocks":
+        own["spacing"] = p.block if p.block is not None else max(_range(p, found, stack), far)
+    if p.split == "knndm":
+        own["prediction"] = _everywhere(found, layout)
+    if p.split != "random":
+        own["buffer"] = far
+    return SPLITTERS[p.split](n_splits=p.folds, random_state=p.seed, **own)
 
 
-def write(found: Labels, folds: Folds, table: gpd.GeoDataFrame, p: params.Samples, layout: Layout) -> None:
-    """Write the table of samples, the labels, the folds, and the classes that occur."""
+def distances(found: Labels, folds: Folds, layout: Layout) -> Distances:
+    """Measure the distances that say whether the split answers the question (see `lulc_kit.labels.distances`)."""
+    return splits.measure(found, folds, _everywhere(found, layout))
+
+
+def _everywhere(found: Labels, layout: Layout) -> Points:
+    coarse = raster.preview(layout.stack, raster.header(layout.stack).names[:1], side=200)
+    return splits.everywhere(coarse, found.geobox)
+
+
+def reaches(p: params.Samples, stack: xr.DataArray, layout: Layout) -> dict[str, float]:
+    """Return how far from a pixel its features and the study's networks see, metres, by what sees so far."""
+    resolution = abs(stack.odc.geobox.resolution.x)
+    features = Study(p).record("04_features")
+    texture = raster.header(layout.texture).names if layout.texture.exists() else []
+    bands = [str(b) for b in stack.band.values]
+    found = reach.of_features(features.parameters if features else {}, bands, texture, resolution)
+    networks = [params.model_of(path.stem).check(params.load(path), str(path)) for path in steps.networks(p)]
+    fcns = {n.run: n for n in networks if isinstance(n, params.FCN)}
+    found |= {f"run {name}": fcn.reach * resolution for name, fcn in fcns.items()}
+    for n in networks:
+        if isinstance(n, params.LSTM):
+            found[f"run {n.run}"] = (fcns.get(n.fcn, params.FCN.check({}, "07_fcn")).reach + n.reach) * resolution
+    return found
+
+
+def gap(p: params.Samples, stack: xr.DataArray, layout: Layout) -> float:
+    """Return the least distance between training and test, metres: the parameter, or what sees farthest."""
+    return p.gap if p.gap is not None else max(reaches(p, stack, layout).values(), default=0.0)
+
+
+def _warn_of_gap(far: float, p: params.Samples, stack: xr.DataArray, layout: Layout) -> None:
+    found = {name: metres for name, metres in reaches(p, stack, layout).items() if metres > far}
+    if found and p.split != "random":
+        listed = ", ".join(f"{name} {metres:g} m" for name, metres in found.items())
+        warnings.warn(
+            f"gap is {far:g} m, but this reaches farther: {listed}. It sees test pixels in training. Set "
+            f"gap: null in {sources.PARAMETERS} for a gap of {max(found.values()):g} m.",
+            stacklevel=3,
+        )
+
+
+def _range(p: params.Samples, found: Labels, stack: xr.DataArray) -> float:
+    resolution = abs(found.geobox.resolution.x)
+    labelled = np.flatnonzero(found.values)
+    few = np.sort(np.random.default_rng(p.seed).permutation(labelled)[: variogram.SAMPLED])
+    rows, columns = np.unravel_index(few, found.values.shape)
+    features = da.asarray(stack.data).reshape(len(stack.band), -1)[:, few].compute().T
+    fitted = variogram.of_features(np.column_stack([columns, rows]) * resolution, features, p.seed)
+    if fitted.range > 0.99 * fitted.longest:
+        warnings.warn(
+            f"The variogram does not level off within {fitted.longest:.0f} m, half of all distances between labels: "
+            f"they lie too close together to tell how far neighbours resemble each other. Blocks have that side.",
+            stacklevel=3,
+        )
+    return float(np.ceil(fitted.range / resolution) * resolution)
+
+
+def write(
+    found: Labels, folds: Folds, table: gpd.GeoDataFrame, p: params.Samples, layout: Layout, measured: Distances
+) -> None:
+    """Write the table of samples, the labels, the folds, and the classes that occur with what is known of the split."""
     occurring = found.scheme.subset(np.unique(found.values))
     labels = raster.array(found.values[None], found.geobox, ["label"])
-    Samples(table, occurring, separation(p), labels, to_raster(found, folds)).write(layout)
+    Samples(
+        table,
+        occurring,
+        splits.separation(found, folds),
+        labels,
+        to_raster(found, folds),
+        notes=(*folds.notes, measured.title()),
+        scarce=splits.scarce(found, folds).to_dict("records"),
+    ).write(layout)

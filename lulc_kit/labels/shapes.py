@@ -49,6 +49,8 @@ class Shapes:
         What the values are, for messages.
     hint
         What a message about unknown values should add.
+    groups
+        What each belongs to (region, site); None: nobody asked.
     """
 
     geometry: "gpd.GeoSeries"
@@ -56,9 +58,12 @@ class Shapes:
     number: Sequence[str]
     what: str
     hint: str = ""
+    groups: npt.NDArray[Any] | None = None
 
 
-def gather(files: Sequence[tuple[Vectors, str | None]], field: str | None, geobox: GeoBox) -> Shapes:
+def gather(
+    files: Sequence[tuple[Vectors, str | None]], field: str | None, geobox: GeoBox, group_field: str | None = None
+) -> Shapes:
     """Put the features of files together, in the order of the files.
 
     Parameters
@@ -69,6 +74,8 @@ def gather(files: Sequence[tuple[Vectors, str | None]], field: str | None, geobo
         Name of the field with the class.
     geobox
         The grid whose CRS they are brought to.
+    group_field
+        Name of the field that says what a feature belongs to.
 
     Raises
     ------
@@ -77,7 +84,7 @@ def gather(files: Sequence[tuple[Vectors, str | None]], field: str | None, geobo
     """
     import geopandas as gpd
 
-    parts, values, numbers, hint = [], [], [], ""
+    parts, values, numbers, groups, hint = [], [], [], [], ""
     for found, name in files:
         table = found.table
         fields = [str(c) for c in table.columns if c != table.geometry.name]
@@ -86,6 +93,12 @@ def gather(files: Sequence[tuple[Vectors, str | None]], field: str | None, geobo
                 f"{found.path} has no field {field!r}. It has: {', '.join(fields)}. Set 'field' in {PARAMETERS}; for a "
                 f"file that is one class, write labels: {{Forest: {found.path.name}}}."
             )
+        if group_field is not None and group_field not in fields:
+            raise ParameterError(
+                f"{found.path} has no field {group_field!r}. It has: {', '.join(fields)}. Set 'group_field' in "
+                f"{PARAMETERS}."
+            )
+        groups.append(table[group_field].to_numpy(object) if group_field else np.full(len(table), None))
         words = np.full(len(table), name, object) if name is not None else table[field].to_numpy(object)
         if len(table) and table.geometry.geom_type.isin(["LineString", "MultiLineString", "LinearRing"]).all():
             raise LulcError(
@@ -101,7 +114,8 @@ def gather(files: Sequence[tuple[Vectors, str | None]], field: str | None, geobo
     what = f"field {field!r} of {paths}" if any(name is None for _, name in files) else paths
     crs = geobox.crs.to_wkt()  # type: ignore[union-attr]
     geometry = gpd.GeoSeries(pd.concat([g.reset_index(drop=True) for g in parts], ignore_index=True), crs=crs)
-    return Shapes(geometry, np.concatenate(values), numbers, what, hint)
+    of = np.concatenate(groups) if group_field else None
+    return Shapes(geometry, np.concatenate(values), numbers, what, hint, of)
 
 
 def burn(
@@ -169,7 +183,16 @@ def burn(
     if not partial or not source.any():
         _refuse_lost(shapes, account, classes, geobox)
     _warn_of_unnamed(shapes, account)
-    return Labels(values, source, geobox, scheme, account, mended, _overlaps(claims, contested, shapes.number, scheme))
+    return Labels(
+        values,
+        source,
+        geobox,
+        scheme,
+        account,
+        mended,
+        _overlaps(claims, contested, shapes.number, scheme),
+        shapes.groups,
+    )
 
 
 def _prepared(

@@ -4,6 +4,7 @@ Label 0 means "no label". A pixel that two classes claim has no label.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,8 @@ class Labels:
         What was wrong with features and could be repaired: what, how many, which.
     overlaps
         Which classes claim the same pixels: both classes with their features, and pixels.
+    groups
+        What each feature belongs to (region, site), by its number from 1.
     """
 
     values: npt.NDArray[np.uint8]
@@ -50,6 +53,7 @@ class Labels:
     account: pd.DataFrame | None = None
     mended: pd.DataFrame | None = None
     overlaps: pd.DataFrame | None = None
+    groups: npt.NDArray[Any] | None = None
 
     def only(self, keep: npt.NDArray[np.bool_]) -> "Labels":
         """Return the labels of some pixels, (row, column)."""

@@ -21,3 +21,12 @@ class FCN(RunParameters):
     epochs: int = Field(10, ge=1, le=1000, description="passes over the training patches")
     batch: int = Field(32, ge=1, le=4096, description="patches in a batch")
     learning_rate: float = Field(0.001, gt=0, le=1, description="of Adam; falls along a cosine to 0")
+
+    @property
+    def reach(self) -> int:
+        """How far from a pixel lies what the network sees of it, pixels: half its receptive field.
+
+        Two convolutions of 3 × 3 at each level on the way down and up, a pooling and a bilinear doubling between them;
+        at level n each counts 2ⁿ pixels.
+        """
+        return 9 * 2 ** (len(self.filters) - 1) - 7

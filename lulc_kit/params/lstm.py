@@ -33,3 +33,8 @@ class LSTM(RunParameters):
     epochs: int = Field(20, ge=1, le=1000, description="passes over the training patches")
     batch: int = Field(4, ge=1, le=4096, description="patches in a batch")
     learning_rate: float = Field(0.002, gt=0, le=1, description="of Adam; falls along a cosine to 0")
+
+    @property
+    def reach(self) -> int:
+        """How much farther than its FCN the network sees, pixels: a convolution of 3 × 3 for each date."""
+        return self.length

@@ -1,6 +1,6 @@
 """05: labels, and their split into folds apart in space."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,8 @@ OPENSTREETMAP: dict[str, list[Value]] = {
     "Other land": ["scrub", "wetland"],
 }
 """OpenStreetMap's words in the six classes of the source workflow."""
+
+Count = Annotated[int, Field(ge=10, le=10_000_000)]
 
 
 class Samples(Parameters):
@@ -74,11 +76,42 @@ class Samples(Parameters):
     table_features: Annotated[list[Column], Field(min_length=1)] | None = Field(
         None, description="columns of the features in a table; null: all other columns of numbers"
     )
-    folds: int = Field(4, ge=2, le=20, description="number of folds")
-    block: float = Field(640.0, gt=0, description="side of the blocks that go into a fold together, metres")
-    gap: Metres = Field(60.0, description="training pixels nearer than this to a test pixel are not used, metres")
-    per_class: int = Field(3000, ge=10, le=10_000_000, description="at most so many training samples of each class")
+    split: Literal["blocks", "polygons", "groups", "knndm", "random"] = Field(
+        "blocks", description="what goes into a fold together, or how folds are found; random leaks"
+    )
+    group_field: str | None = Field(None, description="field of the labels' file for split: groups: region, site")
+    folds: int | None = Field(4, ge=2, le=20, description="number of folds; null: one for each group (split: groups)")
+    block: float | None = Field(
+        640.0, gt=0, description="side of the blocks that go into a fold together, metres; null: the variogram's range"
+    )
+    gap: Metres | None = Field(
+        60.0,
+        description="training pixels nearer than this to a test pixel are not used, metres; null: the reach of "
+        "features and networks",
+    )
+    rare: Literal["refuse", "fewer_folds", "smaller_blocks", "leave_out"] = Field(
+        "fewer_folds", description="what to do about a class that cannot be in every fold"
+    )
+    per_class: Count | dict[str, Count] = Field(3000, description="at most so many training samples of each class")
+    allocation: Literal["balanced", "proportional", "sqrt"] = Field(
+        "balanced", description="share per_class × classes out evenly, by the classes' size, or by its square root"
+    )
+    per_polygon: int | None = Field(
+        None, ge=1, description="at most so many training samples of one polygon; null: any number"
+    )
     seed: Seed = Field(1, description="seed of every random choice")
+
+    @model_validator(mode="after")
+    def _split_fits(self) -> Self:
+        if self.split == "groups" and self.group_field is None and self.table_group is None:
+            raise ValueError("split: groups needs what names the groups: set group_field, for a table table_group")
+        if self.folds is None and self.split != "groups":
+            raise ValueError(f"folds: null is for split: groups; give a number for split: {self.split}")
+        if self.rare == "smaller_blocks" and self.split != "blocks":
+            raise ValueError(f"rare: smaller_blocks is for split: blocks, and this is split: {self.split}")
+        if isinstance(self.per_class, dict) and self.allocation != "balanced":
+            raise ValueError("per_class gives the number of each class, so that allocation must be balanced")
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -12,7 +12,17 @@ from matplotlib.dates import ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from lulc_kit.classes import Scheme
-from lulc_kit.visualize.style import NODATA_COLOUR, QUALITATIVE, decorate, extent, picture, proportions, subplots, thin
+from lulc_kit.visualize.style import (
+    NODATA_COLOUR,
+    QUALITATIVE,
+    decorate,
+    extent,
+    head,
+    picture,
+    proportions,
+    subplots,
+    thin,
+)
 
 
 @picture
@@ -53,6 +63,31 @@ def spectra(table: pd.DataFrame, bands: Sequence[str], classes: Scheme) -> Figur
     ax.set_title("What the classes look like: median and middle half of the samples")
     ax.legend(fontsize=8)
     return figure
+
+
+@picture
+def distances(curves: Mapping[str, npt.NDArray[np.floating]], title: str) -> Figure:
+    """Draw which part of some distances is at most so long, one curve for each kind.
+
+    Parameters
+    ----------
+    curves
+        Distances by what they lead from and to, metres.
+    title
+        What follows from them.
+    """
+    figure, ax = subplots(figsize=(9, 4))
+    finite = {name: d[np.isfinite(d)] for name, d in curves.items()}
+    for (name, found), style, colour in zip(finite.items(), ("--", "-", "-."), QUALITATIVE, strict=False):
+        ax.ecdf(found, linestyle=style, color=colour, lw=2, label=f"{name}: median {np.median(found):.0f} m")
+    longest = max(d.max() for d in finite.values())
+    if longest > 50 * max(1e-9, min(np.median(d) for d in finite.values())):
+        ax.set_xscale("symlog", linthresh=max(1.0, min(d[d > 0].min(initial=longest) for d in finite.values())))
+    ax.set_xlim(0, longest)
+    ax.set_xlabel("distance to the nearest one, m")
+    ax.set_ylabel("part of all")
+    ax.legend(loc="lower right", fontsize=9)
+    return head(figure, title)
 
 
 @picture

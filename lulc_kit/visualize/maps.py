@@ -10,12 +10,14 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from lulc_kit import raster
 from lulc_kit.classes import Scheme
 from lulc_kit.visualize.style import (
     NODATA_COLOUR,
     QUALITATIVE,
     decorate,
     extent,
+    head,
     picture,
     proportions,
     subplots,
@@ -78,14 +80,40 @@ def categories(codes: xr.DataArray, names: Mapping[int, str], colours: Mapping[i
 
 
 @picture
-def folds(split: xr.DataArray) -> Figure:
-    """Draw which fold each labelled pixel belongs to. ``split``: fold numbers, (1, y, x), 0 for no label."""
-    count = int(split.max())
-    names = {0: "no label"} | {k: f"fold {k}" for k in range(1, count + 1)}
-    colours = {0: "#f2f2f2"} | {k: QUALITATIVE[(k - 1) % len(QUALITATIVE)] for k in range(1, count + 1)}
-    figure = categories(split, names, colours, "Folds: whole blocks are tested together")
-    assert figure is not None
-    return figure
+def folds(split: xr.DataArray, title: str = "") -> Figure:
+    """Draw which fold each labelled pixel belongs to, and which pixels train, test and wait while fold 1 is tested.
+
+    Parameters
+    ----------
+    split
+        Fold numbers, 0 for no label, in the band ``fold``; and in ``train_1`` whether a pixel may train the model that
+        fold 1 tests. (band, y, x).
+    title
+        How the folds are kept apart.
+    """
+    fold, train = (raster.select(split, [name]) for name in ("fold", "train_1"))
+    count = int(fold.max())
+    colours = {k: QUALITATIVE[(k - 1) % len(QUALITATIVE)] for k in range(1, count + 1)}
+    # Too near: labelled, of another fold, and yet not for training.
+    role = fold.copy(data=np.where(fold.data == 1, 2, np.where(train.data > 0, 1, np.where(fold.data > 0, 3, 0))))
+    roles = {
+        1: ("trains", "#56B4E9"),
+        2: ("tests: fold 1", "#D55E00"),
+        3: ("left out: too near", "#000000"),
+    }
+    shape = proportions(split)
+    size = (13, max(3.5, 5.2 * shape + 1)) if shape < 1.6 else (11, 9)
+    figure, axes = subplots(1, 2, figsize=size)
+    empty = {0: "#f2f2f2"}
+    entries = [
+        [_entry(empty[0], "no label"), *(_entry(c, f"fold {k}") for k, c in list(colours.items())[:20])],
+        [_entry(colour, name) for name, colour in roles.values()],
+    ]
+    _paint(axes[0], fold, empty | colours, "Folds")
+    _paint(axes[1], role, empty | {k: c for k, (_, c) in roles.items()}, "While fold 1 is tested")
+    for ax, shown in zip(axes, entries, strict=True):
+        ax.legend(handles=shown, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False, fontsize=8)
+    return head(figure, title)
 
 
 @picture

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -73,7 +74,7 @@ DRAWN = {
     maps.class_map: lambda n: (codes([[10, 40]]), named(n), n, n),
     maps.class_maps: lambda n: ({n: codes([[10, 40]])}, named(n)),
     maps.categories: lambda n: (codes([[1, 2]]), {1: n, 2: f"other {n}"}, {1: "red", 2: "blue"}, n),
-    maps.folds: lambda n: (codes([[0, 1, 2]]),),
+    maps.folds: lambda n: (split(), n),
     maps.confidence: lambda n: (codes([[50, 90]]), n),
     images.composites: lambda n: (image(bands=(n, "B3", "B2")), [[n, "B3", "B2"]], (2, 98), n),
     images.band_panels: lambda n: (image(bands=(n, "B3")), n),
@@ -82,6 +83,7 @@ DRAWN = {
     charts.curves: lambda n: (TABLE.rename(columns={"B2": n}), n, n),
     charts.loadings: lambda n: (TABLE.rename(columns={"B2": n}, index={"x": n}),),
     charts.spectra: lambda n: (SAMPLES.rename(columns={"B2": n}), [n, "B3"], named(n)),
+    charts.distances: lambda n: ({n: np.array([1.0, 2.0]), "map to sample": np.array([3.0, 300.0])}, n),
     charts.confusions: lambda n: ({n: np.eye(4, dtype=int)}, named(n)),
     charts.estimates: lambda n: ({n: {n: PART}, "random": {"a": PART}}, n, n),
     charts.importances: lambda n: (pd.Series({n: 0.7, "B4": 0.3}),),
@@ -89,6 +91,12 @@ DRAWN = {
     charts.clear_observations: lambda n: (codes([[0, 1]]), DAYS),
 }
 every = pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__)
+
+
+def split():
+    """A split of three labelled pixels."""
+    bands = [codes([[0, 1, 2]]), codes([[0, 0, 1]])]
+    return xr.concat(bands, "band").assign_coords(band=["fold", "train_1"])
 
 
 def named(name):

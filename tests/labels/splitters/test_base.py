@@ -14,7 +14,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from lulc_kit.errors import LulcError
-from lulc_kit.labels.splitters import SPLITTERS, BlockSplit, PolygonSplit, RandomSplit
+from lulc_kit.labels.splitters import SPLITTERS, BlockSplit, GroupSplit, RandomSplit
+from lulc_kit.labels.splitters.base import centre
 
 
 def field(seed=1, count=400):
@@ -45,9 +46,53 @@ def test_folds_hold_every_class_whole_blocks_and_the_buffer(seed, n_splits, buff
     assert sorted(tested) == list(range(len(table)))
 
 
+EVERYWHERE = np.random.default_rng(5).uniform((500_000, 5_000_000), (501_000, 5_001_000), (300, 2))
+
+
+def made(name, **options):
+    """A splitter of each kind."""
+    more = {"prediction": EVERYWHERE} if name == "knndm" else {"spacing": 100.0} if name == "blocks" else {}
+    return SPLITTERS[name](**more | options)
+
+
+@pytest.mark.parametrize("name", SPLITTERS)
+@given(seed=st.integers(0, 500))
+@settings(max_examples=8, deadline=None)
+def test_folds_do_not_depend_on_the_order_of_rows(name, seed):
+    """Nor, for polygons, on their numbers: files may come in any order."""
+    table = field(seed, 200)
+    generator = np.random.default_rng(seed)
+    rows = generator.permutation(len(table))
+    splitter = made(name, n_splits=3, random_state=seed)
+    first = splitter.assign(table, table["kind"], table["patch"])
+    mixed = table.iloc[rows]
+    np.testing.assert_array_equal(splitter.assign(mixed, mixed["kind"], mixed["patch"]), first[rows])
+    if name != "groups":  # which go by their names
+        renamed = generator.permutation(401)[mixed["patch"]] + 1
+        np.testing.assert_array_equal(splitter.assign(mixed, mixed["kind"], renamed), first[rows])
+
+
+@pytest.mark.parametrize("name", SPLITTERS)
+@given(seed=st.integers(0, 500), n_splits=st.integers(2, 4))
+@settings(max_examples=8, deadline=None)
+def test_no_class_is_lost_no_sample_tested_twice_and_the_buffer_kept(name, seed, n_splits):
+    table = field(seed, 200)
+    points = np.column_stack([table.geometry.x, table.geometry.y])
+    buffer = 0.0 if name == "random" else 12.0
+    splitter = made(name, n_splits=n_splits, random_state=seed, **({"buffer": buffer} if buffer else {}))
+    tested = []
+    for train, test in splitter.split(table, table["kind"], table["patch"]):
+        assert set(table["kind"].iloc[test]) == set(table["kind"].iloc[train]) == {"forest", "water"}
+        assert cdist(points[train], points[test]).min() >= buffer
+        if name != "random":
+            assert not set(table["patch"].iloc[train]) & set(table["patch"].iloc[test])
+        tested += test.tolist()
+    assert sorted(tested) == list(range(len(table)))
+
+
 @pytest.mark.parametrize("name", SPLITTERS)
 def test_every_splitter_is_one_of_scikit_learn_s(name):
-    splitter = SPLITTERS[name](n_splits=3)
+    splitter = made(name, n_splits=3)
     table = field()
     assert check_cv(splitter) is splitter and splitter.get_n_splits() == 3
     model = make_pipeline(make_column_transformer(("passthrough", ["feature"])), RandomForestClassifier(5))
@@ -69,18 +114,6 @@ def test_a_random_split_flatters_and_blocks_do_not():
     assert score(BlockSplit(spacing=100)) < 0.7, "the classes of the patches are tossed: nothing can be learnt"
 
 
-def test_polygons_stay_whole():
-    table = field()
-    groups = table["patch"]
-    for train, test in PolygonSplit(n_splits=3).split(table, table["kind"], groups):
-        assert not set(groups.iloc[train]) & set(groups.iloc[test])
-    fields = BlockSplit(n_splits=3, spacing=75)  # edges lie across the patches of 50 m
-    for train, test in fields.split(table, table["kind"], groups):
-        assert not set(groups.iloc[train]) & set(groups.iloc[test])
-    with pytest.raises(LulcError, match="pass their numbers as 'groups'"):
-        next(PolygonSplit().split(table))
-
-
 def test_samples_without_classes_are_split_too():
     points = np.random.default_rng(1).uniform(0, 1000, (50, 2))
     assert sum(len(test) for _, test in BlockSplit(spacing=100).split(points)) == 50
@@ -98,3 +131,19 @@ def test_points_that_are_none_and_points_in_degrees_are_refused():
         next(BlockSplit().split(np.zeros(5)))
     with pytest.raises(LulcError, match="in degrees"):
         next(BlockSplit().split(field().to_crs("EPSG:4326")))
+
+
+def test_a_sample_without_polygon_stands_for_itself():
+    points = np.array([[0.0, 0.0], [10.0, 20.0], [5.0, 5.0], [7.0, 1.0]])
+    assert centre(points, np.array([3, 3, 0, 0])).tolist() == [[5, 10], [5, 10], [5, 5], [7, 1]]
+    assert centre(points, None) is points
+
+
+def test_folds_of_a_table_without_coordinates():
+    """Groups and random folds need none."""
+    table = pd.DataFrame({"NDVI": np.linspace(0, 1, 12), "month": list("abcdefghijkl")})
+    kind, site = np.resize(["forest", "water"], 12), np.repeat([4, 7, 9], 4)
+    assert GroupSplit().assign(table, kind, site).tolist() == np.repeat([1, 2, 3], 4).tolist()
+    folds = RandomSplit(n_splits=3).assign(table, kind)
+    rows = np.random.default_rng(1).permutation(12)
+    np.testing.assert_array_equal(RandomSplit(n_splits=3).assign(table.iloc[rows], kind[rows]), folds[rows])
