@@ -59,7 +59,7 @@ def numbers(date: str, band: int) -> np.ndarray:
 
 def polygons(crs: str = CRS, shift: float = 0.0, side: int = SIDE) -> gpd.GeoDataFrame:
     """Return squares inside the fields, two thirds of them, with the field's class."""
-    shapes, names = [], []
+    shapes, names, sites = [], [], []
     fields = side // FIELD
     for row in range(fields):
         for column in range(fields):
@@ -69,7 +69,8 @@ def polygons(crs: str = CRS, shift: float = 0.0, side: int = SIDE) -> gpd.GeoDat
             side = FIELD * PIXEL
             shapes.append(shapely.box(x + 30, y - side + 30, x + side - 30, y - 30))
             names.append(list(SPECTRA)[(row + column) % 3])
-    return gpd.GeoDataFrame({"class": names}, geometry=shapes, crs=CRS).to_crs(crs)
+            sites.append("west" if column % 4 < 2 else "east")
+    return gpd.GeoDataFrame({"class": names, "site": sites}, geometry=shapes, crs=CRS).to_crs(crs)
 
 
 def write_data(folder: Path, side: int = SIDE) -> Path:

@@ -143,7 +143,7 @@ def splitter(p: params.Samples, found: Labels, stack: xr.DataArray, layout: Layo
         own["prediction"] = _everywhere(found, layout)
     if p.split != "random":
         own["buffer"] = far
-    return SPLITTERS[p.split](n_splits=p.folds, random_state=p.seed, **own)
+    return SPLITTERS[p.split](**own, n_splits=p.folds, random_state=p.seed)  # type: ignore[arg-type]
 
 
 def distances(found: Labels, folds: Folds, layout: Layout) -> Distances:
@@ -194,7 +194,7 @@ def _range(p: params.Samples, found: Labels, stack: xr.DataArray) -> float:
     few = np.sort(np.random.default_rng(p.seed).permutation(labelled)[: variogram.SAMPLED])
     rows, columns = np.unravel_index(few, found.values.shape)
     features = da.asarray(stack.data).reshape(len(stack.band), -1)[:, few].compute().T
-    fitted = variogram.of_features(np.column_stack([columns, rows]) * resolution, features, p.seed)
+    fitted = variogram.of_features(np.column_stack([columns, rows]).astype(np.float64) * resolution, features, p.seed)
     if fitted.range > 0.99 * fitted.longest:
         warnings.warn(
             f"The variogram does not level off within {fitted.longest:.0f} m, half of all distances between labels: "

@@ -135,7 +135,7 @@ def kinds(labels: Labels) -> "pd.Categorical[str]":
 
 def _points(labels: Labels) -> Points:
     rows, columns = np.nonzero(labels.values)
-    return np.column_stack([columns, rows]) * float(abs(labels.geobox.resolution.x))
+    return np.column_stack([columns, rows]).astype(np.float64) * abs(labels.geobox.resolution.x)
 
 
 def _without(labels: Labels, classes: Sequence[str]) -> Labels:

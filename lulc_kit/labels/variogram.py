@@ -126,9 +126,9 @@ def of_features(points: npt.NDArray[np.float64], features: npt.NDArray[np.floati
     order = np.lexsort(points.T)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(order))[:SAMPLED])
     points, features = points[order[chosen]], features[order[chosen]]
-    spread = features.std(axis=0)
-    if not len(features) or not spread.any():
+    if not len(features) or not features.std(axis=0).any():
         return fit(points, np.zeros(len(points)))  # says what is missing
+    spread = features.std(axis=0)
     scaled = (features - features.mean(axis=0))[:, spread > 0] / spread[spread > 0]
     axis = np.linalg.svd(scaled, full_matrices=False)[2][0]
     return fit(points, scaled @ axis)

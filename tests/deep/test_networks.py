@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from lulc_kit import deep
+from lulc_kit import deep, params
 from lulc_kit.deep import networks, training
 from lulc_kit.layout import RunLayout
 
@@ -110,3 +110,24 @@ def test_what_the_libraries_say_while_they_load_is_not_heard_and_all_else_is(cap
         raise ImportError("broken")
     os.write(2, b"heard again")
     assert capfd.readouterr().err == "heard again"
+
+
+@pytest.mark.parametrize("filters", [(3,), (3, 3), (3, 3, 3)])
+def test_the_network_sees_as_far_as_its_parameters_say(filters):
+    """Pixels are changed one after the other; how far from them does the result change? All phases of the poolings."""
+    reach = params.FCN.check({"filters": list(filters)}, "a test").reach
+    side = -(-(2 * reach + 9) // 4) * 4
+    model = network(filters)
+    for layer in model.layers:  # nothing cancels out, and no pixel is silent
+        if isinstance(layer, keras.layers.Conv2D):
+            layer.set_weights([np.abs(w) for w in layer.get_weights()])
+    scores = keras.Model(model.input, model.get_layer(networks.SCORES).output)
+    farthest = 0
+    for middle in range(side // 2 - 2, side // 2 + 2):
+        x = np.ones((2, side, side, 2), np.float32) * MEAN + 1
+        x[1, middle, middle] += 1000
+        before, after = np.asarray(scores(x))
+        rows, columns, _ = np.nonzero(np.abs(after - before) > 1e-9 * np.abs(before))
+        farthest = max(farthest, np.abs(rows - middle).max(), np.abs(columns - middle).max())
+    assert farthest <= reach
+    assert farthest >= 0.8 * reach, "the bound is no guess"

@@ -45,7 +45,7 @@ def test_distances_are_those_of_all_pairs():
 def test_clustered_or_not():
     generator = np.random.default_rng(2)
     places = generator.uniform(0, 1000, (500, 2))
-    even = distances.measure(generator.uniform(0, 1000, (200, 2)), np.resize([1, 2], 200), places)
+    even = distances.measure(generator.uniform(0, 1000, (200, 2)), np.resize(np.arange(1, 11), 200), places)
     assert not even.clustered and "random folds" in even.title() and "answers the question" in even.verdict()
     crowded = generator.uniform(0, 1000, (10, 1, 2)) + generator.normal(0, 5, (10, 20, 2))
     assert distances.measure(crowded.reshape(-1, 2), np.resize([1, 2], 200), places).clustered

@@ -1,5 +1,7 @@
 """Splits: every class in every fold, blocks whole, and the gap held by brute force."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from lulc_kit import classes, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.labels import splits
 from lulc_kit.labels.sources import Labels
-from lulc_kit.labels.splitters import BlockSplit
+from lulc_kit.labels.splitters import BlockSplit, GroupSplit, KNNDMSplit, PolygonSplit, RandomSplit
 
 SCHEME = classes.scheme("workflow")
 
@@ -176,3 +178,139 @@ def test_bands_and_counts():
     assert table.index.tolist() == ["Build-up", "Forest", "Water"]
     assert table["all"].tolist() == [(values == v).sum() for v in (1, 3, 5)]
     assert table.loc["Forest", "fold 2"] == ((values == 3) & (found.fold == 2)).sum()
+
+
+def fields(seed=1, side=4, rows=15, columns=16):
+    """Square polygons, each of one class, with their numbers; every fourth is unlabelled."""
+    generator = np.random.default_rng(seed)
+    kind = generator.choice([0, 1, 3, 5], (rows, columns))
+    number = np.where(kind > 0, np.arange(1, rows * columns + 1).reshape(rows, columns), 0)
+    values, source = (np.kron(a, np.ones((side, side), int)) for a in (kind, number))
+    return Labels(values.astype(np.uint8), source.astype(np.uint32), labels(values).geobox, SCHEME)
+
+
+MAPPED = np.random.default_rng(3).uniform(0, 640, (400, 2))
+
+
+@pytest.mark.parametrize(
+    "splitter",
+    [
+        BlockSplit(n_splits=3, spacing=120, buffer=25),
+        PolygonSplit(n_splits=3, buffer=25),
+        GroupSplit(n_splits=3, buffer=25),
+        GroupSplit(buffer=25),
+        KNNDMSplit(n_splits=3, buffer=25, prediction=MAPPED),
+        RandomSplit(n_splits=3),
+    ],
+    ids=lambda s: type(s).__name__,
+)
+def test_every_splitter_lays_its_folds_on_the_grid(splitter):
+    """On pixels as on their coordinates: the same rows train and test."""
+    drawn = fields()
+    region = np.array(["west", "east", "south"])[np.arange(240) % 16 // 6]
+    found = splits.split(replace(drawn, groups=region), splitter)
+    inside = np.nonzero(drawn.values)
+    points = np.column_stack(inside[::-1]) * 10.0
+    polygon = drawn.source[inside]
+    groups = region[polygon - 1] if isinstance(splitter, GroupSplit) else polygon
+    folds = list(splitter.split(points, splits.kinds(drawn), groups))
+    assert found.count == len(folds) == 3
+    for k, (train, test) in enumerate(folds, 1):
+        np.testing.assert_array_equal(np.flatnonzero(found.fold[inside] == k), test)
+        np.testing.assert_array_equal(np.flatnonzero(found.trainable[k - 1][inside]), train)
+    if not isinstance(splitter, RandomSplit):
+        assert all(len(np.unique(found.fold[drawn.source == n])) == 1 for n in np.unique(polygon))
+    assert (found.block[inside] > 0).all()
+    assert f"{found.count} folds of " in splits.separation(drawn, found)
+
+
+@pytest.mark.parametrize("splitter", [PolygonSplit(), KNNDMSplit(prediction=MAPPED)])
+def test_pixels_of_a_class_raster_are_no_polygons(splitter):
+    with pytest.raises(LulcError, match="belong to no polygon or point.*use split: blocks"):
+        splits.split(labels(scattered()), splitter)
+
+
+def test_groups_must_be_known():
+    with pytest.raises(LulcError, match="'group_field' in 05_samples.yaml"):
+        splits.split(fields(), GroupSplit())
+
+
+def test_a_class_in_a_single_block_is_left_out_and_said():
+    values = scattered()
+    values[values == 5] = 0
+    values[:3, :3] = 5
+    with pytest.warns(UserWarning, match="Water occurs in 1 block.*no map shows Water"):
+        kept, found = splits.separate(labels(values), BlockSplit(n_splits=3, spacing=60))
+    assert set(np.unique(kept.values)) == {0, 1, 3} and not found.fold[:3, :3].any()
+    assert len(found.notes) == 1 and found.count == 3
+    with pytest.raises(LulcError, match="fewer than two classes remain"):
+        splits.separate(labels(np.where(values == 3, 0, values)), BlockSplit(n_splits=3, spacing=60))
+
+
+def test_what_is_scarce_is_named_with_the_least_that_is_needed():
+    """Forest everywhere; of Water 30 pixels in the upper left corner and 30 in the lower right one."""
+    values = np.full((60, 60), 3, np.uint8)
+    values[:5, :6], values[-5:, -6:] = 5, 5
+    with pytest.warns(
+        UserWarning, match=r"Water in all folds together: 60 pixels in 2 blocks.*needs 50 .* in 6 blocks"
+    ):
+        kept, found = splits.separate(labels(values), BlockSplit(n_splits=2, spacing=100))
+    rows = splits.scarce(kept, found)
+    assert rows[["class", "fold", "pixels", "units"]].to_numpy().tolist() == [
+        ["Water", 0, 60, 2],
+        ["Water", 1, 30, 1],
+        ["Water", 2, 30, 1],
+    ]
+    assert rows[["least_pixels", "least_units"]].to_numpy().tolist() == [[50, 6], [25, 3], [25, 3]]
+    assert found.notes == ()
+
+
+def test_a_class_that_some_folds_lack_is_said():
+    drawn = fields()
+    region = np.where(np.isin(np.arange(240) % 16, [0, 1]), "a", np.where(np.arange(240) % 16 < 8, "b", "c"))
+    values = np.where((drawn.values == 5) & (np.arange(64) // 4 < 2), 0, drawn.values).astype(np.uint8)
+    drawn = replace(drawn, values=values, source=np.where(values > 0, drawn.source, 0), groups=region)
+    _, found = splits.separate(drawn, GroupSplit())
+    assert found.notes == (
+        "Not every class is in every fold: no Water in fold 1. Only the scores of all folds together count.",
+    )
+
+
+def test_distances_between_centres_of_polygons_and_the_map():
+    """Four fields of 3 × 3 pixels; centres 100 m apart in a row, folds 1 1 2 2."""
+    values, source = np.zeros((3, 40), np.uint8), np.zeros((3, 40), np.uint32)
+    for n, start in enumerate((0, 10, 20, 30), 1):
+        values[:, start : start + 3], source[:, start : start + 3] = (1, 3)[n % 2], n
+    drawn = Labels(values, source, labels(values).geobox, SCHEME)
+    found = splits.split(drawn, BlockSplit(n_splits=2, spacing=200))
+    measured = splits.measure(drawn, found, np.array([[10.0, 60.0], [10.0, 10.0]]))
+    assert measured.sample.tolist() == [100, 100, 100, 100]
+    assert measured.map.tolist() == [50, 0]
+    assert sorted(measured.test.tolist()) == [100, 100, 200, 200]
+
+
+def test_distances_between_pixels_where_there_are_no_polygons():
+    drawn = labels(scattered())
+    found = splits.split(drawn, BlockSplit(n_splits=3, spacing=120, buffer=25))
+    measured = splits.measure(drawn, found, MAPPED)
+    inside = np.nonzero(drawn.values)
+    points = np.column_stack(inside[::-1]) * 10.0
+    assert (measured.sample == 10).all(), "every field is larger than a pixel"
+    np.testing.assert_allclose(measured.map, cdist(MAPPED, points).min(axis=1))
+    fold = found.fold[inside]
+    for k in (1, 2, 3):
+        trains = points[found.trainable[k - 1][inside]]
+        np.testing.assert_allclose(measured.test[fold == k], cdist(points[fold == k], trains).min(axis=1))
+    assert measured.test.min() >= 25
+
+
+@pytest.mark.parametrize("shrink", [1, 4])
+def test_places_all_over_what_is_mapped(shrink):
+    grid = labels(np.zeros((120, 160))).geobox
+    coarse = grid.zoom_out(shrink)
+    data = np.ones((1, *coarse.shape), np.float32)
+    data[0, :, : coarse.shape[1] // 2] = np.nan
+    places = splits.everywhere(raster.array(data, coarse, ["B2"]), grid, 200)
+    assert 150 <= len(places) <= 500
+    assert (places[:, 0] >= 795).all() and (places[:, 0] <= 1595).all() and places[:, 1].max() <= 1195
+    assert places.mean(axis=0) == pytest.approx([1195, 595], abs=25), "the middle of the half that has data"

@@ -3,6 +3,8 @@
 import dask.array as da
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
@@ -75,3 +77,39 @@ def test_the_same_seed_draws_the_same_samples(labels, folds, stack):
     one, same, other = (table.draw(labels, folds, stack, per_class=30, random_state=s) for s in (1, 1, 2))
     assert one.equals(same)
     assert not one[["row", "column"]].equals(other[["row", "column"]])
+
+
+def test_counts_by_class(labels, folds, stack):
+    rows = table.draw(labels, folds, stack, per_class={"Forest": 12, "Water": 30}, random_state=1)
+    counts = rows.groupby("label").size()
+    assert counts[3] == 12 and counts[5] == 30
+    assert counts[1] == (labels.values == 1).sum(), "no number, no limit"
+
+
+@pytest.mark.parametrize(("allocation", "power"), [("proportional", 1.0), ("sqrt", 0.5), ("balanced", 0.0)])
+def test_allocation_by_size(allocation, power):
+    """Of 10 000, 2 500 and 100 pixels 300 are drawn: in proportion to size, to its root, or 100 each."""
+    sizes = np.array([10_000, 2_500, 100])
+    label = np.random.default_rng(1).permutation(np.repeat([1, 3, 5], sizes))
+    fold = np.resize([1, 2, 3], len(label))
+    chosen = table.choose(label, fold, per_class=100, random_state=1, allocation=allocation)
+    expected = 300 * sizes**power / (sizes**power).sum()
+    found = np.bincount(label[chosen])[[1, 3, 5]]
+    # At least one in each fold; a fold may have fewer of the rarest class than its share.
+    assert np.abs(found - np.maximum(expected, 3)).max() <= 5
+    assert (np.diff(chosen) > 0).all()
+
+
+@given(seed=st.integers(0, 1000), most=st.integers(1, 9))
+@settings(max_examples=20, deadline=None)
+def test_no_polygon_gives_more_than_its_share(seed, most):
+    generator = np.random.default_rng(seed)
+    polygon = generator.integers(0, 20, 500)
+    label, fold = 1 + polygon % 2, 1 + polygon % 3
+    chosen = table.choose(label, fold, per_class=500, random_state=seed, polygon=polygon, per_polygon=most)
+    counts, there = np.bincount(polygon[chosen], minlength=20), np.bincount(polygon, minlength=20)
+    np.testing.assert_array_equal(counts[1:], np.minimum(there, most)[1:])
+    assert counts[0] > most, "what belongs to no polygon is not limited"
+    np.testing.assert_array_equal(
+        chosen, table.choose(label, fold, per_class=500, random_state=seed, polygon=polygon, per_polygon=most)
+    )

@@ -185,7 +185,7 @@ def test_polygons_outside_the_scene(project: Path, data: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"field": "klass"}, r"no field 'klass'\. It has: class\. Set 'field' in 05_samples\.yaml"),
+        ({"field": "klass"}, r"no field 'klass'\. It has: class, site\. Set 'field' in 05_samples\.yaml"),
         ({"field": None}, "It has: class"),
         ({"layer": "roads"}, r"no layer 'roads'\. It has: fields"),
         ({"classes": CLASSES | {"Meadow": ["grass"]}}, r"none of \['grass'\] occurs.*Values there: Farmland, Forest"),

@@ -111,7 +111,11 @@ ROWS: dict[str, list[Any]] = {
     "05_samples": [
         *({"scheme": scheme, "classes": classes(scheme), "layer": "fields"} for scheme in SCHEMES),
         {"labels": "data/classes.tif", "field": None, "classes": {"Forest": [1], "Water": [2, 3]}}
-        | {"gap": 0.0, "seed": 0},
+        | {"gap": 0.0, "seed": 0, "split": "random", "rare": "leave_out"},
+        {"block": None, "gap": None, "rare": "smaller_blocks", "allocation": "proportional", "per_polygon": 20},
+        {"split": "polygons", "allocation": "sqrt", "rare": "refuse"},
+        {"split": "groups", "group_field": "site", "folds": None, "per_class": {"Forest": 50}},
+        {"split": "knndm", "rare": "fewer_folds"},
     ],
     "06_baselines": [{"run": "rf", "model": "rf", "seed": 0}, {"run": "knn", "model": "knn", "features": ["B2", "B8"]}],
     "07_fcn": [{"features": None, "seed": 0}],

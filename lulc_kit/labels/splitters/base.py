@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.spatial import cKDTree
 
 from lulc_kit.errors import GridError, ParameterError, RareClassError
-from lulc_kit.labels.splitters.sharing import share_out
+from lulc_kit.labels.splitters.sharing import codes, share_out
 
 Indices = npt.NDArray[np.intp]
 
@@ -116,10 +115,10 @@ def centre(points: npt.NDArray[np.float64], groups: Any) -> npt.NDArray[np.float
 
 def check_training(y: Any, train: Any, buffer: float, fold: int) -> None:
     """Refuse a fold for which nothing of a class is left to train on. ``train``: rows, or a mask of them."""
-    kind, names = pd.factorize(y, sort=True)
+    kind, names = codes(y)
     lost = sorted(set(range(len(names))) - set(np.unique(kind[train]).tolist()))
     if lost:
-        classes = [str(names[i]) for i in lost]
+        classes = [names[i] for i in lost]
         raise RareClassError(
             f"With a gap of {buffer:g} m no training pixel of {', '.join(classes)} is left "
             f"when fold {fold} is tested. Use a smaller gap, larger blocks, or fewer folds.",

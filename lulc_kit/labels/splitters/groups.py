@@ -95,7 +95,7 @@ class GroupSplit(Splitter):
                 f"these samples out."
             )
         if len(names) < 2:
-            raise ParameterError(f"All samples belong to one group, {names[0]!r}: there is none to leave out.")
+            raise ParameterError(f"All samples belong to one group, {str(names[0])!r}: there is none to leave out.")
         return found + 1
 
     def assign(self, X: Any, y: Any = None, groups: Any = None) -> npt.NDArray[np.uint8]:

@@ -5,12 +5,12 @@ cross-validation for map accuracy estimation. Geoscientific Model Development 17
 doi:10.5194/gmd-17-5897-2024. The authors' own program is the R package CAST.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.cluster.hierarchy import cut_tree, ward
 from scipy.stats import wasserstein_distance
 from sklearn.cluster import KMeans
@@ -18,7 +18,7 @@ from sklearn.cluster import KMeans
 from lulc_kit.errors import ParameterError, RareClassError
 from lulc_kit.labels.distances import Points, is_clustered, to_nearest, to_next, to_training
 from lulc_kit.labels.splitters.base import Splitter, centre, locate
-from lulc_kit.labels.splitters.sharing import share_out
+from lulc_kit.labels.splitters.sharing import codes, share_out
 from lulc_kit.progress import bar
 
 COUNTS = 100
@@ -121,10 +121,10 @@ class KNNDMSplit(Splitter):
         """
         places, member = _places(X, groups)
         mapped = to_nearest(self._mapped(len(places)), places)
-        kind, names = (np.zeros(len(member), np.intp), ["sample"]) if y is None else pd.factorize(y, sort=True)
+        kind, names = (np.zeros(len(member), np.intp), ["sample"]) if y is None else codes(y)
         present = np.zeros((len(places), len(names)), bool)
         present[member, kind] = True
-        rare = [str(names[i]) for i in np.flatnonzero(present.sum(axis=0) < 2)]
+        rare = [names[i] for i in np.flatnonzero(present.sum(axis=0) < 2)]
         if self.class_aware and rare:
             raise RareClassError(f"{', '.join(rare)}: in a single place, which cannot both train and test.", rare)
         if not is_clustered(to_next(places), mapped):
@@ -140,7 +140,7 @@ class KNNDMSplit(Splitter):
         best = min(found, key=lambda c: (c[0], c[1])) if self.class_aware and y is not None else min(found, key=_by_w)
         rank, w, count, fold = best
         if self.class_aware and rank == _UNTRAINABLE:
-            lost = [str(names[i]) for i in range(len(names)) if len(np.unique(fold[present[:, i]])) < 2]
+            lost = [names[i] for i in range(len(names)) if len(np.unique(fold[present[:, i]])) < 2]
             raise RareClassError(
                 f"{', '.join(lost)}: all places lie in one fold, whatever the clusters, so that nothing is left to "
                 f"train on. Use fewer folds, or leave the class out.",
@@ -245,9 +245,9 @@ def _rank(fold: Folds, present: npt.NDArray[np.bool_], folds: int) -> int:
     return _COMPLETE if min(inside) == folds else _TRAINABLE if min(inside) > 1 else _UNTRAINABLE
 
 
-def _missing(fold: Folds, present: npt.NDArray[np.bool_], names: Any) -> tuple[tuple[str, int], ...]:
+def _missing(fold: Folds, present: npt.NDArray[np.bool_], names: Sequence[str]) -> tuple[tuple[str, int], ...]:
     every = range(1, int(fold.max()) + 1)
-    return tuple((str(n), k) for n, of in zip(names, present.T, strict=True) for k in every if k not in fold[of])
+    return tuple((n, k) for n, of in zip(names, present.T, strict=True) for k in every if k not in fold[of])
 
 
 def _by_w(candidate: tuple[int, float, int, Folds]) -> float:

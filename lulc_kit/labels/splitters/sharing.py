@@ -13,6 +13,12 @@ from lulc_kit.errors import RareClassError
 ATTEMPTS = 50
 
 
+def codes(y: Any) -> tuple[npt.NDArray[np.intp], list[str]]:
+    """Return the number of each sample's class, from 0, and the classes' names in order."""
+    kind, names = pd.factorize(y if hasattr(y, "dtype") else np.asarray(y), sort=True)
+    return kind, [str(name) for name in names]
+
+
 def share_out(y: Any, units: npt.NDArray[np.integer], folds: int, seed: int, what: str) -> npt.NDArray[np.uint8]:
     """Share whole units out to folds so that every class is in every fold.
 
@@ -39,9 +45,9 @@ def share_out(y: Any, units: npt.NDArray[np.integer], folds: int, seed: int, wha
     RareClassError
         If classes do not occur in enough units, or no way was found.
     """
-    kind, names = (np.zeros(len(units), np.intp), ["sample"]) if y is None else pd.factorize(y, sort=True)
+    kind, names = (np.zeros(len(units), np.intp), ["sample"]) if y is None else codes(y)
     counts = [len(np.unique(units[kind == i])) for i in range(len(names))]
-    rare = [(str(name), count) for name, count in zip(names, counts, strict=True) if count < folds]
+    rare = [(name, count) for name, count in zip(names, counts, strict=True) if count < folds]
     if rare:
         singular = re.sub(r"s\b", "(s)", what, count=1)
         listed = ", ".join(f"{name} occurs in {count} {singular}" for name, count in rare)
@@ -63,7 +69,7 @@ def share_out(y: Any, units: npt.NDArray[np.integer], folds: int, seed: int, wha
             f"The {what} could not be shared out so that every class is in all {folds} folds "
             f"({ATTEMPTS} attempts). Of each class there are: {listed}. Use smaller blocks, fewer folds, or leave out "
             f"the rarest class.",
-            [str(names[int(np.argmin(counts))])],
+            [names[int(np.argmin(counts))]],
         )
     return dealt
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lulc_kit.errors import RareClassError
 from lulc_kit.labels.splitters.base import Splitter, locate
+from lulc_kit.labels.splitters.sharing import codes
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class RandomSplit(Splitter):
             generator.shuffle(numbers)
             folds[_order(X)] = numbers
             return folds
-        kind, names = pd.factorize(y, sort=True)
-        rare = [str(names[i]) for i in np.flatnonzero(np.bincount(kind) < self.n_splits)]
+        kind, names = codes(y)
+        rare = [names[i] for i in np.flatnonzero(np.bincount(kind) < self.n_splits)]
         if rare:
             raise RareClassError(
                 f"{', '.join(rare)}: fewer samples than the {self.n_splits} folds. Use fewer folds, or leave the class "

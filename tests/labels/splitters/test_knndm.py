@@ -109,7 +109,7 @@ def test_pixels_of_a_polygon_are_one_place():
 
 def test_every_class_in_every_fold_where_that_can_be_and_otherwise_said():
     points, prediction = towns(5, count=16), lattice(10_000, 30)
-    kind = np.resize(["wood", "lake", "town"], len(points))
+    kind = np.resize(["wood", "lake", "town"], len(points)).astype("U5")
     aware = KNNDMSplit(n_splits=4, prediction=prediction).match(points, kind)
     assert aware.missing == () and aware.w >= aware.least_w
     assert all(set(kind[aware.fold == k]) == {"wood", "lake", "town"} for k in range(1, 5))
