@@ -93,6 +93,7 @@ def _judged(p: Any, layout: Layout) -> list[Path]:
         rows = [[run.crossval_table, run.about] for run in runs or [layout.run("*")]]
         return [layout.samples, layout.classes, *(path for paths in rows for path in paths)]
     found = [layout.catalog, layout.composite, *_labels(layout)]
+    found += [layout.validation] if layout.validation.exists() else []
     for run in runs or [layout.run("*")]:
         found += [run.map, run.layer("probability"), run.crossval, run.about]
     return found

@@ -89,6 +89,8 @@ def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attributio
         classes={run: evaluation.class_table(run).to_dict("index") for run in evaluation.ranked()},
         verdicts=verdicts(evaluation, best),
         confused=confused(evaluation, best),
+        validated={run: evaluation.validated[run] for run in evaluation.ranked() if run in evaluation.validated},
+        validated_pixels=int(next((test.matrix.sum() for test in evaluation.validated.values()), 0)),
         comparison=accuracy.compare(evaluation.runs, evaluation.confidence).to_dict("records"),
         disagreement=accuracy.disagreement(evaluation.runs[best].matrix),
         separation=evaluation.separation,

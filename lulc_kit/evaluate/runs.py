@@ -1,7 +1,8 @@
 """All runs of a study, judged on the same labelled pixels and the same folds."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class Evaluation:
         By run's name: what the run recorded of itself.
     confidence
         Level of the intervals.
+    validated
+        By run's name: accuracy of the map on the independent test set, if the study has one.
     """
 
     classes: Scheme
@@ -43,16 +46,19 @@ class Evaluation:
     leaking: Mapping[str, Accuracy]
     about: Mapping[str, Mapping[str, Any]]
     confidence: float
+    validated: Mapping[str, Accuracy] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """One row per run, best macro-F1 first."""
         rows = []
         for name in self.ranked():
             run, leak = self.runs[name], self.leaking.get(name)
+            test = {"macro_f1_test_set": str(self.validated[name].macro)} if name in self.validated else {}
             rows.append(
                 {
                     "run": name,
                     "macro_f1": str(run.macro),
+                    **test,
                     "overall_accuracy": str(run.overall),
                     "macro_f1_random": f"{leak.macro.value:.3f}" if leak else "–",
                     "flatters_by": f"{leak.macro.value - run.macro.value:+.3f}" if leak else "–",
@@ -64,7 +70,11 @@ class Evaluation:
         """Macro-F1 with its interval, by kind of split and run: what a figure of all runs shows."""
         found = {
             title: {r: (runs[r].macro.value, runs[r].macro.low, runs[r].macro.high) for r in self.ranked() if r in runs}
-            for title, runs in ((SPLITS["fold"], self.runs), (SPLITS["random_fold"], self.leaking))
+            for title, runs in (
+                (SPLITS["fold"], self.runs),
+                (SPLITS["random_fold"], self.leaking),
+                ("independent test set", self.validated),
+            )
         }
         return {title: runs for title, runs in found.items() if runs}
 
@@ -113,6 +123,7 @@ class Evaluation:
                 name: {
                     "apart_in_space": plain(self.runs[name]),
                     **({"random_pixels": plain(self.leaking[name])} if name in self.leaking else {}),
+                    **({"independent_test_set": plain(self.validated[name])} if name in self.validated else {}),
                     "about": dict(self.about[name]),
                 }
                 for name in self.ranked()
@@ -141,6 +152,16 @@ def _unseen(run: RunLayout, samples: Samples) -> Iterator[tuple[str, Codes, Code
         yield str(split), labels, codes, block
 
 
+def _tested(run: RunLayout, layout: Layout, classes: Scheme) -> npt.NDArray[np.int64] | None:
+    """Count the pixels of the independent test set by feature, true and mapped class; None without such a set."""
+    if not layout.validation.exists():
+        return None
+    test, mapped = raster.read_codes(layout.validation), raster.read_codes(run.map)
+    grids.check(mapped.odc.geobox, test.odc.geobox, f"The map of run {run.name}")
+    labels, feature = test.data.compute()
+    return accuracy.by_block(labels, np.asarray(mapped.data[0]), feature, classes.values)
+
+
 def evaluate(
     layout: Layout,
     *,
@@ -167,6 +188,7 @@ def evaluate(
     """
     samples = Samples.read(layout)
     found: dict[str, dict[str, Accuracy]] = {split: {} for split in SPLITS}
+    validated: dict[str, Accuracy] = {}
     about = {}
     for name in layout.runs() if runs is None else runs:
         run = layout.run(name)
@@ -177,11 +199,16 @@ def evaluate(
                 f"Run it again (lulc run {layout.folder.name}), or delete {run.models.relative_to(layout.folder)} and "
                 f"{run.map.relative_to(layout.folder)}."
             )
+        assess = partial(
+            accuracy.assess, classes=samples.scheme, confidence=confidence, resamples=resamples, seed=seed
+        )
         for split, labels, codes, block in _unseen(run, samples):
             matrices = accuracy.by_block(labels, codes, block, samples.scheme.values)
-            found[split][name] = accuracy.assess(
-                matrices, samples.scheme, confidence=confidence, resamples=resamples, seed=seed
-            )
+            found[split][name] = assess(matrices)
+        if (tested := _tested(run, layout, samples.scheme)) is not None:
+            validated[name] = assess(tested)
     if not found["fold"]:
         raise MissingFileError(f"No run in {layout.folder}. Run notebook 06, 07 or 08 first.")
-    return Evaluation(samples.scheme, samples.separation, found["fold"], found["random_fold"], about, confidence)
+    return Evaluation(
+        samples.scheme, samples.separation, found["fold"], found["random_fold"], about, confidence, validated
+    )

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from lulc_kit import raster
 from lulc_kit.classes import Scheme
+from lulc_kit.visualize import fonts
 from lulc_kit.visualize.style import (
     NODATA_COLOUR,
     QUALITATIVE,
@@ -66,6 +67,7 @@ def class_maps(maps: Mapping[str, xr.DataArray], classes: Scheme) -> Figure:
 
 def legend(classes: Scheme, missing: str = "no data") -> list[Patch]:
     """Return the entries of a class legend."""
+    fonts.check(classes.names)
     return [*(_entry(c.colour, c.name) for c in classes.classes), _entry(NODATA_COLOUR, missing)]
 
 

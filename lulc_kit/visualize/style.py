@@ -17,6 +17,7 @@ from odc.geo.geobox import GeoBox
 
 from lulc_kit import attribution, files, raster
 from lulc_kit.raster import blockwise
+from lulc_kit.visualize import fonts
 
 NODATA_COLOUR = "#d9d9d9"
 MAX_PIXELS = 1500
@@ -34,7 +35,7 @@ Options = ParamSpec("Options")
 def picture(
     draw: Callable[Concatenate[Shown, Options], Figure],
 ) -> Callable[Concatenate[Shown | None, Options], Figure | None]:
-    """Make a picture of a function that draws one: nothing for None, and a dollar sign is a dollar sign.
+    """Make a picture of a function that draws one: nothing for None, all scripts, and a dollar sign is a dollar sign.
 
     Names of classes, bands and runs are the user's; matplotlib would read what stands between two ``$`` as mathematics.
     """
@@ -43,7 +44,7 @@ def picture(
     def drawn(shown: Shown | None, /, *args: Options.args, **options: Options.kwargs) -> Figure | None:
         if shown is None:
             return None
-        with plt.rc_context({"text.parse_math": False}):
+        with plt.rc_context({"text.parse_math": False, "font.family": list(fonts.families())}):
             return draw(shown, *args, **options)
 
     return drawn

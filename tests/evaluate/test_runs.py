@@ -140,3 +140,23 @@ def test_a_run_with_other_folds_another_grid_or_none_is_refused(tmp_path):
         runs.evaluate(there)
     with pytest.raises(LulcError, match="No run in"):
         runs.evaluate(study(tmp_path / "none"))
+
+
+def test_the_independent_test_set_is_judged_on_the_final_map(tmp_path):
+    layout = study(tmp_path / "s", rf={"fold": predicted(0.7, 1)})
+    mapped = np.random.default_rng(5).choice(np.array([1, 3, 5], np.uint8), SHAPE)
+    truth = np.where(np.random.default_rng(6).random(SHAPE) < 0.6, mapped, labels())
+    rows, columns = np.indices(SHAPE)
+    drawn = (rows % 10 < 3) & (columns % 20 < 4) & (truth > 0)
+    feature = (rows // 10 * 4 + columns // 20 + 1) * drawn
+    test = np.stack([truth * drawn, feature]).astype(np.uint32)
+    writing.write(layout.validation, raster.array(test, BOX, ["label", "feature"]), dtype="uint32", nodata=0)
+    writing.write(layout.run("rf").map, raster.array(mapped[None], BOX, ["class"]), dtype="uint8", nodata=0)
+    found = runs.evaluate(layout, resamples=200)
+    score = found.validated["rf"]
+    assert score.matrix.sum() == drawn.sum()
+    assert score.overall.value == pytest.approx(accuracy_score(truth[drawn], mapped[drawn]))
+    assert score.macro.value == pytest.approx(f1_score(truth[drawn], mapped[drawn], average="macro"))
+    assert found.table().loc["rf", "macro_f1_test_set"] == str(score.macro)
+    assert "independent_test_set" in found.to_dict()["runs"]["rf"]
+    assert set(found.estimates()) == {"apart in space", "independent test set"}

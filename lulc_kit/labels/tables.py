@@ -1,0 +1,116 @@
+"""Labels that came with their features as a table of pixel values, without an image.
+
+Its rows are taken for the pixels of a grid of one row, so that all that shares labels out works on them too.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lulc_kit.classes import Scheme
+from lulc_kit.errors import BandError, LulcError
+from lulc_kit.labels.sources import LABELLED, UNNAMED, Labels
+from lulc_kit.labels.translation import Meanings, meanings, translate
+from lulc_kit.samples import is_reserved
+
+INCOMPLETE = "left out: a feature, the place or the group is missing"
+
+
+def read(
+    frame: pd.DataFrame,
+    scheme: Scheme | None,
+    wanted: Meanings | None,
+    *,
+    label: str,
+    features: Sequence[str] | None = None,
+    group: str | None = None,
+    without: Sequence[str] = (),
+    what: str = "the table",
+) -> Labels:
+    """Take labels and features from a table.
+
+    Parameters
+    ----------
+    frame
+        One row per sample; of a GeoDataFrame the geometry is its place.
+    scheme, wanted
+        The classes and the values that mean them; None as in `translation.meanings`.
+    label
+        Column of the class.
+    features
+        Columns of the features; None: all other columns of numbers.
+    group
+        Column of what goes into a fold as a whole; None: each row by itself.
+    without
+        Columns that are no features where ``features`` is None: those of the coordinates.
+    what
+        What the table is, for messages.
+
+    Returns
+    -------
+    Labels
+        On a grid of one row; its ``frame`` has the features, and the places if there are any. Rows in which a feature,
+        the place or the group is missing have no label.
+
+    Raises
+    ------
+    LulcError
+        If there is no feature, one is no number or has a name that the kit needs, or fewer than two classes are left.
+    """
+    names = _features(frame, features, {label, *([group] if group else []), *without}, what)
+    words = frame[label].to_numpy(object)
+    scheme, wanted = meanings(words, scheme, wanted)
+    codes = translate(words, scheme, wanted, f"column {label!r} of {what}")
+    numbers = frame[names].to_numpy(np.float32)
+    complete = np.isfinite(numbers).all(axis=1)
+    complete &= frame[group].notna().to_numpy() if group else True
+    placed = hasattr(frame, "geometry")
+    complete &= frame.geometry.notna().to_numpy() if placed else True
+    values = np.where(complete, codes, 0).astype(np.uint8)
+    if len(np.unique(values[values > 0])) < 2:
+        raise LulcError(
+            f"Of {len(frame)} rows of {what}, {int((values > 0).sum())} have a class and all features, of fewer than "
+            f"two classes. {int((~complete).sum())} lack a feature, the place or the group: leave columns with gaps out of "
+            f"'table_features' in 05_samples.yaml."
+        )
+    whole, of = pd.factorize(frame[group]) if group else (np.arange(len(frame)), np.arange(1, len(frame) + 1))
+    kept: Any = frame[[*names, *([frame.geometry.name] if placed else [])]].astype(dict.fromkeys(names, np.float32))
+    return Labels(
+        values[None],
+        np.where(values > 0, whole + 1, 0).astype(np.uint32)[None],
+        None,
+        scheme,
+        _account(words, codes, complete, scheme),
+        groups=np.asarray(of),
+        frame=kept.rename_geometry("geometry") if placed else kept,
+    )
+
+
+def _features(frame: pd.DataFrame, wanted: Sequence[str] | None, taken: set[str], what: str) -> list[str]:
+    numeric = [str(c) for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])]
+    there = ", ".join(c for c in numeric if c not in taken) or "none"
+    if wanted is None:
+        found = [c for c in numeric if c not in taken and not is_reserved(c)]
+        if not found:
+            raise BandError(f"{what} has no column of numbers for a feature. Columns of numbers: {there}.")
+        return found
+    if missing := [c for c in wanted if c not in numeric]:
+        raise BandError(f"table_features: {', '.join(missing)} are no columns of numbers of {what}. It has: {there}.")
+    if clash := [c for c in wanted if is_reserved(c) or c in taken]:
+        raise BandError(
+            f"table_features: {', '.join(clash)} cannot be a feature, because the table of samples uses that name or the "
+            f"column says something else. Rename the column."
+        )
+    return list(wanted)
+
+
+def _account(
+    words: npt.NDArray[Any], codes: npt.NDArray[np.uint8], complete: npt.NDArray[np.bool_], scheme: Scheme
+) -> pd.DataFrame:
+    names = {c.value: c.name for c in scheme.classes} | {0: "–"}
+    rows = pd.DataFrame({"class": [names[int(c)] for c in codes], "value": [str(w) for w in words]})
+    rows["became"] = np.select([codes == 0, ~complete], [UNNAMED, INCOMPLETE], LABELLED)
+    return rows.groupby(["class", "value", "became"]).size().rename("rows").reset_index()
