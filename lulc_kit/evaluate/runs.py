@@ -199,9 +199,7 @@ def evaluate(
                 f"Run it again (lulc run {layout.folder.name}), or delete {run.models.relative_to(layout.folder)} and "
                 f"{run.map.relative_to(layout.folder)}."
             )
-        assess = partial(
-            accuracy.assess, classes=samples.scheme, confidence=confidence, resamples=resamples, seed=seed
-        )
+        assess = partial(accuracy.assess, classes=samples.scheme, confidence=confidence, resamples=resamples, seed=seed)
         for split, labels, codes, block in _unseen(run, samples):
             matrices = accuracy.by_block(labels, codes, block, samples.scheme.values)
             found[split][name] = assess(matrices)

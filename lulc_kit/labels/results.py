@@ -1,36 +1,48 @@
 """What notebook 05 reads and leaves behind: labels, folds, the table of samples, and the classes that occur."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
+import pandas as pd
 import xarray as xr
 from dask import array as da
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import catalog, classes, files, params, raster, steps
+from lulc_kit import catalog, classes, files, params, raster, sentinel2, steps
 from lulc_kit.classes import Scheme
 from lulc_kit.distance import distance
-from lulc_kit.errors import ParameterError
+from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.intake import rasters, tables, vectors
 from lulc_kit.intake.vectors import Vectors
 from lulc_kit.labels import class_maps, reach, schemes, shapes, sources, splits, value_names, variogram
-from lulc_kit.labels.distances import Distances, Points
+from lulc_kit.labels import tables as of_table
+from lulc_kit.labels.distances import Points
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
 from lulc_kit.labels.splitters import SPLITTERS, Splitter
 from lulc_kit.labels.translation import Meanings
 from lulc_kit.layout import Layout
+from lulc_kit.raster import writing
 from lulc_kit.samples import Samples
 from lulc_kit.study import Study
 
+MOST_SHOWN = 40
+"""Features of a table that one picture shows."""
 
-def read(p: params.Samples, layout: Layout, stack: xr.DataArray) -> Labels:
-    """Read the labels that the parameters name, where the stack has all its features and no test set lies."""
+
+def open_stack(p: params.Samples, layout: Layout) -> xr.DataArray | None:
+    """Open the features of notebook 04; None where they come in a table with the labels."""
+    return None if p.is_table else raster.read(layout.stack)
+
+
+def read(p: params.Samples, layout: Layout, stack: xr.DataArray | None) -> Labels:
+    """Read the labels that the parameters name; on a grid, where the stack has all features and no test set lies."""
+    if stack is None:
+        return _of_table(p)
     found = _labelled(_named(p, layout), p, stack.odc.geobox, layout, *_asked(p))
     found = replace(found, scheme=classes.recoloured(found.scheme, p.colours))
     test = validation(p, layout, found)
@@ -40,13 +52,41 @@ def read(p: params.Samples, layout: Layout, stack: xr.DataArray) -> Labels:
     return sources.usable(found, np.asarray(stack.notnull().all("band").data.compute()))
 
 
+def _of_table(p: params.Samples) -> Labels:
+    assert isinstance(p.labels, str) and p.table_class is not None, "a table has a name and a column of classes"
+    path = files.located(p.labels)
+    frame = tables.read(path, p.encoding)
+    for name, parameter in ((p.table_class, "table_class"), (p.table_group, "table_group")):
+        if name is not None:
+            tables.column(frame, name, parameter, path)
+    if p.table_x is not None and p.table_y is not None and p.table_crs is not None:
+        frame = tables.points(frame, p.table_x, p.table_y, p.table_crs, path)
+    found = of_table.read(
+        frame,
+        *_asked(p),
+        label=p.table_class,
+        features=p.table_features,
+        group=p.table_group,
+        without=[name for name in (p.table_x, p.table_y) if name],
+        what=str(path),
+    )
+    return replace(found, scheme=classes.recoloured(found.scheme, p.colours))
+
+
 def validation(p: params.Samples, layout: Layout, found: Labels) -> Labels | None:
     """Read the independent test set that the parameters name, on the grid and in the classes of the labels found."""
     if p.validation is None:
         return None
     if not vectors.is_vector(files.located(p.validation)) and not _is_text(files.located(p.validation)):
         raise ParameterError(f"validation: {p.validation} is no file of polygons or points.")
-    return _labelled([(p.validation, None)], p, found.geobox, layout, found.scheme, p.classes, partial=True)
+    test = _labelled([(p.validation, None)], p, found.geobox, layout, found.scheme, p.classes, partial=True)
+    features = len(np.unique(test.source[test.values > 0]))
+    if features < 2:
+        raise LulcError(
+            f"validation: {features} feature(s) of {p.validation} label the study's grid, and a test needs two at "
+            f"least (ten times as many to say anything)."
+        )
+    return test
 
 
 def _asked(p: params.Samples) -> tuple[Scheme | None, Meanings | None]:
@@ -128,27 +168,47 @@ def _shapes(name: str, p: params.Samples) -> Vectors:
     return Vectors(tables.points(table, p.table_x, p.table_y, p.table_crs, path), path.stem, path)
 
 
-def splitter(p: params.Samples, found: Labels, stack: xr.DataArray, layout: Layout) -> Splitter:
+def splitter(p: params.Samples, found: Labels, stack: xr.DataArray | None, layout: Layout) -> Splitter:
     """Return the splitter that the parameters describe; what they leave open follows from features and models.
 
     ``gap: null`` is the reach of what sees farthest; a smaller number is warned of. ``block: null`` is the range of the
     variogram of the features' first principal component, in whole pixels, and at least the gap.
     """
-    far = gap(p, stack, layout)
-    _warn_of_gap(far, p, stack, layout)
-    own: dict[str, Any] = {}
+    far = (p.gap or 0.0) if stack is None else gap(p, stack, layout)
+    if stack is None and p.split in ("groups", "polygons") and not hasattr(found.frame, "geometry"):
+        far = 0.0  # groups without places
+    if stack is not None:
+        _warn_of_gap(far, p, stack, layout)
+    own: dict[str, Any] = {"n_splits": p.folds, "random_state": p.seed}
     if p.split == "blocks":
         own["spacing"] = p.block if p.block is not None else max(_range(p, found, stack), far)
     if p.split == "knndm":
         own["prediction"] = _everywhere(found, layout)
     if p.split != "random":
         own["buffer"] = far
-    return SPLITTERS[p.split](**own, n_splits=p.folds, random_state=p.seed)  # type: ignore[arg-type]
+    return SPLITTERS[p.split](**own)
 
 
-def distances(found: Labels, folds: Folds, layout: Layout) -> Distances:
-    """Measure the distances that say whether the split answers the question (see `lulc_kit.labels.distances`)."""
-    return splits.measure(found, folds, _everywhere(found, layout))
+def distances(found: Labels, folds: Folds, layout: Layout) -> tuple[Mapping[str, Points] | None, str]:
+    """Measure the distances that say whether the split answers the question (see `lulc_kit.labels.distances`).
+
+    Returns
+    -------
+    dict
+        Distances by what they lead from and to; None for a table, which no map is made of.
+    str
+        What follows from them.
+    """
+    if found.frame is not None:
+        return None, "The samples are a table: what a map would be asked is not known."
+    measured = splits.measure(found, folds, _everywhere(found, layout))
+    return measured.curves(), measured.title()
+
+
+def bands(table: pd.DataFrame, found: Labels) -> list[str]:
+    """Return the bands of the table of samples in the order of their wavelengths; where it has none, its features."""
+    own = [str(c) for c in found.frame.columns if c != "geometry"] if found.frame is not None else []
+    return [b for b in sentinel2.BANDS if b in table] or own[:MOST_SHOWN]
 
 
 def _everywhere(found: Labels, layout: Layout) -> Points:
@@ -188,13 +248,17 @@ def _warn_of_gap(far: float, p: params.Samples, stack: xr.DataArray, layout: Lay
         )
 
 
-def _range(p: params.Samples, found: Labels, stack: xr.DataArray) -> float:
-    resolution = abs(found.geobox.resolution.x)
+def _range(p: params.Samples, found: Labels, stack: xr.DataArray | None) -> float:
+    resolution = float(abs(found.geobox.resolution.x))
     labelled = np.flatnonzero(found.values)
-    few = np.sort(np.random.default_rng(p.seed).permutation(labelled)[: variogram.SAMPLED])
-    rows, columns = np.unravel_index(few, found.values.shape)
-    features = da.asarray(stack.data).reshape(len(stack.band), -1)[:, few].compute().T
-    fitted = variogram.of_features(np.column_stack([columns, rows]).astype(np.float64) * resolution, features, p.seed)
+    chosen = np.sort(np.random.default_rng(p.seed).permutation(len(labelled))[: variogram.SAMPLED])
+    few = labelled[chosen]
+    if stack is None:
+        assert found.frame is not None, "features come from a stack or from a table"
+        features = found.frame.drop(columns="geometry", errors="ignore").to_numpy()[few]
+    else:
+        features = da.asarray(stack.data).reshape(len(stack.band), -1)[:, few].compute().T
+    fitted = variogram.of_features(found.points()[chosen], features, p.seed)
     if fitted.range > 0.99 * fitted.longest:
         warnings.warn(
             f"The variogram does not level off within {fitted.longest:.0f} m, half of all distances between labels: "
@@ -204,18 +268,21 @@ def _range(p: params.Samples, found: Labels, stack: xr.DataArray) -> float:
     return float(np.ceil(fitted.range / resolution) * resolution)
 
 
-def write(
-    found: Labels, folds: Folds, table: gpd.GeoDataFrame, p: params.Samples, layout: Layout, measured: Distances
-) -> None:
+def write(found: Labels, folds: Folds, table: pd.DataFrame, p: params.Samples, layout: Layout, verdict: str) -> None:
     """Write the table of samples, the labels, the folds, and the classes that occur with what is known of the split."""
     occurring = found.scheme.subset(np.unique(found.values))
-    labels = raster.array(found.values[None], found.geobox, ["label"])
     Samples(
         table,
         occurring,
         splits.separation(found, folds),
-        labels,
+        found.raster(),
         to_raster(found, folds),
-        notes=(*folds.notes, measured.title()),
+        notes=(*folds.notes, verdict),
         scarce=splits.scarce(found, folds).to_dict("records"),
     ).write(layout)
+    test = validation(p, layout, found)
+    if test is not None:
+        codes = np.stack([test.values, test.source]).astype(np.uint32)
+        writing.write(
+            layout.validation, raster.array(codes, test.geobox, ["label", "feature"]), dtype="uint32", nodata=0
+        )

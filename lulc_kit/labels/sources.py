@@ -4,15 +4,20 @@ Label 0 means "no label". A pixel that two classes claim has no label.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 from odc.geo.geobox import GeoBox
 
+from lulc_kit import raster
 from lulc_kit.classes import Scheme
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, ParameterError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 PARAMETERS = "05_samples.yaml"
 
@@ -44,6 +49,9 @@ class Labels:
         Which classes claim the same pixels: both classes with their features, and pixels.
     groups
         What each feature belongs to (region, site), by its number from 1.
+    frame
+        The features of labels that came as a table: a row for each pixel of a grid of one row, with their places if
+        it has any; None for labels on an image.
     """
 
     values: npt.NDArray[np.uint8]
@@ -54,6 +62,33 @@ class Labels:
     mended: pd.DataFrame | None = None
     overlaps: pd.DataFrame | None = None
     groups: npt.NDArray[Any] | None = None
+    frame: "pd.DataFrame | gpd.GeoDataFrame | None" = None
+
+    def raster(self) -> xr.DataArray | None:
+        """Return the values as a raster, (1, row, column); None for labels that came as a table."""
+        return raster.array(self.values[None], self.geobox, ["label"]) if self.frame is None else None
+
+    def points(self) -> npt.NDArray[np.float64]:
+        """Return where the labelled pixels lie, (pixel, 2): metres to the right and down, or easting and northing.
+
+        Raises
+        ------
+        LulcError
+            If they came as a table without places.
+        """
+        if self.frame is None:
+            rows, columns = np.nonzero(self.values)
+            return np.column_stack([columns, rows]).astype(np.float64) * float(abs(self.geobox.resolution.x))
+        places = getattr(self.frame, "geometry", None)
+        if places is None:
+            raise ParameterError(
+                "The table does not say where its rows lie, and this split needs to know. Name its columns as table_x, "
+                "table_y and table_crs in 05_samples.yaml, or set split: groups with table_group, or split: random."
+            )
+        if places.crs.is_geographic:
+            places = places.to_crs(places.estimate_utm_crs())
+        labelled = self.values[0] > 0
+        return np.column_stack([places.x, places.y]).astype(np.float64)[labelled]
 
     def only(self, keep: npt.NDArray[np.bool_]) -> "Labels":
         """Return the labels of some pixels, (row, column)."""

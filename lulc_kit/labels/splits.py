@@ -88,9 +88,8 @@ def separate(labels: Labels, splitter: Splitter, rare: Rare = "fewer_folds") -> 
 
 def split(labels: Labels, splitter: Splitter) -> Folds:
     """Split labelled pixels into folds; a LulcError if the splitter cannot."""
-    resolution = abs(labels.geobox.resolution.x)
     inside = np.nonzero(labels.values)
-    points = _points(labels)
+    points = _points(labels, splitter)
     kind = kinds(labels)
     polygon = labels.source[inside]
     if isinstance(splitter, KNNDMSplit | PolygonSplit) and not polygon.all():
@@ -108,10 +107,11 @@ def split(labels: Labels, splitter: Splitter) -> Folds:
     fold = lay(splitter.assign(points, kind, of), np.uint8)
     count = int(fold.max())
     random = RandomSplit(count, splitter.random_state).assign(points)
-    block = splitter.units(points, of, width=labels.values.shape[1] * resolution)
+    width = labels.values.shape[1] * abs(labels.geobox.resolution.x) if labels.frame is None else None
+    block = splitter.units(points, of, width=width)
     trainable = []
     for k in range(1, count + 1):
-        train = _away_from(fold == k, splitter.buffer / resolution) & (fold > 0) & (fold != k)
+        train = _away_from(fold == k, splitter.buffer, labels) & (fold > 0) & (fold != k)
         check_training(kind, train[inside], splitter.buffer, k)
         trainable.append(train)
     return Folds(fold, lay(random, np.uint8), lay(block, np.uint32), np.stack(trainable), splitter)
@@ -133,11 +133,6 @@ def kinds(labels: Labels) -> "pd.Categorical[str]":
     return pd.Categorical.from_codes(codes, pd.Index(labels.scheme.names))
 
 
-def _points(labels: Labels) -> Points:
-    rows, columns = np.nonzero(labels.values)
-    return np.column_stack([columns, rows]).astype(np.float64) * abs(labels.geobox.resolution.x)
-
-
 def _without(labels: Labels, classes: Sequence[str]) -> Labels:
     if not classes:
         return labels
@@ -150,25 +145,42 @@ def _without(labels: Labels, classes: Sequence[str]) -> Labels:
     return left
 
 
-def _away_from(test: npt.NDArray[np.bool_], pixels: float) -> npt.NDArray[np.bool_]:
-    if pixels <= 0:
+def _points(labels: Labels, splitter: Splitter) -> Points:
+    """Return where the labelled pixels lie, or nothing of it where nobody asks."""
+    placed = not isinstance(splitter, GroupSplit | PolygonSplit | RandomSplit) or splitter.buffer > 0
+    return labels.points() if placed or labels.frame is None else np.zeros((np.count_nonzero(labels.values), 2))
+
+
+def _away_from(test: npt.NDArray[np.bool_], metres: float, labels: Labels) -> npt.NDArray[np.bool_]:
+    """Mark the pixels that are at least so far from test pixels; (row, column)."""
+    if metres <= 0:
         return ~test
-    return distance(test, pixels) >= pixels
+    if labels.frame is None:
+        pixels = metres / abs(labels.geobox.resolution.x)
+        return distance(test, pixels) >= pixels
+    points, out = labels.points(), np.zeros(test.shape, bool)
+    of_test = test[labels.values > 0]
+    out[labels.values > 0] = cKDTree(points[of_test]).query(points)[0] >= metres
+    return out
 
 
 def separation(labels: Labels, folds: Folds) -> str:
     """Say in words how test pixels are kept apart from training pixels."""
     splitter, what = folds.splitter, folds.splitter.unit
     if isinstance(splitter, BlockSplit):
-        what = f"{splitter.spacing:g} m blocks{' and whole polygons' if labels.source.any() else ''}"
-    apart = f", training at least {splitter.buffer:g} m away from any test pixel" if splitter.buffer else ""
-    whole = "single pixels at random" if isinstance(splitter, RandomSplit) else f"whole {what}"
+        drawn = labels.frame is None and labels.source.any()
+        what = f"{splitter.spacing:g} m blocks{' and whole polygons' if drawn else ''}"
+    row = "pixels" if labels.frame is None else "rows"
+    apart = f", training at least {splitter.buffer:g} m away from any test {row[:-1]}" if splitter.buffer else ""
+    whole = f"single {row} at random" if isinstance(splitter, RandomSplit) else f"whole {what}"
     matched = ", matched to the distances of the map (kNNDM)" if isinstance(splitter, KNNDMSplit) else ""
     return f"{folds.count} folds of {whole}{matched}{apart}"
 
 
-def to_raster(labels: Labels, folds: Folds) -> xr.DataArray:
-    """Lay a split out as bands: fold, random_fold, block, train_1 … train_n (uint32)."""
+def to_raster(labels: Labels, folds: Folds) -> xr.DataArray | None:
+    """Lay a split out as bands: fold, random_fold, block, train_1 … train_n (uint32); None for rows of a table."""
+    if labels.frame is not None:
+        return None
     layers = [folds.fold, folds.random_fold, folds.block, *folds.trainable]
     names = ["fold", "random_fold", "block", *(f"train_{k}" for k in range(1, folds.count + 1))]
     return raster.array(np.stack([x.astype(np.uint32) for x in layers]), labels.geobox, names)
@@ -243,7 +255,7 @@ def measure(labels: Labels, folds: Folds, prediction: Points) -> Distances:
         Places all over the map, metres from the centre of the upper left pixel, to the right and downwards.
     """
     inside = np.nonzero(labels.values)
-    pixels, fold, of = _points(labels), folds.fold[inside], labels.source[inside]
+    pixels, fold, of = labels.points(), folds.fold[inside], labels.source[inside]
     trainable = folds.trainable[:, inside[0], inside[1]]
     if not of.all():
         few = np.unique(np.linspace(0, len(pixels) - 1, SAMPLED).astype(int))

@@ -19,13 +19,13 @@ Allocation = Literal["balanced", "proportional", "sqrt"]
 def draw(
     labels: Labels,
     folds: Folds,
-    stack: xr.DataArray,
+    stack: xr.DataArray | None,
     *,
     per_class: int | Mapping[str, int],
     random_state: int,
     allocation: Allocation = "balanced",
     per_polygon: int | None = None,
-) -> gpd.GeoDataFrame:
+) -> pd.DataFrame | gpd.GeoDataFrame:
     """Draw training samples among the labelled pixels and read their features.
 
     Parameters
@@ -33,16 +33,16 @@ def draw(
     labels, folds
         Labels and their split.
     stack
-        Features, (band, y, x).
+        Features, (band, y, x); None for labels that came as a table with theirs.
     per_class, random_state, allocation, per_polygon
         See `choose`.
 
     Returns
     -------
     geopandas.GeoDataFrame
-        One row per sample: ``geometry`` (centre of the pixel), ``row``, ``column``, ``class`` (name), ``label``
-        (value), ``fold``, ``random_fold``, ``block``, ``polygon`` (0 for raster labels), ``train_1`` … (whether the
-        sample may train the model that fold tests), and one float32 column per feature.
+        One row per sample: ``geometry`` (centre of the pixel; a table without places has none), ``row``, ``column``,
+        ``class`` (name), ``label`` (value), ``fold``, ``random_fold``, ``block``, ``polygon`` (0 for raster labels),
+        ``train_1`` … (whether the sample may train the model that fold tests), and one float32 column per feature.
     """
     labelled = np.flatnonzero(labels.values)
     chosen = choose(
@@ -58,9 +58,6 @@ def draw(
     )
     flat = labelled[chosen]
     rows, columns = np.unravel_index(flat, labels.values.shape)
-    affine = labels.geobox.affine
-    x = affine.c + affine.a * (columns + 0.5) + affine.b * (rows + 0.5)
-    y = affine.f + affine.d * (columns + 0.5) + affine.e * (rows + 0.5)
     names = {c.value: c.name for c in labels.scheme.classes}
     label = labels.values.ravel()[flat]
     table = pd.DataFrame(
@@ -76,10 +73,23 @@ def draw(
             **{f"train_{k}": folds.trainable[k - 1].ravel()[flat] for k in range(1, folds.count + 1)},
         }
     )
+    features = _of_table(labels, flat) if stack is None else _of_stack(stack, flat)
+    joined = pd.concat([table, features], axis=1)
+    return gpd.GeoDataFrame(joined, geometry="geometry") if "geometry" in joined else joined
+
+
+def _of_table(labels: Labels, flat: npt.NDArray[np.intp]) -> pd.DataFrame:
+    assert labels.frame is not None, "features come from a stack or from a table"
+    return labels.frame.iloc[flat].reset_index(drop=True)
+
+
+def _of_stack(stack: xr.DataArray, flat: npt.NDArray[np.intp]) -> gpd.GeoDataFrame:
+    """Return the features of pixels, and their centres."""
     points = da.asarray(stack.data).reshape(len(stack.band), -1)[:, flat].compute()
-    features = pd.DataFrame(points.T, columns=[str(b) for b in stack.band.values])
-    geometry = gpd.points_from_xy(x, y, crs=labels.geobox.crs.to_wkt())  # type: ignore[union-attr]
-    return gpd.GeoDataFrame(pd.concat([table, features], axis=1), geometry=geometry)
+    rows, columns = np.unravel_index(flat, stack.shape[-2:])
+    x, y = stack.odc.geobox.affine * (columns + 0.5, rows + 0.5)
+    geometry = gpd.points_from_xy(x, y, crs=stack.odc.geobox.crs.to_wkt())
+    return gpd.GeoDataFrame(dict(zip(map(str, stack.band.values), points, strict=True)), geometry=geometry)
 
 
 def choose(

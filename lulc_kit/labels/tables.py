@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from affine import Affine
+from odc.geo.geobox import GeoBox
 
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import BandError, LulcError
@@ -73,19 +75,19 @@ def read(
     if len(np.unique(values[values > 0])) < 2:
         raise LulcError(
             f"Of {len(frame)} rows of {what}, {int((values > 0).sum())} have a class and all features, of fewer than "
-            f"two classes. {int((~complete).sum())} lack a feature, the place or the group: leave columns with gaps out of "
-            f"'table_features' in 05_samples.yaml."
+            f"two classes. {int((~complete).sum())} lack a feature, the place or the group: leave columns with gaps "
+            f"out of 'table_features' in 05_samples.yaml."
         )
     whole, of = pd.factorize(frame[group]) if group else (np.arange(len(frame)), np.arange(1, len(frame) + 1))
     kept: Any = frame[[*names, *([frame.geometry.name] if placed else [])]].astype(dict.fromkeys(names, np.float32))
     return Labels(
         values[None],
         np.where(values > 0, whole + 1, 0).astype(np.uint32)[None],
-        None,
+        GeoBox((1, len(frame)), Affine.identity(), None),
         scheme,
         _account(words, codes, complete, scheme),
         groups=np.asarray(of),
-        frame=kept.rename_geometry("geometry") if placed else kept,
+        frame=kept,
     )
 
 
@@ -101,8 +103,8 @@ def _features(frame: pd.DataFrame, wanted: Sequence[str] | None, taken: set[str]
         raise BandError(f"table_features: {', '.join(missing)} are no columns of numbers of {what}. It has: {there}.")
     if clash := [c for c in wanted if is_reserved(c) or c in taken]:
         raise BandError(
-            f"table_features: {', '.join(clash)} cannot be a feature, because the table of samples uses that name or the "
-            f"column says something else. Rename the column."
+            f"table_features: {', '.join(clash)} cannot be a feature, because the table of samples uses that name or "
+            f"the column says something else. Rename the column."
         )
     return list(wanted)
 

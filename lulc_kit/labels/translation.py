@@ -28,7 +28,8 @@ def own_name(value: object) -> str:
         return ""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
-    return unicodedata.normalize("NFC", " ".join(str(value).split()))
+    shown = "".join(c if unicodedata.category(c) != "Cc" else " " for c in str(value))
+    return unicodedata.normalize("NFC", " ".join(shown.split()))
 
 
 def meanings(
@@ -102,7 +103,7 @@ def occurring(found: npt.NDArray[Any], wanted: Meanings) -> Meanings:
 
     def there(want: Any) -> bool:
         of_range = isinstance(want, list | tuple)
-        return bool((_in_range(found, want, "", "the file") if of_range else np.asarray(found == want)).any())
+        return bool((_in_range(found, want, "", "the file") if of_range else _same(found, want)).any())
 
     return {name: wants for name, wants in wanted.items() if any(map(there, wants))}
 
@@ -129,7 +130,7 @@ def translate(found: npt.NDArray[Any], scheme: Scheme, wanted: Meanings, what: s
     for name, wants in wanted.items():
         value = scheme.named(name).value
         for want in wants:
-            chosen = _in_range(found, want, name, what) if isinstance(want, list | tuple) else found == want
+            chosen = _in_range(found, want, name, what) if isinstance(want, list | tuple) else _same(found, want)
             taken = chosen & (codes > 0) & (codes != value)
             if taken.any():
                 raise ParameterError(
@@ -149,6 +150,12 @@ def translate(found: npt.NDArray[Any], scheme: Scheme, wanted: Meanings, what: s
                 + " Set classes: null (and scheme: null) to make a class of each value."
             )
     return codes
+
+
+def _same(found: npt.NDArray[Any], want: Any) -> npt.NDArray[np.bool_]:
+    if found.dtype == object:  # numpy takes words that end in NUL for others
+        return np.fromiter((v == want for v in found), bool, len(found))
+    return np.asarray(found == want)
 
 
 def _in_range(found: npt.NDArray[Any], want: Sequence[float], name: str, what: str) -> npt.NDArray[np.bool_]:

@@ -130,6 +130,8 @@ class Samples(Parameters):
             raise ValueError('table_crs is needed with table_x and table_y: "EPSG:4326" for degrees')
         if self.table_class is not None and not isinstance(self.labels, str):
             raise ValueError("table_class is given, so 'labels' must be one table")
+        if self.table_class is not None and (self.validation is not None or self.split == "knndm"):
+            raise ValueError("table_class is given: a table has no map, which validation and split: knndm need")
         return self
 
     @property
