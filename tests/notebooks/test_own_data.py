@@ -100,7 +100,7 @@ def test_seven_shapefiles_in_two_crs_and_gbk(study, project):
 
 @pytest.mark.filterwarnings(SCARCE)
 def test_a_raster_of_forty_classes(study, project):
-    codes = (fields(40) + 1).astype(np.uint8)
+    codes = np.kron(np.arange(100).reshape(10, 10) % 40 + 1, np.ones((8, 8))).astype(np.uint8)
     write(project / "lc.tif", codes, GRID)
     shown = execute("05_samples", OWN | {"labels": "lc.tif", "block": 80.0, "gap": 0.0, "rare": "leave_out"}, project)
     scheme = shown["found"].scheme
