@@ -116,6 +116,7 @@ ROWS: dict[str, list[Any]] = {
         {"split": "polygons", "allocation": "sqrt", "rare": "refuse"},
         {"split": "groups", "group_field": "site", "folds": None, "per_class": {"Forest": 50}},
         {"split": "knndm", "rare": "fewer_folds"},
+        {"scheme": None, "classes": None, "all_touched": True, "validation": "data/checked.gpkg"},
     ],
     "06_baselines": [{"run": "rf", "model": "rf", "seed": 0}, {"run": "knn", "model": "knn", "features": ["B2", "B8"]}],
     "07_fcn": [{"features": None, "seed": 0}],
@@ -228,6 +229,7 @@ def write_data(project: Path) -> None:
     scene.write(data / "canopy.tif", np.stack([hills[:40, :40]] * 2), 25.0)
     scene.write(data / "height.tif", hills[:SIDE, :SIDE], 10.0)
     scene.write(data / "classes.tif", (scene.truth()[:SIDE, :SIDE] + 1).astype(np.uint8), 10.0)
+    scene.polygons(side=SIDE).iloc[::7].to_file(data / "checked.gpkg")
     middle = scene.TOP - SIDE * 5
     road = shapely.LineString([(scene.LEFT, middle), (scene.LEFT + SIDE * 10, middle + 30)])
     gpd.GeoDataFrame({"highway": ["primary"]}, geometry=[road], crs=scene.CRS).to_file(data / "roads.gpkg")
