@@ -1,0 +1,68 @@
+"""Labels from tables of pixel values: every row accounted for, features as they stand, bad columns refused."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+
+from lulc_kit.errors import LulcError
+from lulc_kit.labels import tables
+from lulc_kit.labels.sources import LABELLED, UNNAMED
+
+FRAME = pd.DataFrame(
+    {
+        "kind": ["a", "b", "a", None, "c"],
+        "B4": [0.1, 0.2, np.nan, 0.4, 0.5],
+        "n": [1, 2, 3, 4, 5],
+        "block": [9, 9, 9, 9, 9],
+        "note": list("vwxyz"),
+        "site": ["p", "q", "p", "q", "p"],
+    }
+)
+WANTED = {"Wald": ["a"], "See": ["b"]}
+
+
+def read(frame=FRAME, wanted=WANTED, **options):
+    return tables.read(frame, None, wanted, label="kind", **options)
+
+
+def test_rows_become_labels_with_their_features():
+    found = read(group="site")
+    assert found.values.tolist() == [[1, 2, 0, 0, 0]]
+    assert found.source.tolist() == [[1, 2, 0, 0, 0]] and found.groups.tolist() == ["p", "q"]
+    assert list(found.frame.columns) == ["B4", "n"], "words, and names that the kit needs, are no features"
+    np.testing.assert_array_equal(found.frame["n"], FRAME["n"])
+    counts = found.account.groupby("became")["rows"].sum().to_dict()
+    assert counts == {LABELLED: 2, UNNAMED: 2, tables.INCOMPLETE: 1}
+    assert found.raster() is None
+
+
+def test_each_row_stands_for_itself_without_groups():
+    found = read(features=["n"])
+    assert found.values.tolist() == [[1, 2, 1, 0, 0]] and found.source.tolist() == [[1, 2, 3, 0, 0]]
+
+
+def test_places_come_along_in_metres():
+    x, y = [500_000, 500_100, 500_200, 500_300, 500_400], [5e6] * 5
+    placed = gpd.GeoDataFrame(FRAME, geometry=gpd.points_from_xy(x, y), crs=32633)
+    found = read(placed, features=["n"])
+    np.testing.assert_array_equal(found.points(), np.column_stack([x, y])[:3])
+    degrees = read(placed.to_crs(4326), features=["n"])
+    np.testing.assert_allclose(degrees.points(), np.column_stack([x, y])[:3], atol=0.01)
+    with pytest.raises(LulcError, match="does not say where its rows lie.*table_x"):
+        read(features=["n"]).points()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"features": ["B4", "note"]}, "note are no columns of numbers.*B4, n"),
+        ({"features": ["B4", "block"]}, "block cannot be a feature"),
+        ({"frame": FRAME[["kind", "note"]]}, "no column of numbers"),
+        ({"wanted": {"Wald": ["a"]}}, "fewer than two classes"),
+        ({"wanted": {"Wald": ["a"], "Moor": ["m"]}}, "Moor: none of .*column 'kind'"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused(options, why):
+    with pytest.raises(LulcError, match=why):
+        read(**options)
