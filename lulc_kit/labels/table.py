@@ -160,7 +160,7 @@ def _allocate(
 ) -> dict[int, int]:
     """Return how many of each class are wanted, by its value; the folds may not have them."""
     if isinstance(per_class, Mapping):
-        return {int(v): per_class.get(int(v), int(n)) for v, n in zip(values, sizes, strict=True)}
+        return {int(v): per_class.get(int(v), int(n) * least) for v, n in zip(values, sizes, strict=True)}
     if allocation == "balanced":
         return dict.fromkeys(values.tolist(), per_class)
     weights = sizes if allocation == "proportional" else np.sqrt(sizes)
