@@ -1,13 +1,15 @@
 """The cube: for each date reflectance on the study's grid, and a mask that says why a pixel is out."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from lulc_kit import raster
+from lulc_kit.late import xr
 from lulc_kit.layout import CubeLayout
 
 _LASTING = ("level", "correction", "correction_limits", "coarse_bands")

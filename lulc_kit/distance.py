@@ -6,7 +6,6 @@ times faster than SciPy's, and the same numbers.
 
 import math
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -44,12 +43,14 @@ def distance(
     >>> distance(np.array([[True, False, False, False]]), reach=2.5)
     array([[0. , 1. , 2. , 2.5]])
     """
+    from lulc_kit import _envelope  # numba takes its time to load
+
     high, wide = pixel
     rows, columns = (n - 2 * m for n, m in zip(mask.shape, margin, strict=True))
     squared = np.empty((rows, columns))
     top, left = margin
-    along_columns = _along_columns(mask, math.ceil(reach / high))
-    _along_rows(along_columns[top : top + rows], high / wide, math.ceil(reach / high), left, squared)
+    along_columns = _envelope.along_columns(mask, math.ceil(reach / high))
+    _envelope.along_rows(along_columns[top : top + rows], high / wide, math.ceil(reach / high), left, squared)
     return np.minimum(np.sqrt(squared, out=squared) * wide, reach)
 
 
@@ -63,54 +64,3 @@ def within(mask: npt.NDArray[np.bool_], pixels: float) -> npt.NDArray[np.bool_]:
         if strip.any():
             near[top : top + STRIP] = distance(strip, reach)[top - first :][:STRIP] <= pixels * (1 + 1e-9)
     return near
-
-
-@numba.njit(nogil=True, cache=True)
-def _along_columns(mask, cap):  # type: ignore[no-untyped-def]
-    """Rows to the nearest pixel of the mask in the same column (Rosenfeld & Pfaltz); beyond ``cap``, cap + 1."""
-    rows, columns = mask.shape
-    out = np.empty((rows, columns), np.int32)
-    for c in range(columns):
-        out[0, c] = 0 if mask[0, c] else cap + 1
-    for r in range(1, rows):
-        for c in range(columns):
-            out[r, c] = 0 if mask[r, c] else min(out[r - 1, c] + 1, cap + 1)
-    for r in range(rows - 2, -1, -1):
-        for c in range(columns):
-            out[r, c] = min(out[r, c], out[r + 1, c] + 1)
-    return out
-
-
-@numba.njit(nogil=True, cache=True)
-def _along_rows(vertical, aspect, cap, left, out):  # type: ignore[no-untyped-def]
-    """Squared distances: the lower envelope of parabolas, one for each column in which the mask is near."""
-    columns = vertical.shape[1]
-    apex = np.empty(columns, np.int64)
-    height = np.empty(columns, np.float64)
-    begin = np.empty(columns + 1, np.float64)
-    for r in range(out.shape[0]):
-        count = 0
-        for c in range(columns):
-            if vertical[r, c] > cap:
-                continue
-            h = (vertical[r, c] * aspect) ** 2
-            cross = -np.inf
-            while count > 0:
-                a = apex[count - 1]
-                cross = (h + c * c - height[count - 1] - a * a) / (2.0 * (c - a))
-                if cross > begin[count - 1]:
-                    break
-                count -= 1
-                cross = -np.inf
-            apex[count], height[count], begin[count] = c, h, cross
-            count += 1
-        begin[count] = np.inf
-        k = 0
-        for c in range(out.shape[1]):
-            x = left + c
-            if count == 0:
-                out[r, c] = np.inf
-                continue
-            while begin[k + 1] < x:
-                k += 1
-            out[r, c] = (x - apex[k]) ** 2 + height[k]

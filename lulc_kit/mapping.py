@@ -4,19 +4,20 @@ A *predictor* is a function from features of shape (band, row, column), NaN for 
 shape (class, row, column), NaN where a feature is missing. `pixelwise` makes one from a scikit-learn estimator.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dask
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import ParameterError
+from lulc_kit.late import da, xr
 from lulc_kit.layout import RunLayout
 from lulc_kit.raster import writing
 

@@ -5,6 +5,8 @@ pixels lie beside it, of which the table is a draw: the labels, and for each pix
 came as a table have none, and each of their rows is tested.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import BandError, FormatError, LulcError
+from lulc_kit.late import xr
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 
@@ -75,7 +77,7 @@ class Samples:
     [0.1]
     """
 
-    table: "pd.DataFrame | gpd.GeoDataFrame"
+    table: pd.DataFrame | gpd.GeoDataFrame
     scheme: Scheme
     separation: str
     labels: xr.DataArray | None
@@ -163,7 +165,7 @@ class Samples:
         return tuple(wanted or have)
 
 
-def _read_table(path: Path) -> "pd.DataFrame | gpd.GeoDataFrame":
+def _read_table(path: Path) -> pd.DataFrame | gpd.GeoDataFrame:
     """Read the table of samples, with geometry if it has any."""
     import geopandas as gpd
     import pandas as pd

@@ -1,14 +1,16 @@
 """What models say of samples that they have not seen."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lulc_kit import mapping
 from lulc_kit.classes import Scheme
+from lulc_kit.late import pd
 
 
 def unseen(

@@ -1,24 +1,25 @@
 """k-nearest neighbours and random forest, trained for each fold and once on everything."""
 
+from __future__ import annotations
+
 import inspect
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import skops.io
-from sklearn.base import ClassifierMixin, clone
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from lulc_kit import files
 from lulc_kit.errors import FormatError, ParameterError
+from lulc_kit.late import pd
 from lulc_kit.progress import bar
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
+    from sklearn.pipeline import Pipeline
 
 # What a stored pipeline consists of beyond what skops trusts by itself; anything else is refused on loading.
 TRUSTED = [
@@ -54,10 +55,14 @@ class Kind:
 
 
 def _neighbours(neighbours: int) -> ClassifierMixin:
+    from sklearn.neighbors import KNeighborsClassifier
+
     return KNeighborsClassifier(neighbours, algorithm="brute", n_jobs=1)
 
 
 def _forest(trees: int, min_leaf: int, seed: int) -> ClassifierMixin:
+    from sklearn.ensemble import RandomForestClassifier
+
     return RandomForestClassifier(
         trees, min_samples_leaf=min_leaf, class_weight="balanced", random_state=seed, n_jobs=-1
     )
@@ -139,6 +144,10 @@ def train(
     LulcError
         If a training set is smaller than the number of neighbours.
     """
+    from sklearn.base import clone
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     x, label = table[list(features)].to_numpy(np.float32), table["label"].to_numpy()
     least = getattr(classifier, "n_neighbors", 0)
     with bar(1 + sum(map(len, training.values())), f"training {name}", "models") as progress:
@@ -162,12 +171,16 @@ def train(
 
 def save(model: Pipeline, path: Path) -> None:
     """Store a model with skops: no pickle, so opening the file can run no code."""
+    import skops.io  # loads all of scikit-learn, and pytest
+
     with files.replacing(path) as part:
         skops.io.dump(model, part)
 
 
 def load(path: Path) -> Pipeline:
     """Load a model stored by `save`; a LulcError if it is none or holds anything else."""
+    import skops.io
+
     try:
         unknown = [t for t in skops.io.get_untrusted_types(file=path) if t not in TRUSTED]
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:

@@ -1,10 +1,17 @@
 """What a run of notebook 06 reads and leaves behind: maps, the cross-validated map or table, the model."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lulc_kit import files, mapping, params, raster
-from lulc_kit.baselines import acceleration, crossval, estimators
+from lulc_kit.baselines import crossval, estimators
 from lulc_kit.baselines.estimators import Fitted
 from lulc_kit.layout import Layout
 from lulc_kit.samples import Samples
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 
 def train(samples: Samples, p: params.Baselines) -> Fitted:
@@ -36,10 +43,12 @@ def write(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout)
 
 
 def _map(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout) -> None:
+    from lulc_kit.baselines.acceleration import accelerate  # scikit-learn and numba take their time to load
+
     scheme = samples.scheme
 
-    def predictor(model: estimators.Pipeline) -> mapping.Predictor:
-        return mapping.pixelwise(acceleration.accelerate(model), scheme.values)
+    def predictor(model: Pipeline) -> mapping.Predictor:
+        return mapping.pixelwise(accelerate(model), scheme.values)
 
     maps = mapping.predict(
         raster.read(layout.stack, fitted.features),

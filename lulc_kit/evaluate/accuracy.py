@@ -4,15 +4,17 @@ Pixels of one block are near-copies, so the block, not the pixel, is what is dra
 blocks for spatial data: Lahiri 2003, doi:10.1007/978-1-4757-3803-2).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import LulcError
+from lulc_kit.late import pd
 
 Matrix = npt.NDArray[np.int64]
 

@@ -1,17 +1,22 @@
 """The report page of a study: one HTML file that needs nothing beside it."""
 
+from __future__ import annotations
+
 import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
 import numpy as np
-from matplotlib.figure import Figure
 
 from lulc_kit.evaluate import accuracy
 from lulc_kit.evaluate.accuracy import Estimate
 from lulc_kit.evaluate.runs import Evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RELIABLE, POOR = 0.8, 0.5
 """F1 at or above which a class is called reliable, below which poor."""

@@ -1,11 +1,12 @@
 """What notebook 09 reads and leaves behind: the page, its numbers as data, a style beside each map."""
 
-import xarray as xr
+from __future__ import annotations
 
 from lulc_kit import catalog, classes, files, mapping
 from lulc_kit.evaluate import report
 from lulc_kit.evaluate.report import Pictures
 from lulc_kit.evaluate.runs import Evaluation
+from lulc_kit.late import xr
 from lulc_kit.layout import Layout
 
 

@@ -1,5 +1,7 @@
 """All runs of a study, judged on the same labelled pixels and the same folds."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lulc_kit import files, grids, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import FormatError, LulcError, MissingFileError
 from lulc_kit.evaluate import accuracy
 from lulc_kit.evaluate.accuracy import Accuracy, Estimate
+from lulc_kit.late import pd
 from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.samples import SPLITS, Samples
 

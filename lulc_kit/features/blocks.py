@@ -1,15 +1,16 @@
 """Applying a function of arrays to a lazy raster, block by block, each block seeing its neighbours' rim."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
 import dask
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from lulc_kit import raster
+from lulc_kit.late import da, xr
 
 Function = Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
 

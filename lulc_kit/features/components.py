@@ -1,17 +1,18 @@
 """Principal components of named bands, from a covariance that is summed block by block."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 
 import dask
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import xarray as xr
 
 from lulc_kit import files, raster
 from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.features import blocks
+from lulc_kit.late import pd, xr
 from lulc_kit.raster import blockwise
 
 

@@ -1,5 +1,7 @@
 """Reading what others computed: any raster, or the tiles of an Earth Engine export, as named bands on the grid."""
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -7,14 +9,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import dask.array as da
 import numpy as np
 import rasterio
-import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import files, grids, raster
 from lulc_kit.errors import BandError, FormatError, GridError, ParameterError
+from lulc_kit.late import da, xr
 from lulc_kit.raster import warping
 from lulc_kit.samples import is_reserved
 

@@ -11,19 +11,19 @@ Where the kit and spyndex use one name, the kit's definition holds. It differs f
 NDRE is called NDREI in spyndex; BI2 is not in it.
 """
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Callable, Sequence
 
 import dask
-import dask.array as da
 import numpy as np
-import pandas as pd
-import xarray as xr
 
 from lulc_kit import raster
 from lulc_kit.errors import BandError, LulcError, ParameterError
 from lulc_kit.features import blocks
 from lulc_kit.features.formula import Bands, Index, ratio
+from lulc_kit.late import da, pd, xr
 from lulc_kit.raster import blockwise
 
 

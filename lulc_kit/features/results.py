@@ -1,17 +1,16 @@
 """What notebook 04 reads beside the composite, and what it leaves behind."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 
-import pandas as pd
-import xarray as xr
-
 from lulc_kit import catalog, files, params, raster
 from lulc_kit.errors import MissingFileError
-from lulc_kit.features import components, external, indices, roads, stack, terrain, texture_layers
+from lulc_kit.features import components, external, indices, roads, stack
 from lulc_kit.features.components import Components
-from lulc_kit.features.texture import Settings
 from lulc_kit.intake import rasters
+from lulc_kit.late import pd, xr
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 
@@ -26,6 +25,9 @@ def texture(image: xr.DataArray, p: params.Features, layout: Layout) -> tuple[xr
     xarray.DataArray
         The same in a few hundred rows and columns, for a picture.
     """
+    from lulc_kit.features import texture_layers  # numba takes its time to load
+    from lulc_kit.features.texture import Settings
+
     settings = Settings(**{field.name: getattr(p, f"texture_{field.name}") for field in fields(Settings)})
     layers = texture_layers.compute(image, p.texture_bands, settings)
     if layers is None:
@@ -48,6 +50,8 @@ def _terrain(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.Data
     dem = catalog.read(layout.catalog).ancillary.get("dem")
     if dem is None:
         return None
+    from lulc_kit.features import terrain  # numba takes its time to load
+
     dem = rasters.plain(rasters.describe(dem), dem, layout.ancillary)
     return terrain.compute(dem, image.odc.geobox, resampling=p.dem_resampling, flat_aspect=p.flat_aspect)
 

@@ -1,16 +1,15 @@
 """Roads: which pixels have one, and how far it is to the nearest."""
 
+from __future__ import annotations
+
 import math
 from pathlib import Path
 from typing import Any
 
 import dask
-import dask.array as da
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
-import xarray as xr
 from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
 
@@ -18,6 +17,7 @@ from lulc_kit import grids, raster
 from lulc_kit.distance import distance
 from lulc_kit.errors import GridError, ParameterError
 from lulc_kit.intake import vectors
+from lulc_kit.late import da, gpd, xr
 
 LAYERS = ["road", "road_distance"]
 

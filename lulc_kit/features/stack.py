@@ -1,10 +1,10 @@
 """The feature stack: layers of one grid under one name each."""
 
-import dask.array as da
-import xarray as xr
+from __future__ import annotations
 
 from lulc_kit import grids, raster
 from lulc_kit.errors import ParameterError
+from lulc_kit.late import da, xr
 
 
 def merge(*rasters: xr.DataArray | None) -> xr.DataArray:

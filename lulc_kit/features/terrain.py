@@ -9,19 +9,20 @@ Horn, B. K. P. (1981): Hill shading and the reflectance map. Proceedings of the 
 doi:10.1109/PROC.1981.11918.
 """
 
+from __future__ import annotations
+
 import math
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numba
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
 from lulc_kit.errors import ParameterError
+from lulc_kit.late import da, xr
 from lulc_kit.raster import warping
 
 LAYERS = ["DEM", "slope", "aspect"]

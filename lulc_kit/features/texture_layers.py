@@ -1,15 +1,17 @@
 """Texture of named bands of a whole scene, lazily, block by block."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from lulc_kit import raster
 from lulc_kit.features import blocks, quantize
 from lulc_kit.features.quantize import Quantizer
 from lulc_kit.features.texture import Settings, glcm, halo
+from lulc_kit.late import xr
 from lulc_kit.raster import blockwise
 
 

@@ -1,11 +1,12 @@
 """Labels from class maps, or from maps of numbers, brought to the study's grid by nearest neighbour."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
@@ -13,6 +14,7 @@ from lulc_kit.classes import LandClass, Scheme
 from lulc_kit.errors import GridError, LulcError
 from lulc_kit.labels.sources import LABELLED, PARAMETERS, UNNAMED, Labels
 from lulc_kit.labels.translation import Meanings, meanings, occurring, translate
+from lulc_kit.late import pd
 from lulc_kit.raster import warping
 
 DISAGREED = "left out: another map or year says otherwise, or nothing"

@@ -1,5 +1,7 @@
 """What notebook 05 reads and leaves behind: labels, folds, the table of samples, and the classes that occur."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
-from dask import array as da
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import catalog, classes, files, params, raster, sentinel2, steps
@@ -25,6 +24,7 @@ from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
 from lulc_kit.labels.splitters import SPLITTERS, Splitter
 from lulc_kit.labels.translation import Meanings
+from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 from lulc_kit.samples import Samples

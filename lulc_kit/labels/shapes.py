@@ -1,5 +1,7 @@
 """Labels from polygons and points: which pixels a shape labels, what becomes of each, and what had to be mended."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
@@ -18,6 +19,7 @@ from lulc_kit.intake import vectors
 from lulc_kit.intake.vectors import Vectors
 from lulc_kit.labels.sources import LABELLED, PARAMETERS, UNNAMED, Labels
 from lulc_kit.labels.translation import Meanings, meanings, occurring, translate
+from lulc_kit.late import pd
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -53,7 +55,7 @@ class Shapes:
         What each belongs to (region, site); None: nobody asked.
     """
 
-    geometry: "gpd.GeoSeries"
+    geometry: gpd.GeoSeries
     value: npt.NDArray[Any]
     number: Sequence[str]
     what: str

@@ -3,18 +3,19 @@
 Label 0 means "no label". A pixel that two classes claim has no label.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import LulcError, ParameterError
+from lulc_kit.late import pd, xr
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -62,7 +63,7 @@ class Labels:
     mended: pd.DataFrame | None = None
     overlaps: pd.DataFrame | None = None
     groups: npt.NDArray[Any] | None = None
-    frame: "pd.DataFrame | gpd.GeoDataFrame | None" = None
+    frame: pd.DataFrame | gpd.GeoDataFrame | None = None
 
     def raster(self) -> xr.DataArray | None:
         """Return the values as a raster, (1, row, column); None for labels that came as a table."""
@@ -90,7 +91,7 @@ class Labels:
         labelled = self.values[0] > 0
         return np.column_stack([places.x, places.y]).astype(np.float64)[labelled]
 
-    def only(self, keep: npt.NDArray[np.bool_]) -> "Labels":
+    def only(self, keep: npt.NDArray[np.bool_]) -> Labels:
         """Return the labels of some pixels, (row, column)."""
         values = np.where(keep, self.values, 0).astype(np.uint8)
         return replace(self, values=values, source=np.where(values > 0, self.source, 0).astype(np.uint32))

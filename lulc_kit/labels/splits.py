@@ -1,5 +1,7 @@
 """A split of labelled pixels into folds, on the grid (see `splitters`)."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import xarray as xr
 from scipy.spatial import cKDTree
 
 from lulc_kit import raster
@@ -20,6 +20,7 @@ from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splitters import BlockSplit, GroupSplit, KNNDMSplit, PolygonSplit, RandomSplit, Splitter
 from lulc_kit.labels.splitters.base import centre, check_training
 from lulc_kit.labels.splitters.rare import Rare, settle
+from lulc_kit.late import pd, xr
 
 LEAST_PIXELS, LEAST_UNITS = 50, 6
 """What the score of a class needs in all folds together: pixels, as the field has it (Congalton & Green 2019), and
@@ -126,7 +127,7 @@ def _groups(labels: Labels) -> npt.NDArray[Any]:
     return labels.groups
 
 
-def kinds(labels: Labels) -> "pd.Categorical[str]":
+def kinds(labels: Labels) -> pd.Categorical[str]:
     """Return the class of each labelled pixel by name, row by row."""
     values = labels.scheme.values
     codes = np.searchsorted(values, labels.values[labels.values > 0])

@@ -1,17 +1,16 @@
 """The table of training samples: a point, its class, its fold, and its features."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Literal
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import xarray as xr
-from dask import array as da
 
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds
+from lulc_kit.late import da, gpd, pd, xr
 
 Allocation = Literal["balanced", "proportional", "sqrt"]
 

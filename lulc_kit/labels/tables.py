@@ -3,12 +3,13 @@
 Its rows are taken for the pixels of a grid of one row, so that all that shares labels out works on them too.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
@@ -16,6 +17,7 @@ from lulc_kit.classes import Scheme
 from lulc_kit.errors import BandError, LulcError
 from lulc_kit.labels.sources import LABELLED, UNNAMED, Labels
 from lulc_kit.labels.translation import Meanings, meanings, translate
+from lulc_kit.late import pd
 from lulc_kit.samples import is_reserved
 
 INCOMPLETE = "left out: a feature, the place or the group is missing"

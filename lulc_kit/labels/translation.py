@@ -1,16 +1,18 @@
 """Which values of a file mean which class."""
 
+from __future__ import annotations
+
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lulc_kit import classes
 from lulc_kit.classes import LandClass, Scheme
 from lulc_kit.errors import ParameterError
+from lulc_kit.late import pd
 
 Meanings = Mapping[str, Sequence[Any]]
 """For each class the values that mean it; ``[low, high]`` is a range with both ends included."""

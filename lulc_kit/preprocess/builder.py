@@ -1,5 +1,7 @@
 """Building the cube: for each date reflectance on the study's grid and a mask that says why a pixel is out."""
 
+from __future__ import annotations
+
 import contextlib
 import shutil
 import tempfile
@@ -12,15 +14,13 @@ from typing import Any
 import dask
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import xarray as xr
-from dask import array as da
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import grids, raster
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.cube import REASONS, Reason
 from lulc_kit.errors import BandError, GridError, LulcError, ParameterError
+from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import CubeLayout
 from lulc_kit.preprocess import correction, dark_object, guard, radiometry, window
 from lulc_kit.preprocess.masks import MASKS, Codes, Request

@@ -32,6 +32,8 @@ low cloud (Havel lakes, 2017-02-16), and by numbers only on constructed scenes; 
 a set of hand-drawn masks.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -39,12 +41,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from lulc_kit import sentinel2
 from lulc_kit.cube import Reason
 from lulc_kit.distance import within
 from lulc_kit.errors import BandError, LulcError, ParameterError
+from lulc_kit.late import ndimage
 
 BANDS = ("B2", "B3", "B4", "B8", "B11", "B10")
 """Bands that the rule looks at; the last may be missing."""

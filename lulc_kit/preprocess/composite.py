@@ -1,20 +1,19 @@
 """Composites: many dates of the cube as one image, over the whole time or month by month."""
 
+from __future__ import annotations
+
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import xarray as xr
-from dask import array as da
 
 from lulc_kit import raster
 from lulc_kit.cube import Cube
 from lulc_kit.errors import LulcError, ParameterError
+from lulc_kit.late import da, pd, xr
 from lulc_kit.preprocess.mosaic import REACH, clear_distance
 from lulc_kit.raster import writing
 
@@ -145,46 +144,11 @@ def medoid(series: Series) -> Series:
     numpy.ndarray of float32
         (band, row, column), NaN where there is no observation.
     """
+    from lulc_kit.preprocess import _medoid  # numba takes its time to load
+
     out = np.full(series.shape[1:], np.nan, np.float32)
-    _medoid(np.ascontiguousarray(series, np.float32), out)
+    _medoid.medoid(np.ascontiguousarray(series, np.float32), out)
     return out
-
-
-@numba.njit(nogil=True, cache=True)
-def _medoid(series, out):  # type: ignore[no-untyped-def]
-    count, bands, rows, columns = series.shape
-    line = np.empty((columns, count, bands), np.float32)
-    seen = np.empty((count, bands), np.float32)
-    for r in range(rows):
-        for t in range(count):
-            for b in range(bands):
-                for c in range(columns):
-                    line[c, t, b] = series[t, b, r, c]
-        for c in range(columns):
-            n = 0
-            for t in range(count):
-                if np.isfinite(line[c, t]).all():
-                    seen[n] = line[c, t]
-                    n += 1
-            if n > 0:
-                out[:, r, c] = seen[_most_central(seen[:n])]
-
-
-@numba.njit(nogil=True, cache=True)
-def _most_central(seen):  # type: ignore[no-untyped-def]
-    """Number of the spectrum, (time, band), with the smallest sum of distances to the others; the first of equals."""
-    count, bands = seen.shape
-    sums = np.zeros(count)
-    for i in range(count):
-        for j in range(i + 1, count):
-            square = 0.0
-            for b in range(bands):
-                step = np.float64(seen[i, b]) - np.float64(seen[j, b])
-                square += step * step
-            distance = np.sqrt(square)
-            sums[i] += distance
-            sums[j] += distance
-    return np.argmin(sums)
 
 
 METHODS = {"median": median, "medoid": medoid}

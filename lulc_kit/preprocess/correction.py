@@ -1,15 +1,17 @@
 """The choice of an atmospheric correction for Level-1C: none, ESA's Sen2Cor, or dark-object subtraction."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import xarray as xr
 
 from lulc_kit import files
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.errors import LulcError
+from lulc_kit.late import xr
 from lulc_kit.preprocess import dark_object
 from lulc_kit.preprocess.sen2cor import program, versions
 from lulc_kit.safe.product import open_tiles

@@ -3,13 +3,13 @@
 Each word of the parameter ``mask`` is an entry of `MASKS`; a new kind of mask is a function and an entry.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import xarray as xr
-from dask import array as da
 from numpy.typing import NDArray
 
 from lulc_kit import raster
@@ -17,6 +17,7 @@ from lulc_kit.catalog import Scene
 from lulc_kit.cube import Reason
 from lulc_kit.distance import within
 from lulc_kit.errors import FormatError, ParameterError
+from lulc_kit.late import da, xr
 from lulc_kit.preprocess import clouds_l1c, product_clouds, radiometry
 
 Codes = NDArray[np.uint8]

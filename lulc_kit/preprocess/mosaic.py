@@ -1,16 +1,18 @@
 """Joining the scenes of one date, tile by tile of one orbit: every pixel from the scene that shows it best."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from dask import array as da
 
 from lulc_kit import raster
 from lulc_kit.cube import Reason
 from lulc_kit.distance import distance
+from lulc_kit.late import da
 
 REACH = 1000.0
 """Metres from cloud, shadow and the scene's edge beyond which a pixel is as good as any other."""

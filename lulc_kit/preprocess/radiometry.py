@@ -1,12 +1,13 @@
 """From numbers in a product to reflectance on the study's grid."""
 
+from __future__ import annotations
+
 import numpy as np
-import xarray as xr
-from dask import array as da
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import grids, raster
 from lulc_kit.catalog import Band, Scene
+from lulc_kit.late import da, xr
 from lulc_kit.raster import warping
 
 

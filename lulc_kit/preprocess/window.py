@@ -4,6 +4,8 @@ JPEG 2000 takes longer to read than all that is done with its numbers, so it is 
 large scene is the study's area, whatever the format.
 """
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import math
@@ -11,12 +13,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import dask.array as da
 import numpy as np
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import grids, raster
 from lulc_kit.catalog import Band, Scene
+from lulc_kit.late import da
 from lulc_kit.progress import track
 from lulc_kit.raster import warping, writing
 from lulc_kit.safe import manifest

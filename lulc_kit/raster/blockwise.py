@@ -1,5 +1,7 @@
 """How much of a raster is in memory at once: blocks are computed as many at a time as a step may take."""
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import itertools
@@ -9,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dask
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import psutil
 
 from lulc_kit.errors import LulcError
+from lulc_kit.late import da
 
 MEMORY = 3000
 """Megabytes that a process may take while it computes rasters, unless a notebook's parameter says otherwise."""

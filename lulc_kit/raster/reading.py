@@ -4,24 +4,24 @@ A raster is an `xarray.DataArray` with dimensions (band, y, x), the band names a
 as ``array.odc.geobox`` (an `odc.geo.geobox.GeoBox`). In memory a number that is missing is NaN.
 """
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
-import odc.geo.xr  # registers the .odc accessor
 import rasterio
-import xarray as xr
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from lulc_kit.errors import BandError, FormatError, GridError, MissingFileError
 from lulc_kit.files import gdal_name, on_disk, split_archived
+from lulc_kit.late import da, xr
 
 CHUNK = 512
 """Rows and columns of a block, pixels."""
@@ -54,6 +54,8 @@ def array(data: Any, geobox: GeoBox, bands: Sequence[str]) -> xr.DataArray:
     >>> image.sel(band="B8").values.tolist()
     [[0.36, 0.25]]
     """
+    from odc.geo.xr import xr_coords  # registers the .odc accessor
+
     bands = [str(b) for b in bands]
     if data.shape != (len(bands), *geobox.shape):
         raise GridError(
@@ -63,7 +65,7 @@ def array(data: Any, geobox: GeoBox, bands: Sequence[str]) -> xr.DataArray:
     twice = sorted({b for b in bands if bands.count(b) > 1})
     if twice:
         raise BandError(f"Band name(s) {', '.join(twice)} occur more than once. Names of bands must be unique.")
-    coords = {"band": bands, **odc.geo.xr.xr_coords(geobox)}
+    coords = {"band": bands, **xr_coords(geobox)}
     return xr.DataArray(data, dims=("band", *geobox.dimensions), coords=coords).rename(
         dict(zip(geobox.dimensions, ("y", "x"), strict=True)) if geobox.dimensions != ("y", "x") else {}
     )

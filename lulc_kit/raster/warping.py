@@ -1,11 +1,12 @@
 """Bringing rasters onto the study's grid, lazily, the same whatever the blocks."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import rasterio.warp
@@ -17,6 +18,7 @@ from rasterio.windows import Window
 from lulc_kit import grids, raster
 from lulc_kit.errors import BandError, GridError
 from lulc_kit.files import gdal_name
+from lulc_kit.late import da
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Rasters written as Cloud-Optimized GeoTIFF, whole or not at all; and plain files for the length of a step."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,12 +11,10 @@ from threading import Lock
 from typing import Any
 
 import dask
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import rasterio
 import rasterio.shutil
-import xarray as xr
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.windows import Window
@@ -22,6 +22,7 @@ from rasterio.windows import Window
 from lulc_kit import attribution, grids, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.files import replacing
+from lulc_kit.late import da, xr
 from lulc_kit.progress import bar
 from lulc_kit.raster import blockwise
 

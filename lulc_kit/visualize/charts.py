@@ -1,17 +1,17 @@
 """Charts of numbers: estimates, confusions, spectra, loadings, dates. Each function returns a Figure, None for None."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from lulc_kit.classes import Scheme
+from lulc_kit.late import pd, plt, xr
 from lulc_kit.visualize.style import (
     NODATA_COLOUR,
     QUALITATIVE,

@@ -1,19 +1,18 @@
 """Pictures of images and layers: composites, bands, histograms. Each function returns a Figure, and None for None."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from lulc_kit import raster
+from lulc_kit.late import plt, xr
 from lulc_kit.visualize.style import (
     NODATA_COLOUR,
     PANEL_PIXELS,
@@ -26,6 +25,9 @@ from lulc_kit.visualize.style import (
     subplots,
     thin,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def stretch(image: xr.DataArray, bands: Sequence[str], percentiles: Sequence[float]) -> npt.NDArray[np.float64]:
@@ -122,6 +124,8 @@ def histograms(image: xr.DataArray, title: str = "") -> Figure:
 
     ``title`` says what the image is (see `style.caption`).
     """
+    from matplotlib.ticker import LogFormatter
+
     data = thin(image).to_numpy()
     names = [str(b) for b in image.band.values]
     with _earthpy() as earthpy:

@@ -1,10 +1,10 @@
 """Maps: classes, masks, folds, confidence. Each function returns a Figure, and None for None."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from lulc_kit import raster
 from lulc_kit.classes import Scheme
+from lulc_kit.late import plt, xr
 from lulc_kit.visualize import fonts
 from lulc_kit.visualize.style import (
     NODATA_COLOUR,

@@ -1,23 +1,25 @@
 """What all pictures share: colours, whose data they show, titles, kilometres, and how they become PNG files."""
 
+from __future__ import annotations
+
 import functools
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import dask
-import matplotlib.patheffects
-import matplotlib.pyplot as plt
 import numpy as np
-import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import attribution, files, raster
+from lulc_kit.late import plt, xr
 from lulc_kit.raster import blockwise
 from lulc_kit.visualize import fonts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 NODATA_COLOUR = "#d9d9d9"
 MAX_PIXELS = 1500
@@ -109,6 +111,8 @@ def extent(geobox: GeoBox) -> tuple[float, float, float, float]:
 
 def decorate(axes: Axes, geobox: GeoBox) -> None:
     """Add kilometres, a scale bar and a north arrow to a map whose axes are in km."""
+    from matplotlib.patheffects import withStroke
+
     left, right, bottom, top = extent(geobox)
     epsg = geobox.crs.to_epsg() if geobox.crs else None
     axes.set_xlabel(f"easting, km (EPSG:{epsg})" if epsg else "easting, km")
@@ -116,7 +120,7 @@ def decorate(axes: Axes, geobox: GeoBox) -> None:
     axes.ticklabel_format(useOffset=False)
     axes.tick_params(labelsize=8)
     axes.locator_params(nbins=5)
-    halo = [matplotlib.patheffects.withStroke(linewidth=3, foreground="white")]
+    halo = [withStroke(linewidth=3, foreground="white")]
     bar = _nice((right - left) / 4)
     x, y = left + 0.04 * (right - left), bottom + 0.06 * (top - bottom)
     axes.plot([x, x + bar], [y, y], color="black", lw=3, solid_capstyle="butt", path_effects=halo)

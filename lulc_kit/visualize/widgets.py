@@ -1,11 +1,11 @@
 """Widgets for looking around in JupyterLab. Without a reader (papermill) they draw one picture and leave it."""
 
+from __future__ import annotations
+
 import io
 from typing import Any
 
-import ipywidgets
-import xarray as xr
-
+from lulc_kit.late import xr
 from lulc_kit.visualize import images, style
 
 
@@ -24,6 +24,8 @@ def explore(image: xr.DataArray, title: str = "") -> Any:
     ipywidgets.VBox
         Shown by JupyterLab as three lists of bands, a slider and the picture.
     """
+    import ipywidgets
+
     small = style.thin(image)
     names = [str(b) for b in small.band.values]
     first = images.true_colour(small)

@@ -1,14 +1,16 @@
 """Folds of whole polygons, and of whole groups: regions, sites, years, whatever a column says."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lulc_kit.errors import ParameterError
 from lulc_kit.labels.splitters.base import Splitter, centre, locate
+from lulc_kit.late import pd
 
 MOST = 255
 """Folds are numbered in one byte."""

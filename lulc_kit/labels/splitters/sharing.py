@@ -1,14 +1,16 @@
 """Sharing whole units out to folds so that every class is in every fold."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from lulc_kit.errors import RareClassError
+from lulc_kit.late import pd
 
 ATTEMPTS = 50
 

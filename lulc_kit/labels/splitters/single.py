@@ -1,15 +1,17 @@
 """Folds of single samples."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lulc_kit.errors import RareClassError
 from lulc_kit.labels.splitters.base import Splitter, locate
 from lulc_kit.labels.splitters.sharing import codes
+from lulc_kit.late import pd
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Make a sharpened band say, once degraded, what its coarse original said."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from scipy import ndimage
 
+from lulc_kit.late import ndimage
 from lulc_kit.preprocess.sharpening.mtf import Float, Mask, decimate, degrade_masked, gaussian_taps, mirror
 
 _REACH = 3  # coarse pixels that the upsampling kernel looks to each side

@@ -1,21 +1,23 @@
 """The coarse bands of a scene at the resolution of its finest ones, as files for the steps that follow."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import dask.array as da
 import numpy as np
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import grids
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.errors import BandError, GridError
+from lulc_kit.late import da
 from lulc_kit.preprocess import radiometry
-from lulc_kit.preprocess.sharpening.sharpen import MTF, sharpen
 from lulc_kit.raster import writing
+from lulc_kit.sentinel2 import MTF
 
 FINE = ("B2", "B3", "B4", "B8")
 CIRRUS = "B10"
@@ -78,6 +80,8 @@ def _ratio(coarse: GeoBox, fine: GeoBox, what: str) -> int:
 
 
 def _write(fine: da.Array, bands: Mapping[str, Band], ratio: int, grid: GeoBox, work: Path) -> dict[str, Band]:
+    from lulc_kit.preprocess.sharpening.sharpen import sharpen  # numba takes its time to load
+
     coarse = da.stack([radiometry.on_grid(band, band.geobox) for band in bands.values()])
     path = work / f"{ratio}.tif"
     # Bands that Sentinel-2 does not have get the mean of the published values of their resolution.
