@@ -61,6 +61,8 @@ __all__ = [*_HOMES]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"lulc_kit has no {name!r} at its front door; there are: {', '.join(_HOMES)}.")
+    import odc.geo.xr  # noqa: F401  # gives images that were not made by the kit their grid, ``image.odc.geobox``
+
     module, attribute = _HOMES[name].split(":")
     return getattr(importlib.import_module(f"lulc_kit.{module}"), attribute)
 

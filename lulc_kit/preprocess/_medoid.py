@@ -6,6 +6,7 @@ import numpy as np
 
 @numba.njit(nogil=True, cache=True)
 def medoid(series, out):  # type: ignore[no-untyped-def]
+    """Write the most central observation of each pixel of a series, (time, band, row, column), into ``out``."""
     count, bands, rows, columns = series.shape
     line = np.empty((columns, count, bands), np.float32)
     seen = np.empty((count, bands), np.float32)

@@ -2,7 +2,6 @@
 
 import inspect
 from dataclasses import replace
-from typing import get_type_hints
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lulc_kit import attribution, classes
@@ -107,7 +105,7 @@ def named(name):
 
 def test_no_picture_is_forgotten_here():
     there = {f for m in (charts, images, maps) for f in vars(m).values() if inspect.isfunction(f)}
-    pictures = {f for f in there if f.__module__ != style.__name__ and get_type_hints(f).get("return") == Figure}
+    pictures = {f for f in there if f.__module__ != style.__name__ and f.__annotations__.get("return") == "Figure"}
     assert pictures == set(DRAWN)
 
 

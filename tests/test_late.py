@@ -1,0 +1,61 @@
+"""What takes long to import is imported when it is used: a notebook's first cell is quick."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.startup import LIGHT, imports
+from lulc_kit import late
+from tests.scene import REPOSITORY, environment
+
+HEAVY = {
+    *("dask.array", "distributed", "earthpy", "geopandas", "ipywidgets", "keras", "matplotlib", "numba", "pandas"),
+    *("pystac", "pytest", "rioxarray", "scipy", "skops", "sklearn", "sklearnex", "spyndex", "tensorflow", "xarray"),
+}
+NOTEBOOKS = [path for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb")) if path.stem.startswith(LIGHT)]
+
+
+def loaded(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after some code."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_imports_of_a_notebook_load_nothing_heavy(notebook: Path) -> None:
+    code = imports(notebook)
+    assert "lulc_kit.study" in code
+    found = loaded(code)
+    assert "lulc_kit.params" in found
+    assert found & HEAVY == set()
+
+
+def test_what_is_heavy_exists() -> None:
+    """A misspelt name in the list would guard nothing."""
+    assert [name for name in HEAVY - {"sklearnex"} if importlib.util.find_spec(name) is None] == []
+
+
+def test_a_late_package_is_the_package() -> None:
+    import matplotlib.pyplot
+    import numpy as np
+    import xarray
+
+    assert late.xr.DataArray is xarray.DataArray
+    assert late.plt.subplots is matplotlib.pyplot.subplots
+    assert late.da.zeros((2, 2)).compute().tolist() == np.zeros((2, 2)).tolist()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        late.pd.nothing  # noqa: B018
+
+
+def test_images_that_others_made_have_a_grid_for_the_front_door() -> None:
+    code = "import lulc_kit, xarray\nlulc_kit.compute_indices\nassert hasattr(xarray.DataArray([0]), 'odc')"
+    assert "odc.geo.xr" in loaded(code)
