@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
-from scipy.stats import ks_2samp, wasserstein_distance
 
 Points = npt.NDArray[np.float64]
 
@@ -50,6 +48,8 @@ class Distances:
     @property
     def w(self) -> float:
         """Wasserstein distance between `test` and `map`, metres: 0 if the test is exactly as hard as the map."""
+        from scipy.stats import wasserstein_distance
+
         return float(wasserstein_distance(self.test[np.isfinite(self.test)], self.map))
 
     @property
@@ -97,11 +97,15 @@ def measure(
 
 def to_next(points: Points) -> Points:
     """Return the distance from each sample to the nearest other one."""
+    from scipy.spatial import cKDTree
+
     return cKDTree(points).query(points, k=2)[0][:, 1]
 
 
 def to_nearest(places: Points, points: Points) -> Points:
     """Return the distance from each place to the nearest sample."""
+    from scipy.spatial import cKDTree
+
     return cKDTree(points).query(places)[0]
 
 
@@ -119,5 +123,7 @@ def to_training(
 
 def is_clustered(sample: Points, mapped: Points) -> bool:
     """Whether distances between samples are significantly smaller than those from the map to the samples."""
+    from scipy.stats import ks_2samp
+
     method = "exact" if len(sample) * len(mapped) < EXACT else "asymp"
     return bool(ks_2samp(sample, mapped, alternative="greater", method=method).pvalue < SIGNIFICANT)

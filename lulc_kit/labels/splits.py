@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from lulc_kit import raster
 from lulc_kit.distance import distance
@@ -154,6 +153,8 @@ def _points(labels: Labels, splitter: Splitter) -> Points:
 
 def _away_from(test: npt.NDArray[np.bool_], metres: float, labels: Labels) -> npt.NDArray[np.bool_]:
     """Mark the pixels that are at least so far from test pixels; (row, column)."""
+    from scipy.spatial import cKDTree
+
     if metres <= 0:
         return ~test
     if labels.frame is None:
@@ -255,6 +256,8 @@ def measure(labels: Labels, folds: Folds, prediction: Points) -> Distances:
     prediction
         Places all over the map, metres from the centre of the upper left pixel, to the right and downwards.
     """
+    from scipy.spatial import cKDTree
+
     inside = np.nonzero(labels.values)
     pixels, fold, of = labels.points(), folds.fold[inside], labels.source[inside]
     trainable = folds.trainable[:, inside[0], inside[1]]

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import curve_fit
-from scipy.spatial.distance import pdist
 
 from lulc_kit.errors import LulcError
 
@@ -82,6 +80,9 @@ def fit(points: npt.NDArray[np.float64], values: npt.NDArray[np.floating], longe
     LulcError
         If there are fewer than 30 samples, or all values are the same.
     """
+    from scipy.optimize import curve_fit
+    from scipy.spatial.distance import pdist
+
     if len(points) < 30 or np.ptp(values) == 0:
         raise LulcError(
             f"A variogram needs at least 30 samples that differ; found {len(points)}. Give the side of the blocks "

@@ -14,10 +14,10 @@ from lulc_kit.errors import ParameterError
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]*$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Nodata = Annotated[float, Field(allow_inf_nan=True)]  # rasters of floating point often have NaN
-Metres = Annotated[float, Field(ge=0)]
+Metres = Annotated[float, Field(ge=0, le=100_000)]
 Names = Annotated[list[str], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Megabytes = Annotated[int, Field(ge=500)]
+Megabytes = Annotated[int, Field(ge=500, le=100_000_000)]
 
 
 def _date(value: str) -> str:

@@ -62,7 +62,7 @@ class Features(Parameters):
     texture_quantizer: Literal["equal_width", "equal_probability"] = Field(
         "equal_width", description="grey levels of equal width, or equally frequent"
     )
-    texture_range: list[float] | None = Field(
+    texture_range: list[Annotated[float, Field(ge=-1000, le=1000)]] | None = Field(
         None, min_length=2, max_length=2, description="reflectance of the first and last level; null: 1–99 % of a band"
     )
     texture_components: int = Field(3, ge=0, le=50, description="how many principal components of the texture; 0: none")

@@ -12,13 +12,13 @@ class Preprocess(Parameters):
 
     notebook = "02_preprocess"
     crs: str | None = Field(None, description='CRS of the study\'s grid, "EPSG:32633"; null: that of the finest band')
-    bbox: list[float] | None = Field(
+    bbox: list[Annotated[float, Field(ge=-1e8, le=1e8)]] | None = Field(
         None,
         min_length=4,
         max_length=4,
         description="left, bottom, right, top in that CRS; null: the whole scene",
     )
-    resolution: float = Field(10.0, gt=0, description="pixel size of the grid, metres")
+    resolution: float = Field(10.0, gt=0, le=100_000, description="pixel size of the grid, metres")
     sharpen: Literal["local", "none"] = Field(
         "local", description="20 m and 60 m bands at 10 m: local: sharpened by local regression; none: interpolated"
     )
@@ -30,7 +30,9 @@ class Preprocess(Parameters):
         "none", description="of L1C: none; sen2cor: by ESA's program, if installed; dark_object: simple, only the haze"
     )
     sen2cor: list[str] = Field([], description="folders of Sen2Cor, if it is not where it usually is")
-    sen2cor_timeout: float = Field(7200.0, gt=0, description="what Sen2Cor may take for one product, seconds")
+    sen2cor_timeout: float = Field(
+        7200.0, gt=0, le=1_000_000, description="what Sen2Cor may take for one product, seconds"
+    )
     mask: Literal["spectral", "scl", "product", "file", "none"] = Field(
         "spectral",
         description="spectral: rule for L1C; scl: scene classification; product: its cloud mask; file: yours; none",

@@ -82,7 +82,10 @@ class Samples(Parameters):
     group_field: str | None = Field(None, description="field of the labels' file for split: groups: region, site")
     folds: int | None = Field(4, ge=2, le=20, description="number of folds; null: one for each group (split: groups)")
     block: float | None = Field(
-        640.0, gt=0, description="side of the blocks that go into a fold together, metres; null: the variogram's range"
+        640.0,
+        gt=0,
+        le=1e6,
+        description="side of the blocks that go into a fold together, metres; null: the variogram's range",
     )
     gap: Metres | None = Field(
         60.0,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.dates import ConciseDateFormatter, date2num
-from matplotlib.figure import Figure
 
 from lulc_kit.classes import Scheme
 from lulc_kit.late import pd, plt, xr
@@ -23,6 +21,10 @@ from lulc_kit.visualize.style import (
     subplots,
     thin,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @picture
@@ -231,6 +233,8 @@ def clear_observations(counts: xr.DataArray, dates: pd.DataFrame) -> Figure:
 
 def _clear_by_day(ax: Axes, days: pd.DatetimeIndex) -> None:
     """Give an axes the part of clear pixels upward, and days along, however few: never hours."""
+    from matplotlib.dates import ConciseDateFormatter, date2num
+
     ax.set_ylim(0, 105)
     ax.set_ylabel("clear pixels, %")
     around = pd.Timedelta(days=4)

@@ -5,10 +5,6 @@ import functools
 import warnings
 from collections.abc import Iterable
 
-import matplotlib
-from matplotlib import font_manager
-from matplotlib.ft2font import FT2Font
-
 WIDE = (
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
     *("Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans GB", "Yu Gothic", "Malgun Gothic"),
@@ -21,7 +17,9 @@ WIDE = (
 @functools.cache
 def families() -> tuple[str, ...]:
     """Return matplotlib's own fonts, followed by those of `WIDE` that this computer has."""
-    own = matplotlib.rcParamsDefault["font.sans-serif"][0]
+    from matplotlib import font_manager, rcParamsDefault
+
+    own = rcParamsDefault["font.sans-serif"][0]
     known = {font.fname for font in font_manager.fontManager.ttflist}
     for path in set(font_manager.findSystemFonts()) - known:  # matplotlib's list is as old as its cache
         with contextlib.suppress(RuntimeError, OSError):  # a font that it cannot use
@@ -32,6 +30,9 @@ def families() -> tuple[str, ...]:
 
 @functools.cache
 def _letters(names: tuple[str, ...]) -> frozenset[int]:
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
     paths = {font_manager.findfont(name) for name in names}
     return frozenset(code for path in paths for code in FT2Font(path).get_charmap())
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from lulc_kit import raster
 from lulc_kit.classes import Scheme
@@ -25,6 +22,11 @@ from lulc_kit.visualize.style import (
     subplots,
     thin,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 
 @picture
@@ -138,6 +140,8 @@ def _colours(classes: Scheme) -> dict[int, str]:
 
 
 def _entry(colour: str, name: str) -> Patch:
+    from matplotlib.patches import Patch
+
     return Patch(facecolor=colour, edgecolor="black", label=name)
 
 
@@ -156,6 +160,8 @@ def _sheet(codes: xr.DataArray, entries: Sequence[Patch] = ()) -> tuple[Figure, 
 
 def _paint(ax: Axes, codes: xr.DataArray, colours: Mapping[int, str], title: str) -> None:
     """Paint codes (1, y, x), 0–255, in their colours."""
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
     # Codes become positions first: the norm needs neighbours that are one apart.
     position = np.zeros(256, int)
     position[list(colours)] = np.arange(len(colours))

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -24,6 +25,45 @@ def test_unknown_name_is_refused_and_the_known_are_listed(model: type[params.Par
         model.check({"studdy": "x"}, "here")
     assert str(caught.value).startswith("here:\n  studdy: there is no such parameter.")
     assert set(re.search(r"Known: (.*)\.", str(caught.value))[1].split(", ")) == set(model.model_fields)  # type: ignore[index]
+
+
+VALUES = {"nodata", "classes"}
+"""Parameters that hold numbers of a file, not amounts: any of them may stand there."""
+
+
+def unbounded(schema: dict[str, Any], where: str, definitions: dict[str, Any]) -> set[str]:
+    """Return the numbers of a JSON schema that may be as large, or as small, as one likes."""
+    if reference := schema.get("$ref"):
+        return unbounded(definitions[reference.rsplit("/", 1)[1]], where, definitions)
+    found = set()
+    if schema.get("type") in ("integer", "number") and "enum" not in schema:
+        ends = [{f"{end}imum", f"exclusive{end.capitalize()}imum"} for end in ("min", "max")]
+        found = set() if all(end & set(schema) for end in ends) else {where}
+    for inner in (*schema.get("anyOf", ()), schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(inner, dict):
+            found |= unbounded(inner, where, definitions)
+    for name, inner in schema.get("properties", {}).items():
+        if name not in VALUES:
+            found |= unbounded(inner, f"{where}.{name}", definitions)
+    return found
+
+
+@pytest.mark.parametrize("model", params.NOTEBOOKS.values(), ids=lambda m: m.notebook)
+def test_every_number_has_a_lowest_and_a_highest_value(model: type[params.Parameters]) -> None:
+    """Else a slip of the pen asks for a bootstrap of a week, or for more memory than there is."""
+    schema = model.model_json_schema()
+    assert unbounded(schema, model.notebook, schema.get("$defs", {})) == set()
+
+
+def test_a_number_without_end_would_be_noticed() -> None:
+    fields: dict[str, Any] = {"a": {"type": "integer", "minimum": 0}, "b": {"items": {"type": "number", "maximum": 1}}}
+    inner = {"properties": {"c": {"anyOf": [{"type": "null"}, {"type": "number"}]}}}
+    assert unbounded({"properties": fields | {"d": {"$ref": "#/$defs/D"}}}, "x", {"D": inner}) == {
+        "x.a",
+        "x.b",
+        "x.d.c",
+    }
+    assert unbounded({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, "x", {}) == set()
 
 
 def test_all_wrong_parameters_are_named_at_once() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from lulc_kit.errors import GridError, ParameterError, RareClassError
 from lulc_kit.labels.splitters.sharing import codes, share_out
@@ -73,6 +72,8 @@ class Splitter(ABC):
         LulcError
             If the samples lack what the splitter needs: coordinates in metres, groups.
         """
+        from scipy.spatial import cKDTree
+
         folds = self.assign(X, y, groups)
         points = locate(X) if self.buffer else None
         for k in range(1, int(folds.max()) + 1):

@@ -11,9 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster.hierarchy import cut_tree, ward
-from scipy.stats import wasserstein_distance
-from sklearn.cluster import KMeans
 
 from lulc_kit.errors import ParameterError, RareClassError
 from lulc_kit.labels.distances import Points, is_clustered, to_nearest, to_next, to_training
@@ -179,6 +176,9 @@ class KNNDMSplit(Splitter):
         self, places: Points, mapped: Points, present: npt.NDArray[np.bool_]
     ) -> list[tuple[int, float, int, Folds]]:
         """Return for each number of clusters: how the classes fare, W, the number, and the folds."""
+        from scipy.cluster.hierarchy import cut_tree, ward
+        from sklearn.cluster import KMeans
+
         counts = np.unique(np.geomspace(self.n_splits, len(places) - 2, COUNTS).round().astype(int))
         tree = ward(places) if self.clustering == "ward" else None
         axis = np.linalg.svd(places - places.mean(axis=0), full_matrices=False)[2][0]
@@ -237,6 +237,8 @@ def _places(X: Any, groups: Any) -> tuple[Points, npt.NDArray[np.intp]]:
 
 
 def _w(places: Points, fold: Folds, mapped: Points) -> float:
+    from scipy.stats import wasserstein_distance
+
     return float(wasserstein_distance(to_training(places, fold), mapped))
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold
 
 from lulc_kit.errors import RareClassError
 from lulc_kit.late import pd
@@ -47,6 +46,8 @@ def share_out(y: Any, units: npt.NDArray[np.integer], folds: int, seed: int, wha
     RareClassError
         If classes do not occur in enough units, or no way was found.
     """
+    from sklearn.model_selection import StratifiedGroupKFold
+
     kind, names = (np.zeros(len(units), np.intp), ["sample"]) if y is None else codes(y)
     counts = [len(np.unique(units[kind == i])) for i in range(len(names))]
     rare = [(name, count) for name, count in zip(names, counts, strict=True) if count < folds]
