@@ -100,7 +100,7 @@ class Samples(Parameters):
         "balanced", description="share per_class × classes out evenly, by the classes' size, or by its square root"
     )
     per_polygon: int | None = Field(
-        None, ge=1, description="at most so many training samples of one polygon; null: any number"
+        None, ge=1, le=10_000_000, description="at most so many training samples of one polygon; null: any number"
     )
     seed: Seed = Field(1, description="seed of every random choice")
 
