@@ -29,10 +29,10 @@ from odc.geo.geobox import GeoBox
 from shapely import LineString
 
 from benchmarks import report
-from lulc_kit import catalog, raster
+from lulc_kit import catalog, raster, sentinel2
 from lulc_kit.raster import writing
 
-BANDS = ["B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"]
+BANDS = [name for name in sentinel2.MTF if sentinel2.BANDS[name].resolution < 60]
 INDICES = ["NDVI", "NDRE", "EVI2", "BI2", "MNDWI", "NDBI"]
 GROUND = ["DEM", "slope", "aspect", "road_distance"]
 SHAPES = {51: (6239, 8187), 120: (10980, 10980)}

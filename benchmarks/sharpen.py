@@ -32,9 +32,9 @@ from benchmarks import _s2super
 from lulc_kit.preprocess.sharpening import sharpen as sharpening
 from lulc_kit.preprocess.sharpening.local_models import EVEN, average, local_models, predict
 from lulc_kit.preprocess.sharpening.sharpen import MTF, degrade, fit, sharpen
+from lulc_kit.sentinel2 import bands_at
 
-FINE = ("B2", "B3", "B4", "B8")
-GROUPS = {2: ("B5", "B6", "B7", "B8A", "B11", "B12"), 6: ("B1", "B9")}
+FINE, GROUPS = bands_at(10), {2: bands_at(20), 6: bands_at(60)}
 FIGURE = Path(__file__).parents[1] / "docs" / "benchmarks" / "sharpen.png"
 
 

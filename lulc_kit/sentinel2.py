@@ -54,6 +54,17 @@ MTF = {name: band.mtf for name, band in BANDS.items() if band.mtf is not None}
 """Modulation transfer at Nyquist of the bands that see the ground, in order."""
 
 
+def bands_at(resolution: int) -> tuple[str, ...]:
+    """Return the bands of a native resolution (10, 20 or 60 m) that see the ground, in order.
+
+    Examples
+    --------
+    >>> bands_at(10), bands_at(60)
+    (('B2', 'B3', 'B4', 'B8'), ('B1', 'B9'))
+    """
+    return tuple(name for name in MTF if BANDS[name].resolution == resolution)
+
+
 def band_name(name: str) -> str:
     """Return a band's name as the kit writes it: ``B02`` and ``b2`` become ``B2``, ``B8a`` becomes ``B8A``.
 

@@ -176,6 +176,17 @@ def _write_codes(first, second, levels, codes, slot):
 
 
 @njit(cache=True, nogil=True)
+def _empty(codes, plan, window, columns, histogram):
+    """Forget the pairs of the last window of a row."""
+    for g in range(plan.steps.size):
+        for k in range(columns - 1 + plan.steps[g], columns + window - 1):
+            for s in range(plan.slots[g], plan.slots[g + 1]):
+                code = codes[window + k, s]
+                if code != NO_PAIR:
+                    histogram[code] = 0
+
+
+@njit(cache=True, nogil=True)
 def _slide_histogram(codes, plan, window, levels, growth, histogram, information, squares):
     """Slide the histogram of pairs along a row: Σ c ln c (fixed point) and Σ c² of each window.
 
@@ -206,12 +217,7 @@ def _slide_histogram(codes, plan, window, levels, growth, histogram, information
         if k >= window - 1:
             information[k - window + 1] = running_information
             squares[k - window + 1] = running_squares
-    for g in range(plan.steps.size):
-        for k in range(columns - 1 + plan.steps[g], columns + window - 1):
-            for s in range(plan.slots[g], plan.slots[g + 1]):
-                code = codes[window + k, s]
-                if code != NO_PAIR:
-                    histogram[code] = 0
+    _empty(codes, plan, window, columns, histogram)
 
 
 @njit(cache=True, nogil=True)
@@ -249,13 +255,8 @@ def _slide_maximum(codes, plan, window, levels, histogram, frequency, maxima):
             largest -= 1
         if k >= window - 1:
             maxima[k - window + 1] = largest
-    for g in range(plan.steps.size):
-        for k in range(columns - 1 + plan.steps[g], columns + window - 1):
-            for s in range(plan.slots[g], plan.slots[g + 1]):
-                code = codes[window + k, s]
-                if code != NO_PAIR:
-                    frequency[histogram[code]] = 0
-                    histogram[code] = 0
+    frequency[:] = 0
+    _empty(codes, plan, window, columns, histogram)
 
 
 @njit(cache=True, nogil=True)
@@ -314,6 +315,31 @@ def _finish_row(feature, total, whole, closeness, information, squares, maxima, 
 
 
 @njit(cache=True, nogil=True)
+def _move_rows(tile, r, window, levels, plan, inverse, with_inverse, with_codes, whole_columns, close_columns, codes):
+    """Move the column sums, and the codes, to the windows of row ``r`` of the result."""
+    width = tile.shape[1]
+    for d in range(plan.groups.size):
+        row_step, column_step = plan.row_steps[d], plan.column_steps[d]
+        step = abs(column_step)
+        first_upper, first_lower = max(0, -column_step), max(0, column_step)
+        sums, close_sums = whole_columns[plan.groups[d]], close_columns[plan.groups[d]]
+        # Rows of pairs are known by their lower row. The first window takes all of its rows, later ones
+        # take one and lose one.
+        for lower in range(row_step if r == 0 else r + window - 1, r + window):
+            a = tile[lower - row_step, first_upper : first_upper + width - step]
+            b = tile[lower, first_lower : first_lower + width - step]
+            _move_row(a, b, np.int32(1), step, sums, inverse, close_sums, with_inverse)
+            if with_codes:
+                slot = plan.first_slots[d] + lower % (window - row_step)
+                _write_codes(a, b, levels, codes[window + step :], slot)
+        if r > 0:
+            lower = r - 1 + row_step
+            a = tile[lower - row_step, first_upper : first_upper + width - step]
+            b = tile[lower, first_lower : first_lower + width - step]
+            _move_row(a, b, np.int32(-1), step, sums, inverse, close_sums, with_inverse)
+
+
+@njit(cache=True, nogil=True)
 def _asked(features, first, last):
     return ((features >= first) & (features <= last)).any()
 
@@ -342,6 +368,7 @@ def texture_tile(tile, window, levels, plan, features, total, tables, out, top, 
     with_inverse = _asked(features, HOMOGENEITY, HOMOGENEITY)
     with_histogram = _asked(features, ASM, ENTROPY)
     with_maximum = _asked(features, MAXIMUM, MAXIMUM)
+    with_codes = with_histogram or with_maximum
     whole_columns = np.zeros((plan.steps.size, 6, width), np.int32)
     close_columns = np.zeros((plan.steps.size, width))
     whole_scratch, close_scratch = np.empty(width, np.int32), np.empty(width)
@@ -354,25 +381,9 @@ def texture_tile(tile, window, levels, plan, features, total, tables, out, top, 
     inverse_count = np.empty(columns)
 
     for r in range(rows):
-        for d in range(plan.groups.size):
-            row_step, column_step = plan.row_steps[d], plan.column_steps[d]
-            step = abs(column_step)
-            first_upper, first_lower = max(0, -column_step), max(0, column_step)
-            sums, close_sums = whole_columns[plan.groups[d]], close_columns[plan.groups[d]]
-            # Rows of pairs are known by their lower row. The first window takes all of its rows, later ones
-            # take one and lose one.
-            for lower in range(row_step if r == 0 else r + window - 1, r + window):
-                a = tile[lower - row_step, first_upper : first_upper + width - step]
-                b = tile[lower, first_lower : first_lower + width - step]
-                _move_row(a, b, np.int32(1), step, sums, tables.inverse, close_sums, with_inverse)
-                if with_histogram or with_maximum:
-                    slot = plan.first_slots[d] + lower % (window - row_step)
-                    _write_codes(a, b, levels, codes[window + step :], slot)
-            if r > 0:
-                lower = r - 1 + row_step
-                a = tile[lower - row_step, first_upper : first_upper + width - step]
-                b = tile[lower, first_lower : first_lower + width - step]
-                _move_row(a, b, np.int32(-1), step, sums, tables.inverse, close_sums, with_inverse)
+        _move_rows(
+            tile, r, window, levels, plan, tables.inverse, with_inverse, with_codes, whole_columns, close_columns, codes
+        )
         whole[:] = 0
         closeness[:] = 0.0
         for g in range(plan.steps.size):

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 from lulc_kit import files
 from lulc_kit.errors import FormatError
 from lulc_kit.safe.metadata import find_all
-from lulc_kit.safe.source import MAX_XML_BYTES, parse_xml
+from lulc_kit.safe.source import parse_xml
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def read_polygons(path: Path) -> CloudPolygons:
     LulcError
         If it is missing, unsafe, no XML, or its coordinates are not pairs of numbers.
     """
-    root = parse_xml(_text(path), str(path))
+    root = _root(path)
     found: dict[str, list[dict[str, Any]]] = {"OPAQUE": [], "CIRRUS": []}
     for feature in find_all(root, "MaskFeature"):
         kind = "".join((e.text or "").strip() for e in find_all(feature, "maskType"))
@@ -49,20 +49,16 @@ def read_polygons(path: Path) -> CloudPolygons:
     return CloudPolygons(crs, tuple(found["OPAQUE"]), tuple(found["CIRRUS"]))
 
 
-def _text(path: Path) -> bytes:
+def _root(path: Path) -> Element:
     inside = files.split_archived(path)
     try:
         if inside is None:
             with path.open("rb") as stream:
-                text = stream.read(MAX_XML_BYTES + 1)
-        else:
-            with zipfile.ZipFile(inside[0]) as archive, archive.open(inside[1]) as stream:
-                text = stream.read(MAX_XML_BYTES + 1)
+                return parse_xml(stream, str(path))
+        with zipfile.ZipFile(inside[0]) as archive, archive.open(inside[1]) as stream:
+            return parse_xml(stream, str(path))
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise FormatError(f"The cloud mask {path} cannot be read ({error}). Fetch the product again.") from error
-    if len(text) > MAX_XML_BYTES:
-        raise FormatError(f"The cloud mask {path} is larger than {MAX_XML_BYTES // 1_000_000} MB. It is not read.")
-    return text
 
 
 def _polygon(element: Element, path: Path) -> dict[str, Any]:

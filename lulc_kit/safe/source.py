@@ -117,19 +117,19 @@ class Source:
         """Parse one of the product's XML files; entities and document types are refused."""
         try:
             with self.open(file) as stream:
-                text = stream.read(MAX_XML_BYTES + 1)
+                return parse_xml(stream, f"{file} in {self.path}")
         except (zipfile.BadZipFile, zlib.error) as error:
             raise FormatError(f"{file} in {self.path} cannot be unpacked ({error}); fetch the archive again.") from None
-        if len(text) > MAX_XML_BYTES:
-            raise FormatError(
-                f"{file} in {self.path} is larger than {MAX_XML_BYTES // 1_000_000} MB; expected metadata of "
-                "a few MB. Fetch the product again from its provider."
-            )
-        return parse_xml(text, f"{file} in {self.path}")
 
 
-def parse_xml(text: bytes, name: str) -> Element:
-    """Parse XML; a LulcError names the file if it declares entities or a document type, or is no XML."""
+def parse_xml(stream: IO[bytes], name: str) -> Element:
+    """Parse XML; a LulcError names the file if it is too large, declares entities or a document type, or is no XML."""
+    text = stream.read(MAX_XML_BYTES + 1)
+    if len(text) > MAX_XML_BYTES:
+        raise FormatError(
+            f"{name} is larger than {MAX_XML_BYTES // 1_000_000} MB; expected metadata of a few MB. Fetch the product "
+            "again from its provider."
+        )
     try:
         return defusedxml.ElementTree.fromstring(text, forbid_dtd=True)
     except DefusedXmlException as error:

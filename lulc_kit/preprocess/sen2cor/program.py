@@ -225,7 +225,8 @@ def _find_complete(pattern: re.Pattern[str], folder: Path) -> Path | None:
 def _is_complete(path: Path) -> bool:
     files = [*path.glob("MTD_MSIL2A.xml"), *path.glob("S2*_MTD_SAFL2A_*.xml")]
     try:
-        root = parse_xml(files[0].read_bytes(), files[0].name)
+        with files[0].open("rb") as stream:
+            root = parse_xml(stream, files[0].name)
     except (IndexError, OSError, LulcError):  # no file, cut off, not XML
         return False
     listed = [path / f"{(node.text or '').strip()}.jp2" for node in root.iter("IMAGE_FILE")]

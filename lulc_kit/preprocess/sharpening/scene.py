@@ -17,9 +17,9 @@ from lulc_kit.errors import BandError, GridError
 from lulc_kit.late import da
 from lulc_kit.preprocess import radiometry
 from lulc_kit.raster import writing
-from lulc_kit.sentinel2 import MTF
+from lulc_kit.sentinel2 import MTF, bands_at
 
-FINE = ("B2", "B3", "B4", "B8")
+FINE = bands_at(10)
 CIRRUS = "B10"
 """Shows clouds and no ground, so the other bands say nothing of its detail: it is interpolated."""
 

@@ -12,7 +12,7 @@ of the detail that is injected.
 function with a `Plan` made once::
 
     plan = fit(fine, coarse, ratio=2)                      # any arrays that can be sliced
-    halo = plan.halo(iterations=2)                         # coarse pixels to read around each block
+    plan.halo                                              # coarse pixels to read around each block
     sharpen(fine_block, coarse_block, ratio=2, plan=plan)  # then cut the halo off
 
 `sharpen` itself works in such blocks, which is why the block size does not show in the result.
@@ -43,13 +43,14 @@ from lulc_kit.preprocess.sharpening.local_models import (
     predict,
 )
 from lulc_kit.preprocess.sharpening.mtf import Float, Mask, decimate, degrade, degrade_masked, mtf_of
-from lulc_kit.sentinel2 import MTF
+from lulc_kit.sentinel2 import MTF, bands_at
 
 __all__ = ["MTF", "Plan", "degrade", "fit", "sharpen"]
 
 Values = float | Sequence[float] | NDArray[Any]
 
 _BRIGHTEST = 6.5536  # reflectance of the greatest 16-bit number at Sentinel-2's quantification of 10000
+_STEPS = 2  # of back-projection; one is nearly exact away from borders and nodata
 _ROOM = 1.0  # how far beyond the local range back-projection may go, as a share of that range
 _BLUR = (-0.4, 2.0, 0.1)  # least, greatest and step of the variances tried, fine pixels²
 _SHIFT = (-2.0, 2.0, 0.25)  # the same of the shifts, fine pixels
@@ -111,11 +112,12 @@ class Plan:
         """The back-projection kernels of each band."""
         return tuple(projector(self.ratio, band.mtf) for band in self.bands)
 
-    def halo(self, iterations: int = 2) -> int:
+    @property
+    def halo(self) -> int:
         """Coarse pixels around a block that its result depends on."""
         steps = max(kernels.reach for kernels in self.projectors)
         taps = max(kernels.taps.size for kernels in self.projectors)
-        return iterations * steps + 2 * REACH + 2 + -(-(taps // 2 + MATCHING_REACH) // self.ratio)
+        return _STEPS * steps + 2 * REACH + 2 + -(-(taps // 2 + MATCHING_REACH) // self.ratio)
 
 
 class _Scene(NamedTuple):
@@ -131,9 +133,7 @@ def sharpen(
     coarse: ArrayLike,
     *,
     ratio: int,
-    mtf_fine: Values | None = None,
     mtf_coarse: Values | None = None,
-    iterations: int = 2,
     plan: Plan | None = None,
     block: int = 1536,
     out: Any = None,
@@ -150,13 +150,10 @@ def sharpen(
         grids share their corner.
     ratio
         2 for the 20 m bands, 6 for the 60 m bands.
-    mtf_fine, mtf_coarse
-        Modulation transfer at Nyquist of the bands' own grids: one value for each band, or one for all.
-        None: the published values of Sentinel-2, which supposes the usual order: B2 B3 B4 B8; B5 B6
-        B7 B8A B11 B12 at ratio 2; B1 B9 at ratio 6. For another number of bands None is the mean of
-        those; give ``MTF[name]``. ``mtf_fine`` only serves to choose the plan.
-    iterations
-        Back-projection steps. One is nearly exact away from borders and nodata.
+    mtf_coarse
+        Modulation transfer at Nyquist of the coarse grid: one value for each band, or one for all. None: the
+        published values of Sentinel-2, which supposes the usual order: B5 B6 B7 B8A B11 B12 at ratio 2;
+        B1 B9 at ratio 6. For another number of bands None is the mean of those; give ``MTF[name]``.
     plan
         From `fit`, when this is a part of a scene; None: made here from these arrays. A plan carries MTFs;
         those arguments do not count then.
@@ -200,10 +197,8 @@ def sharpen(
     """
     fine, coarse = _sliceable(fine), _sliceable(coarse)
     shape, n = _check_shapes(fine, coarse, ratio)
-    if iterations < 0 or block < 1:
-        raise ParameterError(f"iterations is {iterations} and block {block}: they are at least 0 and 1.")
     if plan is None:
-        plan = fit(fine, coarse, ratio=ratio, mtf_fine=mtf_fine, mtf_coarse=mtf_coarse)
+        plan = fit(fine, coarse, ratio=ratio, mtf_coarse=mtf_coarse)
     if plan.ratio != ratio or len(plan.bands) != n:
         raise ParameterError(
             f"The plan is for {len(plan.bands)} bands at ratio {plan.ratio}, the data are {n} bands "
@@ -212,7 +207,7 @@ def sharpen(
     result = np.empty((n, *shape), np.float32) if out is None else out
     if result.shape != (n, *shape):
         raise ParameterError(f"`out` has shape {result.shape}, the result {(n, *shape)}.")
-    halo = plan.halo(iterations)
+    halo = plan.halo
     size = max(block // ratio, 1)
     rows, columns = shape[0] // ratio, shape[1] // ratio
 
@@ -226,7 +221,7 @@ def sharpen(
             slice((left - x) * ratio, (right - x) * ratio),
         )
         for k in range(n):
-            sharp = _sharpen_band(scene, k, plan.bands[k], plan.projectors[k], iterations)
+            sharp = _sharpen_band(scene, k, plan.bands[k], plan.projectors[k], _STEPS)
             result[k, top * ratio : bottom * ratio, left * ratio : right * ratio] = sharp[inner]
 
     corners = list(product(range(0, rows, size), range(0, columns, size)))
@@ -243,7 +238,6 @@ def fit(
     coarse: ArrayLike,
     *,
     ratio: int,
-    mtf_fine: Values | None = None,
     mtf_coarse: Values | None = None,
 ) -> Plan:
     """Choose for each band of a scene how it is sharpened, from the scene alone.
@@ -268,7 +262,6 @@ def fit(
     fine, coarse = _sliceable(fine), _sliceable(coarse)
     shape, n = _check_shapes(fine, coarse, ratio)
     p = int(np.shape(fine)[0])
-    mtf_below = mtf_of(_published(p, 1) if mtf_fine is None else mtf_fine, p)
     mtf = mtf_of(_published(n, ratio) if mtf_coarse is None else mtf_coarse, n)
     rows, columns = shape[0] // ratio, shape[1] // ratio
     scenes = [_read(fine, coarse, ratio, *window) for window in _sample(rows, columns)]
@@ -277,7 +270,7 @@ def fit(
         raise LulcError(
             "No pixel of the fine and the coarse bands is valid (all NaN): check the nodata value and the extent."
         )
-    below = [_degraded(scene, ratio, mtf_below, mtf) for scene in scenes]
+    below = [_degraded(scene, ratio, _published(p, 1), mtf) for scene in scenes]
 
     def choose(k: int) -> BandPlan:
         own = [_Scene(s.fine, s.valid, s.coarse[k : k + 1]) for s in scenes]
@@ -499,14 +492,8 @@ def _sample(rows: int, columns: int) -> Iterator[tuple[int, int, int, int]]:
 
 def _published(bands: int, ratio: int) -> NDArray[np.float64]:
     """Sentinel-2's MTFs of the bands that are usual at this ratio; their mean for another number of bands."""
-    usual = {
-        1: ("B2", "B3", "B4", "B8"),
-        2: ("B5", "B6", "B7", "B8A", "B11", "B12"),
-        6: ("B1", "B9"),
-    }
-    names = usual.get(ratio, tuple(MTF))
-    values = np.array([MTF[name] for name in names])
-    return values if bands == len(names) else np.full(bands, values.mean())
+    usual = [MTF[name] for name in bands_at(10 * ratio) or MTF]
+    return np.array(usual) if bands == len(usual) else np.full(bands, np.mean(usual))
 
 
 def _check_shapes(fine: Any, coarse: Any, ratio: int) -> tuple[tuple[int, int], int]:
