@@ -1,19 +1,13 @@
 """Indices: against numbers worked out by hand from the published formulas."""
 
-import re
-
-import dask.array as da
 import numpy as np
 import pytest
-import spyndex
 from hypothesis import given
 from hypothesis import strategies as st
-from odc.geo.geobox import GeoBox
-from rasterio.transform import from_origin
 
-from lulc_kit import raster
 from lulc_kit.errors import LulcError
-from lulc_kit.features import curated, indices
+from lulc_kit.features import indices
+from tests.features.spectrum import SPECTRUM, image, spyndex_value, value
 
 GRASS = {"B3": 0.08, "B4": 0.05, "B5": 0.10, "B6": 0.30, "B7": 0.35, "B8": 0.40, "B8A": 0.42, "B11": 0.20, "B12": 0.10}
 
@@ -31,16 +25,6 @@ BY_HAND = {
     "NDBI_B8": -0.20 / 0.60,
     "S2REP": 722.5,  # 705 + 35·((0.40/2 − 0.10)/0.20)
 }
-
-
-def image(bands, shape=(1, 1), lazy=True):
-    box = GeoBox(shape, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
-    data = np.stack([np.broadcast_to(np.float32(v), shape) for v in bands.values()])
-    return raster.array(da.from_array(data, (1, 2, 2)) if lazy else data, box, list(bands))
-
-
-def value(name, **bands):
-    return indices.compute(image(bands), [name]).to_numpy()[0, 0, 0]
 
 
 @pytest.mark.parametrize("name", BY_HAND)
@@ -107,27 +91,7 @@ def test_bands_are_named_in_the_order_asked_for_whether_lazy_or_not(lazy):
         np.testing.assert_allclose(found.sel(band=name), np.full((5, 3), BY_HAND[name]), rtol=1e-5)
 
 
-SPECTRUM = {
-    band: np.random.default_rng(i).uniform(0.02, 0.5, (4, 5)).astype(np.float32)
-    for i, band in enumerate(["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12"])
-}
-
-
-SPECTRAL = [n for n in curated.names() if not re.match("k[A-Z]", n)]
-
-
 OTHER_NAMES = {"NDVI": "NDVI", "EVI2": "EVI2", "MNDWI": "MNDWI", "NDBI_B8": "NDBI", "NDRE": "NDREI", "S2REP": "S2REP"}
-
-
-def spyndex_value(name, **constants):
-    """What spyndex itself computes, in double precision."""
-    values = {k: c.default for k, c in spyndex.constants.items()}
-    values |= {"lambdaN": 832.8, "lambdaR": 664.6, "lambdaG": 559.8, "lambdaN2": 864.7}
-    values |= {"lambdaS1": 1613.7, "lambdaS2": 2202.4}
-    letters = {k: b.sentinel2a.band for k, b in spyndex.bands.items() if hasattr(b, "sentinel2a")}
-    values |= {k: SPECTRUM[b].astype(float) for k, b in letters.items()} | constants
-    with np.errstate(all="ignore"):
-        return np.broadcast_to(spyndex.computeIndex(name, params=values), (4, 5))
 
 
 @pytest.mark.parametrize(("ours", "theirs"), OTHER_NAMES.items())

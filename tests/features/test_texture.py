@@ -18,8 +18,6 @@ from lulc_kit.features.quantize import Quantizer, fit_quantizer, quantize
 from lulc_kit.features.texture import FEATURES, Settings, halo
 
 ALL = tuple(FEATURES)
-
-
 PROPERTIES = {name: name for name in ALL} | {"asm": "ASM"}
 
 
@@ -194,11 +192,7 @@ images = arrays(
 
 
 windows = st.sampled_from([3, 5, 9])
-
-
 methods = st.sampled_from(["equal_width", "equal_probability"])
-
-
 direction_sets = st.sampled_from(["all", "average", [0], [45], [90, 135]])
 
 

@@ -10,11 +10,7 @@ from lulc_kit.preprocess import radiometry
 from lulc_kit.safe import scene
 
 NAME = "S2A_MSIL2A_20220515T101031_N0400_R022_T33UVU_20220515T142331"
-
-
 GRANULE = "L2A_T33UVU_A036019_20220515T101033"
-
-
 SIZE = 60
 
 

@@ -23,8 +23,6 @@ from tests.safe.made import (
 )
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "safe_metadata"
-
-
 shared = pytest.mark.shared
 
 
