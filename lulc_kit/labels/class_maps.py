@@ -12,11 +12,13 @@ from odc.geo.geobox import GeoBox
 from lulc_kit import raster
 from lulc_kit.classes import LandClass, Scheme
 from lulc_kit.errors import GridError, LulcError
+from lulc_kit.labels import weak
 from lulc_kit.labels.sources import LABELLED, PARAMETERS, UNNAMED, Labels
 from lulc_kit.labels.translation import Meanings, meanings, occurring, translate
 from lulc_kit.late import pd
 from lulc_kit.raster import warping
 
+BORDER = "left out: not all around it is of its class"
 DISAGREED = "left out: another map or year says otherwise, or nothing"
 
 
@@ -26,6 +28,8 @@ def read(
     scheme: Scheme | None,
     classes: Meanings | None,
     named: Mapping[float, LandClass] | None = None,
+    *,
+    homogeneous: int = 1,
 ) -> Labels:
     """Read labels from a class map, or from several that must agree.
 
@@ -38,6 +42,8 @@ def read(
     scheme, classes, named
         The classes, the values that mean them, and what the file itself calls its values; see `translation.meanings`.
         Where both are None, 0 means no label.
+    homogeneous
+        Side of the window around a pixel in which each map has to say the same, pixels of the grid; see `weak`.
 
     Raises
     ------
@@ -61,13 +67,21 @@ def read(
                 f"{', '.join(f'{v:g}' for v in present) or 'none'}. Check 'classes' in {PARAMETERS}."
             )
         coded.append(codes)
-    values = np.where(np.all([c == coded[0] for c in coded], axis=0), coded[0], 0).astype(np.uint8)
-    if not values.any():
+    agreed = weak.agree(coded)
+    if not agreed.any():
         raise LulcError(
             f"The {len(paths)} maps agree nowhere on a class of 'classes'. Are they of one place, and do the values "
             f"mean the same in each?"
         )
-    account = _account(numbers[0], coded[0], values, scheme)
+    inner = [weak.homogeneous(c, homogeneous, known=np.isfinite(n)) for c, n in zip(coded, numbers, strict=True)]
+    values = weak.agree(inner).astype(np.uint8)
+    lost = [scheme.names[scheme.values.index(v)] for v in np.setdiff1d(agreed, values)]
+    if lost:
+        raise LulcError(
+            f"homogeneous: nowhere are {homogeneous} × {homogeneous} pixels together of class {', '.join(lost)}. "
+            f"Use a smaller window, or leave the class out of 'classes' in {PARAMETERS}."
+        )
+    account = _account(numbers[0], coded[0], agreed, values, scheme)
     return Labels(values, np.zeros(geobox.shape, np.uint32), geobox, scheme, account)
 
 
@@ -80,12 +94,17 @@ def _numbers(path: Path, geobox: GeoBox) -> npt.NDArray[np.float64]:
 
 
 def _account(
-    numbers: npt.NDArray[np.float64], codes: npt.NDArray[np.uint8], values: npt.NDArray[np.uint8], scheme: Scheme
+    numbers: npt.NDArray[np.float64],
+    codes: npt.NDArray[np.uint8],
+    agreed: npt.NDArray[np.integer],
+    values: npt.NDArray[np.uint8],
+    scheme: Scheme,
 ) -> pd.DataFrame:
     """Say what became of each value of the first map."""
     known = np.isfinite(numbers)
     names = {c.value: c.name for c in scheme.classes} | {0: "–"}
-    rows = pd.DataFrame({"value": numbers[known], "code": codes[known], "kept": values[known] > 0})
-    rows["became"] = np.select([rows["kept"], rows["code"] > 0], [LABELLED, DISAGREED], UNNAMED)
+    rows = pd.DataFrame({"value": numbers[known], "code": codes[known]})
+    steps = [values[known] > 0, agreed[known] > 0, rows["code"] > 0]
+    rows["became"] = np.select(steps, [LABELLED, BORDER, DISAGREED], UNNAMED)
     rows["class"] = rows["code"].map(names)
     return rows.groupby(["class", "value", "became"]).size().rename("pixels").reset_index()

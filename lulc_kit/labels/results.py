@@ -147,7 +147,9 @@ def _labelled(
             f"{named[drawn.index(False)][0]} is a class map. Give class maps alone, or in a list of their own."
         )
     plain = [rasters.plain(rasters.describe(name, sources.PARAMETERS), name, layout.reference) for name, _ in named]
-    return class_maps.read(plain, geobox, scheme, wanted, value_names.read(files.located(named[0][0])))
+    return class_maps.read(
+        plain, geobox, scheme, wanted, value_names.read(files.located(named[0][0])), homogeneous=p.homogeneous
+    )
 
 
 def _is_text(path: Path) -> bool:

@@ -61,6 +61,13 @@ class Samples(Parameters):
     all_touched: bool = Field(
         False, description="a polygon labels every pixel it touches, not those whose centre it holds"
     )
+    homogeneous: int = Field(
+        1,
+        ge=1,
+        le=99,
+        description="a pixel of a class raster is a label if so many × so many pixels around it are of its class; odd, "
+        "1: every pixel is",
+    )
     validation: Place | None = Field(
         None,
         description="file of polygons or points like 'labels' that is never trained on and judged in 09; null: none",
@@ -127,6 +134,10 @@ class Samples(Parameters):
                     f"class {unknown[0]!r} is not in scheme {self.scheme!r}: {', '.join(SCHEMES[self.scheme].names)}. "
                     f"For classes of your own set scheme: null"
                 )
+        if self.homogeneous % 2 == 0:
+            raise ValueError(
+                f"homogeneous: {self.homogeneous} × {self.homogeneous} pixels have no middle; give 1, 3, 5 …"
+            )
         if (self.table_x is None) != (self.table_y is None):
             raise ValueError("table_x and table_y are given together, or neither")
         if self.table_x is not None and self.table_crs is None:

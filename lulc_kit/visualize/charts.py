@@ -243,3 +243,75 @@ def _clear_by_day(ax: Axes, days: pd.DatetimeIndex) -> None:
         ax.set_xlim(*(date2num(day) for day in (days.min() - around, days.max() + around)))
     else:
         ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+
+
+@picture
+def balance(table: pd.DataFrame, classes: Scheme) -> Figure:
+    """Draw how many samples each class has, and write how many polygons and blocks they come from."""
+    figure, ax = subplots(figsize=(8, 0.4 * len(table) + 1.4))
+    colours = {c.name: c.colour for c in classes.classes}
+    bars = ax.barh(
+        table.index.astype(str), table["samples"], color=[colours[n] for n in table.index], edgecolor="black"
+    )
+    independent = [name for name in ("polygons", "blocks") if name in table]
+    words = [", ".join(f"{row[name]} {name}" for name in independent) for _, row in table.iterrows()]
+    ax.bar_label(bars, words, padding=4, fontsize=8)
+    ax.invert_yaxis()
+    ax.margins(x=0.25)
+    ax.set_xlabel("samples")
+    ax.set_title("How many samples each class has, and where they come from")
+    return figure
+
+
+@picture
+def separability(jeffries_matusita: pd.DataFrame, divergence: pd.DataFrame) -> Figure:
+    """Draw how far apart each two classes are, by both measures (`quality.separability`)."""
+    side = max(4.2, 0.6 * len(divergence) + 2.2)
+    figure, axes = subplots(1, 2, figsize=(2 * side, side))
+    measures = (("Jeffries–Matusita distance", jeffries_matusita, 2), ("transformed divergence", divergence, 2000))
+    for ax, (title, table, top) in zip(axes, measures, strict=True):
+        numbers = np.where(np.eye(len(table), dtype=bool), np.nan, table.to_numpy(float))
+        drawn = ax.imshow(numbers, cmap=plt.get_cmap("cividis").with_extremes(bad=NODATA_COLOUR), vmin=0, vmax=top)
+        for (i, j), value in np.ndenumerate(numbers):
+            if np.isfinite(value):
+                text = f"{value:.2f}" if top == 2 else f"{value:.0f}"
+                colour = "black" if value >= top / 2 else "white"
+                ax.annotate(text, (j, i), ha="center", va="center", fontsize=8, color=colour)
+        ax.set_xticks(range(len(table)), table.columns, rotation=40, ha="right")
+        ax.set_yticks(range(len(table)), table.index)
+        ax.set_title(title)
+        figure.colorbar(drawn, ax=ax, shrink=0.6, label=f"0: the same, {top}: apart (grey: no number)")
+    return figure
+
+
+@picture
+def clouds(table: pd.DataFrame, classes: Scheme) -> Figure:
+    """Draw which part of each class's samples is not clear on each date (`quality.dates.clouds`)."""
+    names = [name for name in classes.names if name in table]
+    figure, ax = subplots(figsize=(9, 0.35 * len(names) + 1.8))
+    drawn = ax.imshow(100 * table[names].to_numpy(float).T, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    shown = np.unique(np.linspace(0, len(table) - 1, min(len(table), 12)).round().astype(int))
+    ax.set_xticks(shown, table.index[shown], rotation=40, ha="right")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_title("Samples under cloud, shadow or no data, by date")
+    figure.colorbar(drawn, ax=ax, label="not clear, %")
+    return figure
+
+
+@picture
+def profiles(table: pd.DataFrame, classes: Scheme) -> Figure:
+    """Draw the NDVI of each class along time: median and middle half of its clear samples (see `quality.dates`)."""
+    figure, ax = subplots(figsize=(9, 4))
+    for c in classes.classes:
+        part = table[table["class"] == c.name]
+        if part.empty:
+            continue
+        days = pd.to_datetime(part["date"])
+        ax.plot(days, part["median"], "o-", color=c.colour, markeredgecolor="black", markersize=4, label=c.name)
+        ax.fill_between(days, part["low"], part["high"], color=c.colour, alpha=0.15)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+    ax.set_ylabel("NDVI")
+    ax.set_facecolor("#e8e8e8")  # yellow and cyan would vanish on white
+    ax.set_title("The classes in time: median and middle half of the clear samples")
+    ax.legend(fontsize=8)
+    return figure

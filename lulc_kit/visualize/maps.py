@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lulc_kit import raster
-from lulc_kit.classes import Scheme
+from lulc_kit.classes import LandClass, Scheme
 from lulc_kit.late import plt, xr
 from lulc_kit.visualize import fonts
 from lulc_kit.visualize.style import (
@@ -122,6 +122,37 @@ def folds(split: xr.DataArray, title: str = "") -> Figure:
 
 
 @picture
+def doubtful(labels: xr.DataArray, suspects: pd.DataFrame, strangers: pd.DataFrame, classes: Scheme) -> Figure:
+    """Draw where labels are doubtful: dots in the colour of the class they look like, crosses on what is like none.
+
+    Parameters
+    ----------
+    labels
+        Class values, (1, y, x), 0 for no label; drawn pale.
+    suspects, strangers
+        Tables of `quality.doubtful`: ``easting``, ``northing`` in the labels' CRS, and of suspects ``suggested``.
+    classes
+        The classes.
+    """
+    colours = {c.name: c.colour for c in classes.classes}
+    pale = {0: "#ffffff"} | {c.value: _pale(c) for c in classes.classes}
+    figure, ax = _sheet(labels, legend(classes, "no label"))
+    _paint(
+        ax,
+        labels,
+        pale,
+        f"Labels to look at: {len(suspects)} like another class (dots), {len(strangers)} like none (crosses)",
+    )
+    for table, style in (
+        (suspects, {"marker": "o", "c": [colours[n] for n in suspects.get("suggested", [])], "edgecolors": "black"}),
+        (strangers, {"marker": "x", "c": "black"}),
+    ):
+        if len(table):
+            ax.scatter(table["easting"] / 1000, table["northing"] / 1000, s=28, linewidths=1, **style)
+    return figure
+
+
+@picture
 def confidence(probabilities: xr.DataArray, title: str) -> Figure:
     """Draw how sure a model is: the probability of the likeliest class, percent. 255 in the file is no data."""
     data = thin(probabilities).to_numpy()
@@ -137,6 +168,10 @@ def confidence(probabilities: xr.DataArray, title: str) -> Figure:
 
 def _colours(classes: Scheme) -> dict[int, str]:
     return {0: NODATA_COLOUR} | {c.value: c.colour for c in classes.classes}
+
+
+def _pale(of: LandClass) -> str:
+    return "#" + "".join(f"{round(0.3 * part + 0.7 * 255):02x}" for part in of.rgb)
 
 
 def _entry(colour: str, name: str) -> Patch:

@@ -139,3 +139,29 @@ def test_what_no_class_names_is_in_the_account(tmp_path):
     numbers[:6] = 3
     found = class_maps.read([write(tmp_path / "x.tif", numbers, GRID)], GRID, SCHEME, {"Forest": [3]})
     assert found.account.set_index("became")["pixels"].to_dict() == {LABELLED: 480, UNNAMED: 4320}
+
+
+def test_borders_of_a_map_label_nothing_and_are_counted(tmp_path):
+    numbers = np.full(GRID.shape, 10, np.uint8)
+    numbers[:, 40:] = 80
+    numbers[30:40, 10:20] = 50  # no class of ours, and no reason to trust what lies beside it
+    numbers[:10, :10] = 255  # not known
+    path = write(tmp_path / "wc.tif", numbers, GRID, nodata=255)
+    wanted = {"Forest": [10], "Water": [80]}
+    found = class_maps.read([path], GRID, SCHEME, wanted, homogeneous=3)
+    expected = np.where(numbers == 10, 3, np.where(numbers == 80, 5, 0))
+    expected[:, 39:41] = 0
+    expected[29:41, 9:21] = 0
+    np.testing.assert_array_equal(found.values, expected)
+    dropped = found.account[found.account["became"] == class_maps.BORDER].set_index("class")["pixels"]
+    assert dropped.to_dict() == {"Forest": 60 + 12 * 12 - 10 * 10, "Water": 60}
+    same = class_maps.read([path, path], GRID, SCHEME, wanted, homogeneous=3)
+    np.testing.assert_array_equal(same.values, found.values)
+
+
+def test_a_class_without_a_homogeneous_place_is_named(tmp_path):
+    numbers = np.full(GRID.shape, 10, np.uint8)
+    numbers[::2, 5] = 80
+    path = write(tmp_path / "wc.tif", numbers, GRID)
+    with pytest.raises(LulcError, match="homogeneous: nowhere are 5 × 5 pixels together of class Water"):
+        class_maps.read([path], GRID, SCHEME, {"Forest": [10], "Water": [80]}, homogeneous=5)

@@ -111,7 +111,7 @@ ROWS: dict[str, list[Any]] = {
     "05_samples": [
         *({"scheme": scheme, "classes": classes(scheme), "layer": "fields"} for scheme in SCHEMES),
         {"labels": "data/classes.tif", "field": None, "classes": {"Forest": [1], "Water": [2, 3]}}
-        | {"gap": 0.0, "seed": 0, "split": "random", "rare": "leave_out"},
+        | {"homogeneous": 3, "gap": 0.0, "seed": 0, "split": "random", "rare": "leave_out"},
         {"block": None, "gap": None, "rare": "smaller_blocks", "allocation": "proportional", "per_polygon": 20},
         {"split": "polygons", "allocation": "sqrt", "rare": "refuse"},
         {"split": "groups", "group_field": "site", "folds": None, "per_class": {"Forest": 50}},

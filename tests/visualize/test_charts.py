@@ -82,3 +82,37 @@ def test_dates_have_no_hours(days):
         assert labels and not any(":" in label for label in labels)
         if days[0] == "2020-06-15":
             assert labels == days
+
+
+def test_balance_writes_where_samples_come_from():
+    table = pd.DataFrame({"samples": [30, 5], "share": [6 / 7, 1 / 7], "polygons": [3, 1]}, ["Cropland", "Tree cover"])
+    ax = charts.balance(table, SCHEME).axes[0]
+    assert [bar.get_width() for bar in ax.patches] == [30, 5]
+    assert [t.get_text() for t in ax.texts] == ["3 polygons", "1 polygons"]
+    assert [mcolors.to_hex(bar.get_facecolor()) for bar in ax.patches] == ["#f096ff", "#006400"]
+
+
+def test_separability_shows_both_measures_and_nothing_for_a_class_with_itself():
+    near = pd.DataFrame([[0, 1.25, np.nan], [1.25, 0, 2], [np.nan, 2, 0]], list("abc"), list("abc"))
+    figure = charts.separability(near, 1000 * near)
+    for ax, says in zip(
+        figure.axes[:2], (["1.25", "1.25", "2.00", "2.00"], ["1250", "1250", "2000", "2000"]), strict=True
+    ):
+        assert sorted(t.get_text() for t in ax.texts) == says
+        shown = np.ma.filled(ax.get_images()[0].get_array(), np.nan)
+        assert np.isnan(np.diag(shown)).all() and np.isnan(shown[0, 2])
+        assert [t.get_text() for t in ax.get_xticklabels()] == list("abc")
+
+
+def test_clouds_and_profiles_show_the_numbers_given():
+    table = pd.DataFrame(
+        {"clear": [0.5, 1], "cloud": [0.5, 0], "Cropland": [1, 0], "Tree cover": [0.25, 0]}, ["d1", "d2"]
+    )
+    ax = charts.clouds(table, SCHEME).axes[0]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["Tree cover", "Cropland"]
+    np.testing.assert_array_equal(ax.get_images()[0].get_array(), [[25, 0], [100, 0]])
+    rows = pd.DataFrame(
+        {"date": ["2020-01-01", "2020-06-01"], "class": "Cropland", "low": 0.1, "median": [0.2, 0.6], "high": 0.7}
+    )
+    (line,) = charts.profiles(rows, SCHEME).axes[0].get_lines()
+    assert line.get_ydata().tolist() == [0.2, 0.6] and mcolors.to_hex(line.get_color()) == "#f096ff"

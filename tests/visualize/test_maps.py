@@ -1,7 +1,9 @@
 """Maps: colours are the scheme's, north is up, kilometres are kilometres."""
 
+import matplotlib.colors as mcolors
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from lulc_kit import classes, raster
@@ -94,3 +96,17 @@ def test_confidence_paints_nodata_in_its_own_colour():
     painted = pixels(figure.axes[0])
     assert tuple(painted[0, 0]) == rgb(style.NODATA_COLOUR)
     assert tuple(painted[1, 1]) == tuple(plt.get_cmap("cividis")(0.7, bytes=True)[:3])
+
+
+def test_doubtful_labels_lie_where_they_are_in_the_colour_of_what_they_look_like():
+    suspects = pd.DataFrame(
+        {"easting": [500_005.0, 500_015.0], "northing": 4_999_995.0, "suggested": ["Cropland", "Tree cover"]}
+    )
+    strangers = pd.DataFrame({"easting": [500_015.0], "northing": [4_999_985.0]})
+    ax = maps.doubtful(codes([[10, 40], [0, 80]]), suspects, strangers, SCHEME).axes[0]
+    dots, crosses = ax.collections
+    np.testing.assert_allclose(dots.get_offsets(), [[500.005, 4999.995], [500.015, 4999.995]])
+    assert [mcolors.to_hex(c) for c in dots.get_facecolors()] == ["#f096ff", "#006400"]
+    np.testing.assert_allclose(crosses.get_offsets(), [[500.015, 4999.985]])
+    assert "2 like another class" in ax.get_title() and "1 like none" in ax.get_title()
+    assert maps.doubtful(codes([[10]]), suspects[:0], strangers[:0], SCHEME).axes[0].collections == []

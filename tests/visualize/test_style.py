@@ -67,6 +67,10 @@ def test_a_caption_says_dates_level_and_correction(tmp_path, tags, says):
 TABLE = pd.DataFrame({"explained": [0.8, 0.2], "B2": [0.6, -0.8], "B3": [0.8, 0.6]}, index=["x", "y"])
 DAYS = pd.DataFrame({"date": ["2020-01-01", "2020-02-01"], "clear": [0.5, 0], "in the cube": [True, False]})
 SAMPLES = pd.DataFrame({"label": [10, 10, 80], "B2": [0.1, 0.2, 0.6], "B3": [0.3, 0.3, 0.3]})
+SUSPECTS = pd.DataFrame({"easting": [500_005.0], "northing": [4_999_995.0]})
+PROFILE = pd.DataFrame(
+    {"date": ["2020-01-01", "2020-06-01"], "low": [0.1, 0.5], "median": [0.2, 0.6], "high": [0.3, 0.7]}
+)
 PART = (0.5, 0.4, 0.6)
 DRAWN = {
     maps.class_map: lambda n: (codes([[10, 40]]), named(n), n, n),
@@ -74,6 +78,7 @@ DRAWN = {
     maps.categories: lambda n: (codes([[1, 2]]), {1: n, 2: f"other {n}"}, {1: "red", 2: "blue"}, n),
     maps.folds: lambda n: (split(), n),
     maps.confidence: lambda n: (codes([[50, 90]]), n),
+    maps.doubtful: lambda n: (codes([[10, 40]]), SUSPECTS.assign(suggested=n), SUSPECTS, named(n)),
     images.composites: lambda n: (image(bands=(n, "B3", "B2")), [[n, "B3", "B2"]], (2, 98), n),
     images.band_panels: lambda n: (image(bands=(n, "B3")), n),
     images.histograms: lambda n: (image(bands=(n, "B3")), n),
@@ -84,6 +89,10 @@ DRAWN = {
     charts.distances: lambda n: ({n: np.array([1.0, 2.0]), "map to sample": np.array([3.0, 300.0])}, n),
     charts.confusions: lambda n: ({n: np.eye(4, dtype=int)}, named(n)),
     charts.estimates: lambda n: ({n: {n: PART}, "random": {"a": PART}}, n, n),
+    charts.balance: lambda n: (pd.DataFrame({"samples": [3], "blocks": [2]}, index=[n]), named(n)),
+    charts.separability: lambda n: (pd.DataFrame([[0, 1.5], [1.5, 0]], [n, "b"], [n, "b"]),) * 2,
+    charts.clouds: lambda n: (pd.DataFrame({"clear": [1.0], n: [0.0]}, index=["2020-01-01"]), named(n)),
+    charts.profiles: lambda n: (PROFILE.assign(**{"class": n}), named(n)),
     charts.importances: lambda n: (pd.Series({n: 0.7, "B4": 0.3}),),
     charts.observations: lambda n: (DAYS["date"], DAYS["clear"]),
     charts.clear_observations: lambda n: (codes([[0, 1]]), DAYS),

@@ -1,13 +1,14 @@
 """Spectral separability of classes: how far apart two of them are, seen as clouds of normally distributed samples.
 
-Jeffries–Matusita distance, squared, 0–2: J = 2 (1 − e^−B) with the Bhattacharyya distance B = (Δᵀ Σ⁻¹ Δ) / 8 +
-ln(|Σ| / √(|Σi| |Σj|)) / 2, where Δ = μi − μj and Σ = (Σi + Σj) / 2 (Richards 2013, *Remote Sensing Digital Image
-Analysis*, ch. 10, doi:10.1007/978-3-642-30062-2). Transformed divergence, 0–2000: T = 2000 (1 − e^(−D/8)) with D = tr((Σi −
-Σj)(Σj⁻¹ − Σi⁻¹)) / 2 + Δᵀ(Σi⁻¹ + Σj⁻¹)Δ / 2 (Swain & Davis 1978, *Remote Sensing: The Quantitative Approach*).
+Jeffries–Matusita distance, squared, 0–2: J = 2 (1 − e^−B), with the Bhattacharyya distance
+B = Δᵀ Σ⁻¹ Δ / 8 + ln(|Σ| / √(|Σi| |Σj|)) / 2, where Δ = μi − μj and Σ = (Σi + Σj) / 2 (Richards 2013, *Remote Sensing
+Digital Image Analysis*, ch. 10, doi:10.1007/978-3-642-30062-2). Transformed divergence, 0–2000:
+T = 2000 (1 − e^(−D/8)), with D = tr((Σi − Σj)(Σj⁻¹ − Σi⁻¹)) / 2 + Δᵀ(Σi⁻¹ + Σj⁻¹)Δ / 2 (Swain & Davis 1978, *Remote
+Sensing: The Quantitative Approach*).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,7 @@ class Separability:
     few: dict[str, int]
 
 
-def separability(features: npt.ArrayLike, labels: Sequence[str] | npt.ArrayLike) -> Separability:
+def separability(features: npt.ArrayLike, labels: Any) -> Separability:
     """Compute how far apart each two classes are in features.
 
     Covariances are shrunk as Ledoit & Wolf (2004, doi:10.1016/S0047-259X(03)00096-4) have it, in features of one
@@ -58,18 +59,18 @@ def separability(features: npt.ArrayLike, labels: Sequence[str] | npt.ArrayLike)
     member, names = _codes(labels)
     counts = np.bincount(member, minlength=len(names))
     clouds = [_gaussian(x[member == i]) if counts[i] > x.shape[1] else None for i in range(len(names))]
-    near, far = (np.full((len(names), len(names)), np.nan) for _ in range(2))
+    jm, td = (np.full((len(names), len(names)), np.nan) for _ in range(2))
     for i, one in enumerate(clouds):
         for j, other in enumerate(clouds):
             if one is not None and other is not None:
-                near[i, j] = 2 * -np.expm1(-bhattacharyya(*one, *other))
-                far[i, j] = 2000 * -np.expm1(-divergence(*one, *other) / 8)
+                jm[i, j] = 2 * -np.expm1(-bhattacharyya(*one, *other))
+                td[i, j] = 2000 * -np.expm1(-divergence(*one, *other) / 8)
     few = {str(name): int(n) for name, n in zip(names, counts, strict=True) if n < ENOUGH * x.shape[1]}
-    matrices = [pd.DataFrame(m, index=names, columns=names) for m in (near, far)]
-    return Separability(*matrices, few)
+    near, far = (pd.DataFrame(m, index=names, columns=names) for m in (jm, td))
+    return Separability(near, far, few)
 
 
-def _codes(labels: Sequence[str] | npt.ArrayLike) -> tuple[npt.NDArray[np.intp], pd.Index]:
+def _codes(labels: Any) -> tuple[npt.NDArray[np.intp], pd.Index]:
     kinds = pd.Categorical(labels).remove_unused_categories()
     return np.asarray(kinds.codes, np.intp), kinds.categories
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
@@ -14,6 +14,7 @@ from lulc_kit.labels.quality.separability import bhattacharyya, divergence
 GAUSSIANS = st.tuples(st.floats(-3, 3), st.floats(0.3, 3))
 
 
+@settings(deadline=None)
 @given(GAUSSIANS, GAUSSIANS)
 def test_one_feature_is_the_integral_over_the_densities(one, other):
     (a, s), (b, t) = one, other
@@ -61,7 +62,10 @@ def test_samples_of_known_distributions_give_their_distances():
 def test_units_of_features_and_the_order_of_rows_do_not_matter():
     x, kinds = drawn(MEANS, SPREADS, 300)
     order = np.random.default_rng(2).permutation(len(x))
-    one, other = separability.separability(x, kinds), separability.separability((x * [1e4, 1e-3] + 7)[order], kinds[order])
+    one, other = (
+        separability.separability(x, kinds),
+        separability.separability((x * [1e4, 1e-3] + 7)[order], kinds[order]),
+    )
     for name in ("jeffries_matusita", "divergence"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(getattr(one, name), getattr(one, name).T, rtol=1e-6, atol=1e-9)
