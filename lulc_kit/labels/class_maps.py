@@ -104,7 +104,7 @@ def _account(
     known = np.isfinite(numbers)
     names = {c.value: c.name for c in scheme.classes} | {0: "–"}
     rows = pd.DataFrame({"value": numbers[known], "code": codes[known]})
-    steps = [values[known] > 0, agreed[known] > 0, rows["code"] > 0]
+    steps = [values[known] > 0, agreed[known] > 0, codes[known] > 0]
     rows["became"] = np.select(steps, [LABELLED, BORDER, DISAGREED], UNNAMED)
     rows["class"] = rows["code"].map(names)
     return rows.groupby(["class", "value", "became"]).size().rename("pixels").reset_index()

@@ -254,7 +254,7 @@ def balance(table: pd.DataFrame, classes: Scheme) -> Figure:
         table.index.astype(str), table["samples"], color=[colours[n] for n in table.index], edgecolor="black"
     )
     independent = [name for name in ("polygons", "blocks") if name in table]
-    words = [", ".join(f"{row[name]} {name}" for name in independent) for _, row in table.iterrows()]
+    words = [", ".join(f"{table.loc[kind, name]} {name}" for name in independent) for kind in table.index]
     ax.bar_label(bars, words, padding=4, fontsize=8)
     ax.invert_yaxis()
     ax.margins(x=0.25)

@@ -109,4 +109,4 @@ def test_doubtful_labels_lie_where_they_are_in_the_colour_of_what_they_look_like
     assert [mcolors.to_hex(c) for c in dots.get_facecolors()] == ["#f096ff", "#006400"]
     np.testing.assert_allclose(crosses.get_offsets(), [[500.015, 4999.985]])
     assert "2 like another class" in ax.get_title() and "1 like none" in ax.get_title()
-    assert maps.doubtful(codes([[10]]), suspects[:0], strangers[:0], SCHEME).axes[0].collections == []
+    assert len(maps.doubtful(codes([[10]]), suspects[:0], strangers[:0], SCHEME).axes[0].collections) == 0

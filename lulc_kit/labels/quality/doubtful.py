@@ -95,7 +95,7 @@ def doubtful(
 
     about, unit = _units(labels, probabilities.columns, units, points)
     mean = probabilities.groupby(unit).mean().to_numpy()
-    mean /= mean.sum(axis=1, keepdims=True)
+    mean = mean / mean.sum(axis=1, keepdims=True)
     code = pd.Categorical(about["class"], probabilities.columns).codes.astype(np.intp)
     # So many as confident learning counts, and those whose label is least probable.
     wrong = find_label_issues(code, mean, filter_by="low_self_confidence", n_jobs=1)

@@ -27,7 +27,7 @@ def cube_of(folder, days, bands=("B4", "B8")):
         layout = CubeLayout(folder)
         image = raster.array(np.stack([red, infrared]), box, list(bands))
         writing.write_all([writing.reflectance(layout.image(day), image, correction="none", date=day, level="L2A")])
-        writing.write(layout.mask(day), raster.array(mask, box, ["reason"]), dtype="uint8")
+        writing.write(layout.mask(day), raster.array(mask, box, ["reason"]), dtype="uint8", nodata=None)
     return Cube(folder)
 
 
