@@ -7,7 +7,6 @@ from lulc_kit.errors import LulcError
 from tests import scene
 
 
-        (params.Samples, "homogeneous", 4, "4 × 4 pixels have no middle"),
 def test_step_names() -> None:
     assert params.Baselines(run="a-b").step == "06_a-b"
     assert params.Features().step == "04_features"
