@@ -123,13 +123,13 @@ def _judge(rule: Callable[..., Verdict], z: Numbers, y: Codes, parts: list[tuple
 def _clusters(x: Numbers, y: Codes, new: Numbers) -> Verdict:
     """k-means that starts from the classes' means and does not see the classes again."""
     means = np.stack([x[y == c].mean(axis=0) for c in range(y.max() + 1)])
-    centres = KMeans(len(means), init=means, n_init=1).fit(x).cluster_centers_
+    centres = KMeans(len(means), init=means, n_init=1, max_iter=50).fit(x).cluster_centers_
     return _sides(new, 2 * centres, -(centres**2).sum(axis=1), centres)
 
 
 def _linear(x: Numbers, y: Codes, new: Numbers) -> Verdict:
     """Flat borders, wherever they fit best: those of k-means in whatever scaling of the features, and of indices."""
-    model = LinearDiscriminantAnalysis().fit(x, y)
+    model = LinearDiscriminantAnalysis(solver="lsqr").fit(x, y)
     if model.score(x, y) >= 0.8:  # else no flat border comes near
         model = LogisticRegression(C=1e3, solver="newton-cholesky").fit(x, y)
     weights, offset = model.coef_, model.intercept_

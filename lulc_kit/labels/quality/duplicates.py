@@ -36,19 +36,14 @@ def duplicates(features: npt.ArrayLike, labels: Any, places: npt.ArrayLike | Non
 
 
 def _repeated(rows: npt.ArrayLike, labels: Any) -> dict[str, object]:
-    kind = np.asarray(pd.Categorical(labels).astype(str))
+    kind = pd.Series(pd.Categorical(labels).astype(str))
     group = pd.DataFrame(np.asarray(rows)).groupby(list(range(np.shape(rows)[1])), dropna=False).ngroup()
-    classes = pd.Series(kind).groupby(group.to_numpy()).agg(["size", "nunique", _words])
-    classes.columns = ["size", "kinds", "words"]
-    more = classes[classes["size"] > 1]
-    mixed = more[more["kinds"] > 1]
+    classes = kind.groupby(group).agg(["size", "nunique"])
+    more, mixed = classes[classes["size"] > 1], classes[classes["nunique"] > 1]
+    together = kind[group.isin(mixed.index)].groupby(group).agg(lambda names: " and ".join(sorted(set(names))))
     return {
         "groups": len(more),
         "samples": int(more["size"].sum()),
         "of different classes": int(mixed["size"].sum()),
-        "classes": ", ".join(sorted(set(mixed["words"]))),
+        "classes": ", ".join(sorted(set(together))),
     }
-
-
-def _words(kinds: pd.Series) -> str:
-    return " and ".join(sorted(set(kinds)))
