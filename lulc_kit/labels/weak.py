@@ -4,13 +4,15 @@ A map is least sure at the borders of its patches, and where it changes its mind
 left out of the labels: fewer, and better ones.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import convolve1d
 
 from lulc_kit.errors import GridError, ParameterError
+from lulc_kit.late import ndimage
 
 Codes = npt.NDArray[np.integer]
 
@@ -56,8 +58,8 @@ def homogeneous(
 def _count(mask: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.int32]:
     """Count the pixels of a mask in the window around each pixel."""
     ones = np.ones(size, np.int32)
-    along = convolve1d(mask.astype(np.int32), ones, axis=0, mode="constant")
-    return convolve1d(along, ones, axis=1, mode="constant")
+    along = ndimage.convolve1d(mask.astype(np.int32), ones, axis=0, mode="constant")
+    return ndimage.convolve1d(along, ones, axis=1, mode="constant")
 
 
 def agree(maps: Sequence[Codes]) -> npt.NDArray[np.integer]:

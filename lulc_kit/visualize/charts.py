@@ -301,6 +301,8 @@ def clouds(table: pd.DataFrame, classes: Scheme) -> Figure:
 @picture
 def profiles(table: pd.DataFrame, classes: Scheme) -> Figure:
     """Draw the NDVI of each class along time: median and middle half of its clear samples (see `quality.dates`)."""
+    from matplotlib.dates import ConciseDateFormatter
+
     figure, ax = subplots(figsize=(9, 4))
     for c in classes.classes:
         part = table[table["class"] == c.name]

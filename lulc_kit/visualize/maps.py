@@ -9,7 +9,7 @@ import numpy as np
 
 from lulc_kit import raster
 from lulc_kit.classes import LandClass, Scheme
-from lulc_kit.late import plt, xr
+from lulc_kit.late import pd, plt, xr
 from lulc_kit.visualize import fonts
 from lulc_kit.visualize.style import (
     NODATA_COLOUR,

@@ -1,9 +1,12 @@
 """How many samples each class has, and how many independent ones."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy.typing as npt
-import pandas as pd
+
+from lulc_kit.late import pd
 
 
 def balance(labels: Any, polygons: npt.ArrayLike | None = None, blocks: npt.ArrayLike | None = None) -> pd.DataFrame:

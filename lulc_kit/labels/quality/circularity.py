@@ -7,19 +7,16 @@ numbers count: the agreement, the part of samples near the border, and the agree
 samples that the rule was not fitted to.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from sklearn.cluster import KMeans
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.tree import DecisionTreeClassifier
 
+from lulc_kit.late import pd
 from lulc_kit.sentinel2 import BANDS
 
 EXACT, CUT, SHARP = 0.99, 0.06, 0.93
@@ -64,6 +61,8 @@ def circularity(features: pd.DataFrame, labels: Any, *, random_state: int = 1) -
         One row per rule: ``rule``, ``agreement`` (0–1, of samples drawn evenly from the classes), ``near the border``
         (part of them), ``agreement there`` (NaN for none), ``derived`` (whether the labels probably come from it).
     """
+    from sklearn.model_selection import StratifiedKFold
+
     kinds = pd.Categorical(labels)
     generator = np.random.default_rng(random_state)
     drawn = [generator.permutation(np.flatnonzero(kinds.codes == c))[:PER_CLASS] for c in range(len(kinds.categories))]
@@ -92,6 +91,8 @@ def warning(table: pd.DataFrame) -> str | None:
 
 
 def _rules(x: pd.DataFrame, y: Codes) -> Iterator[tuple[str, Callable[..., Verdict], Numbers]]:
+    from sklearn.tree import DecisionTreeClassifier
+
     sets: dict[str, list[Any]] = {f"all {x.shape[1]} features": list(x)}
     bands = [name for name in BANDS if name in x]
     if 0 < len(bands) < x.shape[1]:
@@ -122,6 +123,8 @@ def _judge(rule: Callable[..., Verdict], z: Numbers, y: Codes, parts: list[tuple
 
 def _clusters(x: Numbers, y: Codes, new: Numbers) -> Verdict:
     """k-means that starts from the classes' means and does not see the classes again."""
+    from sklearn.cluster import KMeans
+
     means = np.stack([x[y == c].mean(axis=0) for c in range(y.max() + 1)])
     centres = KMeans(len(means), init=means, n_init=1, max_iter=50).fit(x).cluster_centers_
     return _sides(new, 2 * centres, -(centres**2).sum(axis=1), centres)
@@ -129,6 +132,9 @@ def _clusters(x: Numbers, y: Codes, new: Numbers) -> Verdict:
 
 def _linear(x: Numbers, y: Codes, new: Numbers) -> Verdict:
     """Flat borders, wherever they fit best: those of k-means in whatever scaling of the features, and of indices."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
+
     model = LinearDiscriminantAnalysis(solver="lsqr").fit(x, y)
     if model.score(x, y) >= 0.8:  # else no flat border comes near
         model = LogisticRegression(C=1e3, solver="newton-cholesky").fit(x, y)
@@ -150,6 +156,8 @@ def _sides(x: Numbers, weights: Numbers, offset: Numbers, means: Numbers) -> Ver
 
 def _thresholds(x: Numbers, y: Codes, new: Numbers, *, depth: int) -> Verdict:
     """A tree of thresholds; near its border are samples that a small step in one feature takes to another class."""
+    from sklearn.tree import DecisionTreeClassifier
+
     model = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(x, y)
     given, near = model.predict(new), np.zeros(len(new), bool)
     for feature in np.unique(model.tree_.feature[model.tree_.feature >= 0]):

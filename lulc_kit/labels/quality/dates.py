@@ -1,12 +1,14 @@
 """What each date of the cube saw of the samples: whether it was clear there, and how the classes change in the year."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from lulc_kit.cube import REASONS, Cube, Reason
+from lulc_kit.late import pd
 from lulc_kit.progress import track
 
 

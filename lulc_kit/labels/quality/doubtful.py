@@ -7,14 +7,15 @@ usually is for samples of that class. What was labelled at once (a polygon) is j
 Outliers by isolation forest within each class (Liu, Ting & Zhou 2008, doi:10.1109/ICDM.2008.17).
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from sklearn.ensemble import ExtraTreesClassifier, IsolationForest
 
+from lulc_kit.late import pd
 from lulc_kit.progress import track
 
 PER_CLASS = 1000
@@ -51,6 +52,8 @@ def out_of_fold(
     pandas.DataFrame
         Probabilities 0–1, sample × class.
     """
+    from sklearn.ensemble import ExtraTreesClassifier
+
     x, kinds, fold = np.asarray(features, np.float32), pd.Categorical(labels), np.asarray(folds)
     kinds, generator = kinds.remove_unused_categories(), np.random.default_rng(random_state)
     found = np.zeros((len(x), len(kinds.categories)))
@@ -131,6 +134,8 @@ def outliers(
         One row per outlier: ``polygon``, ``class``, ``strangeness`` (the anomaly score, `STRANGE` to 1; a polygon's is
         the median of its samples), ``samples``, and with points ``easting`` and ``northing``.
     """
+    from sklearn.ensemble import IsolationForest
+
     x, kinds = np.asarray(features, np.float32), pd.Categorical(labels).remove_unused_categories()
     score = np.zeros(len(x))
     for c in range(len(kinds.categories)):

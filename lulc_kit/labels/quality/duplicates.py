@@ -1,10 +1,13 @@
 """Samples that are there twice: at one place, or with the very same features."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+from lulc_kit.late import pd
 
 
 def duplicates(features: npt.ArrayLike, labels: Any, places: npt.ArrayLike | None = None) -> pd.DataFrame:

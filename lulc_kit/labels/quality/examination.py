@@ -1,11 +1,12 @@
 """All checks of a table of samples, in one call."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from lulc_kit.cube import Cube
 from lulc_kit.labels.quality.balance import balance
@@ -14,6 +15,7 @@ from lulc_kit.labels.quality.dates import clouds, profiles
 from lulc_kit.labels.quality.doubtful import doubtful, out_of_fold, outliers
 from lulc_kit.labels.quality.duplicates import duplicates
 from lulc_kit.labels.quality.separability import Separability, separability
+from lulc_kit.late import pd
 from lulc_kit.samples import is_reserved
 from lulc_kit.sentinel2 import BANDS
 

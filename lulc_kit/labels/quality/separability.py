@@ -7,13 +7,15 @@ T = 2000 (1 − e^(−D/8)), with D = tr((Σi − Σj)(Σj⁻¹ − Σi⁻¹)) /
 Sensing: The Quantitative Approach*).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from sklearn.covariance import LedoitWolf
+
+from lulc_kit.late import pd
 
 ENOUGH = 10
 """Samples for each feature that a covariance needs at least (Swain & Davis 1978, who would rather have 100)."""
@@ -77,6 +79,8 @@ def _codes(labels: Any) -> tuple[npt.NDArray[np.intp], pd.Index]:
 
 def _gaussian(x: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the mean and the shrunk covariance; a class without any spread gets next to none."""
+    from sklearn.covariance import LedoitWolf
+
     covariance = LedoitWolf().fit(x).covariance_
     return x.mean(axis=0), covariance + 1e-9 * np.eye(len(covariance))
 
