@@ -1,11 +1,14 @@
 """Writing files so that a reader never meets half of one; where the files lie that parameters name."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -17,6 +20,10 @@ _WINDOWS = os.name == "nt"
 _ARCHIVED = re.compile(r"/vsizip/\{(.+)\}/(.+)")
 _VARIABLE = re.compile(r'(?P<driver>[A-Z][A-Z0-9_]+):"?(?P<path>[^"]+?)"?(?::(?P<inside>[^":]+))?')
 _ARCHIVED_PLAIN = re.compile(r"/vsizip/(.+?\.zip)/(.+)", re.IGNORECASE)
+
+
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_NEARLY = 4_000_000  # bytes that are left when GDAL, whose errors have no number, gives up: less than it writes at once
 
 
 @contextlib.contextmanager
@@ -31,16 +38,17 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     LulcError
-        If the folder cannot be written to.
+        If the folder cannot be written to, or its disk is full.
     """
     path = Path(path)
     # The suffix stays last: GDAL and matplotlib choose the format by it.
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        yield part
-        part.replace(path)
+        with report_full(path, partial=[part]):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)
+            yield part
+            part.replace(path)
     except (PermissionError, NotADirectoryError, FileExistsError, IsADirectoryError) as error:
         raise LulcError(
             f"{path} cannot be written ({error.strerror}). Choose another folder with the parameter 'outputs' "
@@ -49,6 +57,56 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def report_full(path: Path, needed: int = 0, partial: Sequence[Path] = ()) -> Iterator[None]:
+    """Write a file inside; a LulcError says so if its disk is full.
+
+    Parameters
+    ----------
+    path
+        What is written, for the message, which says how much is free in its folder.
+    needed
+        Bytes that it needs at most; 0 if nobody knows.
+    partial
+        Files and folders that hold what is written meanwhile, and will be gone.
+    """
+    try:
+        yield
+    except Exception as error:
+        said_by_system = isinstance(error, OSError) and error.errno in _FULL
+        said_by_gdal = (isinstance(error, OSError) and error.errno is None) or isinstance(error, SystemError)
+        if not (said_by_system or said_by_gdal or type(error).__name__.startswith("CPLE_")):
+            raise
+        files = [file for held in partial for file in (held, *held.rglob("*")) if file.is_file()]
+        taken = sum(file.stat().st_size for file in files)
+        if said_by_system or free_space(path) < _NEARLY or free_space(path) + taken < needed:
+            raise _full(path, taken, needed, str(getattr(error, "strerror", None) or error)) from error
+        raise
+
+
+def refuse_full(path: Path, needed: int) -> None:
+    """Refuse to begin a file that needs so many bytes, if its disk has fewer."""
+    if free_space(path) < needed:
+        raise _full(path, 0, needed, "no room for it")
+
+
+def free_space(path: Path) -> int:
+    """Return the bytes that are free on the disk on which a file lies, or will lie."""
+    folder = next(folder for folder in path.absolute().parents if folder.is_dir())
+    usage = shutil.disk_usage(folder)
+    return usage.free if usage.total else sys.maxsize  # some shares do not say
+
+
+def _full(path: Path, taken: int, needed: int, why: str) -> LulcError:
+    free = f"{(free_space(path) + taken) / 1e6:,.1f}"
+    wanted = f"about {needed / 1e6:,.1f}" if needed > taken else f"more than {taken / 1e6:,.1f}"
+    return LulcError(
+        f"{path} cannot be written ({why}): the disk of {path.parent} has {free} MB free, "
+        f"and {wanted} MB are needed. What was there before is as it was. Free some space, or choose another folder "
+        f"with the parameter 'outputs' (lulc run --outputs DIR)."
+    )
 
 
 def project_folder() -> Path:

@@ -32,8 +32,9 @@ def held(layout: Layout) -> Iterator[None]:
     about = layout.lock.with_suffix(".json")
     lock = filelock.FileLock(layout.lock, timeout=0)
     try:
-        layout.lock.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        with files.report_full(layout.lock):
+            layout.lock.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
     except filelock.Timeout:
         raise LulcError(
             f"{_who(layout)} works on the study in {layout.folder}. Two runs at once would take each other's files "

@@ -171,7 +171,8 @@ def announce(steps: Sequence[Planned]) -> None:
 
 def _make_folder(folder: Path, layout: Layout) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with files.report_full(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LulcError(
             f"No permission to write in {layout.folder}. Choose another folder with --outputs DIR. ({error})"
@@ -239,7 +240,8 @@ def _execute(planned: Planned) -> None:
     target, part, failed = (layout.notebook(f"{planned.step}{end}") for end in ("", ".running", ".failed"))
     _make_folder(target.parent, layout)
     try:
-        _papermill(source, part, p, project)
+        with files.report_full(target, partial=[part]):
+            _papermill(source, part, p, project)
     except PapermillExecutionError as error:
         part.replace(failed)
         what = error.evalue if error.ename == LulcError.__name__ else f"{error.ename}: {error.evalue}"

@@ -168,7 +168,8 @@ class Step:
         self._notebook = provenance.notebook_code(notebook_of(p))
         self._inputs = [self.study.mark(path, known) for path in self.study.inputs(p)]
         try:
-            self._record.parent.mkdir(parents=True, exist_ok=True)
+            with files.report_full(self._record):
+                self._record.parent.mkdir(parents=True, exist_ok=True)
             self._record.unlink(missing_ok=True)  # a step that dies from here on counts as not run
             _add_to_plan(self.layout.plan, p.step)
         except OSError as error:

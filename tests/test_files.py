@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
@@ -140,3 +141,39 @@ def test_the_archive_is_what_lies_on_the_disk(tmp_path: Path) -> None:
     archive = tmp_path / "x.zip"
     assert files.on_disk(Path(files.archived(archive, "B02.jp2"))) == archive
     assert files.on_disk(tmp_path / "B02.jp2") == tmp_path / "B02.jp2"
+
+
+@dataclass
+class _Usage:
+    free: int
+    total: int = 10**12
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without /dev/full, a disk that is always full")
+def test_a_full_disk_speaks_in_words(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "x.txt", "old")
+    said = r"x\.txt cannot be written \(No space left.*MB free, and more than 5\.0 MB are needed"
+    with pytest.raises(LulcError, match=said), files.replacing(tmp_path / "x.txt") as part:
+        part.write_bytes(bytes(5_000_000))
+        Path("/dev/full").write_bytes(b"x")
+    assert (tmp_path / "x.txt").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
+
+
+@pytest.mark.parametrize(("free", "told"), [(1_000, True), (20_000_000, True), (40_000_000, False)])
+def test_an_error_without_a_number_is_judged_by_what_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, told: bool
+) -> None:
+    """As GDAL's are: the 30 MB that are needed fit or do not."""
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: _Usage(free))
+    with pytest.raises(LulcError if told else SystemError), files.report_full(tmp_path / "x.tif", 30_000_000):
+        raise SystemError("Unknown GDAL Error")
+
+
+def test_a_file_is_refused_only_if_it_cannot_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: _Usage(10_000_000))
+    files.refuse_full(tmp_path / "not" / "there" / "x.tif", 10_000_000)
+    with pytest.raises(LulcError, match=r"10\.0 MB free, and about 12\.5 MB are needed"):
+        files.refuse_full(tmp_path / "x.tif", 12_500_000)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: _Usage(0, total=0))
+    files.refuse_full(tmp_path / "x.tif", 10**15)  # a share that does not say

@@ -1,7 +1,8 @@
 """Elevation, slope and aspect on the study's grid, from any elevation model.
 
 Slope and aspect are those of Horn (1981), as in GDAL, GRASS and ArcGIS: the gradient is a weighted mean over the eight
-neighbours.
+neighbours. Where the elevation model ends, or has a gap, the neighbours that are missing lie on the straight line
+through those that are there (one-sided differences), so that a plane has its slope up to its rim.
 
 References
 ----------
@@ -31,19 +32,53 @@ DEGREES = 180 / math.pi
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
+def _extend(w):  # type: ignore[no-untyped-def]
+    """Fill what is missing of a pixel's 3×3 window along straight lines; NaN stays where no line leads."""
+    known = ~np.isnan(w)
+    for k in (0, 2):
+        if not known[k, 1]:
+            w[k, 1] = 2 * w[1, 1] - w[2 - k, 1]
+        if not known[1, k]:
+            w[1, k] = 2 * w[1, 1] - w[1, 2 - k]
+    for i in (0, 2):
+        for j in (0, 2):
+            if known[i, j]:
+                continue
+            if not known[i, 1] and known[1, j] and known[2 - i, j]:
+                w[i, j] = 2 * w[1, j] - w[2 - i, j]  # down the column, as along a northern or southern rim
+            elif not known[1, j] and known[i, 1] and known[i, 2 - j]:
+                w[i, j] = 2 * w[i, 1] - w[i, 2 - j]
+            else:
+                w[i, j] = w[i, 1] + w[1, j] - w[1, 1]  # the plane through the three
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _differences(above, middle, below, c):  # type: ignore[no-untyped-def]
+    """East less west and north less south, eight times a pixel's rise, as sums of float32 in the order of gdaldem.
+
+    So nearly flat ground gets the same aspect.
+    """
+    west = above[c] + middle[c] + middle[c] + below[c]
+    east = above[c + 2] + middle[c + 2] + middle[c + 2] + below[c + 2]
+    north = above[c] + above[c + 1] + above[c + 1] + above[c + 2]
+    south = below[c] + below[c + 1] + below[c + 1] + below[c + 2]
+    return east - west, north - south
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _horn(dem, x_size, y_size, flat_aspect, slope, aspect):  # type: ignore[no-untyped-def]
     rows, columns = slope.shape
     east_factor, north_factor = 1 / (8 * x_size), 1 / (8 * y_size)
+    window = np.empty((3, 3), np.float32)
     for r in range(rows):
         above, middle, below = dem[r], dem[r + 1], dem[r + 2]
         for c in range(columns):
-            # Sums of float32 in the order of gdaldem, so that nearly flat ground gets the same aspect.
-            west = above[c] + middle[c] + middle[c] + below[c]
-            east = above[c + 2] + middle[c + 2] + middle[c + 2] + below[c + 2]
-            north = above[c] + above[c + 1] + above[c + 1] + above[c + 2]
-            south = below[c] + below[c + 1] + below[c + 1] + below[c + 2]
-            up_east = (east - west) * east_factor
-            up_north = (north - south) * north_factor
+            east, north = _differences(above, middle, below, c)
+            if np.isnan(east + north) and not np.isnan(middle[c + 1]):
+                window[:] = dem[r : r + 3, c : c + 3]
+                _extend(window)
+                east, north = _differences(window[0], window[1], window[2], 0)
+            up_east, up_north = east * east_factor, north * north_factor
             steepness = np.sqrt(up_east * up_east + up_north * up_north)
             if np.isnan(steepness) or np.isnan(middle[c + 1]):
                 slope[r, c] = aspect[r, c] = np.nan
@@ -77,7 +112,9 @@ def slope_aspect(
     -------
     slope, aspect : numpy.ndarray of float32, (row − 2, column − 2)
         Of all pixels but those of the rim. Slope 0–90 degrees; aspect is the direction that faces downhill, degrees
-        clockwise from north, 0 ≤ aspect < 360. NaN where the pixel or one of its eight neighbours has no data.
+        clockwise from north, 0 ≤ aspect < 360. NaN where the pixel has no data, or both its neighbours on a line.
+        Beside nodata they are those of ``gdaldem -compute_edges`` at the rim of a model, except in the corners and
+        beside gaps, where gdaldem repeats the pixel itself and halves a plane's slope.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,14 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
-from lulc_kit import attribution, grids, raster
+from lulc_kit import attribution, files, grids, raster
 from lulc_kit.errors import LulcError
-from lulc_kit.files import replacing
 from lulc_kit.late import da, xr
 from lulc_kit.progress import bar
 from lulc_kit.raster import blockwise
+
+TILE = 512
+"""Rows and columns of a tile of the files, pixels."""
 
 REFLECTANCE_SCALE = 0.0001
 REFLECTANCE_NODATA = -32768
@@ -123,8 +126,8 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
     Raises
     ------
     LulcError
-        If grids differ, a source cannot be read, the folder cannot be written to, or not even one block fits into
-        the memory allowed.
+        If grids differ, a source cannot be read, the folder cannot be written to, its disk is full, or not even one
+        block fits into the memory allowed.
     """
     geobox = outputs[0].data.odc.geobox
     for output in outputs[1:]:
@@ -139,10 +142,14 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
     ]
     names = description or ", ".join(o.path.name for o in outputs)
     count = blockwise.blocks_at_once(sum(sizes) + 4 * layers, max(chunks[0]) * max(chunks[1]), names)
+    path, size = outputs[0].path, sum(map(_plain_size, outputs))
+    files.refuse_full(path, size)
+    most = size * 8 // 3  # the plain files, their overviews (a third), and copies of both that did not get smaller
     with contextlib.ExitStack() as stack:
         stack.enter_context(_bound_cache())
-        parts = [stack.enter_context(replacing(o.path)) for o in outputs]
+        parts = [stack.enter_context(files.replacing(o.path)) for o in outputs]
         plain = [stack.enter_context(_scratch(p)) for p in parts]
+        stack.enter_context(files.report_full(path, most, [*plain, *parts]))
         with contextlib.ExitStack() as open_files, bar(lazy[0].npartitions * len(lazy), names, "blocks") as progress:
             targets = [open_files.enter_context(_create(p, o, geobox)) for p, o in zip(plain, outputs, strict=True)]
             lock = Lock()
@@ -156,6 +163,27 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
             )
         for scratch, part, output in zip(plain, parts, outputs, strict=True):
             _to_cog(scratch, part, output)
+            if files.free_space(path) < most:
+                _refuse_loss(scratch, part)
+
+
+def _plain_size(output: Output) -> int:
+    """Bytes of an output as a plain GeoTIFF, whose tiles are whole."""
+    bands, *sides = output.data.shape
+    rows, columns = (-(-side // TILE) * TILE for side in sides)
+    return int(bands * rows * columns * np.dtype(output.dtype).itemsize)
+
+
+def _refuse_loss(source: Path, copy: Path) -> None:
+    """Compare two files; GDAL does not always say that it could not write all of a copy."""
+    with rasterio.open(source) as one:
+        levels: list[int | None] = [None, *range(len(one.overviews(1)))]
+    for level in levels:
+        options = {} if level is None else {"overview_level": level}
+        with rasterio.open(source, **options) as one, rasterio.open(copy, **options) as other:
+            for _, window in one.block_windows(1):
+                if one.read(window=window).tobytes() != other.read(window=window).tobytes():
+                    raise OSError(errno.ENOSPC, "GDAL lost a part of it")
 
 
 @contextlib.contextmanager
@@ -183,8 +211,8 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
         "transform": geobox.affine,
         "nodata": output.nodata,
         "tiled": True,
-        "blockxsize": 512,
-        "blockysize": 512,
+        "blockxsize": TILE,
+        "blockysize": TILE,
         "interleave": "band",
         "bigtiff": "if_safer",
     }
@@ -200,10 +228,20 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
         yield target
 
 
+@contextlib.contextmanager
+def _room(output: Output) -> Iterator[None]:
+    """Write one plain file inside; a LulcError says so if its disk is full."""
+    size = _plain_size(output)
+    files.refuse_full(output.path, size)
+    with _bound_cache(), files.report_full(output.path, size, [output.path]):
+        yield
+
+
 def write_plain(path: Path, data: xr.DataArray, dtype: str = "float32") -> None:
     """Write a raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
     nodata = np.nan if np.dtype(dtype).kind == "f" else None
-    with _bound_cache(), _create(path, Output(path, data, dtype, nodata), data.odc.geobox) as target:
+    output = Output(path, data, dtype, nodata)
+    with _room(output), _create(path, output, data.odc.geobox) as target:
         blockwise.store([data.data], [Canvas(target, data.shape)], data.data.numblocks[2])
 
 
@@ -231,7 +269,7 @@ def open_canvas(path: Path, bands: Sequence[str], geobox: GeoBox) -> Iterator[Ca
     """Open a tiled, uncompressed float32 GeoTIFF to be filled in any order, for a file that does not outlive a step."""
     shape = (len(bands), geobox.height, geobox.width)
     empty = raster.array(da.empty(shape, np.float32), geobox, bands)
-    with _bound_cache(), _create(path, Output(path, empty), geobox) as target:
+    with _room(Output(path, empty)), _create(path, Output(path, empty), geobox) as target:
         yield Canvas(target, shape)
 
 
@@ -241,11 +279,11 @@ def _to_cog(source: Path, target: Path, output: Output) -> None:
     resampling = "nearest" if codes else "average"
     # GDAL holds about eight tiles of all bands for each thread.
     allowed, held = blockwise.allowance()
-    tile = output.data.sizes["band"] * np.dtype(output.dtype).itemsize * 512**2 / 1e6
+    tile = output.data.sizes["band"] * np.dtype(output.dtype).itemsize * TILE**2 / 1e6
     threads = max(1, min(os.cpu_count() or 1, int((allowed - held) / (8 * tile))))
     # GDAL would compress the overviews twice if it made them on its way to the COG.
     with rasterio.open(source, "r+") as file:
-        steps = [2**n for n in range(1, 32) if max(file.shape) > 512 * 2 ** (n - 1)]
+        steps = [2**n for n in range(1, 32) if max(file.shape) > TILE * 2 ** (n - 1)]
         if steps:
             file.build_overviews(steps, Resampling[resampling])
     rasterio.shutil.copy(
@@ -255,7 +293,7 @@ def _to_cog(source: Path, target: Path, output: Output) -> None:
         # Floats hardly get smaller, however long one tries.
         **({"compress": "zstd", "level": 1} if kind == "f" else {"compress": "deflate"}),
         predictor="no" if codes else "yes",
-        blocksize=512,
+        blocksize=TILE,
         overview_resampling=resampling,
         statistics="no" if output.colours else "yes",
         bigtiff="if_safer",

@@ -15,7 +15,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 from shapely import LineString
 
-from lulc_kit import progress
+from lulc_kit import files, progress
 from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.simulated import ancillary, landscape, sensor, sky
 from lulc_kit.simulated.metadata import Identity, Scene
@@ -148,7 +148,7 @@ def simulate(
     Raises
     ------
     LulcError
-        If an argument is out of range, or `folder` holds scenes that are not simulated.
+        If an argument is out of range, `folder` holds scenes that are not simulated, or its disk is full.
 
     Notes
     -----
@@ -173,14 +173,15 @@ def simulate(
         (part / name).mkdir(parents=True)
     clear = min(days, key=lambda day: abs(day.timetuple().tm_yday - 152))
     plan = landscape.make_plan(frame.size, frame.width, frame.size, seed)
-    with progress.bar(len(frame.strips()) * (1 + len(days)), "Simulating", "strip") as shown:
+    count = len(frame.strips()) * (1 + len(days))
+    with files.report_full(part, partial=[part]), progress.bar(count, "Simulating", "strip") as shown:
         ground = _lay_ground(part, plan, frame, shown)
         for number, identity in enumerate(_identities(days)):
             weather = sky.CLEAR if days[number] == clear else sky.WEATHERS[number % len(sky.WEATHERS)]
             _observe(part, ground, frame, identity, weather, seed=[seed, number], shown=shown)
-    _write_ancillary(part, plan, frame, seed)
-    shutil.rmtree(part / "work")
-    (part / "README.txt").write_text(_readme(frame, days, clear, seed), encoding="utf-8")
+        _write_ancillary(part, plan, frame, seed)
+        shutil.rmtree(part / "work")
+        (part / "README.txt").write_text(_readme(frame, days, clear, seed), encoding="utf-8")
     _move_in(part, folder)
     truth = folder / "truth"
     return SimulatedStudy(

@@ -60,13 +60,20 @@ def test_flat_ground_has_the_aspect_one_chooses(flat):
     np.testing.assert_array_equal(aspect, np.full((3, 4), flat, np.float32))
 
 
-def test_no_data_spreads_to_the_eight_neighbours_and_no_further():
-    dem = plane(0.1, 0.2)
-    dem[4, 5] = np.nan
-    for layer in terrain.slope_aspect(dem, 10, 10, -1.0):
-        missing = np.zeros((7, 9), bool)
-        missing[2:5, 3:6] = True
-        np.testing.assert_array_equal(np.isnan(layer), missing)
+def test_a_plane_has_its_slope_up_to_its_rim_and_beside_gaps():
+    dem = np.pad(plane(0.3, -0.2), 1, constant_values=np.nan)
+    dem[5, 6] = dem[3, 8] = dem[3, 9] = np.nan
+    slope, aspect = terrain.slope_aspect(dem, 10, 10)
+    gap = np.isnan(dem[1:-1, 1:-1])
+    np.testing.assert_allclose(slope[~gap], np.degrees(np.arctan(np.hypot(0.3, 0.2))), rtol=1e-4)
+    np.testing.assert_allclose(aspect[~gap], np.degrees(np.arctan2(-0.3, 0.2)) % 360, rtol=1e-4)
+    assert np.isnan(slope[gap]).all() and np.isnan(aspect[gap]).all()
+
+
+def test_a_strip_of_one_pixel_says_nothing_of_the_slope_across():
+    dem = np.full((5, 9), np.nan, np.float32)
+    dem[2] = plane(0.1, 0)[0, :9]
+    assert np.isnan(terrain.slope_aspect(dem, 10, 10)[0]).all()
 
 
 def test_a_strip_is_refused():
@@ -83,24 +90,38 @@ def rough(shape=(60, 70), seed=2):
 
 @pytest.mark.skipif(shutil.which("gdaldem") is None, reason="gdaldem is not installed (Debian: gdal-bin)")
 def test_equal_to_gdaldem(tmp_path):
-    path = write(tmp_path / "dem.tif", rough(), UTM, nodata=-9999)
+    path = write(tmp_path / "dem.tif", rough(), nodata=-9999)
     dem = np.where(rough() == -9999, np.nan, rough())
     for name, ours in zip(("slope", "aspect"), terrain.slope_aspect(dem, 10, 10), strict=True):
         subprocess.run(["gdaldem", name, path, tmp_path / f"{name}.tif", "-q"], check=True)
         theirs = raster.read(tmp_path / f"{name}.tif").to_numpy()[0, 1:-1, 1:-1]
-        np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
-        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-4)
+        known = ~np.isnan(theirs)
+        assert known.mean() > 0.95 and not np.isnan(ours[known]).any()
+        np.testing.assert_allclose(ours[known], theirs[known], rtol=1e-6, atol=1e-4)
 
 
-def test_the_rim_is_as_right_as_the_rest_where_the_model_reaches_further(tmp_path):
+@pytest.mark.skipif(shutil.which("gdaldem") is None, reason="gdaldem is not installed (Debian: gdal-bin)")
+def test_the_rim_is_that_of_gdaldem(tmp_path):
+    dem = rough()[:12, :30] + plane(0.5, 0.2, (12, 30))
+    path = write(tmp_path / "dem.tif", dem)
+    corners = np.ix_([0, -1], [0, -1])  # gdaldem repeats pixels there, and halves the slope of a plane
+    both = terrain.slope_aspect(np.pad(dem, 1, constant_values=np.nan), 10, 10)
+    for name, ours in zip(("slope", "aspect"), both, strict=True):
+        subprocess.run(["gdaldem", name, path, tmp_path / f"{name}.tif", "-compute_edges", "-q"], check=True)
+        theirs = raster.read(tmp_path / f"{name}.tif").to_numpy()[0]
+        ours[corners] = theirs[corners]
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-3)
+
+
+def test_the_rim_is_as_right_as_the_rest(tmp_path):
     wide = UTM.pad(3)
     dem = write(tmp_path / "dem.tif", plane(0.3, 0.1, tuple(wide.shape)), wide)
     found = terrain.compute(dem, UTM)
     assert found.band.values.tolist() == ["DEM", "slope", "aspect"]
     np.testing.assert_allclose(found.sel(band="slope"), np.degrees(np.arctan(np.hypot(0.3, 0.1))), atol=1e-2)
     np.testing.assert_array_equal(found.sel(band="DEM"), plane(0.3, 0.1, tuple(wide.shape))[3:-3, 3:-3])
-    exact = terrain.compute(write(tmp_path / "exact.tif", plane(0.3, 0.1, tuple(UTM.shape)), UTM), UTM).to_numpy()
-    assert np.isnan(exact[1, 0]).all() and np.isfinite(exact[1, 1:-1, 1:-1]).all()
+    exact = write(tmp_path / "exact.tif", plane(0.3, 0.1, tuple(UTM.shape)), UTM)  # ends with the grid
+    np.testing.assert_allclose(terrain.compute(exact, UTM, chunk=16)[1:], found[1:], rtol=1e-3)
 
 
 @given(chunk=st.tuples(st.integers(7, 60), st.integers(7, 60)))
