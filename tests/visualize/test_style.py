@@ -68,6 +68,9 @@ TABLE = pd.DataFrame({"explained": [0.8, 0.2], "B2": [0.6, -0.8], "B3": [0.8, 0.
 DAYS = pd.DataFrame({"date": ["2020-01-01", "2020-02-01"], "clear": [0.5, 0], "in the cube": [True, False]})
 SAMPLES = pd.DataFrame({"label": [10, 10, 80], "B2": [0.1, 0.2, 0.6], "B3": [0.3, 0.3, 0.3]})
 PART = (0.5, 0.4, 0.6)
+LOSSES = pd.DataFrame({"loss": [0.2, 0.1], "low": 0.0, "high": 0.3, "family": "bands"}, index=["all bands", "x"])
+BINS = pd.DataFrame({"confidence": [0.4, 0.9], "accuracy": [0.5, 0.8], "pixels": [10, 90]})
+CURVE = pd.DataFrame({"mean": [0.5, 0.6], "lowest": [0.4, 0.6], "highest": [0.6, 0.6]}, index=[10, 20])
 DRAWN = {
     maps.class_map: lambda n: (codes([[10, 40]]), named(n), n, n),
     maps.class_maps: lambda n: ({n: codes([[10, 40]])}, named(n)),
@@ -84,7 +87,9 @@ DRAWN = {
     charts.distances: lambda n: ({n: np.array([1.0, 2.0]), "map to sample": np.array([3.0, 300.0])}, n),
     charts.confusions: lambda n: ({n: np.eye(4, dtype=int)}, named(n)),
     charts.estimates: lambda n: ({n: {n: PART}, "random": {"a": PART}}, n, n),
-    charts.importances: lambda n: (pd.Series({n: 0.7, "B4": 0.3}),),
+    charts.importances: lambda n: (LOSSES.rename(index={"x": n}),),
+    charts.reliability: lambda n: ({n: BINS}, n),
+    charts.learning_curve: lambda n: (CURVE.rename_axis(n), n),
     charts.observations: lambda n: (DAYS["date"], DAYS["clear"]),
     charts.clear_observations: lambda n: (codes([[0, 1]]), DAYS),
 }
