@@ -89,23 +89,32 @@ def inner_folds(
 ) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
     """Split a training set into at most `INNER` folds of whole blocks, every class in each training part.
 
+    A class that lies in one block alone has its samples shared out one by one: near-copies of each other, for want of
+    better ones.
+
     Raises
     ------
     LulcError
-        Names a class that lies in one block alone.
+        Names a class of a single sample.
     """
-    in_blocks = {int(v): len(np.unique(block[label == v])) for v in np.unique(label)}
-    rare = min(in_blocks, key=lambda v: in_blocks[v])
-    count = min(INNER, in_blocks[rare])
+    values = np.unique(label)
+    unit = block.astype(np.int64)
+    for value in values:
+        rows = np.flatnonzero(label == value)
+        if len(np.unique(block[rows])) == 1:
+            unit[rows] = -1 - INNER * int(value) - np.arange(len(rows)) % INNER
+    in_units = {int(v): len(np.unique(unit[label == v])) for v in values}
+    rare = min(in_units, key=lambda v: in_units[v])
+    count = min(INNER, in_units[rare])
     for attempt in range(ATTEMPTS if count > 1 else 0):
         splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed + attempt)
-        folds = list(splitter.split(label, label, block))
-        if all(len(np.unique(label[train])) == len(in_blocks) for train, _ in folds):
+        folds = list(splitter.split(label, label, unit))
+        if all(len(np.unique(label[train])) == len(values) for train, _ in folds):
             return folds
     raise LulcError(
-        f"Tuning and calibration set blocks aside within the training samples, and the class of value {rare} lies in "
-        f"{in_blocks[rare]} block(s) of a training set: too few. Write tune: 0 and calibrate: none (a support vector "
-        f"machine always calibrates, so take another model), or make the blocks of notebook 05 smaller."
+        f"Tuning and calibration set blocks aside within the training samples, and of the class of value {rare} too "
+        f"few are there ({int((label == rare).sum())} sample(s) in a training set). Write tune: 0 and calibrate: none (a "
+        f"support vector machine always calibrates, so take another model), or give the class more labels in 05."
     )
 
 

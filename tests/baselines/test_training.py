@@ -112,9 +112,10 @@ def test_what_cannot_train_is_refused_in_words():
         train(table.assign(NDVI=table["NDVI"].where(table.index > 1)), parameters("rf"))
     with pytest.raises(LulcError, match=r"sqrt does not go with calibration.*Write class_weight: balanced or none"):
         train(table, parameters("svm", class_weight="sqrt"))
-    table.loc[table["label"] == 5, "block"] = 7
-    with pytest.raises(LulcError, match=r"class of value 5 lies in 1 block.*tune: 0 and calibrate: none"):
-        train(table, parameters("rf", tune=2))
+    rare = table.index[table["label"] == 5]
+    few = table.drop(index=rare[1:])
+    with pytest.raises(LulcError, match=r"class of value 5 too few.*1 sample\(s\).*tune: 0 and calibrate: none"):
+        train(few, parameters("rf", tune=2))
 
 
 def test_inner_folds_hold_whole_blocks_and_train_on_every_class():
@@ -125,6 +126,12 @@ def test_inner_folds_hold_whole_blocks_and_train_on_every_class():
     for rows, test in folds:
         assert not set(block[rows]) & set(block[test])
         assert set(label[rows]) == {1, 3, 5}
+    # Samples of a class in one block are shared out one by one, those of others stay together.
+    block = np.where(label == 5, 7, block)
+    for rows, test in training.inner_folds(label, block, 1):
+        assert set(label[rows]) == {1, 3, 5} and 5 in label[test]
+        common = set(block[rows]) & set(block[test])
+        assert common <= {7}
 
 
 def test_tuning_finds_what_wins_on_blocks_set_aside_and_is_told_of_nothing_else():

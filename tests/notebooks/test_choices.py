@@ -119,7 +119,7 @@ ROWS: dict[str, list[Any]] = {
         {"scheme": None, "classes": None, "all_touched": True, "validation": "data/checked.gpkg"},
     ],
     "06_baselines": [
-        {"run": "rf", "model": "rf", "seed": 0, "calibrate": "isotonic", "learning_curve": True, "settings": {}},
+        {"run": "rf", "model": "rf", "seed": 0, "calibrate": "isotonic", "learning_curve": True},
         {"run": "knn", "model": "knn", "features": ["B2", "B8"], "class_weight": "sqrt", "tune": 0},
         {"run": "hgb", "model": "hgb", "class_weight": "balanced", "importance": 0, "settings": {"max_iter": 5}},
         {"run": "svm", "model": "svm", "class_weight": "none", "tune": 2},
