@@ -95,7 +95,7 @@ def _judged(p: Any, layout: Layout) -> list[Path]:
     found = [layout.catalog, layout.composite, *_labels(layout)]
     found += [layout.validation] if layout.validation.exists() else []
     for run in runs or [layout.run("*")]:
-        found += [run.map, run.layer("probability"), run.crossval, run.about]
+        found += [run.map, run.layer("probability"), run.crossval, run.crossval_probability, run.about]
     return found
 
 

@@ -1,32 +1,80 @@
-"""k-nearest neighbours and random forest, trained for each fold and once on everything."""
+"""Classifiers by the word of notebook 06: four of the kit's choice, and any other of scikit-learn's by its name."""
 
-from __future__ import annotations
-
+import difflib
+import functools
 import inspect
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import loguniform, randint
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+from sklearn.utils import all_estimators
+from sklearn.utils.class_weight import compute_class_weight
 
-from lulc_kit import files
-from lulc_kit.errors import FormatError, ParameterError
-from lulc_kit.late import pd
-from lulc_kit.progress import bar
+from lulc_kit.errors import ParameterError
 
-if TYPE_CHECKING:
-    from sklearn.base import ClassifierMixin
-    from sklearn.pipeline import Pipeline
 
-# What a stored pipeline consists of beyond what skops trusts by itself; anything else is refused on loading.
-TRUSTED = [
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.tree._tree.Tree",
-]
+class WeightedNeighbours(KNeighborsClassifier):
+    """k-nearest neighbours whose votes weigh by class, as scikit-learn's other classifiers weigh samples.
+
+    Parameters
+    ----------
+    class_weight
+        ``balanced`` or ``sqrt`` (`class_weights`); None: all weigh the same.
+    n_neighbors, weights, algorithm, leaf_size, p, metric, metric_params, n_jobs
+        As in scikit-learn.
+    """
+
+    def __init__(
+        self,
+        n_neighbors: int = 5,
+        *,
+        weights: Any = "uniform",
+        algorithm: str = "auto",
+        leaf_size: int = 30,
+        p: float = 2,
+        metric: Any = "minkowski",
+        metric_params: Any = None,
+        n_jobs: int | None = None,
+        class_weight: str | None = None,
+    ) -> None:
+        super().__init__(
+            n_neighbors,
+            weights=weights,
+            algorithm=algorithm,
+            leaf_size=leaf_size,
+            p=p,
+            metric=metric,
+            metric_params=metric_params,
+            n_jobs=n_jobs,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: npt.ArrayLike, y: npt.NDArray[np.integer]) -> Self:
+        """Remember the samples, and what a vote of each class weighs."""
+        super().fit(X, y)
+        self.vote_weights_ = np.array(list(class_weights(y, self.class_weight or "none").values()))
+        return self
+
+    def predict_proba(self, X: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Return the weighed votes for each class, (sample, class), which add up to 1."""
+        return self.weigh(super().predict_proba(X))
+
+    def predict(self, X: npt.NDArray[np.floating]) -> npt.NDArray[Any]:
+        """Return the class with most of the weighed votes."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def weigh(self, votes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Weigh the parts that classes have among the neighbours."""
+        weighed = votes * self.vote_weights_
+        return weighed / weighed.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -36,164 +84,163 @@ class Kind:
     Attributes
     ----------
     build
-        Makes one, untrained; its arguments are settings of notebook 06, by name.
+        Makes one, untrained; its arguments are parameters of notebook 06, by name.
     title
-        What it is, with the settings' names in braces.
-    repeat
-        Whether rare classes' samples are repeated to weigh as much as those of common ones, because it has no class
-        weights.
+        What it is, with the parameters' names in braces.
+    class_weight
+        How classes weigh unless the user says otherwise: ``none``, ``balanced`` or ``sqrt``.
+    space
+        What tuning draws from: lists and distributions by scikit-learn's names of the settings.
     """
 
     build: Callable[..., ClassifierMixin]
     title: str
-    repeat: bool = False
-
-    @property
-    def settings(self) -> list[str]:
-        """Names of the settings."""
-        return list(inspect.signature(self.build).parameters)
+    class_weight: str = "none"
+    space: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _neighbours(neighbours: int) -> ClassifierMixin:
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return KNeighborsClassifier(neighbours, algorithm="brute", n_jobs=1)
+    return KNeighborsClassifier(neighbours, algorithm="brute")
 
 
 def _forest(trees: int, min_leaf: int, seed: int) -> ClassifierMixin:
-    from sklearn.ensemble import RandomForestClassifier
+    return RandomForestClassifier(trees, min_samples_leaf=min_leaf, random_state=seed, n_jobs=-1)
 
-    return RandomForestClassifier(
-        trees, min_samples_leaf=min_leaf, class_weight="balanced", random_state=seed, n_jobs=-1
-    )
+
+def _boosting(seed: int) -> ClassifierMixin:
+    # No early stopping: it would keep a tenth of the samples, near-copies of the others, to stop by.
+    return HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
+
+
+def _machine(seed: int) -> ClassifierMixin:
+    return SVC(cache_size=500, random_state=seed)
+
+
+def _regression(seed: int) -> ClassifierMixin:
+    return LogisticRegression(max_iter=5000, random_state=seed)
 
 
 KINDS: dict[str, Kind] = {
     "knn": Kind(
         _neighbours,
-        "k-nearest neighbours, k = {neighbours}, standardized features, classes balanced by repetition",
-        repeat=True,
+        "k-nearest neighbours, k = {neighbours}",
+        space={"n_neighbors": randint(1, 60), "weights": ["uniform", "distance"]},
     ),
-    "rf": Kind(_forest, "random forest of {trees} trees, leaves of at least {min_leaf}, balanced class weights"),
+    "rf": Kind(
+        _forest,
+        "random forest of {trees} trees, leaves of at least {min_leaf}",
+        class_weight="balanced",
+        space={"min_samples_leaf": randint(1, 30), "max_features": ["sqrt", 0.2, 0.4, 0.7]},
+    ),
+    "hgb": Kind(
+        _boosting,
+        "histogram gradient boosting",
+        space={
+            "learning_rate": loguniform(0.02, 0.3),
+            "max_leaf_nodes": randint(6, 64),
+            "min_samples_leaf": randint(5, 200),
+            "l2_regularization": loguniform(1e-3, 100),
+        },
+    ),
+    "svm": Kind(
+        _machine,
+        "support vector machine with a radial kernel",
+        space={"C": loguniform(0.1, 100), "gamma": loguniform(1e-3, 1)},
+    ),
+    "logreg": Kind(_regression, "logistic regression, regularised (L2)", space={"C": loguniform(1e-4, 1e3)}),
 }
-"""Classifiers by the word in ``06_<run>.yaml``; one more is an entry here, its word and settings in the parameters."""
+"""Classifiers by the word in ``06_<run>.yaml``; one more is an entry here and its word in the parameters."""
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """Models of one run.
+@functools.cache
+def of_sklearn() -> dict[str, type[ClassifierMixin]]:
+    """Return scikit-learn's classifiers by their public names: ``sklearn.naive_bayes.GaussianNB``.
 
-    Attributes
-    ----------
-    final
-        Trained on all samples; makes the map.
-    by_split
-        For each split, for fold 1, 2, …: trained on samples that may train the model which that fold tests.
-    features
-        Names of the features, in order.
+    Only what it lists itself as a classifier: a name in a parameter file imports nothing.
     """
-
-    final: Pipeline
-    by_split: Mapping[str, Sequence[Pipeline]]
-    features: tuple[str, ...]
-
-
-def balance(label: npt.NDArray[np.integer], seed: int) -> npt.NDArray[np.intp]:
-    """Return row numbers in which every class is as frequent as the most frequent one, by repeating rows.
-
-    k-nearest neighbours has no class weights; repeating samples weighs their votes.
-    """
-    generator = np.random.default_rng(seed)
-    values, counts = np.unique(label, return_counts=True)
-    chosen = []
-    for value, count in zip(values, counts, strict=True):
-        rows = np.flatnonzero(label == value)
-        chosen += [rows, generator.choice(rows, counts.max() - count)]
-    return np.concatenate(chosen)
+    found = {}
+    for name, kind in all_estimators(type_filter="classifier"):
+        public = kind.__module__.split(".")
+        private = next((i for i, part in enumerate(public) if part.startswith("_")), len(public))
+        needs = [p for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
+        if not needs:  # those that need other estimators cannot be written in a parameter file
+            found[".".join([*public[:private], name])] = kind
+    return found
 
 
-def train(
-    table: pd.DataFrame,
-    classifier: ClassifierMixin,
-    features: Sequence[str],
-    training: Mapping[str, Sequence[npt.NDArray[np.bool_]]],
-    *,
-    repeat: bool = False,
-    seed: int = 1,
-    name: str = "",
-) -> Fitted:
-    """Train on all samples, and once for each fold of each split without what that fold tests.
+def build(model: str, settings: Mapping[str, Any], class_weight: str | None, **arguments: Any) -> tuple[Any, str, str]:
+    """Make an untrained classifier.
 
     Parameters
     ----------
-    table
-        One row per sample: ``label`` and the features.
-    classifier
-        Untrained; copies of it follow a StandardScaler.
-    features
-        Columns of the table.
-    training
-        For each split, for fold 1, 2, …: which rows may train the model that the fold tests (`Samples.training`).
-    repeat, seed
-        Whether rare classes' samples are repeated (`balance`), and the seed of that.
-    name
-        Of the run, shown with the progress.
+    model
+        A word of `KINDS`, or the name of a classifier of scikit-learn (`of_sklearn`).
+    settings
+        Settings by scikit-learn's names; they win over ``arguments``.
+    class_weight
+        ``none``, ``balanced`` or ``sqrt``; None: what is best for the kind.
+    arguments
+        Arguments of the kinds' builders, and ``seed``, by name; each takes those that it knows.
+
+    Returns
+    -------
+    tuple
+        The classifier, what it is in words, and how its classes weigh: ``none``, ``balanced`` or ``sqrt``.
 
     Raises
     ------
     LulcError
-        If a training set is smaller than the number of neighbours.
+        If there is no such classifier, it has no probabilities and no scores, it has no such setting, or no weights
+        of classes.
     """
-    from sklearn.base import clone
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    x, label = table[list(features)].to_numpy(np.float32), table["label"].to_numpy()
-    least = getattr(classifier, "n_neighbors", 0)
-    with bar(1 + sum(map(len, training.values())), f"training {name}", "models") as progress:
-
-        def fit(chosen: npt.NDArray[np.bool_]) -> Pipeline:
-            rows = np.flatnonzero(chosen)
-            if len(rows) < least:
-                raise ParameterError(f"{len(rows)} training samples are fewer than neighbours: {least}.")
-            if repeat:
-                rows = rows[balance(label[rows], seed)]
-            model = make_pipeline(StandardScaler(), clone(classifier)).fit(x[rows], label[rows])
-            if hasattr(model[-1], "n_jobs"):
-                model[-1].set_params(n_jobs=1)  # blocks of the map run on all cores already
-            progress.update(1)
-            return model
-
-        by_split = {split: [fit(chosen) for chosen in folds] for split, folds in training.items()}
-        final = fit(np.ones(len(table), bool))
-    return Fitted(final, by_split, tuple(features))
-
-
-def save(model: Pipeline, path: Path) -> None:
-    """Store a model with skops: no pickle, so opening the file can run no code."""
-    import skops.io  # loads all of scikit-learn, and pytest
-
-    with files.replacing(path) as part:
-        skops.io.dump(model, part)
-
-
-def load(path: Path) -> Pipeline:
-    """Load a model stored by `save`; a LulcError if it is none or holds anything else."""
-    import skops.io
-
-    try:
-        unknown = [t for t in skops.io.get_untrusted_types(file=path) if t not in TRUSTED]
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise FormatError(f"{path} is not a model of this kit ({error}). Run notebook 06 again.") from error
+    if model in KINDS:
+        kind = KINDS[model]
+        classifier = kind.build(**{name: arguments[name] for name in inspect.signature(kind.build).parameters})
+        title, weight = kind.title.format(**arguments), class_weight or kind.class_weight
+    else:
+        classifier = _of_sklearn(model)
+        if "random_state" in classifier.get_params():
+            classifier.set_params(random_state=arguments["seed"])
+        title, weight = model, class_weight or "none"
+    known = classifier.get_params()
+    unknown = sorted(set(settings) - set(known))
     if unknown:
-        raise FormatError(f"{path} holds {', '.join(unknown)}, which this kit never writes. It is not loaded.")
-    return skops.io.load(path, trusted=TRUSTED)
+        raise ParameterError(
+            f"settings: {type(classifier).__name__} has no {', '.join(unknown)}. It has: {', '.join(sorted(known))}."
+        )
+    classifier.set_params(**settings)
+    if not hasattr(classifier, "predict_proba") and not hasattr(classifier, "decision_function"):
+        raise ParameterError(f"model: {model} with these settings gives neither probabilities nor scores. Use another.")
+    if weight != "none" and type(classifier) is KNeighborsClassifier:
+        classifier = WeightedNeighbours(**classifier.get_params())
+    elif weight != "none" and "class_weight" not in known:
+        raise ParameterError(f"class_weight: {model} cannot weigh classes. Write class_weight: none.")
+    said = [title, *(f"{name} = {value}" for name, value in settings.items())]
+    return classifier, ", ".join(said), weight
 
 
-def importances(fitted: Fitted) -> pd.Series | None:
-    """Mean decrease in impurity of each feature, largest first; None for models that have none."""
-    classifier = fitted.final[-1]
-    if not hasattr(classifier, "feature_importances_"):
-        return None
-    series = pd.Series(classifier.feature_importances_, index=list(fitted.features), name="importance")
-    return series.sort_values(ascending=False)
+def _of_sklearn(name: str) -> Any:
+    found = of_sklearn()
+    if name not in found:
+        near = difflib.get_close_matches(name, found, 3, 0.5)
+        raise ParameterError(
+            f"model: {name!r} is no classifier of scikit-learn that stands alone. "
+            f"{'Did you mean ' + ' or '.join(near) if near else 'There are: ' + ', '.join(found)}? "
+            f"The kit's own are: {', '.join(KINDS)}."
+        )
+    return found[name]()
+
+
+def class_weights(label: npt.NDArray[np.integer], how: str) -> dict[int, float]:
+    """Return the weight of each class by its value, in order: inverse to its frequency, or to the root of that.
+
+    Parameters
+    ----------
+    label
+        Class values of the training samples.
+    how
+        ``none`` (1), ``balanced`` (n / (classes · count)) or ``sqrt`` (the root of it).
+    """
+    values = np.unique(label)
+    weights = compute_class_weight("balanced", classes=values, y=label) ** {"none": 0, "balanced": 1, "sqrt": 0.5}[how]
+    return {int(v): float(w) for v, w in zip(values, weights, strict=True)}

@@ -2,52 +2,73 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from lulc_kit import files, mapping, params, raster
-from lulc_kit.baselines import crossval, estimators
-from lulc_kit.baselines.estimators import Fitted
+from lulc_kit.late import pd
 from lulc_kit.layout import Layout
-from lulc_kit.samples import Samples
+from lulc_kit.samples import SPLITS, Samples
 
 if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+    from lulc_kit.baselines.training import Fitted, Recipe
 
 
 def train(samples: Samples, p: params.Baselines) -> Fitted:
     """Train the classifier that the parameters name, for each fold of each split and once on everything."""
-    kind = estimators.KINDS[p.model]
-    return estimators.train(
-        samples.table,
-        kind.build(**{name: getattr(p, name) for name in kind.settings}),
-        samples.features(p.features),
-        {split: samples.training(split) for split in samples.splits},
-        repeat=kind.repeat,
-        seed=p.seed,
-        name=p.run,
+    from lulc_kit.baselines import training
+
+    training_rows = {split: samples.training(split) for split in samples.splits}
+    return training.train(samples.table, _recipe(p)[0], samples.features(p.features), training_rows, p.run)
+
+
+def _recipe(p: params.Baselines) -> tuple[Recipe, str]:
+    """Return how to train, and that in words."""
+    from lulc_kit.baselines import estimators, training
+
+    arguments = p.model_dump()
+    classifier, title, weight = estimators.build(
+        arguments.pop("model"), arguments.pop("settings"), arguments.pop("class_weight"), **arguments
+    )
+    space = estimators.KINDS[p.model].space if p.tune else None
+    words = {
+        f"{weight} class weights": weight != "none",
+        f"the best of {p.tune} settings": p.tune > 0,
+        f"calibrated ({p.calibrate})": p.calibrate != "none",
+    }
+    return (
+        training.Recipe(classifier, weight, space, p.tune, p.calibrate, p.seed),
+        ", ".join([title, *(text for text, holds in words.items() if holds)]),
     )
 
 
 def write(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout) -> None:
     """Map the whole scene and write all files of the run; of samples that are a table, the cross-validated table."""
-    run, scheme = layout.run(p.run), samples.scheme
+    from lulc_kit.baselines import crossval, storage
+
+    run = layout.run(p.run)
     if samples.folds is None:
-        judged = crossval.table(samples.table, fitted.features, fitted.by_split, scheme)
+        judged = crossval.table(samples.table, fitted.features, fitted.by_split, samples.scheme)
         with files.replacing(run.crossval_table) as part:
             judged.to_parquet(part)
     else:
         _map(fitted, samples, p, layout)
-    estimators.save(fitted.final, run.model)
-    title = estimators.KINDS[p.model].title.format(**p.model_dump())
-    mapping.write_about(run, title, fitted.features, samples.fingerprint)
+    storage.save(fitted.final, run.model)
+    chosen = {} if fitted.chosen is None else {"chosen": fitted.chosen.to_dict("index")}
+    mapping.write_about(run, _recipe(p)[1], fitted.features, samples.fingerprint, **chosen)
 
 
 def _map(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout) -> None:
-    from lulc_kit.baselines.acceleration import accelerate  # scikit-learn and numba take their time to load
+    import threadpoolctl
+
+    from lulc_kit.baselines.acceleration import accelerate
 
     scheme = samples.scheme
 
-    def predictor(model: Pipeline) -> mapping.Predictor:
+    def predictor(model: object) -> mapping.Predictor:
         return mapping.pixelwise(accelerate(model), scheme.values)
 
     maps = mapping.predict(
@@ -57,4 +78,72 @@ def _map(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout) 
         samples.folds,
         scheme,
     )
-    mapping.write(maps, layout.run(p.run), scheme, {"model": p.model})
+    with threadpoolctl.threadpool_limits(1, "blas"):  # blocks run on all cores already
+        mapping.write(maps, layout.run(p.run), scheme, {"model": p.model})
+
+
+def importances(fitted: Fitted, samples: Samples, p: params.Baselines, layout: Layout) -> pd.DataFrame | None:
+    """Shuffle each feature, and each family of features, among samples that the models have not seen.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `importance.permutation`; also ``family`` (that of the feature; of a family its own name), families first.
+        None with ``importance: 0``.
+    """
+    from lulc_kit.baselines import importance
+    from lulc_kit.baselines.acceleration import accelerate
+
+    if not p.importance:
+        return None
+    split, x, label = _tested(fitted, samples)
+    family = pd.Series(families(fitted.features, layout))
+    members = {name: np.flatnonzero(family == name) for name in family.unique()}
+    groups = {f"all {name}": columns for name, columns in members.items()}
+    groups |= {feature: np.array([i]) for i, feature in enumerate(fitted.features)}
+    found = importance.permutation(
+        [accelerate(model) for model in fitted.by_split[split]],
+        x,
+        label,
+        samples.table[split].to_numpy(),
+        {name: columns.tolist() for name, columns in groups.items()},
+        repeats=p.importance,
+        seed=p.seed,
+        name=p.run,
+    )
+    return found.assign(family=[*members, *family])
+
+
+def families(features: tuple[str, ...], layout: Layout) -> list[str]:
+    """Return the family of each feature: as notebook 04 wrote it into the stack; ``columns`` for those of a table."""
+    if layout.tabular:
+        return ["columns"] * len(features)
+    known = json.loads(raster.tags(layout.stack).get("families", "{}"))
+    return [known.get(name, "others") for name in features]
+
+
+def learning_curve(fitted: Fitted, samples: Samples, p: params.Baselines) -> pd.DataFrame | None:
+    """Train on growing parts of the polygons, or of the blocks where there are none; None unless it is asked for."""
+    from lulc_kit.baselines import learning
+
+    if not p.learning_curve:
+        return None
+    split, x, label = _tested(fitted, samples)
+    whole = (samples.table["polygon"] > 0).all()
+    return learning.curve(
+        fitted.by_split[split],
+        x,
+        label,
+        samples.table[split].to_numpy(),
+        samples.training(split),
+        samples.table["polygon" if whole else "block"].to_numpy(),
+        what="polygons" if whole else "blocks",
+        seed=p.seed,
+        name=p.run,
+    )
+
+
+def _tested(fitted: Fitted, samples: Samples) -> tuple[str, npt.NDArray[np.float32], npt.NDArray[np.integer]]:
+    """Return the split that is to be believed, and features and labels of the samples."""
+    split = next(name for name in SPLITS if name in fitted.by_split)
+    return split, samples.table[list(fitted.features)].to_numpy(np.float32), samples.table["label"].to_numpy()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
@@ -45,6 +46,24 @@ def confused(evaluation: Evaluation, run: str, count: int = 3) -> list[str]:
     return [f"{part:.0%} of {true} is mapped as {called}" for part, true, called in sorted(pairs, reverse=True)[:count]]
 
 
+def chosen_settings(about: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Say for each setting that a run tuned what it chose for the map, and what for the folds; nothing if it did not.
+
+    Of numbers the folds' least and greatest are named, of words all.
+    """
+    rows = dict(about.get("chosen", {}))
+    final = rows.pop("all samples", {})
+    found = {}
+    for name, value in final.items():
+        values = [row[name] for row in rows.values()]
+        if any(isinstance(v, str) for v in [value, *values]):
+            spread = ", ".join(sorted({str(v) for v in values}))
+        else:
+            spread = f"{min(values):.3g} … {max(values):.3g}"
+        found[name] = (value if isinstance(value, str) else f"{value:.3g}", spread)
+    return found
+
+
 @dataclass(frozen=True)
 class Pictures:
     """The page's pictures: class maps of all runs, the image, the labels, how sure the best run is, and its numbers.
@@ -59,6 +78,7 @@ class Pictures:
     runs: Figure
     classes: Figure
     confusion: Figure
+    reliability: Figure
 
 
 def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attribution: str, covered: float | None) -> str:
@@ -97,6 +117,8 @@ def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attributio
         validated={run: evaluation.validated[run] for run in evaluation.ranked() if run in evaluation.validated},
         validated_pixels=int(next((test.matrix.sum() for test in evaluation.validated.values()), 0)),
         comparison=accuracy.compare(evaluation.runs, evaluation.confidence).to_dict("records"),
+        calibration=evaluation.calibration_table().to_dict("index"),
+        chosen={run: chosen_settings(evaluation.about[run]) for run in evaluation.ranked()},
         disagreement=accuracy.disagreement(evaluation.runs[best].matrix),
         separation=evaluation.separation,
         level=f"{evaluation.confidence:.0%}",

@@ -13,10 +13,12 @@ import numpy.typing as npt
 from lulc_kit import files, grids, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import FormatError, LulcError, MissingFileError
-from lulc_kit.evaluate import accuracy
+from lulc_kit.evaluate import accuracy, calibration
 from lulc_kit.evaluate.accuracy import Accuracy, Estimate
-from lulc_kit.late import pd
+from lulc_kit.evaluate.calibration import Calibration
+from lulc_kit.late import da, pd
 from lulc_kit.layout import Layout, RunLayout
+from lulc_kit.raster import blockwise
 from lulc_kit.samples import SPLITS, Samples
 
 
@@ -38,6 +40,8 @@ class Evaluation:
         By run's name: what the run recorded of itself.
     confidence
         Level of the intervals.
+    calibration
+        By run's name: how far its probabilities are to be believed, on folds apart in space.
     validated
         By run's name: accuracy of the map on the independent test set, if the study has one.
     """
@@ -48,6 +52,7 @@ class Evaluation:
     leaking: Mapping[str, Accuracy]
     about: Mapping[str, Mapping[str, Any]]
     confidence: float
+    calibration: Mapping[str, Calibration]
     validated: Mapping[str, Accuracy] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
@@ -95,6 +100,17 @@ class Evaluation:
         """Names of the runs, best macro-F1 first."""
         return sorted(self.runs, key=lambda r: -self.runs[r].macro.value)
 
+    def calibration_table(self) -> pd.DataFrame:
+        """Brier score (0–2) and expected calibration error (0–1) of each run's probabilities: the less the better."""
+        rows = {
+            run: {"brier": (c := self.calibration[run]).brier, "calibration_error": c.error} for run in self.ranked()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("run").round(3)
+
+    def reliability(self) -> dict[str, pd.DataFrame]:
+        """Return the points of each run's reliability diagram (`Calibration.bins`), best run first."""
+        return {run: self.calibration[run].bins for run in self.ranked()}
+
     def class_table(self, run: str) -> pd.DataFrame:
         """Precision, recall, F1 and IoU of each class, with intervals, and its number of test pixels."""
         return pd.DataFrame.from_dict(
@@ -126,6 +142,7 @@ class Evaluation:
                     "apart_in_space": plain(self.runs[name]),
                     **({"random_pixels": plain(self.leaking[name])} if name in self.leaking else {}),
                     **({"independent_test_set": plain(self.validated[name])} if name in self.validated else {}),
+                    "calibration": {"brier": self.calibration[name].brier, "error": self.calibration[name].error},
                     "about": dict(self.about[name]),
                 }
                 for name in self.ranked()
@@ -140,11 +157,7 @@ Codes = npt.NDArray[np.integer]
 def _unseen(run: RunLayout, samples: Samples) -> Iterator[tuple[str, Codes, Codes, Codes]]:
     """Yield by split: label, class by a model that had not seen it, and block, of each labelled pixel or row."""
     if samples.labels is None:
-        try:
-            table = pd.read_parquet(run.crossval_table, columns=["split", "label", "predicted", "block"])
-        except (OSError, ValueError) as error:
-            raise FormatError(f"{run.crossval_table} cannot be read ({error}). Run notebook 06 again.") from error
-        for split, rows in table.groupby("split", sort=False):
+        for split, rows in _rows(run).groupby("split", sort=False):
             yield str(split), rows["label"].to_numpy(), rows["predicted"].to_numpy(), rows["block"].to_numpy()
         return
     crossval = raster.read_codes(run.crossval)
@@ -162,6 +175,32 @@ def _tested(run: RunLayout, layout: Layout, classes: Scheme) -> npt.NDArray[np.i
     grids.check(mapped.odc.geobox, test.odc.geobox, f"The map of run {run.name}")
     labels, feature = test.data.compute()
     return accuracy.by_block(labels, np.asarray(mapped.data[0]), feature, classes.values)
+
+
+def _rows(run: RunLayout) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(run.crossval_table)
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{run.crossval_table} cannot be read ({error}). Run notebook 06 again.") from error
+
+
+def _calibration(run: RunLayout, samples: Samples) -> Calibration:
+    scheme = samples.scheme
+    if samples.labels is None:
+        rows = _rows(run).query("split == 'fold'")
+        probabilities = rows[[f"probability {name}" for name in scheme.names]].to_numpy().T
+        return calibration.assess(calibration.count(rows["label"].to_numpy(), probabilities, scheme.values))
+    percent = raster.read_codes(run.crossval_probability, [f"fold {name}" for name in scheme.names])
+
+    def count(block: Codes) -> npt.NDArray[np.float64]:
+        label, *parts = block.reshape(len(block), -1)
+        known = label > 0
+        probabilities = np.stack(parts)[:, known] / 100
+        probabilities[probabilities > 1] = np.nan  # no data
+        return calibration.count(label[known], probabilities, scheme.values)
+
+    both = da.concatenate([samples.labels.data, percent.data])
+    return calibration.assess(np.sum(blockwise.reduce(count, both, layers=4 * len(scheme.values)), axis=0))
 
 
 def evaluate(
@@ -209,6 +248,6 @@ def evaluate(
             validated[name] = assess(tested)
     if not found["fold"]:
         raise MissingFileError(f"No run in {layout.folder}. Run notebook 06, 07 or 08 first.")
-    return Evaluation(
-        samples.scheme, samples.separation, found["fold"], found["random_fold"], about, confidence, validated
-    )
+    sure = {name: _calibration(layout.run(name), samples) for name in found["fold"]}
+    apart, random = found["fold"], found["random_fold"]
+    return Evaluation(samples.scheme, samples.separation, apart, random, about, confidence, sure, validated)

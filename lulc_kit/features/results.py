@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 
@@ -91,6 +93,10 @@ With an elevation model and the defaults these are the 20 bands of the source wo
 """
 
 
+COMPONENT = re.compile(r"T?PC\d+")
+"""Names that notebook 04 gives components of bands and of texture."""
+
+
 def families(image: xr.DataArray, p: params.Features, layout: Layout) -> dict[str, xr.DataArray]:
     """Compute the layers of all `FAMILIES` that have any, lazily, on the composite's grid.
 
@@ -116,6 +122,8 @@ def choose(
 ) -> xr.DataArray:
     """Return the layers that go into the stack: those of the given names, or with None those of the families.
 
+    The attribute ``families`` says in JSON which family each belongs to: what notebook 06 shows the worth of.
+
     Parameters
     ----------
     image
@@ -135,7 +143,11 @@ def choose(
     everything = stack.merge(image, *(layers for name, layers in found.items() if name != "bands"), *more)
     if names is None:
         names = [str(band) for layers in found.values() for band in layers.band.values]
-    return raster.select(everything, names)
+    family = {str(band): name for name, layers in found.items() for band in layers.band.values}
+    family = {str(band): "bands" for band in image.band.values} | family
+    others = {name: "components" if COMPONENT.fullmatch(name) else "texture" for name in set(names) - set(family)}
+    chosen = raster.select(everything, names)
+    return chosen.assign_attrs(families=json.dumps({name: (family | others)[name] for name in names}))
 
 
 def write(
@@ -153,7 +165,7 @@ def write(
         Components and what they are made of, None if there are none, by what they are of: ``""`` for the bands,
         ``"texture"`` (`Layout.components`).
     """
-    outputs = [writing.Output(layout.stack, features)]
+    outputs = [writing.Output(layout.stack, features, tags=features.attrs)]
     for of, (layers, fitted) in projected.items():
         if layers is not None and fitted is not None:
             path = layout.components(of)

@@ -168,13 +168,70 @@ def curves(table: pd.DataFrame, label: str, title: str) -> Figure:
 
 
 @picture
-def importances(series: pd.Series) -> Figure:
-    """Draw the importance of each feature, in the order given."""
-    figure, ax = subplots(figsize=(8, 0.25 * len(series) + 1))
-    ax.barh([str(i) for i in series.index], series.to_numpy(), color="#0072B2")
+def importances(table: pd.DataFrame) -> Figure:
+    """Draw what shuffling costs, families first, each in the order of its loss and in the colour of its family.
+
+    Parameters
+    ----------
+    table
+        For each feature and family ``loss``, ``low``, ``high`` and ``family``.
+    """
+    whole = table.index.isin([f"all {name}" for name in table["family"]])
+    table = pd.concat([table[part].sort_values("loss", ascending=False) for part in (whole, ~whole)])
+    figure, ax = subplots(figsize=(8, 0.25 * len(table) + 1.2))
+    names, places = table["family"].unique(), np.arange(len(table))
+    palette = plt.get_cmap("viridis", len(names)) if len(names) > len(QUALITATIVE) else QUALITATIVE.__getitem__
+    for number, name in enumerate(names):
+        part = (table["family"] == name).to_numpy()
+        ax.barh(places[part], table["loss"][part], color=palette(number), label=name)
+    ax.hlines(places, table["low"], table["high"], color="black", lw=1)
+    ax.set_yticks(places, [str(name) for name in table.index])
     ax.invert_yaxis()
-    ax.set_xlabel("mean decrease in impurity")
-    ax.set_title("What the trees looked at")
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set_xlabel("loss of macro-F1 when shuffled (line: least and greatest of the repeats)")
+    ax.set_title("What the model looks at")
+    ax.legend(fontsize=8)
+    return figure
+
+
+@picture
+def reliability(runs: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """Draw how often models are right by how sure they are.
+
+    Parameters
+    ----------
+    runs
+        For each run, by bin: ``confidence`` and ``accuracy`` (0–1), ``pixels``.
+    title
+        Title of the picture.
+    """
+    figure, ax = subplots(figsize=(5.5, 5))
+    ax.plot([0, 1], [0, 1], color="#888888", lw=1)
+    for colour, marker, (run, bins) in zip(QUALITATIVE, "osD^vP*X", runs.items(), strict=False):
+        ax.plot(bins["confidence"], bins["accuracy"], color=colour, lw=1.5, label=run)
+        size = 10 + 190 * np.sqrt(bins["pixels"] / bins["pixels"].sum())
+        ax.scatter(bins["confidence"], bins["accuracy"], size, color=colour, marker=marker, edgecolor="black", lw=0.5)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    ax.set_aspect("equal")
+    ax.set_xlabel("probability of the mapped class")
+    ax.set_ylabel("part that is right (large: many pixels)")
+    ax.set_title(title)
+    ax.legend(fontsize=8)
+    return figure
+
+
+@picture
+def learning_curve(table: pd.DataFrame, title: str) -> Figure:
+    """Draw accuracy by the number of polygons or blocks (index): ``mean``, ``lowest`` and ``highest`` macro-F1."""
+    figure, ax = subplots(figsize=(7, 3.5))
+    ax.fill_between(table.index, table["lowest"], table["highest"], color=QUALITATIVE[0], alpha=0.2)
+    ax.plot(table.index, table["mean"], "o-", color=QUALITATIVE[0])
+    gain = table["mean"].iloc[-1] - table["mean"].iloc[-2]
+    ax.set_xlim(0)
+    ax.set_xlabel(f"{table.index.name} in a training set")
+    ax.set_ylabel("macro-F1 (band: least, greatest)")
+    ax.set_title(f"{title}: the last {table.index[-1] - table.index[-2]} {table.index.name} brought {gain:+.3f}")
     return figure
 
 

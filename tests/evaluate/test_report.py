@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from lulc_kit.classes import LandClass, Scheme
-from lulc_kit.evaluate import accuracy, report
+from lulc_kit.evaluate import accuracy, calibration, report
 from lulc_kit.evaluate.runs import Evaluation
 
 NAMES = ("Water", "Forest <b>&", "Scrub", "Marsh")
@@ -52,7 +52,9 @@ def evaluation(matrix=GOOD, run="rf", leak=True, **others):
     runs = {run: assess(matrix)} | {name: assess(m) for name, m in others.items()}
     leaking = {run: assess(GOOD + 300 * np.eye(4, dtype=int))} if leak else {}
     about = {name: {"model": f"model <i>{name}</i>"} for name in runs}
-    return Evaluation(SCHEME, "3 folds of whole <640 m> blocks", runs, leaking, about, 0.9)
+    counts = calibration.count(np.array([1, 2, 3, 4]), np.eye(4) * 0.6 + 0.1, [1, 2, 3, 4])
+    sure = dict.fromkeys(runs, calibration.assess(counts))
+    return Evaluation(SCHEME, "3 folds of whole <640 m> blocks", runs, leaking, about, 0.9, sure)
 
 
 def write(found, **options):
@@ -108,7 +110,7 @@ def test_a_class_whose_interval_reaches_below_the_limit_is_not_reliable():
     found = accuracy.assess(each, SCHEME, confidence=0.9, resamples=400, seed=1)
     f1 = found.classes["Water"]["f1"]
     assert f1.value > report.RELIABLE > f1.low
-    wrapped = Evaluation(SCHEME, "x", {"rf": found}, {}, {"rf": {"model": "m"}}, 0.9)
+    wrapped = Evaluation(SCHEME, "x", {"rf": found}, {}, {"rf": {"model": "m"}}, 0.9, {})
     assert any(c.startswith("Water") for c in report.verdicts(wrapped, "rf")["between"])
 
 
@@ -161,3 +163,24 @@ def test_runs_that_cannot_be_told_apart_are_called_so():
     text = Page(write(evaluation(same=GOOD, worse=np.full((4, 4), 10)))).text
     assert "cannot be told apart" in text
     assert "told apart" in text.replace("cannot be told apart", "")
+
+
+def test_chosen_settings_are_named_with_their_spread_over_folds():
+    about = {"chosen": {"all samples": {"C": 0.5, "weights": "uniform"}}}
+    about["chosen"] |= {"fold 1": {"C": 0.01, "weights": "uniform"}, "fold 2": {"C": 2.0, "weights": "distance"}}
+    assert report.chosen_settings({}) == {}
+    found = report.chosen_settings(about)
+    assert found == {"C": ("0.5", "0.01 … 2"), "weights": ("uniform", "distance, uniform")}
+    judged = evaluation()
+    assert "Settings that were chosen" not in Page(write(judged)).text
+    tuned = dataclasses.replace(judged, about={"rf": about | {"model": "x"}})
+    assert "0.01 … 2" in Page(write(tuned)).text
+
+
+def test_a_study_of_a_table_has_no_maps_on_its_page():
+    pictures = {key: Figure(figsize=(1, 1)) for key in FIGURES}
+    pictures |= dict.fromkeys(("maps", "image", "labels", "confidence"))
+    text = report.render(evaluation(), report.Pictures(**pictures), study="x", attribution="", covered=None)
+    page = Page(text)
+    assert page.tags.count("img") == len(FIGURES) - 4
+    assert "labelled rows of a table" in page.text and "The maps" not in page.text and "Masked land" not in page.text

@@ -32,6 +32,13 @@ def predicted(quality, seed):
     return np.where(generator.random(SHAPE) < quality, labels(), guess) * (labels() > 0)
 
 
+def percent(codes):
+    """Return class probabilities for a stack of codes: 80 % for the class that is named, 10 % for the others."""
+    return np.concatenate(
+        [np.where(band == 0, 255, np.where(band == v, 80, 10))[None] for band in codes for v in SCHEME.values]
+    ).astype(np.uint8)
+
+
 def study(folder, **crossval):
     """A study's files with samples and, by run, the bands of its cross-validated map."""
     layout = Layout(folder)
@@ -45,6 +52,12 @@ def study(folder, **crossval):
     for run, bands in crossval.items():
         data = np.stack(list(bands.values())).astype(np.uint8)
         writing.write(layout.run(run).crossval, raster.array(data, BOX, list(bands)), dtype="uint8", nodata=0)
+        writing.write(
+            layout.run(run).crossval_probability,
+            raster.array(percent(data), BOX, [f"{split} {name}" for split in bands for name in SCHEME.names]),
+            dtype="uint8",
+            nodata=255,
+        )
         about = {"model": f"model {run}", "folds": files.sha256(layout.folds)}
         files.write_json(layout.run(run).about, about)
     return layout
@@ -102,6 +115,18 @@ def test_plain_data_hold_all_numbers(found):
     assert "random_pixels" not in data["runs"]["fcn"]
     assert data["comparison"][0]["better"] == "fcn"
     assert data["runs"]["rf"]["about"]["model"] == "model rf"
+
+
+def test_calibration_is_of_the_labelled_pixels_and_of_folds_apart_in_space(found):
+    for run in ("rf", "fcn"):
+        right, calibration = found.runs[run].overall.value, found.calibration[run]
+        # 80 % sure of one class: (0.2² + 2 · 0.1²) if it is right, else (0.8² + 0.9² + 0.1²).
+        assert calibration.brier == pytest.approx(0.06 * right + 1.46 * (1 - right))
+        assert calibration.error == pytest.approx(abs(0.8 - right))
+        assert calibration.bins["pixels"].tolist() == [found.runs[run].matrix.sum()]
+    table = found.calibration_table()
+    assert table.index.tolist() == ["fcn", "rf"] and table.loc["fcn", "brier"] < table.loc["rf", "brier"]
+    assert found.to_dict()["runs"]["rf"]["calibration"]["error"] == found.calibration["rf"].error
 
 
 def test_one_run_can_be_judged_alone(folder):

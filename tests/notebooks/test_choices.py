@@ -118,7 +118,14 @@ ROWS: dict[str, list[Any]] = {
         {"split": "knndm", "rare": "fewer_folds"},
         {"scheme": None, "classes": None, "all_touched": True, "validation": "data/checked.gpkg"},
     ],
-    "06_baselines": [{"run": "rf", "model": "rf", "seed": 0}, {"run": "knn", "model": "knn", "features": ["B2", "B8"]}],
+    "06_baselines": [
+        {"run": "rf", "model": "rf", "seed": 0, "calibrate": "isotonic", "learning_curve": True},
+        {"run": "knn", "model": "knn", "features": ["B2", "B8"], "class_weight": "sqrt", "tune": 0},
+        {"run": "hgb", "model": "hgb", "class_weight": "balanced", "importance": 0, "settings": {"max_iter": 5}},
+        {"run": "svm", "model": "svm", "class_weight": "none", "tune": 2},
+        {"run": "logreg", "model": "logreg", "calibrate": "sigmoid", "class_weight": None},
+        {"run": "naive", "model": "sklearn.naive_bayes.GaussianNB", "settings": {"var_smoothing": 1e-6}},
+    ],
     "07_fcn": [{"features": None, "seed": 0}],
     "08_lstm": [
         {"sequences": "fixed", "gaps": "linear", "seed": 0},

@@ -32,7 +32,8 @@ def test_intervals_reach_from_low_to_high():
 def test_curves_bars_and_dates_show_the_numbers_given():
     loss = pd.DataFrame({"fold 1": [1.0, 0.5]}, index=pd.Index([1, 2], name="epoch"))
     assert charts.curves(loss, "loss", "title").axes[0].get_lines()[0].get_ydata().tolist() == [1.0, 0.5]
-    ax = charts.importances(pd.Series({"NDVI": 0.7, "B4": 0.3})).axes[0]
+    table = pd.DataFrame({"loss": [0.1, 0.3], "low": 0.0, "high": 0.4, "family": "x"}, index=["B4", "NDVI"])
+    ax = charts.importances(table).axes[0]
     assert [p.get_width() for p in ax.patches] == [0.7, 0.3]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["NDVI", "B4"]
     ax = charts.observations(["2020-01-01", "2020-06-01"], [0.5, 1.0]).axes[0]

@@ -72,6 +72,9 @@ PROFILE = pd.DataFrame(
     {"date": ["2020-01-01", "2020-06-01"], "low": [0.1, 0.5], "median": [0.2, 0.6], "high": [0.3, 0.7]}
 )
 PART = (0.5, 0.4, 0.6)
+LOSSES = pd.DataFrame({"loss": [0.2, 0.1], "low": 0.0, "high": 0.3, "family": "bands"}, index=["all bands", "x"])
+BINS = pd.DataFrame({"confidence": [0.4, 0.9], "accuracy": [0.5, 0.8], "pixels": [10, 90]})
+CURVE = pd.DataFrame({"mean": [0.5, 0.6], "lowest": [0.4, 0.6], "highest": [0.6, 0.6]}, index=[10, 20])
 DRAWN = {
     maps.class_map: lambda n: (codes([[10, 40]]), named(n), n, n),
     maps.class_maps: lambda n: ({n: codes([[10, 40]])}, named(n)),
@@ -93,7 +96,9 @@ DRAWN = {
     charts.separability: lambda n: (pd.DataFrame([[0, 1.5], [1.5, 0]], [n, "b"], [n, "b"]),) * 2,
     charts.clouds: lambda n: (pd.DataFrame({"clear": [1.0], n: [0.0]}, index=["2020-01-01"]), named(n)),
     charts.profiles: lambda n: (PROFILE.assign(**{"class": n}), named(n)),
-    charts.importances: lambda n: (pd.Series({n: 0.7, "B4": 0.3}),),
+    charts.importances: lambda n: (LOSSES.rename(index={"x": n}),),
+    charts.reliability: lambda n: ({n: BINS}, n),
+    charts.learning_curve: lambda n: (CURVE.rename_axis(n), n),
     charts.observations: lambda n: (DAYS["date"], DAYS["clear"]),
     charts.clear_observations: lambda n: (codes([[0, 1]]), DAYS),
 }
