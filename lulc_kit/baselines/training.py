@@ -113,8 +113,8 @@ def inner_folds(
             return folds
     raise LulcError(
         f"Tuning and calibration set blocks aside within the training samples, and of the class of value {rare} too "
-        f"few are there ({int((label == rare).sum())} sample(s) in a training set). Write tune: 0 and calibrate: none (a "
-        f"support vector machine always calibrates, so take another model), or give the class more labels in 05."
+        f"few are there ({int((label == rare).sum())} sample(s) in a training set). Write tune: 0 and calibrate: none "
+        f"(a support vector machine always calibrates, so take another model), or give the class more labels in 05."
     )
 
 

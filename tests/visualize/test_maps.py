@@ -83,10 +83,16 @@ def test_categories_are_painted_in_the_colours_of_their_legend():
     assert tuple(pixels(alone.axes[0])[0, 0]) == rgb("#0000ff")
 
 
-def test_folds_have_a_colour_each():
-    figure = maps.folds(codes([[0, 1, 2, 3, 4]]))
-    assert len({tuple(p) for p in pixels(figure.axes[0])[0]}) == 5
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["no label", "fold 1", "fold 2", "fold 3", "fold 4"]
+def test_folds_have_a_colour_each_and_show_who_trains_while_one_is_tested():
+    numbers = np.array([[[0, 1, 2, 3, 4]], [[0, 0, 1, 0, 1]]], np.uint8)
+    figure = maps.folds(raster.array(numbers, grid((1, 5), 10, 500_000, 5_000_000), ["fold", "train_1"]), "title")
+    folds, roles = figure.axes
+    assert len({tuple(p) for p in pixels(folds)[0]}) == 5
+    assert [t.get_text() for t in folds.get_legend().get_texts()] == [
+        *("no label", "fold 1", "fold 2", "fold 3", "fold 4")
+    ]
+    nothing, tests, trains, near, also = (tuple(p) for p in pixels(roles)[0])
+    assert trains == also and len({nothing, tests, trains, near}) == 4
 
 
 def test_confidence_paints_nodata_in_its_own_colour():
