@@ -40,6 +40,8 @@ class Evaluation:
         Level of the intervals.
     validated
         By run's name: accuracy of the map on the independent test set, if the study has one.
+    notes
+        What a reader of the scores must know of the split, in sentences.
     """
 
     classes: Scheme
@@ -49,6 +51,7 @@ class Evaluation:
     about: Mapping[str, Mapping[str, Any]]
     confidence: float
     validated: Mapping[str, Accuracy] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def table(self) -> pd.DataFrame:
         """One row per run, best macro-F1 first."""
@@ -120,6 +123,7 @@ class Evaluation:
         return {
             "classes": self.classes.to_dict(),
             "separation": self.separation,
+            "notes": [*self.notes],
             "confidence": self.confidence,
             "runs": {
                 name: {
@@ -210,5 +214,12 @@ def evaluate(
     if not found["fold"]:
         raise MissingFileError(f"No run in {layout.folder}. Run notebook 06, 07 or 08 first.")
     return Evaluation(
-        samples.scheme, samples.separation, found["fold"], found["random_fold"], about, confidence, validated
+        samples.scheme,
+        samples.separation,
+        found["fold"],
+        found["random_fold"],
+        about,
+        confidence,
+        validated,
+        samples.notes,
     )
