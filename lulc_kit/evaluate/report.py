@@ -121,6 +121,7 @@ def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attributio
         chosen={run: chosen_settings(evaluation.about[run]) for run in evaluation.ranked()},
         disagreement=accuracy.disagreement(evaluation.runs[best].matrix),
         separation=evaluation.separation,
+        notes=evaluation.notes,
         level=f"{evaluation.confidence:.0%}",
         pixels=int(evaluation.runs[best].matrix.sum()),
         figures={name: _embed(figure) for name, figure in vars(pictures).items() if figure is not None},

@@ -44,6 +44,8 @@ class Evaluation:
         By run's name: how far its probabilities are to be believed, on folds apart in space.
     validated
         By run's name: accuracy of the map on the independent test set, if the study has one.
+    notes
+        What a reader of the scores must know of the split, in sentences.
     """
 
     classes: Scheme
@@ -54,6 +56,7 @@ class Evaluation:
     confidence: float
     calibration: Mapping[str, Calibration]
     validated: Mapping[str, Accuracy] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def table(self) -> pd.DataFrame:
         """One row per run, best macro-F1 first."""
@@ -136,6 +139,7 @@ class Evaluation:
         return {
             "classes": self.classes.to_dict(),
             "separation": self.separation,
+            "notes": [*self.notes],
             "confidence": self.confidence,
             "runs": {
                 name: {
@@ -250,4 +254,6 @@ def evaluate(
         raise MissingFileError(f"No run in {layout.folder}. Run notebook 06, 07 or 08 first.")
     sure = {name: _calibration(layout.run(name), samples) for name in found["fold"]}
     apart, random = found["fold"], found["random_fold"]
-    return Evaluation(samples.scheme, samples.separation, apart, random, about, confidence, sure, validated)
+    return Evaluation(
+        samples.scheme, samples.separation, apart, random, about, confidence, sure, validated, samples.notes
+    )

@@ -91,6 +91,13 @@ def measure(
         Places all over the map, (place, 2), metres.
     trainable
         Which samples may train the model that fold 1, 2, … tests, (fold, sample); None: all of other folds.
+
+    Examples
+    --------
+    >>> villages = np.array([[0, 0], [9, 0], [5000, 0], [5009, 0]])
+    >>> found = measure(villages, np.array([1, 2, 1, 2]), np.array([[2000, 0], [3000, 0]]))
+    >>> found.test.tolist(), found.map.tolist(), found.verdict()
+    ([9.0, 9.0, 9.0, 9.0], [1991.0, 2000.0], 'the test is easier than the map: its score flatters')
     """
     return Distances(to_next(points), to_nearest(prediction, points), to_training(points, fold, trainable))
 

@@ -41,7 +41,8 @@ class Folds:
         The same for a random split of the same pixels, which leaks: kept to show how much.
     block
         uint32: number of the block, from 1, that the pixel (or, with polygons, its polygon's centre) lies in; with
-        other splitters that of the polygon or group. 0 where there is no label.
+        other splitters that of the polygon or group, with random pixels that of a block of 640 m. 0 where there is no
+        label.
     trainable
         bool, (fold, row, column): labelled pixels that may train the model which fold n tests, i.e. those of other
         folds that are at least the splitter's ``buffer`` away from every pixel of fold n.
@@ -108,13 +109,18 @@ def split(labels: Labels, splitter: Splitter) -> Folds:
     count = int(fold.max())
     random = RandomSplit(count, splitter.random_state).assign(points)
     width = labels.values.shape[1] * abs(labels.geobox.resolution.x) if labels.frame is None else None
-    block = splitter.units(points, of, width=width)
+    block = _bundles(splitter).units(points, of, width=width)
     trainable = []
     for k in range(1, count + 1):
         train = _away_from(fold == k, splitter.buffer, labels) & (fold > 0) & (fold != k)
         check_training(kind, train[inside], splitter.buffer, k)
         trainable.append(train)
     return Folds(fold, lay(random, np.uint8), lay(block, np.uint32), np.stack(trainable), splitter)
+
+
+def _bundles(splitter: Splitter) -> Splitter:
+    """Return what says which pixels are drawn together for an interval: single pixels never, they are no cases."""
+    return BlockSplit() if isinstance(splitter, RandomSplit) else splitter
 
 
 def _groups(labels: Labels) -> npt.NDArray[Any]:
@@ -223,7 +229,7 @@ def scarce(labels: Labels, folds: Folds) -> pd.DataFrame:
 
 def _warn_of_scarce(found: pd.DataFrame, splitter: Splitter) -> None:
     if len(found):
-        what = splitter.unit.partition(" of ")[0]
+        what = _bundles(splitter).unit.partition(" of ")[0]
         listed = [
             f"{row['class']} in {f'fold {row.fold}' if row.fold else 'all folds together'}: {row.pixels} pixels in "
             f"{row.units} {what}"
@@ -288,7 +294,7 @@ def everywhere(valid: xr.DataArray, grid: Any, count: int = 1000) -> Points:
         About so many.
     """
     seen = np.isfinite(valid.to_numpy()[0])
-    step = max(1, int(np.sqrt(seen.sum() / count)))
+    step = max(1, round(np.sqrt(seen.sum() / count)))
     rows, columns = np.nonzero(seen[step // 2 :: step, step // 2 :: step])
     high, wide = (big / small for big, small in zip(grid.shape, seen.shape, strict=True))
     shift = step // 2 + 0.5

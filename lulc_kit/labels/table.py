@@ -155,15 +155,15 @@ def _allocate(
     sizes: npt.NDArray[np.integer],
     per_class: int | Mapping[int, int],
     allocation: Allocation,
-    least: int,
+    folds: int,
 ) -> dict[int, int]:
     """Return how many of each class are wanted, by its value; the folds may not have them."""
     if isinstance(per_class, Mapping):
-        return {int(v): per_class.get(int(v), int(n) * least) for v, n in zip(values, sizes, strict=True)}
+        return {int(v): per_class.get(int(v), folds * int(n)) for v, n in zip(values, sizes, strict=True)}
     if allocation == "balanced":
         return dict.fromkeys(values.tolist(), per_class)
     weights = sizes if allocation == "proportional" else np.sqrt(sizes)
-    shares = np.maximum(per_class * len(values) * weights / weights.sum(), least)
+    shares = np.maximum(per_class * len(values) * weights / weights.sum(), folds)
     return dict(zip(values.tolist(), shares.round().astype(int).tolist(), strict=True))
 
 

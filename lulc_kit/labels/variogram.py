@@ -79,6 +79,15 @@ def fit(points: npt.NDArray[np.float64], values: npt.NDArray[np.floating], longe
     ------
     LulcError
         If there are fewer than 30 samples, or all values are the same.
+
+    Examples
+    --------
+    >>> points = np.random.default_rng(1).uniform(0, 10_000, (1000, 2))
+    >>> fields = np.random.default_rng(2).normal(size=(20, 20))  # of 500 m, each with its own value
+    >>> across, down = (points // 500).astype(int).T
+    >>> found = fit(points, fields[down, across])
+    >>> bool(400 < found.range < 800)
+    True
     """
     from scipy.optimize import curve_fit
     from scipy.spatial.distance import pdist

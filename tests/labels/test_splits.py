@@ -311,6 +311,16 @@ def test_places_all_over_what_is_mapped(shrink):
     data = np.ones((1, *coarse.shape), np.float32)
     data[0, :, : coarse.shape[1] // 2] = np.nan
     places = splits.everywhere(raster.array(data, coarse, ["B2"]), grid, 200)
-    assert 150 <= len(places) <= 500
+    assert 120 <= len(places) <= 300
     assert (places[:, 0] >= 795).all() and (places[:, 0] <= 1595).all() and places[:, 1].max() <= 1195
     assert places.mean(axis=0) == pytest.approx([1195, 595], abs=25), "the middle of the half that has data"
+
+
+def test_separation_in_words():
+    apart = BlockSplit(n_splits=3, spacing=120, buffer=25)
+    drawn = fields()
+    said = splits.separation(drawn, splits.split(drawn, apart))
+    assert said == "3 folds of whole 120 m blocks and whole polygons, training at least 25 m away from any test pixel"
+    plain = labels(scattered())
+    assert splits.separation(plain, splits.split(plain, BlockSplit(2, spacing=50))) == "2 folds of whole 50 m blocks"
+    assert splits.separation(plain, splits.split(plain, RandomSplit(2))) == "2 folds of single pixels at random"

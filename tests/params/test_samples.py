@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lulc_kit import params
+from lulc_kit.errors import ParameterError
 from tests.params.refused import refused
 
 
@@ -12,6 +13,10 @@ from tests.params.refused import refused
     ("name", "value", "says"),
     [
         ("folds", 1, "found 1"),
+        ("folds", None, "folds: null is for split: groups"),
+        ("split", "groups", "set group_field"),
+        ("split", "squares", "'blocks', 'polygons', 'groups', 'knndm' or 'random'"),
+        ("per_class", {"Forest": 5}, "found 5"),
         ("scheme", "corine", "'corine' is unknown; known: workflow"),
         ("classes", {"Moor": ["bog"]}, "'Moor' is not in scheme 'workflow': Build-up"),
         ("homogeneous", 4, "4 × 4 pixels have no middle"),
@@ -19,3 +24,15 @@ from tests.params.refused import refused
 )
 def test_wrong_values_are_named_with_what_was_found(name: str, value: Any, says: str) -> None:
     assert says in refused(params.Samples, name, value)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"split": "polygons", "rare": "smaller_blocks"}, "rare: smaller_blocks is for split: blocks"),
+        ({"per_class": {"Forest": 50}, "allocation": "sqrt"}, "allocation must be balanced"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        params.Samples.check(values, "here")
