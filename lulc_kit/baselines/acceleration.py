@@ -1,5 +1,6 @@
 """Fitted models that predict the same as scikit-learn's, but faster: for maps."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,19 +13,26 @@ from sklearn.pipeline import Pipeline
 from lulc_kit.baselines.forest import Forest
 
 
+# Blocks are classified on threads of dask's. There scikit-learn-intelex warns for each that it takes all processors,
+# which it is to do. Here, because the workers of a cluster load this module with a model.
+warnings.filterwarnings("ignore", "'Threading' parallel backend is not supported", UserWarning, "daal4py")
+
+
 @dataclass(frozen=True)
 class _Chain:
-    """Steps that change the features, and a forest at their end."""
+    """Steps that change the features, and a faster classifier at their end."""
 
     steps: Pipeline
-    forest: Forest
+    last: Any
 
     @property
     def classes_(self) -> npt.NDArray[np.integer]:
-        return self.forest.classes_
+        found: npt.NDArray[np.integer] = self.last.classes_
+        return found
 
     def predict_proba(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        return self.forest.predict_proba(self.steps.transform(samples))
+        found: npt.NDArray[np.float64] = self.last.predict_proba(self.steps.transform(samples))
+        return found
 
 
 def accelerate(estimator: Pipeline) -> Any:
@@ -45,4 +53,4 @@ def accelerate(estimator: Pipeline) -> Any:
         return estimator
     fast = Fast(classifier.n_neighbors, algorithm="brute", weights=classifier.weights)
     fast.fit(classifier._fit_X, classifier.classes_[classifier._y])
-    return Pipeline([*estimator.steps[:-1], (estimator.steps[-1][0], fast)])
+    return _Chain(estimator[:-1], fast)
