@@ -12,7 +12,6 @@ from sklearn.pipeline import Pipeline
 
 from lulc_kit.baselines.forest import Forest
 
-
 # Blocks are classified on threads of dask's. There scikit-learn-intelex warns for each that it takes all processors,
 # which it is to do. Here, because the workers of a cluster load this module with a model.
 warnings.filterwarnings("ignore", "'Threading' parallel backend is not supported", UserWarning, "daal4py")
