@@ -27,6 +27,14 @@ def test_studies_of_the_kit_have_every_notebook_they_can(study: str) -> None:
         assert (p.study, p.step) == (study, step)
 
 
+@pytest.mark.parametrize("model", params.NOTEBOOKS.values(), ids=lambda m: m.notebook)
+def test_what_a_notebook_does_by_itself_is_what_its_study_does(model: type[params.Parameters]) -> None:
+    """Who runs a notebook by hand gets the numbers of the README."""
+    default = model()
+    path = scene.REPOSITORY / "params" / default.study / f"{default.step}.yaml"
+    assert model.check(params.load(path), str(path)) == default
+
+
 def test_the_simulated_study_runs_all_nine_notebooks_and_says_what_it_is() -> None:
     folder = scene.REPOSITORY / "params/simulated"
     steps = sorted(path.stem for path in folder.glob("*.yaml"))

@@ -118,9 +118,14 @@ def table(found: Mapping[str, xr.DataArray]) -> pd.DataFrame:
 
 
 def choose(
-    image: xr.DataArray, found: Mapping[str, xr.DataArray], *more: xr.DataArray | None, names: Sequence[str] | None
+    image: xr.DataArray,
+    found: Mapping[str, xr.DataArray],
+    projected: Sequence[xr.DataArray | None],
+    texture: xr.DataArray | None,
+    *,
+    names: Sequence[str] | None,
 ) -> xr.DataArray:
-    """Return the layers that go into the stack: those of the given names, or with None those of the families.
+    """Return the layers of the stack: those of the given names, or with None those of the families, then components.
 
     The attribute ``families`` says in JSON which family each belongs to: what notebook 06 shows the worth of.
 
@@ -130,8 +135,10 @@ def choose(
         The composite: also bands that the parameter ``bands`` leaves out can be named.
     found
         Layers by family.
-    more
-        Layers that are in the stack only if they are named: texture, components.
+    projected
+        Components, of bands and of texture.
+    texture
+        In the stack only where it is named: its components say the same in fewer layers.
     names
         The parameter ``stack``.
 
@@ -140,9 +147,10 @@ def choose(
     LulcError
         If a layer is missing, or two have the same name.
     """
-    everything = stack.merge(image, *(layers for name, layers in found.items() if name != "bands"), *more)
+    everything = stack.merge(image, *(v for name, v in found.items() if name != "bands"), *projected, texture)
     if names is None:
-        names = [str(band) for layers in found.values() for band in layers.band.values]
+        of_stack = [*found.values(), *(layers for layers in projected if layers is not None)]
+        names = [str(band) for layers in of_stack for band in layers.band.values]
     family = {str(band): name for name, layers in found.items() for band in layers.band.values}
     family = {str(band): "bands" for band in image.band.values} | family
     others = {name: "components" if COMPONENT.fullmatch(name) else "texture" for name in set(names) - set(family)}

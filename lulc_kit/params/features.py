@@ -81,7 +81,7 @@ class Features(Parameters):
     )
     external: list[External] = Field([], description="rasters that others computed: file, bands, prefix, align, nodata")
     stack: Names | None = Field(
-        None, description="layers of the stack, in order; null: bands, indices, terrain, roads, external"
+        None, description="layers of the stack, in order; null: bands, indices, terrain, roads, external, components"
     )
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
 

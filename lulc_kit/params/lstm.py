@@ -30,7 +30,7 @@ class LSTM(RunParameters):
         description="what clouds hide: mean: says nothing; linear: filled in time, with a band that says so",
     )
     draws: int = Field(4, ge=1, le=1000, description="random sequences averaged in the prediction, for random")
-    epochs: int = Field(20, ge=1, le=1000, description="passes over the training patches")
+    epochs: int = Field(15, ge=1, le=1000, description="passes over the training patches")
     batch: int = Field(4, ge=1, le=4096, description="patches in a batch")
     learning_rate: float = Field(0.002, gt=0, le=1, description="of Adam; falls along a cosine to 0")
 

@@ -48,6 +48,7 @@ WORKFLOW = [
     "slope",
     "aspect",
 ]
+COMPONENTS = ["PC1", "PC2", "PC3", "TPC1", "TPC2", "TPC3"]
 
 
 @pytest.fixture
@@ -89,12 +90,12 @@ def check(**values):
 
 
 @pytest.mark.usefixtures("without_pictures")
-def test_with_an_elevation_model_the_default_is_the_stack_of_the_source_workflow(folder):
+def test_with_an_elevation_model_the_default_begins_with_the_stack_of_the_source_workflow(folder):
     (folder / "catalog.json").unlink()
     catalog.write(folder / "catalog.json", Catalog([], {"dem": folder.parents[1] / "dem.tif"}))
     p = check()
     found = run(p, folder)
-    assert found.band.values.tolist() == WORKFLOW
+    assert found.band.values.tolist() == [*WORKFLOW, *COMPONENTS]
     assert found.odc.geobox == BOX
     slope = found.sel(band="slope").to_numpy()
     np.testing.assert_allclose(slope, np.degrees(np.arctan(np.hypot(0.2, 0.1))), atol=1e-3)
@@ -141,7 +142,7 @@ def test_names_are_seen_by_gdal_with_overviews_and_statistics(folder):
     run(check(), folder)
     path = folder / "features/stack.tif"
     with rasterio.open(path) as file:
-        assert list(file.descriptions) == [*WORKFLOW, "road", "road_distance"]
+        assert list(file.descriptions) == [*WORKFLOW, "road", "road_distance", *COMPONENTS]
         assert file.profile["dtype"] == "float32" and np.isnan(file.nodata)
         assert file.tags(1)["STATISTICS_MINIMUM"] and file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
     if shutil.which("gdalinfo"):
@@ -156,7 +157,9 @@ NOTHING = [{"components": 0}, {"texture_bands": []}, {"texture_components": 0}, 
 def test_what_is_not_asked_for_is_not_there(folder, values):
     catalog.write(folder / "catalog.json", Catalog([]))
     p = check(**values)
-    assert run(p, folder).band.values.tolist() == [*BANDS, *p.indices]
+    mixed = [f"PC{k + 1}" for k in range(p.components)]
+    mixed += [f"TPC{k + 1}" for k in range(p.texture_components if p.texture_bands else 0)]
+    assert run(p, folder).band.values.tolist() == [*BANDS, *p.indices, *mixed]
     names = {f"features/{f.name}" for f in (folder / "features").iterdir()}
     assert names == {f"features/{path.name}" for path in steps.writes(p, Layout(folder))}
     assert ("features/components.tif" in names) == (p.components > 0)
