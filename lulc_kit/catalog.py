@@ -2,15 +2,18 @@
 
 On disk it is a STAC ItemCollection (``catalog.json``), so that other tools read it too. Paths inside the study's
 folder are relative to the catalog; the user's own files stay where they are and are named by their absolute path.
+What the kit understood of them stands in the property ``lulc:understood`` of each item: a list of rows, one for each
+band (CRS, pixel, type, nodata and where it comes from, share missing, lowest and highest number) or layer (CRS, kinds
+of geometry, number of features, fields).
 """
 
 import datetime
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lulc_kit import files
 from lulc_kit.errors import FormatError
@@ -38,6 +41,7 @@ _PROPERTIES = {
 }
 _QUALITY = {"cloud_percentage": "eo:cloud_cover", "degraded_percentage": "s2:degraded_msi_data_percentage"}
 _CHECK = "lulc:check:"
+_UNDERSTOOD = "lulc:understood"
 _FILES = ("product", "clouds")  # assets that are no bands
 _MASKS = {"SCL": "scl", "mask": "mask"}  # assets that are no bands, but rasters
 _MIDNIGHT = "T00:00:00Z"  # of a scene whose time of day is not known
@@ -127,6 +131,9 @@ class Scene:
         data), and the result of each check (``{"GENERAL_QUALITY": "PASSED"}``).
     platform, orbit
         Such as ``"sentinel-2a"``, and the relative orbit, 1–143.
+    understood
+        What its files were understood to say, if they are the user's own: a row for each band (`intake.rasters.rows`,
+        the numbers only of the first scene).
     """
 
     time: str
@@ -143,6 +150,7 @@ class Scene:
     quality: Mapping[str, float | str] = field(default_factory=dict)
     platform: str | None = None
     orbit: int | None = None
+    understood: Sequence[Mapping[str, Any]] = ()
 
     @property
     def date(self) -> str:
@@ -167,6 +175,22 @@ class Catalog:
     scenes: list[Scene]
     ancillary: Mapping[str, Path] = field(default_factory=dict)
     attribution: str = ""
+    understood: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """What the other files were understood to say, by role: a row for each band, or layer (`intake.vectors`)."""
+
+    def read_as(self, part: Literal["band", "layer"]) -> "pd.DataFrame | None":
+        """Return what the user's own files were understood to say, for reading; None where there are none.
+
+        Parameters
+        ----------
+        part
+            ``"band"``: the rasters, of the scenes the first; ``"layer"``: the files of points, lines and polygons.
+        """
+        import pandas as pd
+
+        every = [self.scenes[0].understood if self.scenes else (), *self.understood.values()]
+        rows = [row for found in every for row in found if part in row]
+        return pd.DataFrame(rows) if rows else None
 
     def bands(self, date: str) -> "pd.DataFrame":
         """Return one row per band of a scene for reading: file, resolution, scale, offset, nodata."""
@@ -217,7 +241,10 @@ def write(path: Path, catalog: Catalog) -> None:
     items = [_item(scene, path.parent) for scene in sorted(catalog.scenes, key=lambda s: s.name)]
     for role, file in catalog.ancillary.items():
         moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)  # STAC wants one; these files have no date
-        item = pystac.Item(role, None, None, moment, {"lulc:kind": "ancillary"})
+        properties: dict[str, Any] = {"lulc:kind": "ancillary"}
+        if role in catalog.understood:
+            properties[_UNDERSTOOD] = list(catalog.understood[role])
+        item = pystac.Item(role, None, None, moment, properties)
         item.add_asset(role, pystac.Asset(_href(file, path.parent), title=role, roles=["metadata"]))
         items.append(item)
     collection = pystac.ItemCollection(items, extra_fields={"lulc:attribution": catalog.attribution})
@@ -243,12 +270,11 @@ def read(path: Path) -> Catalog:
     content = files.read_json(path)
     try:
         scenes = [_scene(item, path.parent) for item in content["features"] if _is_scene(item)]
-        ancillary = {
-            item["id"]: located(item["assets"][item["id"]]["href"], path.parent)
-            for item in content["features"]
-            if not _is_scene(item)
-        }
-        return Catalog(scenes, ancillary, content["lulc:attribution"])
+        others = {item["id"]: item for item in content["features"] if not _is_scene(item)}
+        ancillary = {role: located(item["assets"][role]["href"], path.parent) for role, item in others.items()}
+        said = {role: item["properties"] for role, item in others.items()}
+        understood = {role: found[_UNDERSTOOD] for role, found in said.items() if _UNDERSTOOD in found}
+        return Catalog(scenes, ancillary, content["lulc:attribution"], understood)
     except (KeyError, TypeError) as error:
         raise FormatError(f"{path} is not a catalog of this kit ({error!r}). Run 01_download again.") from error
 
@@ -302,6 +328,8 @@ def _item(scene: Scene, folder: Path) -> "pystac.Item":
     if scene.sun_zenith is not None:
         properties["view:sun_elevation"] = 90 - scene.sun_zenith
     properties |= {_QUALITY.get(name, f"{_CHECK}{name}"): value for name, value in scene.quality.items()}
+    if scene.understood:
+        properties[_UNDERSTOOD] = list(scene.understood)
     masks = {name: getattr(scene, own) for name, own in _MASKS.items() if getattr(scene, own) is not None}
     extent = next((b.geobox.extent.to_crs("EPSG:4326") for b in scene.bands.values()), None)
     place, box = (extent.json, list(extent.boundingbox)) if extent else (None, None)
@@ -336,6 +364,7 @@ def _scene(item: Mapping[str, Any], folder: Path) -> Scene:
         time=properties["datetime"].removesuffix(_MIDNIGHT),
         bands=bands,
         sun_zenith=None if elevation is None else 90 - elevation,
+        understood=properties.get(_UNDERSTOOD, ()),
         quality=quality | {n.removeprefix(_CHECK): v for n, v in properties.items() if n.startswith(_CHECK)},
         **kept,
     )

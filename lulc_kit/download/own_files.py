@@ -1,15 +1,21 @@
 """A user's own rasters, described as a catalog. The files stay where they are and are only read."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lulc_kit import params, raster, sentinel2
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import BandError, ParameterError
 from lulc_kit.intake import rasters
+from lulc_kit.intake.rasters import Raster
+from lulc_kit.progress import track
 
 SATURATED = 65535
 """The largest number of 16 bits."""
+SCALE = 0.0001
+"""Of reflectance in a file that declares none."""
 
 
 def catalog(scenes: Sequence[params.Scene], ancillary: Mapping[str, Path], folder: Path) -> Catalog:
@@ -32,40 +38,44 @@ def catalog(scenes: Sequence[params.Scene], ancillary: Mapping[str, Path], folde
     """
     days = [entry.date for entry in scenes]
     found = []
-    for k, entry in enumerate(scenes):
+    for k, entry in enumerate(track(scenes, "looking into the files", unit="date")):
         # Files of one day lie side by side and are mosaicked, as the tiles of products are.
         part = f"part{days[:k].count(entry.date) + 1}" if days.count(entry.date) > 1 else None
-        found.append(_scene(entry, part, folder))
+        found.append(_scene(entry, part, folder, numbers=k == 0))
     return Catalog(found, ancillary, "The user's own data.")
 
 
-def _scene(entry: params.Scene, part: str | None, folder: Path) -> Scene:
+def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool) -> Scene:
+    looked: dict[str, _Looked] = {}
+
+    def look(name: str, nodata: float | None = None) -> _Looked:
+        if name not in looked:
+            looked[name] = _look(name, folder / entry.date, nodata, numbers)
+        return looked[name]
+
+    nodata = entry.nodata if isinstance(entry.nodata, int | float) else None
     if entry.bands is not None:
-        sources = [(name, *_look(path, entry, folder), 1) for name, path in entry.bands.items()]
+        sources = [(name, known := look(path, nodata), _number(name, known)) for name, path in entry.bands.items()]
     else:
         assert entry.file is not None and entry.names is not None
-        path, header = _look(entry.file, entry, folder)
-        if len(header.names) != len(entry.names):
-            raise ParameterError(
-                f"{path} has {len(header.names)} band(s), but 'names' lists {len(entry.names)}: "
-                f"{', '.join(entry.names)}. Give one name for each band, in the file's order "
-                f"(it calls them {', '.join(header.names)})."
-            )
-        # A file that names its bands as the parameters do may have them in another order.
-        by_name = set(header.names) == set(entry.names)
-        numbers = [header.names.index(n) + 1 for n in entry.names] if by_name else range(1, len(entry.names) + 1)
-        sources = [(name, path, header, number) for name, number in zip(entry.names, numbers, strict=True)]
+        known = look(entry.file, nodata)
+        sources = [(name, known, k) for name, k in zip(entry.names, _numbers(entry.names, known), strict=True)]
     bands: dict[str, Band] = {}
-    for given, path, header, number in sources:
+    for given, known, number in sources:
         name = sentinel2.band_name(given)
         if name in bands:
             raise BandError(f"Scene {entry.date}: band {name} is given twice. Each band must occur once.")
-        bands[name] = _band(entry, path, header, number)
+        bands[name] = _band(entry, known, number)
     extras = {}
     for role, named in (("scl", entry.scl), ("mask", entry.mask)):
         if named:
-            path, header = _look(named, entry, folder)
-            extras[role] = Band.of(path, header=header)
+            known = look(named)
+            if len(known.found.bands) > 1:
+                raise BandError(
+                    f"Scene {entry.date}, {role}: {known.path} has {len(known.found.bands)} bands, expected one. Save "
+                    f"the right one by itself (gdal_translate -b NUMBER FILE {role}.tif)."
+                )
+            extras[role] = Band.of(known.path, header=known.header)
     return Scene(
         entry.date,
         entry.level,
@@ -75,24 +85,69 @@ def _scene(entry: params.Scene, part: str | None, folder: Path) -> Scene:
         sun_azimuth=entry.sun_azimuth,
         sun_zenith=entry.sun_zenith,
         tile=part,
+        understood=[row for known in looked.values() for row in known.said],
     )
 
 
-def _band(entry: params.Scene, path: Path, header: raster.Header, number: int) -> Band:
-    nodata, dtype = entry.nodata, header.dtypes[number - 1]
-    if nodata == "file":
-        nodata = 0 if header.nodata[number - 1] is None else None
-    # The largest number of its type is no reflectance but the mark of saturation, where it would mean more than 2.
-    full = SATURATED if dtype == "uint16" and SATURATED * entry.scale + entry.offset > 2 else None
-    return Band.of(path, number, entry.scale, entry.offset, nodata, full, header=header)
+@dataclass(frozen=True)
+class _Looked:
+    """A file that the kit can read as it is, the user's or a plain copy; and what the user's was understood to say."""
+
+    path: Path
+    found: Raster
+    said: list[dict[str, Any]]
+
+    @property
+    def names(self) -> list[str]:
+        return [sentinel2.band_name(band.name) for band in self.found.bands]
+
+    @property
+    def header(self) -> raster.Header:
+        bands = self.found.bands  # the file was opened once already
+        return raster.Header(
+            self.found.geobox, [b.name for b in bands], [b.dtype for b in bands], [b.nodata for b in bands]
+        )
 
 
-def _look(name: str, entry: params.Scene, folder: Path) -> tuple[Path, raster.Header]:
+def _look(name: str, folder: Path, nodata: float | None, numbers: bool) -> _Looked:
     found = rasters.describe(name)
-    nodata = entry.nodata if isinstance(entry.nodata, int | float) else None
-    path = rasters.plain(found, name, folder / entry.date, nodata)
-    if not found.plain:
-        return path, raster.header(path)
-    bands = found.bands  # the file was opened once already
-    header = [b.name for b in bands], [b.dtype for b in bands], [b.nodata for b in bands]
-    return path, raster.Header(found.geobox, *header)
+    path = rasters.plain(found, name, folder, nodata)
+    said = rasters.rows(found, name, nodata, numbers=numbers)
+    return _Looked(path, found if found.plain else rasters.describe(path), said)
+
+
+def _numbers(names: Sequence[str], known: _Looked) -> Sequence[int]:
+    """Return the numbers of the bands of a file that holds all of a scene's, from 1."""
+    own, wanted = known.names, [sentinel2.band_name(n) for n in names]
+    if set(wanted) <= set(own):  # a file that names its bands may have them in another order, and more of them
+        return [own.index(n) + 1 for n in wanted]
+    if len(own) != len(names):
+        raise ParameterError(
+            f"{known.path} has {len(own)} band(s), but 'names' lists {len(names)}: {', '.join(names)}. Give one name "
+            f"for each band, in the file's order (it calls them {', '.join(b.name for b in known.found.bands)})."
+        )
+    return range(1, len(names) + 1)
+
+
+def _number(name: str, known: _Looked) -> int:
+    """Return the number of the one band that is wanted of a file, from 1."""
+    own = known.names
+    if len(own) == 1:
+        return 1
+    if sentinel2.band_name(name) not in own:
+        raise BandError(
+            f"{known.path} has {len(own)} bands, and none of them is called {name} ({', '.join(own)}). Name the file "
+            f"as 'file' and all its bands in 'names', or save {name} by itself."
+        )
+    return own.index(sentinel2.band_name(name)) + 1
+
+
+def _band(entry: params.Scene, known: _Looked, number: int) -> Band:
+    own = known.found.bands[number - 1]
+    # A default never overrules what a file says of itself.
+    nodata = entry.nodata if entry.nodata != "file" else 0 if own.nodata is None else None
+    scale = entry.scale if entry.scale is not None else SCALE if own.scale == 1 else own.scale
+    offset = own.offset if entry.offset is None else entry.offset
+    # The largest number of its type is no reflectance but the mark of saturation, where it would mean more than 2.
+    full = SATURATED if own.dtype == "uint16" and SATURATED * scale + offset > 2 else None
+    return Band.of(known.path, number, scale, offset, nodata, full, header=known.header)

@@ -1,18 +1,16 @@
 """Scenes from wherever the parameters say, described as one catalog."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from lulc_kit import files, params
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import own_files, products, sample
 from lulc_kit.errors import MissingFileError
-from lulc_kit.intake import rasters, vectors
+from lulc_kit.intake import rasters, tables, vectors
 from lulc_kit.layout import Layout
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SOURCES: dict[str, Callable[[params.Download, Layout], Catalog]] = {
     "sample": lambda p, layout: sample.catalog(p.sample, layout),
@@ -38,22 +36,17 @@ def get(p: params.Download, layout: Layout) -> Catalog:
     LulcError
         See the functions in `SOURCES`.
     """
-    return SOURCES[p.source](p, layout)
+    found = SOURCES[p.source](p, layout)
+    named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
+    return replace(found, understood={role: _understood(name) for role, name in named.items() if name})
 
 
-def describe(p: params.Download) -> "pd.DataFrame | None":
-    """Return what the rasters of the first scene, the elevation model and a class raster were understood to say.
-
-    One row for each band, for reading (`lulc_kit.intake.rasters.record`); None where no files are one's own.
-    """
-    import pandas as pd
-
-    first = p.scenes[0] if p.scenes else None
-    named = [] if first is None else [*(first.bands or {}).values(), first.file, first.scl, first.mask]
-    if p.reference and not vectors.is_vector(files.resolve(p.reference)):
-        named.append(p.reference)
-    rows = [rasters.record(rasters.describe(name), name) for name in [*named, p.dem] if name]
-    return pd.concat(rows, ignore_index=True) if rows else None
+def _understood(name: str) -> list[dict[str, Any]]:
+    """Return what a file beside the scenes was understood to say: a row for each band, or layer."""
+    path = files.resolve(name)
+    if path.suffix.lower() in tables.SUFFIXES:
+        return []
+    return vectors.describe(path) if vectors.is_vector(path) else rasters.rows(rasters.describe(name), name)
 
 
 def ancillary(p: params.Download) -> dict[str, Path]:

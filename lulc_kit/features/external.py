@@ -194,6 +194,8 @@ def read(
             f"{path}: the kit's table of samples has columns called {', '.join(taken)} already. Give the entry of "
             f"'external' in 04_features.yaml a prefix, for example prefix: other_"
         )
+    if twice := sorted({b for b in wanted if names.count(b) > 1}):
+        raise BandError(f"{path} calls several of its bands {', '.join(twice)}. Give each a name of its own, in QGIS.")
     missing = [b for b in wanted if b not in names]
     if missing:
         raise BandError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")

@@ -6,15 +6,19 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
+from typing import Literal
 
 from lulc_kit import catalog, files, params, raster
-from lulc_kit.errors import MissingFileError
+from lulc_kit.errors import BandError, MissingFileError
 from lulc_kit.features import components, external, indices, roads, stack
 from lulc_kit.features.components import Components
-from lulc_kit.intake import rasters
+from lulc_kit.intake import rasters, vectors
 from lulc_kit.late import pd, xr
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
+
+PARAMETERS = "04_features.yaml"
 
 
 def texture(image: xr.DataArray, p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.DataArray | None]:
@@ -54,8 +58,20 @@ def _terrain(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.Data
         return None
     from lulc_kit.features import terrain  # numba takes its time to load
 
-    dem = rasters.plain(rasters.describe(dem), dem, layout.ancillary)
-    return terrain.compute(dem, image.odc.geobox, resampling=p.dem_resampling, flat_aspect=p.flat_aspect)
+    found = rasters.describe(dem)
+    if len(found.bands) > 1:
+        raise BandError(
+            f"dem: {dem} has {len(found.bands)} bands ({', '.join(b.name for b in found.bands)}), and an elevation "
+            f"model has one. Save the right one by itself: gdal_translate -b NUMBER FILE dem.tif."
+        )
+    (band,) = found.bands
+    return terrain.compute(
+        rasters.plain(found, dem, layout.ancillary),
+        image.odc.geobox,
+        resampling=p.dem_resampling,
+        flat_aspect=p.flat_aspect,
+        calibration=terrain.metres(band.scale, band.offset, band.unit, dem),
+    )
 
 
 def _roads(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
@@ -68,16 +84,39 @@ def _roads(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataAr
 def _external(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
     layers = []
     for entry in p.external:
-        paths = files.named(entry.file)
-        if not paths:
-            raise MissingFileError(f"external: no file fits {entry.file!r}. Check the path in 04_features.yaml.")
-        if len(paths) > 1:
-            path = external.join(paths, layout.features / f"{external.export_name(paths[0])}.vrt")
+        first, *more = own = _own(entry)
+        if more:
+            tiles = [Path(tile) for tile in own]
+            path = external.join(tiles, layout.features / f"{external.export_name(tiles[0])}.vrt")
         else:
-            name = str(paths[0]) if any(mark in entry.file for mark in "*?[") else entry.file
-            path = rasters.plain(rasters.describe(name, "04_features.yaml"), name, layout.features, entry.nodata)
+            path = rasters.plain(rasters.describe(first, PARAMETERS), first, layout.features, entry.nodata)
         layers.append(external.read(path, image.odc.geobox, **entry.model_dump(exclude={"file"})))
     return stack.merge(*layers) if layers else None
+
+
+def understood(p: params.Features, layout: Layout, part: Literal["band", "layer"]) -> pd.DataFrame | None:
+    """Return what the elevation model and the rasters of ``external`` ("band"), or the roads ("layer"), say.
+
+    A row for each band or layer, for reading; None where there is no such file. Of the tiles of an export the first.
+    """
+    ancillary = catalog.read(layout.catalog).ancillary
+    if part == "layer":
+        found = vectors.describe(ancillary["roads"]) if "roads" in ancillary else []
+    else:
+        named: list[tuple[str | Path, float | None]] = [(ancillary["dem"], None)] if "dem" in ancillary else []
+        named += [(_own(entry)[0], entry.nodata) for entry in p.external]
+        described = [(rasters.describe(name, PARAMETERS), name, nodata) for name, nodata in named]
+        found = [row for what in described for row in rasters.rows(*what)]
+    return pd.DataFrame(found) if found else None
+
+
+def _own(entry: params.features.External) -> list[str | Path]:
+    """Return the rasters that an entry of ``external`` names: one, or the tiles of an export."""
+    paths = files.named(entry.file)
+    if not paths:
+        raise MissingFileError(f"external: no file fits {entry.file!r}. Check the path in {PARAMETERS}.")
+    pattern = any(mark in entry.file for mark in "*?[")
+    return list(paths) if pattern or len(paths) > 1 else [entry.file]
 
 
 FAMILIES: dict[str, Callable[[xr.DataArray, params.Features, Layout], xr.DataArray | None]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,18 @@ def read_lines(path: Path, geobox: GeoBox, margin: float = 0.0) -> npt.NDArray[n
     area = gpd.GeoSeries([geobox.extent.geom.buffer(margin)], crs=geobox.crs.to_wkt() if geobox.crs else None)
     near = area.segmentize(max(geobox.resolution.x * 256, margin))
     found = vectors.read(path, mask=near, parameters="01_download.yaml").table
-    parts = shapely.get_parts(found.to_crs(area.crs).geometry.to_numpy())
-    lines = parts[shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING]
+    parts = found.to_crs(area.crs).geometry.to_numpy()
+    while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():  # collections may hold collections
+        parts = shapely.get_parts(parts)
+    kind = shapely.get_type_id(parts)
+    is_line = (kind == shapely.GeometryType.LINESTRING) | (kind == shapely.GeometryType.LINEARRING)
+    lines = parts[is_line & ~shapely.is_empty(parts)]
+    if len(lines) and (other := int((~is_line & (kind >= 0)).sum())):
+        warnings.warn(
+            f"{other} of {len(parts)} shapes of {path.name} are no lines and count as no roads: "
+            f"{', '.join(sorted({shape.geom_type for shape in parts[~is_line] if shape is not None}))}.",
+            stacklevel=4,
+        )
     if not len(lines):
         kinds = ", ".join(sorted({str(kind) for kind in found.geom_type})) or "nothing"
         raise GridError(

@@ -22,12 +22,22 @@ import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
-from lulc_kit.errors import ParameterError
+from lulc_kit.errors import FormatError, ParameterError
 from lulc_kit.late import da, xr
 from lulc_kit.raster import warping
 
 LAYERS = ["DEM", "slope", "aspect"]
 HALO = 1
+METRES = {
+    **dict.fromkeys(("", "m", "metre", "metres", "meter", "meters"), 1.0),
+    **dict.fromkeys(("ft", "foot", "feet", "international foot"), 0.3048),
+    **dict.fromkeys(("us-ft", "ftus", "us survey foot", "foot_us", "us_survey_foot"), 1200 / 3937),
+    **{"km": 1000.0, "kilometre": 1000.0, "dm": 0.1, "decimetre": 0.1, "cm": 0.01, "centimetre": 0.01},
+    **{"mm": 0.001, "millimetre": 0.001},
+}
+"""Metres in a unit of elevation, by what files call it, in lower case; a file that says nothing means metres."""
+HIGHEST = 9000
+"""No land is higher, or deeper below the sea, metres."""
 DEGREES = 180 / math.pi
 
 
@@ -141,10 +151,56 @@ def slope_aspect(
     return slope, aspect
 
 
-def _block(planned: warping.Warping, geobox: GeoBox, flat_aspect: float, block_info: Any = None) -> npt.NDArray[Any]:
+def metres(scale: float, offset: float, unit: str, path: Path | str = "The elevation model") -> tuple[float, float]:
+    """Return scale and offset that make metres of a file's numbers.
+
+    Parameters
+    ----------
+    scale, offset, unit
+        What the file declares: ``value = number * scale + offset``, in this unit.
+    path
+        The file, for messages.
+
+    Raises
+    ------
+    LulcError
+        If the unit is none of length that is known.
+
+    Examples
+    --------
+    Whole decimetres, and feet.
+
+    >>> metres(0.1, 0, "m")
+    (0.1, 0.0)
+    >>> metres(1, 100, "ft")
+    (0.3048, 30.48)
+    """
+    known = METRES.get(unit.strip().lower())
+    if known is None:
+        raise ParameterError(
+            f"{path} gives elevation in {unit!r}, and slopes need metres. Convert it, and set its unit: "
+            f"gdal_edit.py -units m FILE."
+        )
+    return scale * known, offset * known
+
+
+def _block(
+    planned: warping.Warping,
+    geobox: GeoBox,
+    flat_aspect: float,
+    calibration: tuple[float, float],
+    block_info: Any = None,
+) -> npt.NDArray[Any]:
     _, rows, columns = block_info[None]["array-location"]
     # One pixel more on each side, also beyond the grid: slopes at the rim are as right as elsewhere.
     dem = planned(slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO))
+    scale, offset = calibration
+    dem = dem if calibration == (1, 0) else dem * np.float32(scale) + np.float32(offset)
+    if (wild := dem[np.abs(dem) > HIGHEST]).size:
+        raise FormatError(
+            f"{planned.path} has elevations of {wild[0]:g} m, which no land has: a number that means nodata, and the "
+            f"file does not say so? Set it (gdal_edit.py -a_nodata NUMBER FILE), or the unit (gdal_edit.py -units ft)."
+        )
     slope, aspect = slope_aspect(dem, abs(geobox.resolution.x), abs(geobox.resolution.y), flat_aspect)
     return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
 
@@ -155,6 +211,7 @@ def compute(
     *,
     resampling: str = "bilinear",
     flat_aspect: float | None = None,
+    calibration: tuple[float, float] = (1, 0),
     chunk: int | None = None,
 ) -> xr.DataArray:
     """Compute elevation, slope and aspect on a grid, lazily.
@@ -164,7 +221,7 @@ def compute(
     Parameters
     ----------
     path
-        Elevation in metres, any raster GDAL reads.
+        Elevation, any raster GDAL reads.
     geobox
         The study's grid; its CRS is in metres.
     resampling
@@ -172,6 +229,8 @@ def compute(
         Bilinear interpolation of a much coarser model makes facets that show in the slope; cubic is smoother.
     flat_aspect
         Aspect of flat ground, degrees; None for nodata.
+    calibration
+        Scale and offset that make metres of the file's numbers (`metres`).
     chunk
         Rows and columns of a block, pixels.
 
@@ -183,7 +242,8 @@ def compute(
     Raises
     ------
     LulcError
-        If the file cannot be read, has no CRS, or lies wholly outside the grid.
+        If the file cannot be read, has no CRS, or lies wholly outside the grid; later, if it holds numbers that no
+        elevation has.
     """
     path = Path(path).resolve()
     warping.check_overlap(path, geobox)
@@ -194,6 +254,7 @@ def compute(
         warping.plan_warp(path, geobox.pad(HALO), resampling=resampling),
         geobox,
         flat,
+        calibration,
         chunks=((len(LAYERS),), rows, columns),
         dtype=np.float32,
         meta=np.empty((0, 0, 0), np.float32),

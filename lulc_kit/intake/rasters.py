@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SIDE = 1024  # of the blocks that are copied
-_CELLS = 2000  # rows or columns of the sample that lowest and highest numbers are taken from
+_CELLS = 1000  # rows or columns of the sample that lowest and highest numbers are taken from
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class RasterBand:
         The number that means nodata, None if the file does not say.
     masked
         Whether a mask or an alpha band of the file says where data are missing.
+    unit
+        Of its values, as the file writes it: ``"m"``, ``"ft"``; empty where it does not say.
     """
 
     name: str
@@ -56,6 +58,7 @@ class RasterBand:
     offset: float
     nodata: float | None
     masked: bool
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
         for k, part in enumerate(parts):
             with contextlib.nullcontext(file) if part == whole else _open(part, name) as source:
                 boxes.append(_grid(source, name))
-                data = [b for b in source.indexes if source.colorinterp[b - 1] != ColorInterp.alpha]
+                data = [b for b in source.indexes if b != _alpha(source)]
                 for b in data:
                     variable = part.rsplit(":", 1)[-1] if len(parts) > 1 and len(data) == 1 else None
                     bands.append(_band(source, b, variable))
@@ -165,9 +168,9 @@ def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
     try:
         return rasterio.open(gdal_name)
     except RasterioIOError as error:
-        raise FormatError(
-            f"{name} is not a raster that GDAL can read ({error}). It may be truncated: copy or download it again."
-        ) from error
+        archive = Path(str(name)).suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z")
+        remedy = "Unpack it" if archive else "It may be truncated: copy or download it again"
+        raise FormatError(f"{name} is not a raster that GDAL can read ({error}). {remedy}.") from error
 
 
 def _alike(one: GeoBox, other: GeoBox) -> bool:
@@ -175,6 +178,16 @@ def _alike(one: GeoBox, other: GeoBox) -> bool:
 
 
 def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
+    if source.transform.is_identity and (source.gcps[0] or source.rpcs):
+        raise GridError(
+            f"{name} has no grid: it is placed by {'control points' if source.gcps[0] else 'a camera model (RPC)'}. "
+            f"Bring it to a grid first (gdalwarp -t_srs EPSG:… FILE OUT.tif, or the georeferencer of QGIS)."
+        )
+    if source.crs is not None and source.transform.is_identity:
+        raise GridError(
+            f"{name} names a CRS, but not where in it its corner lies and how large its pixels are. Set both "
+            f"(gdal_edit.py -a_ullr LEFT TOP RIGHT BOTTOM FILE), or put the world file beside it that came with it."
+        )
     if source.crs is None:
         raise GridError(f"{name} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")
     if not (source.crs.is_projected or source.crs.is_geographic):
@@ -183,6 +196,11 @@ def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
             f"one, set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again."
         )
     return GeoBox(source.shape, source.transform, source.crs)
+
+
+def _alpha(source: rasterio.DatasetReader) -> int | None:
+    """Return the number of the band that says where data are missing, if there is one."""
+    return next((b for b in source.indexes if source.colorinterp[b - 1] == ColorInterp.alpha), None)
 
 
 def _band(source: rasterio.DatasetReader, b: int, variable: str | None) -> RasterBand:
@@ -196,7 +214,8 @@ def _band(source: rasterio.DatasetReader, b: int, variable: str | None) -> Raste
         source.scales[b - 1],
         source.offsets[b - 1],
         None if nodata is None else float(nodata),
-        MaskFlags.per_dataset in source.mask_flag_enums[b - 1],
+        MaskFlags.per_dataset in source.mask_flag_enums[b - 1] or _alpha(source) is not None,
+        source.units[b - 1] or "",
     )
 
 
@@ -225,7 +244,10 @@ def read(raster: Raster, band: int, rows: slice, columns: slice) -> npt.NDArray[
         with rasterio.Env(GDAL_NUM_THREADS="1"), rasterio.open(raster.source[part]) as source:
             data = source.read(number, window=window)
             if masked:
-                data = np.ma.masked_array(data, source.read_masks(number, window=window) == 0)
+                # GDAL itself looks for an alpha band only where there are two or four bands.
+                alpha = _alpha(source)
+                shown = source.read(alpha, window=window) if alpha else source.read_masks(number, window=window)
+                data = np.ma.masked_array(data, shown == 0)
     except RasterioError as error:
         raise FormatError(
             f"{raster.source[part]} could not be read to its end: it is truncated or damaged. Copy or download it "
@@ -318,25 +340,38 @@ def plain(raster: Raster, name: str | Path, folder: Path, nodata: float | None =
 
 
 def record(raster: Raster, name: str | Path, nodata: float | None = None) -> "pd.DataFrame":
-    """Return what was understood, a row for each band, for reading.
-
-    Lowest and highest number, and the share that is missing, are those of at most 2000 × 2000 pixels in the middle.
-    """
+    """Return `rows` as a table for reading."""
     import pandas as pd
 
+    return pd.DataFrame(rows(raster, name, nodata))
+
+
+def rows(
+    raster: Raster, name: str | Path, nodata: float | None = None, *, numbers: bool = True
+) -> list[dict[str, Any]]:
+    """Return what was understood, a row for each band, in values that JSON knows.
+
+    Lowest and highest number, and the share that is missing, are those of at most 1000 × 1000 pixels in the middle.
+
+    Parameters
+    ----------
+    raster
+        From `describe`.
+    name
+        What the user calls it.
+    nodata
+        The number that the parameters say means nodata; None for what the file says.
+    numbers
+        Whether to look at the numbers; otherwise the file is not opened.
+    """
     geobox, (height, width) = raster.geobox, raster.stored.shape
     epsg = geobox.crs.to_epsg() if geobox.crs else None
     unit = geobox.crs.units[0] if geobox.crs else "–"
-    rows = slice(max(0, (height - _CELLS) // 2), min(height, (height + _CELLS) // 2))
-    columns = slice(max(0, (width - _CELLS) // 2), min(width, (width + _CELLS) // 2))
+    down = slice(max(0, (height - _CELLS) // 2), min(height, (height + _CELLS) // 2))
+    across = slice(max(0, (width - _CELLS) // 2), min(width, (width + _CELLS) // 2))
     found = []
     for b, band in enumerate(raster.bands, 1):
-        block = read(raster, b, rows, columns)
-        data = np.ma.getdata(block)
         own = band.nodata if nodata is None else nodata
-        gone = np.ma.getmaskarray(block) | ((data == own) if own is not None else False)
-        gone = gone | ~np.isfinite(data) if data.dtype.kind == "f" else gone
-        there = data[~gone]
         source = (
             "mask in the file"
             if band.masked
@@ -350,11 +385,21 @@ def record(raster: Raster, name: str | Path, nodata: float | None = None) -> "pd
                 "pixel": f"{abs(geobox.resolution.x):g} {unit}",
                 "stored": "north up" if raster.turned == (1, 1) else "turned over",
                 "type": band.dtype,
-                "nodata": own,
+                "nodata": "nan" if own is not None and np.isnan(own) else own,
                 "nodata from": "–" if own is None and not band.masked else source,
-                "missing, %": round(100 * float(gone.mean()), 2),
-                "lowest": there.min() if there.size else None,
-                "highest": there.max() if there.size else None,
             }
+            | (_range(read(raster, b, down, across), own) if numbers else {})
         )
-    return pd.DataFrame(found)
+    return found
+
+
+def _range(block: npt.NDArray[Any], nodata: float | None) -> dict[str, Any]:
+    data = np.ma.getdata(block)
+    gone = np.ma.getmaskarray(block) | ((data == nodata) if nodata is not None else False)
+    gone = gone | ~np.isfinite(data) if data.dtype.kind == "f" else gone
+    there = data[~gone]
+    return {
+        "missing, %": round(100 * float(gone.mean()), 2),
+        "lowest": there.min().item() if there.size else None,
+        "highest": there.max().item() if there.size else None,
+    }

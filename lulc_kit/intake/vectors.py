@@ -1,11 +1,14 @@
 """Points, lines and polygons of a user's, in whatever file they come."""
 
+import unicodedata
 import warnings
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lulc_kit.errors import FormatError, GridError, MissingFileError, ParameterError
 from lulc_kit.files import archived
@@ -18,9 +21,12 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset(
     {".gpkg", ".shp", ".geojson", ".geojsonl", ".json", ".fgb", ".parquet", ".geoparquet"}
-    | {".gml", ".kml", ".kmz", ".sqlite", ".gdb", ".tab", ".mif", ".gpx"}
+    | {".gml", ".kml", ".kmz", ".sqlite", ".gdb", ".tab", ".mif", ".gpx", ".topojson"}
 )
 """Endings of vector files, in lower case."""
+PARQUET = (".parquet", ".geoparquet")
+DEGREES = 361
+"""No longitude is greater, also where they are counted on beyond the date line."""
 
 
 def is_vector(path: Path) -> bool:
@@ -105,8 +111,8 @@ def read(
     Raises
     ------
     LulcError
-        If the file is missing, none that GDAL reads, has several layers and none is named, has no CRS, or its words
-        are in another encoding.
+        If the file is missing, none that GDAL reads, has several layers and none is named, has no CRS or one that its
+        coordinates contradict, or its words are in another encoding.
 
     Examples
     --------
@@ -117,7 +123,7 @@ def read(
     if not path.exists():
         raise MissingFileError(f"{path} does not exist. Check the path in {parameters}.")
     refuse_remote(path)
-    if path.suffix.lower() in (".parquet", ".geoparquet"):
+    if path.suffix.lower() in PARQUET:
         table, name = _parquet(path), path.stem
         if mask is not None and table.crs is not None:
             table = table[table.intersects(mask.to_crs(table.crs).union_all())]
@@ -127,7 +133,42 @@ def read(
         table = table.set_crs(_known(crs, parameters))
     if table.crs is None:
         raise GridError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
-    return Vectors(table, name, path)
+    _check_place(path, table)
+    return Vectors(_legible(table), name, path)
+
+
+def _check_place(path: Path, table: "gpd.GeoDataFrame") -> None:
+    """Refuse a CRS that says nothing of the place, or that the numbers contradict."""
+    crs = table.crs
+    if not (crs.is_projected or crs.is_geographic):
+        raise GridError(
+            f"{path} has a CRS that is tied to no place on the earth ({crs.name}). Find out the real one, set it (in "
+            f"QGIS: Layer > Set CRS, then save) and try again."
+        )
+    bounds = table.total_bounds
+    if crs.is_geographic and (np.abs(bounds[np.isfinite(bounds)]) > DEGREES).any():
+        raise GridError(
+            f"{path} says that its coordinates are degrees ({crs.name}), but they reach from "
+            f"{', '.join(f'{v:.0f}' for v in bounds[:2])} to {', '.join(f'{v:.0f}' for v in bounds[2:])}. Find out the "
+            f"real CRS, set it (in QGIS: Layer > Set CRS, then save) and try again."
+        )
+
+
+def _legible(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
+    """Return the table with words in one spelling, and lists as words.
+
+    ``ä`` may stand in a file as one character or as two (a and its dots), as programs of macOS write it.
+    """
+    for name in table.columns.difference([table.geometry.name]):
+        if table[name].dtype == object:
+            table[name] = table[name].map(_word)
+    return table
+
+
+def _word(value: Any) -> Any:
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    return str(list(value)) if isinstance(value, list | tuple | np.ndarray) else value
 
 
 def _known(crs: str, parameters: str) -> "pyproj.CRS":
@@ -151,19 +192,21 @@ def _parquet(path: Path) -> "gpd.GeoDataFrame":
         ) from error
 
 
+def _source(path: Path) -> Path | str:
+    """Return the name by which GDAL opens a file, in a zip archive the one vector file that it holds."""
+    members = _members(path)
+    if len(members) > 1:
+        raise FormatError(f"{path} holds {len(members)} vector files: {', '.join(members)}. Unpack it and name one.")
+    return archived(path, members[0]) if members else path
+
+
 def _gdal(
     path: Path, layer: str | None, encoding: str | None, mask: "gpd.GeoSeries | None", parameters: str
 ) -> tuple["gpd.GeoDataFrame", str]:
     import geopandas as gpd
     import pyogrio
 
-    source: Path | str = path
-    if members := _members(path):
-        if len(members) > 1:
-            raise FormatError(
-                f"{path} holds {len(members)} vector files: {', '.join(members)}. Unpack it and name one."
-            )
-        source = archived(path, members[0])
+    source = _source(path)
     try:
         listed = pyogrio.list_layers(source)
         chosen = _layer(path, [(str(name), kind) for name, kind in listed], layer, parameters)
@@ -194,6 +237,51 @@ def _layer(path: Path, layers: Sequence[tuple[str, str | None]], wanted: str | N
     if len(shapes) > 1:
         raise ParameterError(f"{path} has {len(shapes)} layers: {', '.join(shapes)}. Set 'layer' in {parameters}.")
     return shapes[0]
+
+
+def describe(path: Path) -> list[dict[str, Any]]:
+    """Return what a vector file says of itself, a row for each layer, in values that JSON knows; no feature is read.
+
+    Raises
+    ------
+    LulcError
+        If the file is missing or none that GDAL reads, or points to the network.
+    """
+    import pyogrio
+
+    if not path.exists():
+        raise MissingFileError(f"{path} does not exist.")
+    refuse_remote(path)
+    if path.suffix.lower() in PARQUET:
+        table = _parquet(path)
+        kinds = ", ".join(sorted(set(table.geom_type.dropna())))
+        fields = [str(c) for c in table.columns if c != table.geometry.name]
+        return [_layer_row(path, path.stem, table.crs, kinds, len(table), fields)]
+    source = _source(path)
+    try:
+        layers = [(str(name), kind) for name, kind in pyogrio.list_layers(source)]
+        found = [(name, kind, pyogrio.read_info(source, layer=name, force_feature_count=True)) for name, kind in layers]
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise FormatError(f"{path} is not a vector file that GDAL can read ({error}).") from error
+    return [
+        _layer_row(path, name, said["crs"], kind or "none", int(said["features"]), list(said["fields"]))
+        for name, kind, said in found
+    ]
+
+
+def _layer_row(path: Path, layer: str, crs: object, kinds: str, count: int, fields: Sequence[str]) -> dict[str, Any]:
+    import pyproj
+
+    known = pyproj.CRS(crs) if crs is not None else None
+    epsg = known.to_epsg() if known else None
+    return {
+        "file": path.name,
+        "layer": layer,
+        "CRS": f"EPSG:{epsg}" if epsg else known.name if known else "–",
+        "geometry": kinds,
+        "features": count,
+        "fields": ", ".join(map(str, fields)),
+    }
 
 
 def encoding_hint(path: Path, words: Sequence[object], parameters: str) -> str:

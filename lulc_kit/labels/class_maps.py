@@ -11,7 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
 from lulc_kit.classes import LandClass, Scheme
-from lulc_kit.errors import GridError, LulcError
+from lulc_kit.errors import BandError, GridError, LulcError
 from lulc_kit.labels import weak
 from lulc_kit.labels.sources import LABELLED, PARAMETERS, UNNAMED, Labels
 from lulc_kit.labels.translation import Meanings, meanings, occurring, translate
@@ -48,7 +48,8 @@ def read(
     Raises
     ------
     LulcError
-        If a map does not cover the grid, a class has none of its values, or no pixel is left on which all agree.
+        If a map has several bands or does not cover the grid, a class has none of its values, or no pixel is left on
+        which all agree.
     """
     numbers = [_numbers(path, geobox) for path in paths]
     found = np.unique(np.concatenate([np.unique(n[np.isfinite(n)]) for n in numbers]))
@@ -86,8 +87,15 @@ def read(
 
 
 def _numbers(path: Path, geobox: GeoBox) -> npt.NDArray[np.float64]:
+    header = raster.header(path)
+    if len(header.names) > 1:
+        raise BandError(
+            f"{path} has {len(header.names)} bands ({', '.join(header.names[:8])}), and a class map has one. Save the "
+            f"right one by itself (gdal_translate -b NUMBER FILE classes.tif); a picture of a map, in red, green and "
+            f"blue, holds colours and no classes."
+        )
     numbers = warping.warp(path, geobox, resampling="nearest", dtype=np.float64).compute()
-    nodata = raster.header(path).nodata[0]
+    nodata = header.nodata[0]
     if nodata is not None:
         numbers[numbers == nodata] = np.nan
     return np.asarray(numbers)

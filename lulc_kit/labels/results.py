@@ -73,6 +73,22 @@ def _of_table(p: params.Samples) -> Labels:
     return replace(found, scheme=classes.recoloured(found.scheme, p.colours))
 
 
+def understood(p: params.Samples, layout: Layout) -> pd.DataFrame | None:
+    """Return what the files of labels were understood to say, for reading.
+
+    Of files of polygons or points a column each: CRS, features by kind of geometry and by value of the field; of class
+    maps a row for each band. None for a table of pixel values.
+    """
+    if p.is_table:
+        return None
+    names = [name for name, _ in _named(p, layout)]
+    maps = [name for name in names if not _drawn(name)]
+    if maps:
+        return pd.DataFrame([row for n in maps for row in rasters.rows(rasters.describe(n, sources.PARAMETERS), n)])
+    columns = [_shapes(name, p).record(p.field)["found"] for name in names]
+    return pd.concat(columns, axis=1, keys=[c["file"] for c in columns])
+
+
 def validation(p: params.Samples, layout: Layout, found: Labels) -> Labels | None:
     """Read the independent test set that the parameters name, on the grid and in the classes of the labels found."""
     if p.validation is None:
@@ -125,10 +141,7 @@ def _labelled(
     partial: bool = False,
 ) -> Labels:
     """Read labels from files of shapes, or from class maps."""
-    drawn = [
-        not files.located(n).exists() or vectors.is_vector(files.located(n)) or _is_text(files.located(n))
-        for n, _ in named
-    ]
+    drawn = [_drawn(name) for name, _ in named]
     if all(drawn):
         found = shapes.gather([(_shapes(name, p), of) for name, of in named], p.field, geobox, p.group_field)
         return shapes.burn(
@@ -150,6 +163,12 @@ def _labelled(
     return class_maps.read(
         plain, geobox, scheme, wanted, value_names.read(files.located(named[0][0])), homogeneous=p.homogeneous
     )
+
+
+def _drawn(name: str) -> bool:
+    """Whether a file is one of shapes; one that is missing is, so that it is reported as such."""
+    path = files.located(name)
+    return not path.exists() or vectors.is_vector(path) or _is_text(path)
 
 
 def _is_text(path: Path) -> bool:

@@ -15,9 +15,14 @@ class Scene(Model):
     bands: dict[str, str] | None = Field(None, min_length=1, description="one file for each band: {B2: path, B3: path}")
     file: str | None = Field(None, description="or one file with all bands …")
     names: Names | None = Field(None, description="… and the names of its bands, in their order")
-    scale: float = Field(0.0001, gt=0, le=1000, description="reflectance = number × scale + offset")
-    offset: float = Field(
-        0.0, ge=-1000, le=1000, description="-0.1 for DN of baseline 04.00 and later if not applied yet"
+    scale: float | None = Field(
+        None, gt=0, le=1000, description="reflectance = number × scale + offset; null: what the file says, or 0.0001"
+    )
+    offset: float | None = Field(
+        None,
+        ge=-1000,
+        le=1000,
+        description="-0.1 for DN of baseline 04.00 and later if not applied yet; null: what the file says, or 0",
     )
     nodata: Nodata | Literal["file"] | None = Field(
         "file", description="number that means nodata; file: what the file says, or 0; null: only what the file says"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from lulc_kit import params
-from lulc_kit.catalog import Band
+from lulc_kit import catalog, params
+from lulc_kit.catalog import Band, Catalog
 from lulc_kit.download import scenes
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
@@ -46,7 +46,7 @@ def test_one_file_with_all_bands(project: Path) -> None:
 
 def test_reference_and_others_are_found(project: Path) -> None:
     scene.write(project / "data/a.tif", DN, 10.0)
-    (project / "data/p.gpkg").write_bytes(b"polygons")
+    scene.polygons().to_file(project / "data/p.gpkg")
     p = download({"bands": {"B2": "data/a.tif"}}, reference="data/p.gpkg")
     assert scenes.get(p, Layout(project)).ancillary == {"reference": project / "data/p.gpkg"}
     with pytest.raises(LulcError, match=r"dem: .*dem\.tif does not exist"):
@@ -100,6 +100,33 @@ def test_bands_that_the_file_names_itself_are_taken_by_name(project: Path) -> No
     assert {name: band.number for name, band in found.bands.items()} == {"B2": 2, "B3": 1}
 
 
+def test_a_band_of_a_larger_file_is_taken_by_name_however_it_is_spelt_or_not_at_all(project: Path) -> None:
+    path = scene.write(project / "data/a.tif", np.stack([DN, 2 * DN, 3 * DN]), 10.0)
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("b08", "B03", "B02")
+    for entry in ({"file": "data/a.tif", "names": ["B2", "B3"]}, {"bands": {"B2": "data/a.tif", "B3": "data/a.tif"}}):
+        found = scenes.get(download(entry), Layout(project)).scenes[0]
+        assert {name: band.number for name, band in found.bands.items()} == {"B2": 3, "B3": 2}
+    with pytest.raises(LulcError, match="has 3 bands, and none of them is called B4"):
+        scenes.get(download({"bands": {"B4": "data/a.tif"}}), Layout(project))
+    with pytest.raises(LulcError, match=r"mask: .*a\.tif has 3 bands, expected one"):
+        scenes.get(download({"bands": {"B2": "data/a.tif"}, "mask": "data/a.tif"}), Layout(project))
+
+
+def test_scale_and_offset_are_the_file_s_own_if_none_are_given(project: Path) -> None:
+    scene.write(project / "data/bare.tif", DN, 10.0)
+    path = scene.write(project / "data/said.tif", np.stack([DN, DN]), 10.0)
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets, file.descriptions = (0.0002, 0.0004), (-0.2, 0), ("B3", "B4")
+    bands = {"B2": "data/bare.tif", "B3": "data/said.tif", "B4": "data/said.tif"}
+    for given, expected in (
+        ({}, [(0.0001, 0), (0.0002, -0.2), (0.0004, 0)]),
+        ({"scale": 0.001, "offset": -1.0}, [(0.001, -1)] * 3),
+    ):
+        found = scenes.get(download({"bands": bands} | given), Layout(project)).scenes[0].bands
+        assert [(band.scale, band.offset) for band in found.values()] == expected
+
+
 def test_what_a_mask_in_the_file_hides_is_nodata(project: Path) -> None:
     path = scene.write(project / "data/a.tif", DN, 10.0)
     with rasterio.open(path, "r+") as file:
@@ -110,12 +137,26 @@ def test_what_a_mask_in_the_file_hides_is_nodata(project: Path) -> None:
         assert (file.read(1) == band.nodata).sum() == 32
 
 
-def test_what_was_understood_is_shown_for_own_files_only(project: Path) -> None:
+def test_what_was_understood_of_own_files_is_kept_in_the_catalog(project: Path) -> None:
     scene.write(project / "data/a.tif", np.stack([DN, 0 * DN]), 10.0, nodata=0)
-    scene.write(project / "data/dem.tif", DN.astype(np.float32), 30.0)
-    found = scenes.describe(download({"file": "data/a.tif", "names": ["B2", "B3"]}, dem="data/dem.tif"))
-    assert found is not None
-    assert found["file"].tolist() == ["a.tif", "a.tif", "dem.tif"]
-    assert found["missing, %"].tolist() == [0, 100, 0]
-    assert found["highest"].tolist()[::2] == [1000, 1000]
-    assert scenes.describe(params.Download()) is None
+    scene.write(project / "data/dem.tif", np.where(np.eye(8), np.nan, DN).astype(np.float32), 30.0, nodata=np.nan)
+    scene.polygons().to_file(project / "data/p.gpkg", layer="fields")
+    p = download({"file": "data/a.tif", "names": ["B2", "B3"]}, dem="data/dem.tif", reference="data/p.gpkg")
+    catalog.write(project / "catalog.json", scenes.get(p, Layout(project)))
+    found = catalog.read(project / "catalog.json")
+    bands, layers = found.read_as("band"), found.read_as("layer")
+    assert bands is not None and layers is not None
+    assert bands["file"].tolist() == ["a.tif", "a.tif", "dem.tif"]
+    assert bands["missing, %"].tolist() == [0, 100, 12.5]
+    assert bands["nodata"].tolist() == [0, 0, "nan"]
+    assert bands["highest"].tolist()[::2] == [1000, 1000]
+    assert layers.iloc[0].to_dict() == {
+        "file": "p.gpkg",
+        "layer": "fields",
+        "CRS": "EPSG:32633",
+        "geometry": "Polygon",
+        "features": len(scene.polygons()),
+        "fields": "class",
+    }
+    simple = Catalog(found.scenes[:0])
+    assert simple.read_as("band") is None and simple.read_as("layer") is None

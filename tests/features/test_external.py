@@ -89,6 +89,13 @@ def test_no_data_scale_and_what_is_not_covered(tmp_path):
     assert np.isnan(external.read(silent, BOX, nodata=-1).to_numpy()[0, 3, 4])
 
 
+def test_a_name_that_two_bands_have_is_refused_unless_none_of_them_is_wanted(tmp_path):
+    path = write(tmp_path / "a.tif", np.ones((3, *BOX.shape), np.float32), BOX, ["soil", "soil", "height"])
+    with pytest.raises(LulcError, match=r"a\.tif calls several of its bands soil"):
+        external.read(path, BOX)
+    assert external.read(path, BOX, bands=["height"]).band.values.tolist() == ["height"]
+
+
 def test_a_missing_tile_is_no_data_or_refused(tmp_path):
     tiles = export(tmp_path / "float")
     found = external.read(external.join(tiles[:-1], tmp_path / "a.vrt"), BOX).to_numpy()

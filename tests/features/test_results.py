@@ -19,10 +19,12 @@ from rasterio.transform import from_origin
 from lulc_kit import catalog, params, raster, steps, study
 from lulc_kit.catalog import Catalog
 from lulc_kit.errors import LulcError
+from lulc_kit.features import results
 from lulc_kit.layout import Layout
 from lulc_kit.params.features import BANDS
 from lulc_kit.raster import blockwise, writing
 from lulc_kit.visualize import charts, images
+from tests import rasters
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks/04_features.ipynb"
 BOX = GeoBox((60, 70), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
@@ -209,3 +211,42 @@ def test_the_step_is_outdated_when_the_elevation_model_or_an_external_file_chang
 def test_wrong_parameters_are_refused(wrong, message):
     with pytest.raises(LulcError, match=message):
         check(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "unit", "metre"),
+    [
+        (1, 0, "", 1),
+        (0.1, -50, "m", 1),
+        (1, 0, "ft", 0.3048),
+        (0.5, 7, "US survey foot", 1200 / 3937),
+        (1, 0, "cm", 0.01),
+    ],
+)
+def test_slopes_are_in_true_metres_whatever_the_elevation_is_written_in(folder, scale, offset, unit, metre):
+    """A plane that rises by its own length: 45 degrees."""
+    metres = np.add.outer(np.zeros(BOX.height), 10.0 * np.arange(BOX.width))
+    numbers = (metres / metre - offset) / scale
+    path = rasters.write(folder.parents[1] / "dem.tif", numbers.astype(np.float32), BOX, scale=scale, offset=offset)
+    with rasterio.open(path, "r+") as out:
+        out.units = [unit]
+    terrain = results.families(raster.read(folder / "cube/composite.tif"), check(), Layout(folder))["terrain"]
+    dem, slope = terrain.sel(band="DEM").values, terrain.sel(band="slope").values
+    np.testing.assert_allclose(dem, metres, atol=0.01)
+    np.testing.assert_allclose(slope[1:-1, 1:-1], 45, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "unit", "says"),
+    [
+        (np.ones((2, *BOX.shape)), "m", r"has 2 bands \(band_1, band_2\)"),
+        (np.full(BOX.shape, -9999), "m", "elevations of -9999 m, which no land has"),
+        (np.ones(BOX.shape), "hPa", "gives elevation in 'hPa', and slopes need metres"),
+    ],
+)
+def test_an_elevation_model_that_may_mean_something_else_is_refused(folder, numbers, unit, says):
+    path = rasters.write(folder.parents[1] / "dem.tif", numbers.astype(np.float32), BOX)
+    with rasterio.open(path, "r+") as out:
+        out.units = [unit] * out.count
+    with pytest.raises(LulcError, match=says):
+        results.families(raster.read(folder / "cube/composite.tif"), check(), Layout(folder))["terrain"].compute()

@@ -47,6 +47,18 @@ def test_presence_by_hand_and_both_ways_to_draw_a_line(tmp_path):
     assert (touched >= thin).all()
 
 
+def test_no_line_is_lost_in_a_collection_and_what_is_no_line_is_named(tmp_path):
+    simple = [line((5.5, 10.5), (20.5, 10.5)), line((30.5, 20.4), (40.5, 24.9)), line((9, 30), (50, 50))]
+    nested = shapely.GeometryCollection([simple[0], shapely.MultiLineString(simple[1:2])])
+    path = write(tmp_path / "a.geojson", nested, shapely.force_3d(simple[2], 7.0), shapely.LineString(), None)
+    expected = roads.compute(write(tmp_path / "b.gpkg", *simple), BOX).to_numpy()
+    np.testing.assert_array_equal(roads.compute(path, BOX).to_numpy(), expected)
+    square = shapely.box(500_100, 5_799_700, 500_300, 5_799_900)
+    with pytest.warns(UserWarning, match=r"1 of 4 shapes of c\.gpkg are no lines and count as no roads: Polygon"):
+        mixed = roads.compute(write(tmp_path / "c.gpkg", *simple, square), BOX).to_numpy()
+    np.testing.assert_array_equal(mixed, expected)
+
+
 def test_distance_in_metres_counts_roads_beside_the_grid(tmp_path):
     path = write(tmp_path / "roads.gpkg", line((90.5, -5), (90.5, 65)))
     distance = roads.compute(path, BOX, maximum=400).sel(band="road_distance").to_numpy()

@@ -28,7 +28,7 @@ def test_merge_keeps_the_order_given_lazy_or_not():
 
 
 def test_merge_refuses_a_name_twice_another_grid_and_nothing():
-    with pytest.raises(LulcError, match="B2 occur more than once"):
+    with pytest.raises(LulcError, match="Two layers are called B2.*prefix: other_"):
         stack.merge(layer(B2=1), layer(B2=2))
     moved = raster.array(
         np.zeros((1, 3, 4)), GeoBox((3, 4), from_origin(500_010, 5_000_000, 10, 10), "EPSG:32633"), ["DEM"]

@@ -1,6 +1,7 @@
 """Rasters as people have them, against the numbers they were written with."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,14 +10,17 @@ import xarray as xr
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rasterio.control import GroundControlPoint as Corner
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
+from rasterio.rpc import RPC
 
 from lulc_kit import files
 from lulc_kit.errors import LulcError
 from lulc_kit.intake import rasters
 
 SHAPE = (7, 5)
+X, Y = [1.0] + [0.0] * 19, [0.0] * 19 + [1.0]  # coefficients of a camera model
 NORTH_UP = Affine(10, 0, 500000, 0, -10, 5800000)
 
 
@@ -43,31 +47,77 @@ def everything(path: Path) -> np.ndarray:
         return source.read()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    dtype=st.sampled_from(["uint8", "int16", "uint16", "float32", "float64"]),
-    down=st.sampled_from([1, -1]),
-    right=st.sampled_from([1, -1]),
-    nodata=st.sampled_from([None, 0, 7]),
-    bands=st.integers(1, 3),
-    seed=st.integers(0, 1000),
-)
-def test_whatever_the_orientation_the_numbers_lie_where_they_lie(
-    dtype: str, down: int, right: int, nodata: int | None, bands: int, seed: int, tmp_path: Path
-) -> None:
-    truth = np.random.default_rng(seed).integers(0, 20, (bands, *SHAPE)).astype(dtype)
-    path = write(tmp_path / "a.tif", truth[:, ::down, ::right], turned(down, right), nodata=nodata)
+@st.composite
+def files_of_users(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw all that a plain GeoTIFF may say, and how it is stored."""
+    dtype = draw(
+        st.sampled_from(["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "float32", "float64"])
+    )
+    count = draw(st.integers(1, 4))
+    numbers = st.lists(st.sampled_from([1.0, 0.5, 0.0001, -2.0]), min_size=count, max_size=count)
+    floating = dtype.startswith("float")
+    return {
+        "dtype": dtype,
+        "turned": (draw(st.sampled_from([1, -1])), draw(st.sampled_from([1, -1]))),
+        "nodata": draw(st.sampled_from([None, 0, 7, *([float("nan"), -9999.0] if floating else [])])),
+        "hides": draw(st.sampled_from(["nothing", "mask", "alpha"])),
+        "names": draw(st.lists(st.sampled_from(["B2", "b03", "Höhe", ""]), min_size=count, max_size=count)),
+        "scales": draw(numbers),
+        "offsets": draw(numbers),
+        "crs": draw(st.sampled_from(["EPSG:32633", "EPSG:3035", "EPSG:4326", "EPSG:2263", "EPSG:3857"])),
+        "seed": draw(st.integers(0, 1000)),
+    }
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=files_of_users())
+def test_whatever_a_file_says_it_is_read_as_rasterio_reads_it(said: dict[str, Any], tmp_path: Path) -> None:
+    """Numbers, where they lie and where they are missing, names, types, scales, offsets: the file's and a copy's."""
+    count, (down, right) = len(said["names"]), said["turned"]
+    random = np.random.default_rng(said["seed"])
+    truth = random.integers(0, 20, (count, *SHAPE)).astype(said["dtype"])
+    if truth.dtype.kind == "f":
+        truth[random.random(truth.shape) < 0.1] = np.nan
+    hidden = (random.random(SHAPE) < 0.3) & (said["hides"] != "nothing")
+    shown = np.where(hidden, 0, np.iinfo(said["dtype"]).max if truth.dtype.kind != "f" else 1).astype(said["dtype"])
+    bands = np.concatenate([truth, shown[None]]) if said["hides"] == "alpha" else truth
+    nodata = None if said["hides"] == "mask" else said["nodata"]  # GeoTIFF has one or the other
+    where = turned(down, right)
+    path = write(tmp_path / "a.tif", bands[:, ::down, ::right], where, said["crs"], nodata=nodata)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as source:
+        source.descriptions = (*said["names"], *["alpha"] * (len(bands) - count))
+        source.scales = (*said["scales"], *[1.0] * (len(bands) - count))
+        source.offsets = (*said["offsets"], *[0.0] * (len(bands) - count))
+        if said["hides"] == "alpha":
+            source.colorinterp = [*[ColorInterp.undefined] * count, ColorInterp.alpha]
+        if said["hides"] == "mask":
+            source.write_mask(~hidden[::down, ::right])
+
     found = rasters.describe(path)
-    assert found.plain == ((down, right) == (1, 1))
-    assert found.geobox.affine.almost_equals(NORTH_UP)
-    assert {b.dtype for b in found.bands} == {dtype}
-    assert {b.nodata for b in found.bands} == {nodata}
-    np.testing.assert_array_equal(rasters.read(found, bands, slice(1, 4), slice(2, 5)), truth[-1, 1:4, 2:5])
+    assert (found.geobox.crs, found.geobox.affine) == (said["crs"], NORTH_UP)
+    assert [b.name for b in found.bands] == [n or f"band_{k}" for k, n in enumerate(said["names"], 1)]
+    assert [(b.dtype, b.scale, b.offset) for b in found.bands] == [
+        (said["dtype"], *pair) for pair in zip(said["scales"], said["offsets"], strict=True)
+    ]
+    assert {repr(b.nodata) for b in found.bands} == {repr(None if nodata is None else float(nodata))}
+    for k in range(count):
+        block = rasters.read(found, k + 1, slice(1, 6), slice(0, 4))
+        np.testing.assert_array_equal(np.ma.getdata(block), truth[k, 1:6, 0:4])
+        np.testing.assert_array_equal(np.ma.getmaskarray(block), hidden[1:6, 0:4])
+
     usable = rasters.plain(found, path, tmp_path / "study")
-    assert (usable == path) == found.plain
-    np.testing.assert_array_equal(everything(usable), truth)
+    assert (usable == path) == found.plain == (said["turned"] == (1, 1) and said["hides"] == "nothing")
     with rasterio.open(usable) as source:
-        assert set(source.nodatavals) == {nodata}
+        assert source.transform.almost_equals(NORTH_UP)
+        assert (source.crs, source.scales, source.offsets) == (
+            CRS.from_string(said["crs"]), tuple(said["scales"]), tuple(said["offsets"]),
+        )  # fmt: skip
+        data = np.ma.masked_invalid(source.read(masked=True).astype(float))
+    missing = np.broadcast_to(hidden, truth.shape) | np.isnan(truth.astype(float))
+    if nodata is not None:
+        missing = missing | (truth == nodata)
+    np.testing.assert_array_equal(np.ma.getmaskarray(data), missing)
+    np.testing.assert_array_equal(data[~missing].data, truth[~missing].astype(float))
 
 
 def test_a_mask_or_alpha_band_becomes_nodata(tmp_path: Path) -> None:
@@ -88,6 +138,19 @@ def test_a_mask_or_alpha_band_becomes_nodata(tmp_path: Path) -> None:
             assert source.nodata == 65535
         np.testing.assert_array_equal(data == 65535, hidden)
         np.testing.assert_array_equal(data[~hidden], truth[~hidden])
+
+
+def test_an_alpha_band_counts_beside_any_number_of_bands(tmp_path: Path) -> None:
+    """GDAL's own mask knows it only beside one band or three."""
+    truth = np.random.default_rng(1).integers(1, 9000, (6, *SHAPE)).astype(np.uint16)
+    alpha = np.where(np.eye(*SHAPE, dtype=bool), 0, 65535).astype(np.uint16)
+    path = write(tmp_path / "a.tif", np.concatenate([truth, alpha[None]]))
+    with rasterio.open(path, "r+") as source:
+        source.colorinterp = [ColorInterp.gray, *[ColorInterp.undefined] * 5, ColorInterp.alpha]
+    found = rasters.describe(path)
+    assert [b.masked for b in found.bands] == [True] * 6
+    copied = everything(rasters.plain(found, path, tmp_path / "study"))
+    np.testing.assert_array_equal(copied, np.where(alpha == 0, 65535, truth))
 
 
 def test_a_variable_for_each_band(tmp_path: Path) -> None:
@@ -135,9 +198,35 @@ def test_a_crs_that_says_nothing_is_refused(tmp_path: Path, crs: str, says: str)
         rasters.describe(path)
 
 
+@pytest.mark.parametrize(
+    ("profile", "says"),
+    [
+        ({"crs": "EPSG:32633"}, "not where in it its corner lies"),
+        (
+            {"crs": "EPSG:32633", "gcps": [Corner(r, c, 5e5 + c, 58e5 - r) for r in (0, 7) for c in (0, 5)]},
+            "control points",
+        ),
+        (
+            {"rpcs": RPC(0, 1, 0, 1, [1] + [0] * 19, [0] * 19 + [1], 0, 1, 0, 1, [1] + [0] * 19, [0] * 19 + [1], 0, 1)},
+            "RPC",
+        ),
+        ({}, "has no CRS"),
+    ],
+)
+def test_a_file_that_lies_on_no_grid_is_refused(tmp_path: Path, profile: dict[str, object], says: str) -> None:
+    size = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": 7, "width": 5}
+    with rasterio.open(tmp_path / "a.tif", "w", **size, **profile) as out:
+        out.write(np.ones((1, *SHAPE), np.uint8))
+    with pytest.raises(LulcError, match=says):
+        rasters.describe(tmp_path / "a.tif")
+
+
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(LulcError, match=r"x\.tif does not exist. Check the path in 04_features"):
         rasters.describe(tmp_path / "x.tif", "04_features.yaml")
     (tmp_path / "x.tif").write_bytes(b"II*\0 and no more")
-    with pytest.raises(LulcError, match="is not a raster that GDAL can read"):
+    with pytest.raises(LulcError, match=r"is not a raster that GDAL can read.*copy or download it again"):
         rasters.describe(tmp_path / "x.tif")
+    (tmp_path / "x.zip").write_bytes(b"PK")
+    with pytest.raises(LulcError, match=r"is not a raster that GDAL can read.*Unpack it"):
+        rasters.describe(tmp_path / "x.zip")

@@ -1,5 +1,6 @@
 """Vector files as people have them, against the table that was written."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -88,6 +89,34 @@ def test_words_in_an_encoding_that_the_file_does_not_name(tmp_path: Path) -> Non
         vectors.read(path, encoding="no-such-encoding")
 
 
+def test_a_letter_is_the_same_letter_however_it_is_composed_and_a_list_is_a_word(tmp_path: Path) -> None:
+    places = table(["Ge\u0062a\u0308ude", "\u1112\u1161\u11ab", "x"]).to_crs(4326)
+    content = json.loads(places.to_json())
+    for k, feature in enumerate(content["features"]):
+        feature["properties"]["tags"] = ["a", str(k)]
+    (tmp_path / "a.geojson").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    found = vectors.read(tmp_path / "a.geojson").table
+    assert found["class"].tolist() == ["Gebäude", "한", "x"]
+    assert found["tags"].tolist() == ["['a', '0']", "['a', '1']", "['a', '2']"]
+
+
+def test_a_crs_that_the_coordinates_contradict_or_that_is_no_place_is_refused(tmp_path: Path) -> None:
+    content = json.loads(table().to_json())
+    content.pop("crs")  # GeoJSON is then in degrees
+    (tmp_path / "a.geojson").write_text(json.dumps(content | {"features": content["features"]}))
+    assert vectors.read(tmp_path / "a.geojson").table.crs == "EPSG:4326"  # as small as degrees may be
+    far = table()
+    far.geometry = far.translate(500_000, 5_800_000)
+    content["features"] = json.loads(far.to_json())["features"]
+    (tmp_path / "b.geojson").write_text(json.dumps(content))
+    with pytest.raises(LulcError, match=r"are degrees \(WGS 84\), but they reach from 500000, 5800000 to 5000"):
+        vectors.read(tmp_path / "b.geojson")
+    local = table().set_crs('LOCAL_CS["Arbitrary",UNIT["metre",1]]', allow_override=True)
+    local.to_file(tmp_path / "c.gpkg")
+    with pytest.raises(LulcError, match="tied to no place on the earth"):
+        vectors.read(tmp_path / "c.gpkg")
+
+
 def test_what_was_understood_is_a_table(tmp_path: Path) -> None:
     mixed = gpd.GeoDataFrame(
         {"class": ["a", "a ", None, "b", "b"]},
@@ -100,6 +129,27 @@ def test_what_was_understood_is_a_table(tmp_path: Path) -> None:
     assert found["features"] == 5
     assert (found["of these Point"], found["of these LineString"], found["of these no geometry"]) == (1, 1, 1)
     assert (found["class = 'a'"], found["class = 'a '"], found["class = 'b'"]) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.shp", "a.parquet", "a.geojson"])
+def test_a_file_is_described_without_reading_its_features(tmp_path: Path, name: str) -> None:
+    path, expected = tmp_path / name, table()
+    expected.to_parquet(path) if name.endswith("parquet") else expected.to_file(path)
+    (row,) = vectors.describe(path)
+    assert row == {
+        "file": name, "layer": "a", "CRS": "EPSG:32633", "geometry": "Polygon", "features": 3, "fields": "class",
+    }  # fmt: skip
+
+
+def test_all_layers_are_described_also_those_without_geometry(tmp_path: Path) -> None:
+    path = tmp_path / "a.gpkg"
+    table().to_file(path, layer="training")
+    pyogrio.write_dataframe(pd.DataFrame({"styleQML": ["<qgis/>"] * 2}), path, layer="layer_styles")
+    found = pd.DataFrame(vectors.describe(path)).set_index("layer")
+    assert found["features"].to_dict() == {"training": 3, "layer_styles": 2}
+    assert found["geometry"].to_dict() == {"training": "Polygon", "layer_styles": "none"}
+    with pytest.raises(LulcError, match="does not exist"):
+        vectors.describe(tmp_path / "no.gpkg")
 
 
 @pytest.mark.parametrize(

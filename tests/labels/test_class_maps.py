@@ -165,3 +165,10 @@ def test_a_class_without_a_homogeneous_place_is_named(tmp_path):
     path = write(tmp_path / "wc.tif", numbers, GRID)
     with pytest.raises(LulcError, match="homogeneous: nowhere are 5 × 5 pixels together of class Water"):
         class_maps.read([path], GRID, SCHEME, {"Forest": [10], "Water": [80]}, homogeneous=5)
+
+
+def test_a_map_of_several_bands_is_refused(tmp_path):
+    """A picture of a map, or a year beside another: the first band would be taken for the classes."""
+    path = write(tmp_path / "picture.tif", np.ones((3, *GRID.shape), np.uint8), GRID)
+    with pytest.raises(LulcError, match=r"has 3 bands \(band_1, band_2, band_3\), and a class map has one"):
+        class_maps.read([path], GRID, SCHEME, {"Forest": [1]})

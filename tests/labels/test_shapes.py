@@ -364,3 +364,119 @@ def test_the_order_of_features_and_files_does_not_matter(rows, random):
         return
     np.testing.assert_array_equal(one.values, burnt(other).values)
     assert one.account["features"].sum() == len(rows)
+
+
+# ---- any file, against plain reading and shapely ----
+
+SMALL = GeoBox((9, 12), from_origin(500_000, 5_000_090, 10, 10), "EPSG:32633")
+AREAS, OTHERS = ("polygon", "several", "invalid"), ("point", "points", "line", "mixed", "nested")
+VALUES = {  # of a field: two that mean classes, and two that mean none
+    "text": ("Ёлка", "Wald ", "wald", None),
+    "int": (1, 2, 3, 4),
+    "float": (0.5, -2.0, 7.25, float("nan")),
+}
+
+
+def shape(kind, place, seed, lifted):
+    """A shape near a place, of a kind, with heights if it is lifted."""
+    x, y = place
+    area, place = blob(x, y, 35, seed), Point(x + 1.7, y - 2.3)
+    line = LineString([(x, y), (x + 40, y + 20)])
+    made = {
+        "polygon": lambda: area,
+        "several": lambda: MultiPolygon([area, shapely.affinity.translate(area, 71, 3)]),
+        "invalid": lambda: Polygon([(x, y), (x + 31, y + 29), (x + 31, y), (x, y + 29)]),
+        "point": lambda: place,
+        "points": lambda: shapely.MultiPoint([place, Point(x - 21.3, y + 13.1)]),
+        "line": lambda: line,
+        "mixed": lambda: GeometryCollection([area, place, line]),
+        "nested": lambda: GeometryCollection([GeometryCollection([area]), shapely.MultiPoint([place])]),
+        "empty": Polygon,
+        "none": lambda: None,
+    }
+    found = made[kind]()
+    return shapely.force_3d(found, 3.0) if found is not None and lifted else found
+
+
+def features(kinds):
+    """Draw features: kind, place, seed, which of the field's values."""
+    place = st.tuples(st.floats(499_960, 500_160), st.floats(4_999_960, 5_000_130))
+    one = st.tuples(st.sampled_from(kinds), place, st.integers(0, 99), st.integers(0, 3))
+    return st.lists(one, min_size=2, max_size=9)
+
+
+MIXED = (*AREAS, *AREAS, *OTHERS, "none")
+FILES = st.one_of(
+    st.tuples(st.sampled_from([".gpkg", ".geojson", ".parquet"]), features((*MIXED, "empty"))),
+    st.tuples(st.just(".fgb"), features(MIXED)),
+    st.tuples(st.just(".shp"), features((*AREAS, "none"))),
+)
+
+
+def by_hand(frame, values):
+    """Return the labels that shapely finds: 1 and 2 for the first two values of the field, 0 for none or both."""
+    x, y = SMALL.affine * np.meshgrid(np.arange(12) + 0.5, np.arange(9) + 0.5)
+    claimed = np.zeros((2, *SMALL.shape), bool)
+    for geometry, value in zip(frame.to_crs(SMALL.crs.to_wkt()).geometry, frame["kind"], strict=True):
+        if value not in values[:2] or geometry is None or geometry.is_empty:
+            continue
+        inside = claimed[values.index(value)]
+        whole = shapely.make_valid(shapely.force_2d(geometry))
+        for part in shapely.get_parts(shapely.get_parts(shapely.get_parts([whole]))):
+            if part.geom_type == "Polygon":
+                inside |= shapely.contains_xy(part, x, y)
+            elif part.geom_type == "Point":
+                column, row = (int(v) for v in np.floor(~SMALL.affine * (part.x, part.y)))
+                if 0 <= row < 9 and 0 <= column < 12:
+                    inside[row, column] = True
+    return np.where(claimed.sum(axis=0) == 1, 1 + claimed.argmax(axis=0), 0)
+
+
+@given(
+    drawn=FILES,
+    lifted=st.booleans(),
+    field=st.sampled_from(sorted(VALUES)),
+    crs=st.sampled_from([32633, 4326, 3035, 32632]),
+    encoding=st.sampled_from(["utf-8", "cp1251"]),
+)
+@settings(max_examples=60, deadline=None)
+@pytest.mark.filterwarnings("ignore")
+def test_any_file_is_labelled_as_shapely_has_it_and_no_feature_is_lost(
+    drawn, lifted, field, crs, encoding, tmp_path_factory
+):
+    suffix, rows = drawn
+    values = VALUES[field]
+    geometry = [shape(*row, lifted) for *row, _ in rows]
+    words = [values[k] for *_, k in rows]
+    words[0] = values[0]  # so that the field has a type
+    path = tmp_path_factory.mktemp("any") / f"a{suffix}"
+    frame = gpd.GeoDataFrame({"kind": words}, geometry=geometry, crs=32633).to_crs(crs)
+    shapefile = {"encoding": encoding} if suffix == ".shp" else {}
+    if suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_file(path, **shapefile, **({"SPATIAL_INDEX": "NO"} if suffix == ".fgb" else {}))
+    plain = gpd.read_parquet(path) if suffix == ".parquet" else gpd.read_file(path, **shapefile)
+
+    found = vectors.read(path, encoding=shapefile.get("encoding"))
+    assert found.table["kind"].map(str).tolist() == plain["kind"].map(str).tolist()
+    assert found.table.geometry.geom_equals_exact(plain.geometry, 0).sum() == plain.geometry.notna().sum()
+    assert found.table.crs == plain.crs
+
+    expected = by_hand(plain, list(values))
+    wanted = {"Forest": [values[0]], "Water": [values[1]]}
+    gathered = shapes.gather([(found, None)], "kind", SMALL) if not plain.geom_type.eq("LineString").all() else None
+    if gathered is None or {1, 2} - set(expected.ravel()):  # a class that would be lost is refused
+        with pytest.raises(LulcError):
+            shapes.burn(gathered or shapes.gather([(found, None)], "kind", SMALL), SMALL, None, wanted)
+        return
+    labels = shapes.burn(gathered, SMALL, None, wanted)
+    np.testing.assert_array_equal(labels.values, expected)
+    account = labels.account
+    assert account["features"].sum() == len(rows)
+    assert account.groupby("class")["pixels"].sum()[["Forest", "Water"]].tolist() == [
+        (expected == 1).sum(),
+        (expected == 2).sum(),
+    ]
+    assert (account[account["became"] != LABELLED]["pixels"] == 0).all()
+    assert (account[account["became"] == LABELLED]["pixels"] > 0).all()

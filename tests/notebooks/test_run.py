@@ -6,6 +6,7 @@ on a copy.
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,7 @@ import rasterio
 from papermill.exceptions import PapermillExecutionError
 
 from lulc_kit import run, study
-from tests import scene
+from tests import kills, scene
 from tests.scene import Finished
 
 pytestmark = pytest.mark.slow
@@ -171,6 +172,26 @@ def test_killed_and_started_again(copy: Finished, finished: Finished) -> None:
     ):
         assert now[name] == then[name], name
     assert not running.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="SIGKILL is of POSIX systems")
+def test_killed_at_random_moments_again_and_again(copy: Finished, finished: Finished) -> None:
+    """Whatever is killed, and whenever, the run that follows at once ends with the same bytes."""
+    chance = random.Random(9)
+    steps = ("02_preprocess", "04_features", "05_samples", "06_knn", "09_evaluate")
+    arguments = ["run", "tiny", *(word for step in steps for word in ("--only", step))]
+
+    def undo() -> None:
+        for step in steps:
+            (copy.outputs / f"steps/{step}.json").unlink(missing_ok=True)
+
+    undo()
+    whole = kills.timed(copy.project, arguments)
+    undo()
+    struck = [kills.strike(copy.project, arguments, how, chance.uniform(0.1, 0.9) * whole) for how in kills.HOW]
+    assert any(struck)
+    kills.timed(copy.project, arguments)
+    assert kills.results(copy.outputs) == kills.results(finished.outputs)
 
 
 def put_notebook(project: Path, *code: str) -> None:

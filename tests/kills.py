@@ -1,0 +1,72 @@
+"""Killing `lulc run` as a computer does it: without warning, at whatever moment, the whole of it or a part."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+
+from tests import scene
+
+RESULTS = ("catalog.json", "cube", "features", "samples", "maps", "models", "report")
+"""What a study is for; the rest says when and how long a step ran."""
+
+
+def _group(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _parent(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+
+
+def _kernel(process: subprocess.Popen[bytes]) -> None:
+    kernels = psutil.Process(process.pid).children(recursive=True)
+    for kernel in kernels or [psutil.Process(process.pid)]:
+        kernel.kill()
+
+
+HOW: dict[str, Callable[[subprocess.Popen[bytes]], None]] = {"group": _group, "parent": _parent, "kernel": _kernel}
+"""What is killed: all of it; `lulc` alone, so that a kernel is orphaned; a kernel alone, so that `lulc` loses it."""
+
+
+def strike(project: Path, arguments: Sequence[str], how: str, after: float) -> bool:
+    """Start ``lulc`` in a project and kill it after some seconds; return whether it was still running then."""
+    process = subprocess.Popen(
+        scene.command(*arguments),
+        cwd=project,
+        env=scene.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(after)
+            return False
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            HOW[how](process)
+        process.wait(120)  # `lulc` that has lost a kernel says so and ends
+        return True
+    finally:
+        if process.poll() is None:
+            _group(process)
+            process.wait()
+
+
+def results(study: Path) -> dict[str, str]:
+    """Return the hashes of a study's `RESULTS`, by name."""
+    found = scene.hashes(study)
+    return {name: digest for name, digest in found.items() if name.split("/")[0] in RESULTS}
+
+
+def timed(project: Path, arguments: Sequence[str]) -> float:
+    """Run ``lulc`` to its end and return how many seconds it took; an AssertionError says what went wrong."""
+    started = time.monotonic()
+    said = scene.lulc(project, *arguments)
+    assert said.returncode == 0, said.stdout + said.stderr
+    return time.monotonic() - started
