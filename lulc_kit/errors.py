@@ -1,7 +1,5 @@
 """The family of errors that users meet. ``except LulcError`` catches them all."""
 
-from collections.abc import Sequence
-
 
 class LulcError(Exception):
     """Bad input, or a step that cannot go on.
@@ -43,6 +41,6 @@ class RareClassError(LulcError):
         Their names.
     """
 
-    def __init__(self, message: str, classes: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, classes: list[str] | tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.classes = tuple(classes)

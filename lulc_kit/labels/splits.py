@@ -83,7 +83,7 @@ def separate(labels: Labels, splitter: Splitter, rare: Rare = "fewer_folds") -> 
     settled = settle(attempt, splitter, rare)
     kept, folds = settled.result
     folds = replace(folds, notes=(*settled.notes, *_missing(kept, folds)))
-    _warn_of_scarce(scarce(kept, folds), splitter)
+    _warn_of_scarce(scarce(kept, folds), splitter, kept)
     return kept, folds
 
 
@@ -107,9 +107,10 @@ def split(labels: Labels, splitter: Splitter) -> Folds:
 
     fold = lay(splitter.assign(points, kind, of), np.uint8)
     count = int(fold.max())
-    random = RandomSplit(count, splitter.random_state).assign(points)
+    leaking = RandomSplit(count, splitter.random_state)
+    random = leaking.assign(points if labels.frame is None else _points(labels, leaking))
     width = labels.values.shape[1] * abs(labels.geobox.resolution.x) if labels.frame is None else None
-    block = _bundles(splitter).units(points, of, width=width)
+    block = _bundles(splitter, labels).units(points, of, width=width)
     trainable = []
     for k in range(1, count + 1):
         train = _away_from(fold == k, splitter.buffer, labels) & (fold > 0) & (fold != k)
@@ -118,9 +119,9 @@ def split(labels: Labels, splitter: Splitter) -> Folds:
     return Folds(fold, lay(random, np.uint8), lay(block, np.uint32), np.stack(trainable), splitter)
 
 
-def _bundles(splitter: Splitter) -> Splitter:
-    """Return what says which pixels are drawn together for an interval: single pixels never, they are no cases."""
-    return BlockSplit() if isinstance(splitter, RandomSplit) else splitter
+def _bundles(splitter: Splitter, labels: Labels) -> Splitter:
+    """Return what says which pixels are drawn together for an interval: single ones of an image are no cases."""
+    return BlockSplit() if isinstance(splitter, RandomSplit) and labels.frame is None else splitter
 
 
 def _groups(labels: Labels) -> npt.NDArray[Any]:
@@ -152,8 +153,10 @@ def _without(labels: Labels, classes: Sequence[str]) -> Labels:
 
 
 def _points(labels: Labels, splitter: Splitter) -> Points:
-    """Return where the labelled pixels lie, or nothing of it where nobody asks."""
-    placed = not isinstance(splitter, GroupSplit | PolygonSplit | RandomSplit) or splitter.buffer > 0
+    """Return where the labelled pixels lie; of a table its features to tell rows apart, or zeros where nobody asks."""
+    if labels.frame is not None and isinstance(splitter, RandomSplit):
+        return labels.frame.select_dtypes("number").to_numpy(np.float64)[labels.values[0] > 0]
+    placed = not isinstance(splitter, GroupSplit | PolygonSplit) or splitter.buffer > 0
     return labels.points() if placed or labels.frame is None else np.zeros((np.count_nonzero(labels.values), 2))
 
 
@@ -227,9 +230,9 @@ def scarce(labels: Labels, folds: Folds) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["class", "fold", "pixels", "units", "least_pixels", "least_units"])
 
 
-def _warn_of_scarce(found: pd.DataFrame, splitter: Splitter) -> None:
+def _warn_of_scarce(found: pd.DataFrame, splitter: Splitter, labels: Labels) -> None:
     if len(found):
-        what = _bundles(splitter).unit.partition(" of ")[0]
+        what = _bundles(splitter, labels).unit.partition(" of ")[0]
         listed = [
             f"{row['class']} in {f'fold {row.fold}' if row.fold else 'all folds together'}: {row.pixels} pixels in "
             f"{row.units} {what}"

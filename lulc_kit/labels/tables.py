@@ -80,7 +80,9 @@ def read(
             f"two classes. {int((~complete).sum())} lack a feature, the place or the group: leave columns with gaps "
             f"out of 'table_features' in 05_samples.yaml."
         )
-    whole, of = pd.factorize(frame[group]) if group else (np.arange(len(frame)), np.arange(1, len(frame) + 1))
+    whole, of = (
+        pd.factorize(frame[group], sort=True) if group else (np.arange(len(frame)), np.arange(1, len(frame) + 1))
+    )
     kept: Any = frame[[*names, *([frame.geometry.name] if placed else [])]].astype(dict.fromkeys(names, np.float32))
     return Labels(
         values[None],

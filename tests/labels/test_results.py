@@ -142,7 +142,7 @@ def test_what_is_known_of_the_split_is_written_and_read(near: Layout) -> None:
         found, split = splits.separate(found, BlockSplit(n_splits=2, spacing=300))
     measured = results.distances(found, split, near)
     drawn = table.draw(found, split, layers, per_class=30, random_state=1)
-    results.write(found, split, drawn, p, near, measured)
+    results.write(found, split, drawn, p, near, measured.title())
     samples = Samples.read(near)
     assert samples.separation == "2 folds of whole 300 m blocks and whole polygons"
     assert samples.notes == (measured.title(),) and "W = " in measured.title()

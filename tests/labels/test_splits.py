@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from scipy.spatial.distance import cdist
 
 from lulc_kit import classes, raster
 from lulc_kit.errors import LulcError
-from lulc_kit.labels import splits
+from lulc_kit.labels import splits, tables
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splitters import BlockSplit, GroupSplit, KNNDMSplit, PolygonSplit, RandomSplit
 
@@ -324,3 +325,20 @@ def test_separation_in_words():
     plain = labels(scattered())
     assert splits.separation(plain, splits.split(plain, BlockSplit(2, spacing=50))) == "2 folds of whole 50 m blocks"
     assert splits.separation(plain, splits.split(plain, RandomSplit(2))) == "2 folds of single pixels at random"
+
+
+@pytest.mark.parametrize(
+    "splitter", [RandomSplit(3), PolygonSplit(3), GroupSplit(3), GroupSplit()], ids=["random", "polygons", "3", "each"]
+)
+def test_folds_of_a_table_do_not_depend_on_the_order_of_its_rows(splitter):
+    generator = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {"NDVI": generator.random(90), "kind": np.resize(["wood", "lake"], 90), "site": generator.choice([*"bcad"], 90)}
+    )
+    rows = generator.permutation(90)
+    found = [
+        splits.split(tables.read(t, None, None, label="kind", group="site"), splitter)
+        for t in (table, table.iloc[rows])
+    ]
+    for name in ("fold", "random_fold"):
+        np.testing.assert_array_equal(getattr(found[1], name)[0], getattr(found[0], name)[0][rows])

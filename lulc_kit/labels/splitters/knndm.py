@@ -80,11 +80,14 @@ class KNNDMSplit(Splitter):
 
     Examples
     --------
-    >>> towns = np.array([(0, 0), (9, 0), (0, 8), (9, 9)])[:, None] * 1000 + np.arange(9)[:, None] * [10, 5]
-    >>> everywhere = np.random.default_rng(1).uniform(0, 10_000, (500, 2))
-    >>> found = KNNDMSplit(n_splits=2, prediction=everywhere).match(towns.reshape(-1, 2))
-    >>> found.clusters, found.fold.reshape(4, 9).tolist()[1]  # towns stay whole
-    (4, [1, 1, 1, 1, 1, 1, 1, 1, 1])
+    >>> generator = np.random.default_rng(1)
+    >>> towns = generator.uniform(0, 10_000, (20, 1, 2)) + generator.normal(0, 100, (20, 9, 2))
+    >>> points, everywhere = towns.reshape(-1, 2), generator.uniform(0, 10_000, (500, 2))
+    >>> found = KNNDMSplit(n_splits=4, prediction=everywhere).match(points)
+    >>> torn = np.random.default_rng(1).integers(1, 5, 180)
+    >>> from lulc_kit import measure_distances
+    >>> bool(found.w < 0.5 * measure_distances(points, torn, everywhere).w)
+    True
     """
 
     buffer: float = 0.0
