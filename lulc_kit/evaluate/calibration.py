@@ -4,12 +4,15 @@ Of the pixels that a model is 80 % sure of, 80 % should be right. Guo et al. 201
 doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+from lulc_kit.late import pd
 
 BINS = 10
 """Bins of the probability of the likeliest class, of equal width."""
