@@ -156,7 +156,7 @@ def test_what_was_understood_of_own_files_is_kept_in_the_catalog(project: Path) 
         "CRS": "EPSG:32633",
         "geometry": "Polygon",
         "features": len(scene.polygons()),
-        "fields": "class",
+        "fields": "class, site",
     }
     simple = Catalog(found.scenes[:0])
     assert simple.read_as("band") is None and simple.read_as("layer") is None

@@ -96,7 +96,7 @@ def test_a_letter_is_the_same_letter_however_it_is_composed_and_a_list_is_a_word
         feature["properties"]["tags"] = ["a", str(k)]
     (tmp_path / "a.geojson").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     found = vectors.read(tmp_path / "a.geojson").table
-    assert found["class"].tolist() == ["Gebäude", "한", "x"]
+    assert found["class"].tolist() == ["Geb\u00e4ude", "\ud55c", "x"]
     assert found["tags"].tolist() == ["['a', '0']", "['a', '1']", "['a', '2']"]
 
 

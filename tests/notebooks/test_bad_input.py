@@ -15,8 +15,9 @@ from lulc_kit.cube import Cube
 from lulc_kit.download import scenes as get_scenes
 from lulc_kit.errors import LulcError
 from lulc_kit.features import indices
+from lulc_kit.intake import vectors
+from lulc_kit.labels import shapes, splits
 from lulc_kit.labels import sources as labels
-from lulc_kit.labels import splits
 from lulc_kit.labels.splitters import BlockSplit
 from lulc_kit.layout import Layout
 from lulc_kit.preprocess import builder, composite, grid
@@ -162,11 +163,14 @@ def test_truncated_jp2(project: Path) -> None:
         assert scene.hashes(project / "outputs") == before, "what was there before stays"
 
 
-def read_labels(project: Path, data: Path, polygons: Any, classes: Any = None, **options: Any) -> labels.Labels:
+def read_labels(
+    project: Path, data: Path, polygons: Any, classes: Any = None, field: str | None = "class", layer: str | None = None
+) -> labels.Labels:
     path = project / "polygons.gpkg"
     polygons.to_file(path, layer="fields")
     geobox = raster.grid(data / scene.DATES[0] / "B2.tif")
-    return labels.read(path, geobox, scheme("workflow"), classes or CLASSES, **{"field": "class"} | options)
+    found = vectors.read(path, layer=layer, parameters="05_samples.yaml")
+    return shapes.burn(shapes.gather([(found, None)], field, geobox), geobox, scheme("workflow"), classes or CLASSES)
 
 
 def test_polygons_in_another_crs_are_brought_to_the_grid(project: Path, data: Path) -> None:

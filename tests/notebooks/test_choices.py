@@ -14,6 +14,7 @@ from typing import Any, Literal
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -40,7 +41,7 @@ SURFACE = own_scenes("L2A", mask="data/mask.tif", nodata=0)
 TOP = own_scenes("L1C", scl=None, mask=None, nodata=None, sun_azimuth=160.0, sun_zenith=35.0)
 ONE_FILE = [
     {"date": scene.DATES[0], "level": "L2A", "file": "data/all.tif", "names": [*scene.FINE]}
-    | {"sun_azimuth": 0, "sun_zenith": 0, "offset": scene.OFFSET}
+    | {"sun_azimuth": 0, "sun_zenith": 0, "offset": None}
 ]
 FIRST = {
     "surface": {"source": "files", "scenes": SURFACE} | FILES,
@@ -231,6 +232,8 @@ def write_data(project: Path) -> None:
     data = scene.write_data(project / "data", SIDE)
     scene.write(data / "mask.tif", np.eye(SIDE, dtype=np.uint8), 10.0)
     scene.write(data / "all.tif", np.stack([scene.numbers(scene.DATES[0], b)[:SIDE, :SIDE] for b in range(4)]), 10.0)
+    with rasterio.open(data / "all.tif", "r+") as target:  # a file that says it itself
+        target.scales, target.offsets = [scene.SCALE] * 4, [scene.OFFSET] * 4
     hills = np.add.outer(np.arange(200.0), np.arange(200.0)).astype(np.float32)
     scene.write(data / "dem.tif", np.maximum(hills, 150), 5.0)
     scene.write(data / "canopy.tif", np.stack([hills[:40, :40]] * 2), 25.0)
