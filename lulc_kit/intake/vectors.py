@@ -160,7 +160,7 @@ def _legible(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
     ``ä`` may stand in a file as one character or as two (a and its dots), as programs of macOS write it.
     """
     for name in table.columns.difference([table.geometry.name]):
-        if table[name].dtype == object:
+        if table[name].dtype == object or table[name].dtype == "str":
             table[name] = table[name].map(_word)
     return table
 
@@ -168,7 +168,7 @@ def _legible(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
 def _word(value: Any) -> Any:
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value)
-    return str(list(value)) if isinstance(value, list | tuple | np.ndarray) else value
+    return str(np.asarray(value).tolist()) if isinstance(value, list | tuple | np.ndarray) else value
 
 
 def _known(crs: str, parameters: str) -> "pyproj.CRS":
