@@ -268,7 +268,10 @@ def missing_number(band: RasterBand, given: float | None) -> float | None:
     if band.nodata is not None or not band.masked:
         return band.nodata
     kind = np.dtype(band.dtype)
-    return float("nan") if kind.kind == "f" else float(np.iinfo(kind).min if kind.kind == "i" else np.iinfo(kind).max)
+    if kind.kind == "f":
+        return float("nan")
+    # Of 64 bits one that a float holds, as which it is written into the file.
+    return float(max(np.iinfo(kind).min, -(2**53)) if kind.kind == "i" else min(np.iinfo(kind).max, 2**53))
 
 
 def copy(raster: Raster, target: Path, nodata: float | None = None) -> Path:

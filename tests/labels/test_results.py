@@ -140,12 +140,12 @@ def test_what_is_known_of_the_split_is_written_and_read(near: Layout) -> None:
     p, found, layers, _ = at(near, block=300.0, gap=0.0, per_class=30)
     with pytest.warns(UserWarning, match="Too little for a score"):
         found, split = splits.separate(found, BlockSplit(n_splits=2, spacing=300))
-    measured = results.distances(found, split, near)
+    _, verdict = results.distances(found, split, near)
     drawn = table.draw(found, split, layers, per_class=30, random_state=1)
-    results.write(found, split, drawn, p, near, measured.title())
+    results.write(found, split, drawn, p, near, verdict)
     samples = Samples.read(near)
     assert samples.separation == "2 folds of whole 300 m blocks and whole polygons"
-    assert samples.notes == (measured.title(),) and "W = " in measured.title()
+    assert samples.notes == (verdict,) and "W = " in verdict
     scarce = pd.DataFrame(samples.scarce)
     pd.testing.assert_frame_equal(scarce, splits.scarce(found, split), check_dtype=False)
     assert set(scarce["class"]) == {"Forest", "Water"} and (scarce["least_units"] > scarce["units"]).all()

@@ -34,7 +34,7 @@ def test_curves_bars_and_dates_show_the_numbers_given():
     assert charts.curves(loss, "loss", "title").axes[0].get_lines()[0].get_ydata().tolist() == [1.0, 0.5]
     table = pd.DataFrame({"loss": [0.1, 0.3], "low": 0.0, "high": 0.4, "family": "x"}, index=["B4", "NDVI"])
     ax = charts.importances(table).axes[0]
-    assert [p.get_width() for p in ax.patches] == [0.7, 0.3]
+    assert [p.get_width() for p in ax.patches] == [0.3, 0.1]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["NDVI", "B4"]
     ax = charts.observations(["2020-01-01", "2020-06-01"], [0.5, 1.0]).axes[0]
     assert ax.get_lines()[0].get_ydata().tolist() == [50, 100]

@@ -85,7 +85,7 @@ def test_categories_are_painted_in_the_colours_of_their_legend():
 
 def test_folds_have_a_colour_each_and_show_who_trains_while_one_is_tested():
     numbers = np.array([[[0, 1, 2, 3, 4]], [[0, 0, 1, 0, 1]]], np.uint8)
-    figure = maps.folds(raster.array(numbers, grid((1, 5), 10, 500_000, 5_000_000), ["fold", "train_1"]), "title")
+    figure = maps.folds(raster.array(numbers, grid(1, 5), ["fold", "train_1"]), "title")
     folds, roles = figure.axes
     assert len({tuple(p) for p in pixels(folds)[0]}) == 5
     assert [t.get_text() for t in folds.get_legend().get_texts()] == [
