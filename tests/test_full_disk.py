@@ -51,7 +51,7 @@ def _writers(disk: Path) -> dict[str, tuple[Callable[[], None], Callable[[], boo
     from sklearn.neighbors import KNeighborsClassifier
 
     from lulc_kit import files, raster
-    from lulc_kit.baselines import estimators
+    from lulc_kit.baselines import storage
     from lulc_kit.raster import writing
     from tests.rasters import grid
 
@@ -83,8 +83,8 @@ def _writers(disk: Path) -> dict[str, tuple[Callable[[], None], Callable[[], boo
             lambda: len(gpd.read_parquet(path["table.parquet"])) == numbers.size,
         ),
         "model.skops": (
-            lambda: estimators.save(model, path["model.skops"]),
-            lambda: estimators.load(path["model.skops"]).n_samples_fit_ == 30_000,
+            lambda: storage.save(model, path["model.skops"]),
+            lambda: storage.load(path["model.skops"]).n_samples_fit_ == 30_000,
         ),
     }
     return whole
