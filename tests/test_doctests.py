@@ -13,7 +13,7 @@ import pytest
 from odc.geo.geobox import GeoBox
 
 import lulc_kit
-from lulc_kit import catalog, raster
+from lulc_kit import catalog, progress, raster
 from lulc_kit.cube import Reason
 from lulc_kit.errors import LulcError
 from lulc_kit.raster import writing
