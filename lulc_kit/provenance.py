@@ -36,9 +36,9 @@ SHOWN = "visualize"
 _COMPANIONS = (
     *(".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx"),
     *(".hdr", ".tfw", ".tifw", ".wld", ".j2w", ".jgw", ".pgw", ".aux", ".rrd", ".imd", ".rpb"),
-    *(".aux.xml", ".msk", ".gfs", ".xsd"),
+    *(".aux.xml", ".msk", ".gfs", ".xsd", ".qml"),
 )
-_ADDED = (".aux.xml", ".msk", ".ovr", "-wal")  # to the whole name: scene.tif.aux.xml
+_ADDED = (".aux.xml", ".msk", ".ovr", ".vat.dbf", "-wal")  # to the whole name: scene.tif.aux.xml
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import hashlib
 import sys
 from pathlib import Path
 
+import pytest
+
 from lulc_kit import files, provenance
 
 
@@ -49,3 +51,29 @@ def test_a_known_mark_saves_reading_a_file_again(tmp_path: Path) -> None:
 def test_versions_and_memory() -> None:
     assert {"python", "lulc_kit", "numpy", "rasterio"} <= set(provenance.versions())
     assert 10 < provenance.peak_memory_mb() < 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "others"),
+    [
+        ("Fields.shp", ["Fields.DBF", "fields.shx", "Fields.prj", "Fields.cpg"], ["Fields2.dbf", "Fields.txt"]),
+        ("lc.tif", ["lc.tfw", "lc.tif.aux.xml", "lc.tif.vat.dbf", "lc.qml", "lc.tif.ovr"], ["lc2.tfw", "other.qml"]),
+        ("scene[1].img", ["scene[1].hdr"], ["scene1.hdr"]),
+    ],
+)
+def test_a_file_s_companions_are_those_that_change_what_it_says(
+    tmp_path: Path, name: str, beside: list[str], others: list[str]
+) -> None:
+    for one in [name, *beside, *others]:
+        (tmp_path / one).touch()
+    assert {p.name for p in provenance.companions(tmp_path / name)} == {name, *beside}
+
+
+def test_a_vrt_s_sources_are_its_companions_with_theirs(tmp_path: Path) -> None:
+    for one in ("a.tif", "a.tfw", "b.tif"):
+        (tmp_path / one).touch()
+    source = '<S><SourceFilename relativeToVRT="1">{}</SourceFilename></S>'
+    (tmp_path / "inner.vrt").write_text(f"<V>{source.format('a.tif')}</V>")
+    (tmp_path / "outer.vrt").write_text(f"<V>{source.format('inner.vrt')}{source.format('b.tif')}</V>")
+    found = {p.name for p in provenance.companions(tmp_path / "outer.vrt")}
+    assert found == {"outer.vrt", "inner.vrt", "a.tif", "a.tfw", "b.tif"}

@@ -56,7 +56,8 @@ def read(
     named = dict(named or {})
     if scheme is None and classes is None and 0 not in named:
         found = found[found != 0]
-    scheme, classes = meanings(found.tolist(), scheme, classes, named)
+    wanted = classes
+    scheme, classes = meanings(found.tolist(), scheme, wanted, named)
     coded = []
     for path, n in zip(paths, numbers, strict=True):
         known = classes if len(paths) == 1 else occurring(n, classes)
@@ -73,6 +74,12 @@ def read(
         raise LulcError(
             f"The {len(paths)} maps agree nowhere on a class of 'classes'. Are they of one place, and do the values "
             f"mean the same in each?"
+        )
+    asked = [scheme.named(name).value for name in wanted or {}]
+    if apart := [scheme.names[scheme.values.index(v)] for v in np.setdiff1d(asked, agreed)]:
+        raise LulcError(
+            f"The {len(paths)} maps agree nowhere on {', '.join(apart)}. Leave the class out of 'classes' in "
+            f"{PARAMETERS}, or a map out of 'labels'."
         )
     inner = [weak.homogeneous(c, homogeneous, known=np.isfinite(n)) for c, n in zip(coded, numbers, strict=True)]
     values = weak.agree(inner).astype(np.uint8)

@@ -45,10 +45,8 @@ def read(p: params.Samples, layout: Layout, stack: xr.DataArray | None) -> Label
         return _of_table(p)
     found = _labelled(_named(p, layout), p, stack.odc.geobox, layout, *_asked(p))
     found = replace(found, scheme=classes.recoloured(found.scheme, p.colours))
-    test = validation(p, layout, found)
-    if test is not None:
-        resolution, far = abs(found.geobox.resolution.x), gap(p, stack, layout)
-        found = found.only(distance(test.values > 0, max(far, resolution) / resolution) * resolution >= far)
+    if p.validation is not None:
+        found = _apart(replace(found, test=_test(p.validation, p, layout, found)), gap(p, reaches(p, stack, layout)))
     return sources.usable(found, np.asarray(stack.notnull().all("band").data.compute()))
 
 
@@ -74,7 +72,7 @@ def _of_table(p: params.Samples) -> Labels:
 
 
 def understood(p: params.Samples, layout: Layout) -> pd.DataFrame | None:
-    """Return what the files of labels were understood to say, for reading.
+    """Return what the files of labels were understood to say, to be seen before `read` takes or refuses them.
 
     Of files of polygons or points a column each: CRS, features by kind of geometry and by value of the field; of class
     maps a row for each band. None for a table of pixel values.
@@ -89,20 +87,30 @@ def understood(p: params.Samples, layout: Layout) -> pd.DataFrame | None:
     return pd.concat(columns, axis=1, keys=[c["file"] for c in columns])
 
 
-def validation(p: params.Samples, layout: Layout, found: Labels) -> Labels | None:
-    """Read the independent test set that the parameters name, on the grid and in the classes of the labels found."""
-    if p.validation is None:
-        return None
-    if not vectors.is_vector(files.located(p.validation)) and not _is_text(files.located(p.validation)):
-        raise ParameterError(f"validation: {p.validation} is no file of polygons or points.")
-    test = _labelled([(p.validation, None)], p, found.geobox, layout, found.scheme, p.classes, partial=True)
+def _test(name: str, p: params.Samples, layout: Layout, found: Labels) -> Labels:
+    """Read the independent test set, on the grid and in the classes of the labels found."""
+    if not _drawn(name):
+        raise ParameterError(f"validation: {name} is no file of polygons or points.")
+    test = _labelled([(name, None)], p, found.geobox, layout, found.scheme, p.classes, partial=True)
     features = len(np.unique(test.source[test.values > 0]))
     if features < 2:
         raise LulcError(
-            f"validation: {features} feature(s) of {p.validation} label the study's grid, and a test needs two at "
-            f"least (ten times as many to say anything)."
+            f"validation: {features} feature(s) of {name} label the study's grid, and a test needs two at least (ten "
+            f"times as many to say anything)."
         )
     return test
+
+
+def _apart(found: Labels, far: float) -> Labels:
+    """Drop labels of the test set, and those nearer to it than the gap."""
+    assert found.test is not None, "nothing to be apart from"
+    resolution = abs(found.geobox.resolution.x)
+    away = distance(found.test.values > 0, max(far, resolution) / resolution) * resolution >= far
+    why = (
+        f"farther than the gap ({far:g} m) from the test set ('validation'). Take some of its features out of that "
+        f"file, or use a smaller gap."
+    )
+    return sources.keep(found, away & (found.test.values == 0), why)
 
 
 def _asked(p: params.Samples) -> tuple[Scheme | None, Meanings | None]:
@@ -195,11 +203,12 @@ def splitter(p: params.Samples, found: Labels, stack: xr.DataArray | None, layou
     ``gap: null`` is the reach of what sees farthest; a smaller number is warned of. ``block: null`` is the range of the
     variogram of the features' first principal component, in whole pixels, and at least the gap.
     """
-    far = (p.gap or 0.0) if stack is None else gap(p, stack, layout)
+    sees = {} if stack is None else reaches(p, stack, layout)
+    far = gap(p, sees)
     if stack is None and p.split in ("groups", "polygons") and not hasattr(found.frame, "geometry"):
         far = 0.0  # groups without places
-    if stack is not None:
-        _warn_of_gap(far, p, stack, layout)
+    if p.split != "random":
+        _warn_of_gap(far, sees)
     own: dict[str, Any] = {"n_splits": p.folds, "random_state": p.seed}
     if p.split == "blocks":
         own["spacing"] = p.block if p.block is not None else max(_range(p, found, stack), far)
@@ -253,14 +262,14 @@ def reaches(p: params.Samples, stack: xr.DataArray, layout: Layout) -> dict[str,
     return found
 
 
-def gap(p: params.Samples, stack: xr.DataArray, layout: Layout) -> float:
+def gap(p: params.Samples, sees: Mapping[str, float]) -> float:
     """Return the least distance between training and test, metres: the parameter, or what sees farthest."""
-    return p.gap if p.gap is not None else max(reaches(p, stack, layout).values(), default=0.0)
+    return p.gap if p.gap is not None else max(sees.values(), default=0.0)
 
 
-def _warn_of_gap(far: float, p: params.Samples, stack: xr.DataArray, layout: Layout) -> None:
-    found = {name: metres for name, metres in reaches(p, stack, layout).items() if metres > far}
-    if found and p.split != "random":
+def _warn_of_gap(far: float, sees: Mapping[str, float]) -> None:
+    found = {name: metres for name, metres in sees.items() if metres > far}
+    if found:
         listed = ", ".join(f"{name} {metres:g} m" for name, metres in found.items())
         warnings.warn(
             f"gap is {far:g} m, but this reaches farther: {listed}. It sees test pixels in training. Set "
@@ -301,7 +310,7 @@ def write(found: Labels, folds: Folds, table: pd.DataFrame, p: params.Samples, l
         notes=(*folds.notes, verdict),
         scarce=splits.scarce(found, folds).to_dict("records"),
     ).write(layout)
-    test = validation(p, layout, found)
+    test = found.test
     if test is not None:
         codes = np.stack([test.values, test.source]).astype(np.uint32)
         writing.write(

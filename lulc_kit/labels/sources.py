@@ -50,6 +50,8 @@ class Labels:
         Which classes claim the same pixels: both classes with their features, and pixels.
     groups
         What each feature belongs to (region, site), by its number from 1.
+    test
+        The independent test set, in the same classes; None without.
     frame
         The features of labels that came as a table: a row for each pixel of a grid of one row, with their places if
         it has any; None for labels on an image.
@@ -63,6 +65,7 @@ class Labels:
     mended: pd.DataFrame | None = None
     overlaps: pd.DataFrame | None = None
     groups: npt.NDArray[Any] | None = None
+    test: Labels | None = None
     frame: pd.DataFrame | gpd.GeoDataFrame | None = None
 
     def raster(self) -> xr.DataArray | None:
@@ -97,6 +100,31 @@ class Labels:
         return replace(self, values=values, source=np.where(values > 0, self.source, 0).astype(np.uint32))
 
 
+def keep(labels: Labels, where: npt.NDArray[np.bool_], why: str) -> Labels:
+    """Return the labels of some pixels, of every class.
+
+    Parameters
+    ----------
+    labels
+        Labels on the grid.
+    where
+        Shape (row, column): pixels that keep their label.
+    why
+        For the message: where a class has no pixel left, why, and what to do.
+
+    Raises
+    ------
+    LulcError
+        If a class is lost.
+    """
+    left = labels.only(where)
+    lost = sorted(set(np.unique(labels.values)) - set(np.unique(left.values)) - {0})
+    if lost:
+        names = [c.name for c in labels.scheme.classes if c.value in lost]
+        raise LulcError(f"No pixel of {', '.join(names)} is left {why}")
+    return left
+
+
 def usable(labels: Labels, valid: npt.NDArray[np.bool_]) -> Labels:
     """Drop labels where the features have no data (cloud, shadow, swath edge).
 
@@ -112,14 +140,12 @@ def usable(labels: Labels, valid: npt.NDArray[np.bool_]) -> Labels:
     LulcError
         If a class, or every label, is lost.
     """
-    left = labels.only(valid)
-    lost = sorted(set(np.unique(labels.values)) - set(np.unique(left.values)) - {0})
-    if lost:
-        names = [c.name for c in labels.scheme.classes if c.value in lost]
-        raise LulcError(
-            f"No pixel of {', '.join(names)} is left where the features have data: all lie under cloud, shadow or "
-            f"nodata. Leave the class out of 'classes', or use another date."
-        )
+    left = keep(
+        labels,
+        valid,
+        "where the features have data: all lie under cloud, shadow or nodata. Leave the class out of 'classes', or use "
+        "another date.",
+    )
     if len(np.unique(left.values[left.values > 0])) < 2:
         raise LulcError(
             "The labels have a single class. A classifier needs at least two: add classes in 05_samples.yaml."

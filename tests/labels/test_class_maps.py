@@ -134,6 +134,14 @@ def test_several_maps_label_where_they_agree(tmp_path):
         class_maps.read([paths[0], apart], GRID, None, None)
 
 
+def test_a_class_on_which_maps_agree_nowhere_is_not_lost_in_silence(tmp_path):
+    one, two = np.full((2, *GRID.shape), 10, np.uint8)
+    one[:9, :9], two[-9:, -9:] = 80, 80
+    paths = [write(tmp_path / f"{i}.tif", n, GRID) for i, n in enumerate((one, two))]
+    with pytest.raises(LulcError, match="The 2 maps agree nowhere on Water"):
+        class_maps.read(paths, GRID, SCHEME, {"Forest": [10], "Water": [80]})
+
+
 def test_what_no_class_names_is_in_the_account(tmp_path):
     numbers = np.full(GRID.shape, 7, np.uint8)
     numbers[:6] = 3

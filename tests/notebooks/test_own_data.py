@@ -171,6 +171,32 @@ def test_an_independent_test_set_is_not_trained_on(study, project):
         execute("05_samples", own | {"validation": "one.gpkg"}, project)
 
 
+@pytest.mark.filterwarnings(SCARCE)
+def test_without_a_gap_the_test_set_is_not_trained_on_either(study, project):
+    shapes, kinds = np.concatenate([squares(0), squares(1)]), np.repeat(["a", "b"], [len(squares(0)), len(squares(1))])
+    frame = gpd.GeoDataFrame({"kind": kinds}, geometry=shapes, crs=32633)
+    frame.to_file(project / "all.gpkg")
+    frame[::5].to_file(project / "held.gpkg")
+    own = OWN | {"labels": "all.gpkg", "field": "kind", "block": 80.0, "gap": 0.0}
+    execute("05_samples", own | {"validation": "held.gpkg"}, project)
+    labels = raster.read_codes(study.labels).data[0].compute()
+    test = raster.read_codes(study.validation).data[0].compute()
+    assert (test > 0).any() and not (labels[test > 0]).any()
+
+
+def test_a_class_that_is_all_in_the_test_set_is_not_lost_in_silence(study, project):
+    frame = gpd.GeoDataFrame(
+        {"kind": ["a"] * 6 + ["b"] * 6 + ["c"] * 2},
+        geometry=[*squares(0)[:6], *squares(1)[:6], *squares(2)[:2]],
+        crs=32633,
+    )
+    frame.to_file(project / "all.gpkg")
+    frame[frame["kind"] == "c"].to_file(project / "held.gpkg")
+    own = OWN | {"labels": "all.gpkg", "field": "kind", "validation": "held.gpkg"}
+    with pytest.raises(LulcError, match="No pixel of c is left farther than the gap"):
+        execute("05_samples", own, project)
+
+
 def test_a_scheme_of_one_s_own_file(study, project):
     (project / "mine.csv").write_text("value,name,colour\n20,b,#0000ff\n10,a,#00ff00\n", encoding="utf-8")
     frame = gpd.GeoDataFrame(
