@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import warnings
 from collections.abc import Iterable
 
@@ -25,6 +26,8 @@ def families() -> tuple[str, ...]:
         with contextlib.suppress(RuntimeError, OSError):  # a font that it cannot use
             font_manager.fontManager.addfont(path)
     there = set(font_manager.fontManager.get_font_names())
+    # Many of them have one weight, and matplotlib says so, in red, for every size in which text is drawn.
+    logging.getLogger("matplotlib.font_manager").addFilter(lambda said: "font weight" not in said.getMessage())
     return (own, *(name for name in WIDE if name in there))
 
 

@@ -43,3 +43,11 @@ def test_other_scripts_are_drawn_where_a_font_has_them():
 
 def test_fonts_that_are_named_are_there():
     assert set(fonts.families()) <= set(font_manager.fontManager.get_font_names())
+
+
+def test_pictures_are_drawn_in_silence(caplog):
+    """Of fonts that have one weight matplotlib would say so for every size."""
+    legend_of(["Wald", "Seen"])
+    fonts.families.cache_clear()
+    legend_of(["森林" if not fonts.unreadable("森林", fonts.families()) else "Wald", "b"])
+    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == []
