@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lulc_kit import files
-from lulc_kit.errors import FormatError
 from lulc_kit.sentinel2 import BANDS
 
 if TYPE_CHECKING:
@@ -267,16 +266,13 @@ def read(path: Path) -> Catalog:
     >>> found.scenes[0].bands["B11"].geobox.resolution.x
     20.0
     """
-    content = files.read_json(path)
-    try:
+    with files.written(path, "01_download") as content:
         scenes = [_scene(item, path.parent) for item in content["features"] if _is_scene(item)]
         others = {item["id"]: item for item in content["features"] if not _is_scene(item)}
         ancillary = {role: located(item["assets"][role]["href"], path.parent) for role, item in others.items()}
         said = {role: item["properties"] for role, item in others.items()}
         understood = {role: found[_UNDERSTOOD] for role, found in said.items() if _UNDERSTOOD in found}
         return Catalog(scenes, ancillary, content["lulc:attribution"], understood)
-    except (KeyError, TypeError) as error:
-        raise FormatError(f"{path} is not a catalog of this kit ({error!r}). Run 01_download again.") from error
 
 
 def files_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
@@ -291,12 +287,13 @@ def files_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
     """
     scenes: list[Path] = []
     ancillary: dict[str, list[Path]] = {}
-    for item in files.read_json(path)["features"]:
-        found = [files.on_disk(located(asset["href"], path.parent)) for asset in item["assets"].values()]
-        if _is_scene(item):
-            scenes += found
-        else:
-            ancillary[item["id"]] = found
+    with files.written(path, "01_download") as content:
+        for item in content["features"]:
+            found = [files.on_disk(located(asset["href"], path.parent)) for asset in item["assets"].values()]
+            if _is_scene(item):
+                scenes += found
+            else:
+                ancillary[item["id"]] = found
     return list(dict.fromkeys(scenes)), ancillary
 
 

@@ -168,8 +168,22 @@ def read_json(path: Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MissingFileError(f"{path} does not exist. Run the notebook that writes it first.") from error
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:  # nested too deeply, numbers of thousands of digits
         raise FormatError(f"{path} is not valid JSON ({error}). Delete it and run its notebook again.") from error
+
+
+@contextlib.contextmanager
+def written(path: Path, step: str) -> Iterator[Any]:
+    """Give what a JSON file holds, to be taken apart; a LulcError says so if it is not what ``step`` writes there."""
+    content = read_json(path)
+    try:
+        yield content
+    except LulcError:
+        raise
+    except Exception as error:  # lists for names, words for numbers, names that lack: whatever a hand or a disk did
+        raise FormatError(
+            f"{path} is not what {step} writes ({str(error)[:200] or type(error).__name__}). Run {step} again."
+        ) from error
 
 
 def archived(archive: Path | str, member: str) -> str:

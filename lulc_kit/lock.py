@@ -58,5 +58,5 @@ def _who(layout: Layout) -> str:
     try:
         about = json.loads(layout.lock.with_suffix(".json").read_text(encoding="utf-8"))
         return f"Process {about['process']} on {about['computer']} (since {about['since'].replace('T', ' ')})"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # just begun, or just ended
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # just begun, or just ended
         return "Another process"

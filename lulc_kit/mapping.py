@@ -317,3 +317,10 @@ def write_about(run: RunLayout, model: str, features: Sequence[str], folds: str,
     """Write what a run is: its model in words, its features, the fingerprint of the splits it was made with."""
     about = {"run": run.name, "model": model, "features": list(features), "folds": folds, **more}
     files.write_json(run.about, about)
+
+
+def read_about(run: RunLayout) -> dict[str, Any]:
+    """Return what `write_about` wrote; a LulcError if the file is missing or is not that."""
+    with files.written(run.about, f"the notebook of run {run.name}") as about:
+        text = {name: str(about[name]) for name in ("run", "model", "folds")}
+        return {**about, **text, "features": [str(name) for name in about["features"]]}

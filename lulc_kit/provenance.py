@@ -12,6 +12,7 @@ from pathlib import Path
 
 import lulc_kit
 from lulc_kit import files
+from lulc_kit.errors import FormatError
 
 PACKAGES = (
     "numpy",
@@ -153,9 +154,12 @@ def notebook_code(path: Path) -> str:
     """Hash a notebook's code cells, less that of the parameters: other values there are compared by themselves."""
     digest = hashlib.sha256()
     if path.exists():
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
-                digest.update("".join(cell["source"]).encode())
+        try:
+            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+                if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
+                    digest.update("".join(cell["source"]).encode())
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise FormatError(f"{path} is not a notebook. Restore it (git checkout notebooks/{path.name}).") from error
     return digest.hexdigest()
 
 

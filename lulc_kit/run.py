@@ -342,12 +342,12 @@ def results(steps: Sequence[Planned]) -> tuple[list[Path], list[Result]]:
         if not isinstance(planned.parameters, params.Evaluate) or home.outdated(planned.parameters) is not None:
             continue
         pages.append(home.layout.report)
-        accuracy = files.read_json(home.layout.accuracy)
-        for name, run_ in accuracy["runs"].items():
-            apart = run_["apart_in_space"]
-            macro_f1, overall = (
-                f"{n['value']:.3f} ({n['low']:.3f}–{n['high']:.3f})"
-                for n in (apart["macro_f1"], apart["overall_accuracy"])
-            )
-            rows.append(Result(home.name, name, macro_f1, overall, accuracy["separation"]))
+        with files.written(home.layout.accuracy, planned.step) as accuracy:
+            for name, run_ in accuracy["runs"].items():
+                apart = run_["apart_in_space"]
+                macro_f1, overall = (
+                    f"{n['value']:.3f} ({n['low']:.3f}–{n['high']:.3f})"
+                    for n in (apart["macro_f1"], apart["overall_accuracy"])
+                )
+                rows.append(Result(home.name, name, macro_f1, overall, accuracy["separation"]))
     return pages, rows

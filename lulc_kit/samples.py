@@ -89,17 +89,19 @@ class Samples:
     @classmethod
     def read(cls, layout: Layout) -> Self:
         """Open the samples of a study, the rasters lazily; a LulcError names the file that is missing or broken."""
-        about = files.read_json(layout.classes)
-        mapped = about["rasters"]
+        with files.written(layout.classes, "05_samples") as about:
+            mapped, scheme = bool(about["rasters"]), Scheme.from_dict(about["scheme"])
+            words = str(about["separation"]), tuple(map(str, about["notes"])), [dict(row) for row in about["scarce"]]
+        separation, notes, scarce = words
         return cls(
             _read_table(layout.samples),
-            Scheme.from_dict(about["scheme"]),
-            about["separation"],
+            scheme,
+            separation,
             raster.read_codes(layout.labels) if mapped else None,
             raster.read_codes(layout.folds) if mapped else None,
             files.sha256(layout.folds if mapped else layout.samples),
-            tuple(about["notes"]),
-            about["scarce"],
+            notes,
+            scarce,
         )
 
     def write(self, layout: Layout) -> None:
@@ -173,6 +175,9 @@ def _read_table(path: Path) -> pd.DataFrame | gpd.GeoDataFrame:
 
     try:
         located = b"geo" in (pyarrow.parquet.read_schema(path).metadata or {})
-        return gpd.read_parquet(path) if located else pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+        table = gpd.read_parquet(path) if located else pd.read_parquet(path)
+    except Exception as error:  # of the file, of Arrow, of what the file says of its geometry
         raise FormatError(f"{path} cannot be read ({error}). Run notebook 05 again.") from error
+    if missing := {"label", "fold"} - set(table.columns):
+        raise FormatError(f"{path} has no column {', '.join(sorted(missing))}. Run notebook 05 again.")
+    return table

@@ -54,7 +54,7 @@ def planned_runs(layout: Layout) -> list[str]:
     try:
         plan = json.loads(layout.plan.read_text(encoding="utf-8"))
         names = {str(step)[3:] for step in plan}
-    except (OSError, ValueError, TypeError):  # not there, or damaged: `lulc run` writes it anew
+    except (OSError, ValueError, TypeError, RecursionError):  # not there, or damaged: `lulc run` writes it anew
         return layout.runs()
     return [run for run in layout.runs() if run in names]
 

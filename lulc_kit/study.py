@@ -73,10 +73,10 @@ class Study:
         """Return what a step recorded when it ended, or None if it has not, is being run again, or it is damaged."""
         try:
             record = Record.model_validate_json(self.layout.record(step).read_bytes())
+            # A record is a file like any other: what it names outside the study is none of its outputs.
+            inside = all(w.path and files.inside(self.folder / w.path, self.folder) for w in record.outputs)
         except (OSError, ValueError, RecursionError):  # not there, half a file, or the folder is a file: `begin` says
             return None
-        # A record is a file like any other: what it names outside the study is none of its outputs.
-        inside = all(w.path and files.inside(self.folder / w.path, self.folder) for w in record.outputs)
         return record if inside else None
 
     def inputs(self, p: params.Parameters) -> list[Path]:
@@ -267,11 +267,11 @@ def _add_to_plan(path: Path, step: str) -> None:
     # `lulc run` writes the whole plan; a run made by hand joins it, until the next `lulc run`.
     if path.exists():
         try:
-            plan = list(files.read_json(path))
-        except (LulcError, TypeError):
+            plan = files.read_json(path)
+        except LulcError:
             return
-        if step not in plan:
-            files.write_json(path, sorted([*plan, step]))
+        if isinstance(plan, list) and step not in plan:
+            files.write_json(path, sorted({*map(str, plan), step}))
 
 
 @dataclass
@@ -310,7 +310,10 @@ def begin(p: params.Parameters) -> Step:
 
 
 def _attribution(path: Path) -> str:
-    return str(files.read_json(path).get("lulc:attribution", "")) if path.exists() else ""
+    if not path.exists():
+        return ""
+    with files.written(path, "01_download") as content:
+        return str(content.get("lulc:attribution", ""))
 
 
 def _connect() -> None:

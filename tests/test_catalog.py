@@ -172,5 +172,5 @@ def test_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [{}, {"features": [{}]}, {"features": 3}, [], {"features": []}])
 def test_not_a_catalog(tmp_path: Path, content: object) -> None:
     (tmp_path / "catalog.json").write_text(json.dumps(content))
-    with pytest.raises(LulcError, match="not a catalog of this kit"):
+    with pytest.raises(LulcError, match="not what 01_download writes"):
         catalog.read(tmp_path / "catalog.json")

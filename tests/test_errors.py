@@ -10,7 +10,7 @@ import pytest
 from lulc_kit import errors
 from tests.scene import REPOSITORY
 
-KINDS = {name for name, value in vars(errors).items() if isinstance(value, type)}
+KINDS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
 
 
 def test_each_kind_is_raised_in_several_places() -> None:

@@ -1,6 +1,5 @@
 """Fitted models as files that run no code when opened (skops)."""
 
-import zipfile
 from pathlib import Path
 
 import skops.io
@@ -40,12 +39,15 @@ def save(model: Pipeline, path: Path) -> None:
 def load(path: Path) -> Pipeline:
     """Load a model stored by `save`; a LulcError if it is none or holds anything else."""
     try:
-        unknown = _unknown(path)
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise FormatError(f"{path} is not a model of this kit ({error}). Run notebook 06 again.") from error
-    if unknown:
-        raise FormatError(f"{path} holds {', '.join(unknown)}, which this kit never writes. It is not loaded.")
-    return skops.io.load(path, trusted=TRUSTED)
+        if unknown := _unknown(path):
+            raise FormatError(f"{path} holds {', '.join(unknown)}, which this kit never writes. It is not loaded.")
+        if isinstance(model := skops.io.load(path, trusted=TRUSTED), Pipeline) and len(model.classes_):
+            return model
+    except LulcError:
+        raise
+    except Exception as error:  # of the archive, of its schema, of the classes that this names
+        raise FormatError(f"{path} is not a model of this kit ({str(error)[:200]}). Run notebook 06 again.") from error
+    raise FormatError(f"{path} holds no model but a {type(model).__name__}. Run notebook 06 again.")
 
 
 def _unknown(path: Path) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import files, mapping, params, raster
+from lulc_kit import mapping, params, raster
 from lulc_kit.deep import networks, sequences, training
 from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
@@ -66,7 +66,7 @@ def open_fcn(run: RunLayout, samples: Samples) -> FCNRun:
     LulcError
         If there is no such run, or it was trained on other folds than those of the study now.
     """
-    about = files.read_json(run.about)
+    about = mapping.read_about(run)
     if about["folds"] != samples.fingerprint:
         raise LulcError(f"Run {run.name} was trained on other folds than those of notebook 05. Run 07_fcn again.")
     return FCNRun(training.load(run), about["features"], about["patch"])

@@ -11,6 +11,7 @@ point; across machines or thread counts sums are ordered differently, and a few 
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -21,7 +22,7 @@ import xarray as xr
 
 from lulc_kit import files
 from lulc_kit.deep import networks, patches
-from lulc_kit.errors import MissingFileError
+from lulc_kit.errors import FormatError, MissingFileError
 from lulc_kit.layout import RunLayout
 from lulc_kit.mapping import Array, Predictor
 from lulc_kit.progress import bar
@@ -185,7 +186,16 @@ def load(run: RunLayout) -> list[keras.Model]:
     paths = sorted(run.models.glob(run.network("*").name), key=lambda path: (len(path.name), path.name))
     if not paths:
         raise MissingFileError(f"{run.models} has no networks. Run 07_fcn for this run first.")
-    return [keras.saving.load_model(path, compile=False, safe_mode=True) for path in paths]
+    return [_load(path) for path in paths]
+
+
+def _load(path: Path) -> keras.Model:
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # of the archive, of HDF5, of what the file says of its layers
+        raise FormatError(
+            f"{path} is not a network of this kit ({str(error)[:200]}). Run 07_fcn for this run again."
+        ) from error
 
 
 def predictor(model: keras.Model) -> Predictor:

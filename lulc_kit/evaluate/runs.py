@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit import files, grids, raster
+from lulc_kit import grids, mapping, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import FormatError, LulcError, MissingFileError
 from lulc_kit.evaluate import accuracy, calibration
@@ -237,7 +237,7 @@ def evaluate(
     about = {}
     for name in layout.runs() if runs is None else runs:
         run = layout.run(name)
-        about[name] = files.read_json(run.about)
+        about[name] = mapping.read_about(run)
         if about[name]["folds"] != samples.fingerprint:
             raise LulcError(
                 f"Run {name} was made with other folds than those of notebook 05, so its numbers do not compare. "
