@@ -9,7 +9,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from sklearn.metrics import accuracy_score, f1_score
 
-from lulc_kit import classes, files, raster
+from lulc_kit import classes, files, mapping, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import runs
 from lulc_kit.layout import Layout
@@ -58,8 +58,7 @@ def study(folder, **crossval):
             dtype="uint8",
             nodata=255,
         )
-        about = {"model": f"model {run}", "folds": files.sha256(layout.folds)}
-        files.write_json(layout.run(run).about, about)
+        mapping.write_about(layout.run(run), f"model {run}", ["B2"], files.sha256(layout.folds))
     return layout
 
 
