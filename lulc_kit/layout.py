@@ -95,6 +95,10 @@ class CubeLayout:
         """Return the mask of a date, which says why a pixel is out."""
         return self.folder / f"{date}_mask.tif"
 
+    def probabilities(self, date: str) -> Path:
+        """Return how likely cloud and shadow are on a date, of a mask that says so; ``"*-*-*"`` for the pattern."""
+        return self.folder / f"{date}_clouds.tif"
+
     @property
     def composite(self) -> Path:
         """All dates in one image."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from lulc_kit import catalog, files, params
 from lulc_kit.errors import LulcError
-from lulc_kit.layout import MAP_LAYERS, Layout
+from lulc_kit.layout import MAP_LAYERS, CubeLayout, Layout
 from lulc_kit.provenance import companions
 
 DATES = "*-*-*"
@@ -100,8 +100,9 @@ def _judged(p: Any, layout: Layout) -> list[Path]:
 
 
 def _composites(p: Any, layout: Layout) -> list[Path]:
+    likely = [CubeLayout(layout.cube).probabilities(DATES)] if p.mask == "csmask" else []
     monthly = [layout.monthly("*")] if p.composite_monthly else []
-    return [layout.image(DATES), layout.composite, *monthly]
+    return [layout.image(DATES), *likely, layout.composite, *monthly]
 
 
 _Table = dict[str, tuple[Callable[[Any, Layout], list[Path]], Callable[[Any, Layout], list[Path]]]]

@@ -7,7 +7,7 @@ import pytest
 
 from lulc_kit import catalog, files, params, run, steps
 from lulc_kit.catalog import Catalog
-from lulc_kit.layout import Layout
+from lulc_kit.layout import CubeLayout, Layout
 from tests import scene
 
 AT = Layout(Path("s").absolute())
@@ -36,6 +36,12 @@ def test_every_read_is_written_by_an_earlier_notebook() -> None:
 def test_monthly_composites_are_declared() -> None:
     assert AT.monthly("*") in steps.writes(check("02_preprocess", composite_monthly=True), AT)
     assert AT.monthly("*") not in steps.writes(check("02_preprocess"), AT)
+
+
+def test_probabilities_of_clouds_are_declared_where_the_mask_has_some() -> None:
+    likely = CubeLayout(AT.cube).probabilities(steps.DATES)
+    assert likely in steps.writes(check("02_preprocess", mask="csmask"), AT)
+    assert likely not in steps.writes(check("02_preprocess", mask="scl"), AT)
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ class Preprocess(Parameters):
     sen2cor_timeout: float = Field(
         7200.0, gt=0, le=1_000_000, description="what Sen2Cor may take for one product, seconds"
     )
-    mask: Literal["spectral", "scl", "product", "file", "none"] = Field(
+    mask: Literal["spectral", "csmask", "scl", "product", "file", "none"] = Field(
         "spectral",
-        description="spectral: rule for L1C; scl: scene classification; product: its cloud mask; file: yours; none",
+        description="spectral: rule for L1C; csmask: network, an extra; scl: scene classification; product; file; none",
     )
     mask_buffer: Metres = Field(60.0, description="pixels this near to cloud or shadow are masked too, metres")
     scl_exclude: list[Annotated[int, Field(ge=0, le=11)]] = Field(

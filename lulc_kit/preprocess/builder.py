@@ -60,8 +60,9 @@ def build(
     folder
         Where to write.
     mask
-        ``"spectral"`` (rule for L1C), ``"scl"`` (scene classification), ``"product"`` (cloud mask in the product),
-        ``"file"`` (a mask of the user's), ``"none"``: see `masks.MASKS`.
+        ``"spectral"`` (rule for L1C), ``"csmask"`` (a network, whose probabilities are written too), ``"scl"`` (scene
+        classification), ``"product"`` (cloud mask in the product), ``"file"`` (a mask of the user's), ``"none"``: see
+        `masks.MASKS`.
     mask_buffer
         Pixels this near to cloud or shadow are masked too, metres.
     scl_exclude
@@ -112,7 +113,7 @@ def build(
             file.replace(folder / file.name)
     files = CubeLayout(folder)
     for date in set(files.dates()) - set(table["date"][table["in the cube"]]):  # of a run with other dates
-        for file in (files.image(date), files.mask(date)):
+        for file in (files.image(date), files.mask(date), files.probabilities(date)):
             file.unlink(missing_ok=True)
     return table
 
@@ -125,6 +126,8 @@ class _Tile:
     codes: Codes
     sample: xr.DataArray  # every n-th pixel of all bands
     radiometry: str
+    about: str  # how its mask was made
+    probabilities: da.Array | None  # of a mask that has some
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class _Job:
         if not near:
             return row | {"clear": 0.0, "no data": 1.0, "in the cube": False}
         with contextlib.ExitStack() as stack:
-            tiles = [self.look(stack.enter_context(window.cut(s, self.geobox, self.work))) for s in near]
+            tiles = [self.look(*stack.enter_context(window.cut(s, self.geobox, self.work))) for s in near]
             codes, chosen = mosaic([t.codes for t in tiles], abs(self.geobox.resolution.x))
             clear, empty = float((codes == Reason.CLEAR).mean()), float((codes == Reason.NODATA).mean())
             used = clear >= self.min_clear and clear > 0
@@ -157,18 +160,21 @@ class _Job:
                 self.write(tiles, codes, chosen, stack)
         return row | {"clear": clear, "no data": empty, "in the cube": used}
 
-    def look(self, scene: Scene) -> _Tile:
+    def look(self, scene: Scene, saturated: Sequence[da.Array]) -> _Tile:
         """Find what is masked, and check the radiometry, in one pass over all images of a scene."""
         image = radiometry.scene_on_grid(scene, self.geobox)
         step = _sampling(self.geobox.shape)
         pending = MASKS[self.mask](Request(scene, image, self.mask_buffer, self.scl_exclude))
-        wanted = [da.isnan(image.data).any(axis=0), image.data[:, ::step, ::step]]
-        nodata, numbers, *found = dask.compute(*wanted, *pending.arrays)
+        lost = da.stack(saturated).any(axis=0) if saturated else False
+        wanted = [da.isnan(image.data).any(axis=0), lost, image.data[:, ::step, ::step]]
+        nodata, lost, numbers, *found = dask.compute(*wanted, *pending.arrays)
         # One empty date among many is left out; only if all are is something wrong.
         codes = nodata.astype(np.uint8) if nodata.all() else pending.decide(found)
         codes[nodata] = Reason.NODATA
+        codes[nodata & lost] = Reason.DEFECTIVE
         sample = xr.DataArray(numbers, dims=("band", "y", "x"), coords={"band": image.band.values})
-        return _Tile(scene, codes, sample, _check_radiometry(scene, sample, codes, self.darkness, self.trust))
+        applied = _check_radiometry(scene, sample, codes, self.darkness, self.trust)
+        return _Tile(scene, codes, sample, applied, pending.about, pending.probabilities)
 
     def write(
         self, tiles: Sequence[_Tile], codes: Codes, chosen: npt.NDArray[np.uint8], stack: contextlib.ExitStack
@@ -187,18 +193,24 @@ class _Job:
             **correction.tags(self.correct, scene.level, path),
             "coarse_bands": "sharpened" if self.sharpen else "interpolated",
         }
-        names = {"codes": ", ".join(f"{r.value} {name}" for r, (name, _) in REASONS.items())}
+        made = "; ".join([self.mask, *dict.fromkeys(t.about for t in tiles if t.about)])
+        names = {"codes": ", ".join(f"{r.value} {name}" for r, (name, _) in REASONS.items()), "mask": made}
         files = CubeLayout(self.work)
         mask = raster.array(codes[None], self.geobox, ["mask"])
-        writing.write_all(
-            [
-                writing.reflectance(files.image(scene.date), _without(image, path), **tags),
-                writing.Output(
-                    files.mask(scene.date), mask, "uint8", nodata=None, colours=_MASK_COLOURS, tags=about | names
-                ),
-            ],
-            layers=2 * image.sizes["band"],  # band by band, and joined
-        )
+        outputs = [
+            writing.reflectance(files.image(scene.date), _without(image, path), **tags),
+            writing.Output(
+                files.mask(scene.date), mask, "uint8", nodata=None, colours=_MASK_COLOURS, tags=about | names
+            ),
+        ]
+        if any(t.probabilities is not None for t in tiles):
+            unknown = da.full((2, *codes.shape), np.nan, np.float32)  # of a tile without any data here
+            found = [unknown if t.probabilities is None else t.probabilities for t in tiles]
+            likely = {n: raster.array(planes, self.geobox, ["cloud", "shadow"]) for n, planes in enumerate(found)}
+            known = _join(likely, chosen).where(codes != Reason.NODATA)
+            file = files.probabilities(scene.date)
+            outputs.append(writing.Output(file, known, "uint8", nodata=255, scale=0.004, tags=about | names))
+        writing.write_all(outputs, layers=2 * image.sizes["band"])  # band by band, and joined
 
 
 def _refuse_empty(table: pd.DataFrame, geobox: GeoBox, min_clear: float) -> None:

@@ -36,7 +36,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -133,8 +132,8 @@ def find(
     unusable
         `flags` of the whole scene at its own resolution, (row, column).
     sun_azimuth, sun_zenith
-        Where the sun stands (degrees): clockwise from north, and away from straight above. In the product's
-        metadata; `sun_position` computes them for a scene without.
+        Where the sun stands (degrees): clockwise from north, and away from straight above. See
+        `lulc_kit.preprocess.sun`.
     resolution
         Pixel size of ``unusable`` (m), 10 or 20.
 
@@ -194,53 +193,6 @@ def rayleigh(wavelength: float, sun_zenith: float) -> float:
     depth = 0.008569 * wavelength**-4 * (1 + 0.0113 * wavelength**-2 + 0.00013 * wavelength**-4)
     cosine = math.cos(math.radians(sun_zenith))
     return depth * 0.75 * (1 + cosine**2) / (4 * cosine)
-
-
-def sun_position(time: datetime, longitude: float, latitude: float) -> tuple[float, float]:
-    """Where the sun stands, for a scene that came without its metadata.
-
-    Parameters
-    ----------
-    time
-        With a time zone, or in UTC.
-    longitude, latitude
-        Of the scene's centre (degrees east and north).
-
-    Returns
-    -------
-    azimuth, zenith
-        Degrees clockwise from north and from straight above, to about 0.3°, without refraction. Declination
-        and equation of time by the Fourier series of Spencer (1971), as given by Iqbal (1983), *An
-        Introduction to Solar Radiation*. The time in a product's name is when the satellite began the swath;
-        a tile may be minutes later, which turns the azimuth by up to some 2°.
-    """
-    if time.tzinfo is not None:
-        time = time.astimezone(UTC)
-    hours = time.hour + time.minute / 60 + time.second / 3600
-    day = 2 * math.pi * (time.timetuple().tm_yday - 1 + (hours - 12) / 24) / 365
-    declination = (
-        0.006918
-        - 0.399912 * math.cos(day)
-        + 0.070257 * math.sin(day)
-        - 0.006758 * math.cos(2 * day)
-        + 0.000907 * math.sin(2 * day)
-        - 0.002697 * math.cos(3 * day)
-        + 0.00148 * math.sin(3 * day)
-    )
-    minutes = 229.18 * (
-        0.000075
-        + 0.001868 * math.cos(day)
-        - 0.032077 * math.sin(day)
-        - 0.014615 * math.cos(2 * day)
-        - 0.040849 * math.sin(2 * day)
-    )
-    angle = math.radians(15 * (hours + minutes / 60 - 12) + longitude)
-    north = math.radians(latitude)
-    east = -math.cos(declination) * math.sin(angle)
-    toward_north = math.cos(north) * math.sin(declination) - math.sin(north) * math.cos(declination) * math.cos(angle)
-    up = math.sin(north) * math.sin(declination) + math.cos(north) * math.cos(declination) * math.cos(angle)
-    azimuth = math.degrees(math.atan2(east, toward_north)) % 360
-    return azimuth, math.degrees(math.acos(max(-1.0, min(1.0, up))))
 
 
 def _check(ground: Mapping[str, NDArray[np.float32]], sun_zenith: float) -> None:

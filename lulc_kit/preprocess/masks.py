@@ -5,8 +5,10 @@ Each word of the parameter ``mask`` is an entry of `MASKS`; a new kind of mask i
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from lulc_kit.cube import Reason
 from lulc_kit.distance import within
 from lulc_kit.errors import FormatError, ParameterError
 from lulc_kit.late import da, xr
-from lulc_kit.preprocess import clouds_l1c, product_clouds, radiometry
+from lulc_kit.preprocess import clouds_l1c, csmask, product_clouds, radiometry, sun
 
 Codes = NDArray[np.uint8]
 
@@ -70,7 +72,7 @@ class Request:
         return add_buffer(codes, distance=self.buffer, resolution=self.resolution)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pending:
     """A mask that is decided after one pass over the images of its scene.
 
@@ -83,10 +85,16 @@ class Pending:
         give their memory back.
     arrays
         What is to be computed.
+    about
+        How it was made, in words, for the tags of its file.
+    probabilities
+        How likely cloud and shadow are, 0–1, (2, row, column), if the mask says so, after `decide`.
     """
 
     decide: Callable[[list[NDArray[Any]]], Codes]
     arrays: list[da.Array] = field(default_factory=list)
+    about: str = ""
+    probabilities: da.Array | None = None
 
 
 def none(request: Request) -> Pending:
@@ -142,31 +150,65 @@ def spectral(request: Request) -> Pending:
             f"mask: spectral is a rule for top-of-atmosphere images (L1C); scene {scene.date} is {scene.level}. "
             f"Use mask: scl."
         )
-    if scene.sun_azimuth is None or scene.sun_zenith is None:
-        raise ParameterError(
-            f"mask: spectral needs to know where the sun stood, and scene {scene.date} does not say. Give sun_azimuth "
-            f"and sun_zenith (degrees; lulc_kit.preprocess.clouds_l1c.sun_position) in 01_download.yaml, or use "
-            f"mask: none."
+    stood = sun.of_scene(scene, request.image.odc.geobox)
+    if not stood.certain:
+        warnings.warn(
+            f"Scene {scene.name} does not say where the sun stood: azimuth {stood.azimuth:.0f}° and zenith "
+            f"{stood.zenith:.0f}° are {stood.source}. A wrong sun misplaces shadows and thresholds of cloud: give "
+            f"sun_azimuth and sun_zenith in 01_download.yaml if you know them.",
+            stacklevel=2,
         )
-    azimuth, zenith = scene.sun_azimuth, scene.sun_zenith
     names = [b for b in clouds_l1c.BANDS if b in scene.bands]
     factor = clouds_l1c.grid_factor(request.resolution)
-    side = raster.CHUNK - raster.CHUNK % factor
-    bands = raster.select(request.image, names).data.rechunk({0: -1, 1: side, 2: side})
-    chunks = (bands.chunks[0], *(tuple(-(-n // factor) for n in sizes) for sizes in bands.chunks[1:]))
-    coarse = da.map_blocks(clouds_l1c.coarsen, bands, factor=factor, chunks=chunks, dtype=np.float32)
+    bands = raster.select(request.image, names).data
+    coarse = _reduced(bands, clouds_l1c.coarsen, factor)
+    bands = bands.rechunk({0: -1})
     flags = da.map_blocks(clouds_l1c.flags, bands, names, drop_axis=0, dtype=np.uint8)
 
     def decide(got: list[NDArray[Any]]) -> Codes:
         ground = dict(zip(names, got.pop(0), strict=True))  # held by nobody else: `find` empties it
-        sun = {"sun_azimuth": azimuth, "sun_zenith": zenith}
-        return request.buffered(clouds_l1c.find(ground, got[0], resolution=request.resolution, **sun))
+        angles = {"sun_azimuth": stood.azimuth, "sun_zenith": stood.zenith}
+        return request.buffered(clouds_l1c.find(ground, got[0], resolution=request.resolution, **angles))
 
-    return Pending(decide, [coarse, flags])
+    about = f"sun at azimuth {stood.azimuth:.1f}°, zenith {stood.zenith:.1f}°, {stood.source}"
+    return Pending(decide, [coarse, flags], about)
+
+
+def network(request: Request) -> Pending:
+    """Leave out the clouds and shadows that a network finds, which others have trained: see `csmask`."""
+    scene, (rows, columns) = request.scene, request.image.shape[1:]
+    csmask.import_package()
+    names = csmask.choose_bands(list(scene.bands))
+    factor = max(1, round(csmask.SIDE / request.resolution))
+    coarse = _reduced(raster.select(request.image, names).data, csmask.coarsen, factor)
+
+    def decide(got: list[NDArray[Any]]) -> Codes:
+        likely = csmask.probabilities(got.pop(0), names, scene.level)
+        kind = np.stack([1 - likely.sum(axis=0), *likely]).argmax(axis=0)
+        codes = np.array([Reason.CLEAR, Reason.CLOUD, Reason.SHADOW], np.uint8)[kind]
+        pending.probabilities = _enlarged(da.from_array(likely, (2, raster.CHUNK, raster.CHUNK)), factor, rows, columns)
+        return request.buffered(np.asarray(_enlarged(codes[None], factor, rows, columns)[0]).copy())
+
+    about = f"ukis-csmask {version('ukis-csmask')}, its network of {scene.level} and {len(names)} bands"
+    pending = Pending(decide, [coarse], f"{about} at {factor * request.resolution:g} m")
+    return pending
+
+
+def _reduced(bands: da.Array, coarsen: Callable[..., NDArray[np.float32]], factor: int) -> da.Array:
+    """Apply a function that makes one pixel of ``factor`` × ``factor``, block by block."""
+    side = raster.CHUNK - raster.CHUNK % factor
+    bands = bands.rechunk({0: -1, 1: side, 2: side})
+    chunks = (bands.chunks[0], *(tuple(-(-n // factor) for n in sizes) for sizes in bands.chunks[1:]))
+    return da.map_blocks(coarsen, bands, factor=factor, chunks=chunks, dtype=np.float32)
+
+
+def _enlarged(planes: Any, factor: int, rows: int, columns: int) -> Any:
+    return planes.repeat(factor, axis=1).repeat(factor, axis=2)[:, :rows, :columns]
 
 
 MASKS: Mapping[str, Callable[[Request], Pending]] = {
     "spectral": spectral,
+    "csmask": network,
     "scl": scl,
     "product": product,
     "file": file,

@@ -19,6 +19,7 @@ from odc.geo.geobox import GeoBox
 from lulc_kit import grids, raster
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.late import da
+from lulc_kit.preprocess import radiometry
 from lulc_kit.progress import track
 from lulc_kit.raster import warping, writing
 from lulc_kit.safe import manifest
@@ -30,18 +31,25 @@ Part = tuple[slice, slice]
 
 
 @contextlib.contextmanager
-def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
+def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[tuple[Scene, list[da.Array]]]:
     """Give the scene with copies of what the study needs of its bands, for as long as the block lasts.
 
     Parameters
     ----------
     scene
-        Any. A band that is needed whole and is not JPEG 2000 stays as it is.
+        Any. A band that is needed whole, is not JPEG 2000 and not interpolated over saturated pixels stays as it is.
     geobox
         The study's grid. Only what it needs of the scene is kept, with `MARGIN` around it, where all bands nest in one
         another; otherwise all.
     folder
         Where the copies are kept meanwhile (2 bytes a pixel and band).
+
+    Yields
+    ------
+    scene
+        Its copies have no saturated pixels: they are nodata there, and never mix into others.
+    saturated
+        For each band that has any, or may have, whether a pixel of the grid is: bool, (row, column), lazily.
 
     Raises
     ------
@@ -51,38 +59,55 @@ def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[Scene]:
     boxes = {name: band.geobox for name, band in scene.bands.items()}
     parts = _parts(boxes, geobox)
     packed = {name: band for name, band in scene.bands.items() if raster.is_jpeg2000(band.path)}
-    copied = {n: band for n, band in scene.bands.items() if n in packed or parts[n] != _whole(boxes[n])}
+    mixing = {n for n, band in scene.bands.items() if band.saturated is not None and not grids.same(boxes[n], geobox)}
+    copied = {n: b for n, b in scene.bands.items() if n in packed or n in mixing or parts[n] != _whole(boxes[n])}
+    there = [band for name, band in scene.bands.items() if name not in copied and band.saturated is not None]
+    saturated = [
+        warping.warp(b.path, geobox, band=b.number, own=b.geobox, resampling="nearest", dtype=b.dtype) == b.saturated
+        for b in there
+    ]
     if not copied:
-        yield scene
+        yield scene, saturated
         return
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".window-", dir=folder) as work:
         bands = dict(scene.bands)
         for name, band in track(copied.items(), f"decoding {scene.name}", total=len(copied)):
-            bands[name] = _copy(band, parts[name], Path(work) / f"{name}.tif")
+            bands[name], flags = _copy(band, parts[name], Path(work) / f"{name}.tif")
+            if flags is not None:
+                saturated.append(radiometry.codes_on_grid(flags, geobox) != 0)
         if scene.product and packed:
             images = [*packed.values(), *([scene.scl] if scene.scl else [])]
             manifest.refuse_damaged(scene.product, [image.path for image in images])
-        yield dataclasses.replace(scene, bands=bands)
+        yield dataclasses.replace(scene, bands=bands), saturated
 
 
-def _copy(band: Band, part: Part, path: Path) -> Band:
-    numbers = raster.array(_numbers(band)[None, *part], band.geobox[part], ["numbers"])
-    writing.write_plain(path, numbers, band.dtype)
-    own = {"geobox": numbers.odc.geobox, "nodata": _missing(band), "saturated": None}
-    return dataclasses.replace(band, path=path, number=1, **own)
+def _copy(band: Band, part: Part, path: Path) -> tuple[Band, Band | None]:
+    """Write a part of a band; if any pixel of it is saturated, also which ones (uint8)."""
+    own = band.geobox[part]
+    writing.write_plain(path, raster.array(_numbers(band)[None, *part], own, ["numbers"]), band.dtype)
+    copy = dataclasses.replace(band, path=path, number=1, geobox=own, nodata=_missing(band), saturated=None)
+    if band.saturated is None:
+        return copy, None
+    numbers = warping.warp(path, own, own=own, dtype=band.dtype)
+    saturated = numbers == band.saturated
+    if not saturated.any().compute():
+        return copy, None
+    clean, flags = path.with_stem(f"{path.stem}_clean"), path.with_stem(f"{path.stem}_saturated")
+    numbers = da.where(saturated, numbers.dtype.type(copy.nodata), numbers)
+    writing.write_plain(clean, raster.array(numbers[None], own, ["numbers"]), band.dtype)
+    writing.write_plain(flags, raster.array(saturated[None].astype(np.uint8), own, ["saturated"]), "uint8")
+    return dataclasses.replace(copy, path=clean), Band(flags, geobox=own, dtype="uint8")
 
 
 def _numbers(band: Band) -> da.Array:
-    """Read a band as it stands in its file; saturated pixels become nodata, so that they never mix into others."""
+    """Read a band as it stands in its file, infinite numbers as NaN."""
     own = band.geobox
     tile = raster.JPEG2000_TILE if raster.is_jpeg2000(band.path) else None
     numbers = warping.warp(band.path, own, band=band.number, own=own, dtype=band.dtype, chunk=tile)
     if np.dtype(band.dtype).kind == "f":
         numbers = da.where(da.isinf(numbers), numbers.dtype.type(np.nan), numbers)
-    if band.saturated is None:
-        return numbers
-    return da.where(numbers == band.saturated, numbers.dtype.type(_missing(band)), numbers)
+    return numbers
 
 
 def _missing(band: Band) -> float | None:

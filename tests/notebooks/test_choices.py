@@ -81,6 +81,7 @@ ROWS: dict[str, list[Any]] = {
         {"mask": "scl", "sharpen": "none", "composite": "medoid", "scl_exclude": [], "mask_buffer": 0.0},
         {"mask": "file", "composite": "best", "composite_day": 150, "composite_monthly": True, "bbox": None},
         {"mask": "none", "composite": "best", "composite_day": None, "composite_dates": list(scene.DATES[:2])},
+        {"mask": "csmask"},
     ],
     "03_visualize": [
         {"stretch": [0.0, 100.0]},
@@ -272,6 +273,8 @@ def test_choice_runs(notebook: str, row: dict[str, Any], prepared: Callable[[str
     """The notebook runs to its end, its figures can be drawn, and all that the step promises was written."""
     project = shutil.copytree(prepared(notebook), tmp_path / "project")
     values = all_parameters(notebook, row)
+    if values.get("mask") == "csmask":
+        pytest.importorskip("onnxruntime"), pytest.importorskip("ukis_csmask")
     if notebook == "02_preprocess" and values["mask"] == "spectral":
         execute("01_download", all_parameters("01_download", FIRST["top"]), project)
     p = execute(notebook, values, project)["p"]

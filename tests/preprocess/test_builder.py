@@ -1,6 +1,7 @@
 """The cube: what a mask leaves out is out, an empty date is no disaster, bad input is refused."""
 
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,27 @@ def test_reflectance_and_reasons_of_a_scene_with_its_classification(tmp_path):
     np.testing.assert_allclose(clear[:, ~out], numbers[:, ~out] * 0.0001, atol=1e-7)
 
 
+@pytest.mark.parametrize("bbox", [None, [500_050.0, 4_999_760.0, 500_300.0, 4_999_930.0]])
+def test_saturated_pixels_are_defective_and_mix_into_no_other(tmp_path, bbox):
+    """In a band of the grid and in one that is interpolated, with and without a window that is cut."""
+    fine, coarse = np.full((ROWS, COLUMNS), 3000, np.uint16), np.full((ROWS // 2, COLUMNS // 2), 2000, np.uint16)
+    fine[10, 12], coarse[8, 9], coarse[5, 10] = 65535, 65535, 0
+    bands = {
+        name: Band.of(write(tmp_path / f"{name}.tif", numbers, pixel), 1, 0.0001, 0.0, 0, 65535)
+        for name, numbers, pixel in (("B4", fine, 10.0), ("B5", coarse, 20.0))
+    }
+    catalog = Catalog([Scene("2020-05-01", "L2A", bands)])
+    builder.build(catalog, study_grid(catalog, bbox=bbox), tmp_path / "cube", mask="none", trust=True)
+    expected = np.full((ROWS, COLUMNS), Reason.CLEAR)
+    expected[10:12, 20:22] = Reason.NODATA
+    expected[10, 12] = expected[16:18, 18:20] = Reason.DEFECTIVE
+    part = np.s_[:, :] if bbox is None else np.s_[7:24, 5:30]
+    np.testing.assert_array_equal(read(tmp_path / "cube/2020-05-01_mask.tif")[0], expected[part])
+    image = read(tmp_path / "cube/2020-05-01.tif")
+    for band, number in zip(image, (3000, 2000), strict=True):
+        assert set(np.unique(band)) == {number, -32768}, "a mean with 65535 would be bright"
+
+
 def test_a_mask_file_leaves_out_all_that_is_not_zero(tmp_path):
     mask = np.zeros((ROWS, COLUMNS))
     mask[4:9, 5:7], mask[20, 20] = 1, 200
@@ -110,6 +132,19 @@ def test_the_spectral_mask_finds_cloud_and_shadow_where_the_sun_of_the_scene_thr
     distance = ndimage.distance_transform_edt(~(cloud | shadow)) * 10
     assert (codes[distance <= 40] != Reason.CLEAR).mean() > 0.99, "60 m, less what the test of 20 m pixels may miss"
     assert (codes[distance > 120] == Reason.CLEAR).all()
+
+
+def test_a_scene_without_the_suns_angles_has_them_reckoned_and_says_so(tmp_path):
+    numbers = np.random.default_rng(2).integers(1000, 1500, (5, 60, 60))
+    plain = scene(tmp_path, "2017-02-16", numbers, level="L1C", bands=("B2", "B3", "B4", "B8", "B11"))
+    with pytest.warns(UserWarning, match="does not say where the sun stood.*no time is known"):
+        build([plain], tmp_path / "cube", mask="spectral", trust=True)
+    file = tmp_path / "cube/2017-02-16_mask.tif"
+    assert raster.tags(file)["mask"].startswith("spectral; sun at azimuth 1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        build([replace(plain, time="2017-02-16T10:21:01Z")], tmp_path / "cube", mask="spectral", trust=True)
+    assert "reckoned for 2017-02-16 10:21 UTC at 45.15°N 15.00°E (the time in" in raster.tags(file)["mask"]
 
 
 def test_a_subset_has_the_pixels_of_the_whole(tmp_path):
@@ -211,7 +246,6 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path):
         ("scl", "L2A", "no scene classification"),
         ("file", "L2A", "no mask file"),
         ("spectral", "L2A", "Use mask: scl"),
-        ("spectral", "L1C", "sun_azimuth"),
     ],
 )
 def test_a_mask_without_its_source_is_refused(tmp_path, mask, level, message):

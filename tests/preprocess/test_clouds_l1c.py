@@ -1,7 +1,6 @@
 """Clouds in Level-1C: scenes with a known cloud and shadow."""
 
 import math
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -168,17 +167,6 @@ def test_bad_bands_are_refused(change, message):
 def test_night_is_refused():
     with pytest.raises(LulcError, match="sun_zenith"):
         mask_of(paint(fields((60, 60))), sun_azimuth=163, sun_zenith=88)
-
-
-@pytest.mark.parametrize(
-    ("time", "longitude", "latitude", "azimuth", "zenith"),
-    [  # Mean_Sun_Angle of a real product, T01KAB; the worked example of NREL's SPA (TP-560-34302)
-        (datetime(2023, 8, 21, 22, 20, 45, tzinfo=UTC), 179.7632, -16.7517, 43.3009, 38.4174),
-        (datetime(2003, 10, 17, 19, 30, 30), -105.1786, 39.7425, 194.3402, 50.1116),
-    ],
-)
-def test_sun_position(time, longitude, latitude, azimuth, zenith):
-    assert clouds_l1c.sun_position(time, longitude, latitude) == pytest.approx((azimuth, zenith), abs=0.5)
 
 
 def test_rayleigh_against_the_known_optical_depth():
