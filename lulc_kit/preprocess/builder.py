@@ -23,7 +23,7 @@ from lulc_kit.errors import BandError, GridError, LulcError, ParameterError
 from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import CubeLayout
 from lulc_kit.preprocess import correction, dark_object, guard, radiometry, window
-from lulc_kit.preprocess.masks import MASKS, Codes, Request
+from lulc_kit.preprocess.masks import MASKS, SCL_DEFAULT, Codes, Request
 from lulc_kit.preprocess.mosaic import mosaic
 from lulc_kit.preprocess.sharpening.scene import sharpen_scene
 from lulc_kit.progress import track
@@ -42,7 +42,7 @@ def build(
     *,
     mask: str,
     mask_buffer: float = 0.0,
-    scl_exclude: Collection[int] = (),
+    scl_exclude: Collection[int] = SCL_DEFAULT,
     dates: Sequence[str] | None = None,
     min_clear: float = 0.0,
     sharpen: bool = False,

@@ -55,7 +55,7 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
 
 
 def sky(side: int = 150) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Fields under scattered cloud, top of the atmosphere, at 20 m: six bands, and where there is cloud."""
+    """Fields under scattered cloud, top of the atmosphere, at 30 m: six bands, and where there is cloud."""
     rng = np.random.default_rng(3)
     field, cloud = (0.11, 0.10, 0.09, 0.28, 0.22, 0.14), (0.52, 0.51, 0.52, 0.58, 0.47, 0.38)
     y, x = np.mgrid[:side, :side]
@@ -70,33 +70,39 @@ def sky(side: int = 150) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
 
 
 @needs_network
-@pytest.mark.parametrize(("level", "bands"), [("L1C", SIX), ("L2A", SIX), ("L1C", SIX[:4]), ("L2A", SIX[:4])])
-def test_clouds_that_are_known_are_found_and_probabilities_kept(tmp_path: Any, level: str, bands: list[str]) -> None:
-    image, cloud = sky()
+@pytest.mark.parametrize(("level", "bands"), [("L1C", SIX), ("L2A", SIX[:4])])
+def test_mask_and_probabilities_of_a_scene_whose_clouds_are_known(tmp_path: Any, level: str, bands: list[str]) -> None:
+    """On 10 m bands of which each 30 m of the network are one cell of the picture, but for the rim."""
+    image, cloud = (np.asarray(a).repeat(3, axis=-2).repeat(3, axis=-1)[..., :-1] for a in sky())
     numbers = np.rint(image[: len(bands)] * 10_000).astype(np.uint16)
-    numbers[:, :12, -12:] = 0
-    path = write(tmp_path / "dn.tif", numbers, 20.0)
+    numbers[:, :33, -32:] = 0
+    path = write(tmp_path / "dn.tif", numbers, 10.0)
     described = {name: Band.of(path, k, 0.0001, 0.0, 0) for k, name in enumerate(bands, 1)}
     catalog = Catalog([Scene("2022-06-15", level, described)])
     builder.build(catalog, study_grid(catalog), tmp_path / "cube", mask="csmask", trust=True)
     codes = raster.read_codes(tmp_path / "cube/2022-06-15_mask.tif").to_numpy()[0]
-    found, cloud = codes == Reason.CLOUD, cloud & (numbers[0] > 0)
-    assert 2 * (found & cloud).sum() / (found.sum() + cloud.sum()) > 0.8, "F1 of cloud"
-    assert (codes[:12, -12:] == Reason.NODATA).all()
     with rasterio.open(tmp_path / "cube/2022-06-15_clouds.tif") as file:
-        assert file.descriptions == ("cloud", "shadow") and file.shape == codes.shape
-        assert f"of {level} and {len(bands)} bands at 40 m" in file.tags()["mask"] or "at 20 m" in file.tags()["mask"]
+        assert file.descriptions == ("cloud", "shadow") and file.shape == codes.shape == cloud.shape
+        assert f"its network of {level} and {len(bands)} bands at 30 m" in file.tags()["mask"]
     likely = raster.read(tmp_path / "cube/2022-06-15_clouds.tif").to_numpy()
-    assert np.isnan(likely[:, :12, -12:]).all() and np.nanmin(likely) >= 0 and np.nanmax(likely) <= 1
-    assert np.nanmedian(likely[0][found]) > 0.5 > np.nanmedian(likely[0][codes == Reason.CLEAR])
+    there = np.ones(cloud.shape, bool)
+    there[:33, -32:] = False
+    assert np.isnan(likely[:, ~there]).all() and (codes[~there] == Reason.NODATA).all()
+    assert likely[:, there].min() >= 0 and likely[:, there].max() <= 1
+    likeliest = np.stack([1 - likely.sum(axis=0), *likely]).argmax(axis=0)
+    differ = codes != np.array([Reason.CLEAR, Reason.CLOUD, Reason.SHADOW])[likeliest]
+    assert (differ & there).mean() < 0.01, "kept in steps of 0.004, two of them may change places"
+    if len(bands) == 6:
+        found, cloud = codes == Reason.CLOUD, cloud & there
+        assert 2 * (found & cloud).sum() / (found.sum() + cloud.sum()) > 0.7, "F1 of cloud"
 
 
 @needs_network
 def test_the_likeliest_class_is_the_one_the_package_gives() -> None:
     from ukis_csmask.mask import CSmask
 
-    image = np.asarray(sky(270)[0][:4, :256, :256], np.float32)
-    found = csmask.probabilities(image, SIX[:4], "L2A")
-    theirs = CSmask(np.ascontiguousarray(np.moveaxis(image, 0, -1)), list(csmask.NAMES.values())[:4], "l2a").csm[..., 0]
-    assert 0.05 < (theirs == 1).mean() < 0.5
+    image = np.asarray(sky(270)[0][:, :, :260], np.float32)  # tiles that overlap
+    found = csmask.probabilities(image, SIX, "L1C")
+    theirs = CSmask(np.ascontiguousarray(np.moveaxis(image, 0, -1)), list(csmask.NAMES.values()), "l1c").csm[..., 0]
+    assert 0.01 < (theirs == 1).mean() < 0.5
     np.testing.assert_array_equal(np.stack([1 - found.sum(axis=0), *found]).argmax(axis=0), theirs)

@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 from lulc_kit.catalog import Scene
 from lulc_kit.preprocess import sun
 
-HAVELLAND = GeoBox((1536, 768), from_origin(300_000, 5_834_000, 10, 10), "EPSG:32633")
+HAVELLAND = GeoBox((768, 1536), from_origin(330_000, 5_822_040, 10, 10), "EPSG:32633")
 
 
 def apart(one: float, other: float) -> float:
