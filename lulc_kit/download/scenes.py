@@ -7,7 +7,7 @@ from typing import Any
 
 from lulc_kit import files, params
 from lulc_kit.catalog import Catalog
-from lulc_kit.download import own_files, products, sample
+from lulc_kit.download import own_files, products, sample, stac
 from lulc_kit.errors import MissingFileError
 from lulc_kit.intake import rasters, tables, vectors
 from lulc_kit.layout import Layout
@@ -17,6 +17,7 @@ SOURCES: dict[str, Callable[[params.Download, Layout], Catalog]] = {
     "files": lambda p, layout: own_files.catalog(p.scenes, ancillary(p), layout.scenes),
     "products": lambda p, layout: products.catalog(str(p.products), ancillary(p)),
     "simulated": lambda p, layout: products.simulated(layout, size=p.size, tiles=p.tiles, seed=p.seed),
+    "stac": stac.catalog,
 }
 """What each word of the parameter ``source`` does: from the parameters and the study's files to a catalog."""
 

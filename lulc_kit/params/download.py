@@ -1,10 +1,17 @@
 """01: which scenes, and where from."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from lulc_kit.params.base import Date, Model, Names, Nodata, Parameters, Seed
+
+Degrees = Annotated[float, Field(ge=-180, le=180)]
+Box = Annotated[list[Degrees], Field(min_length=4, max_length=4)]
+MGRSTile = Annotated[str, Field(pattern=r"^T?\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]$")]
+BandName = Annotated[str, Field(pattern=r"^B(?:[1-9]|8A|1[0-2])$")]
+SEARCHED = ("stac",)
+"""Sources that search a service."""
 
 
 class Scene(Model):
@@ -47,9 +54,9 @@ class Download(Parameters):
     """01: which scenes, and where from."""
 
     notebook = "01_download"
-    source: Literal["sample", "files", "products", "simulated"] = Field(
+    source: Literal["sample", "files", "products", "simulated", "stac"] = Field(
         "sample",
-        description="sample: a real sample; files: your own rasters; products: SAFE folders or zips; simulated",
+        description="sample: a real sample; files: your rasters; products: SAFE; simulated; stac: your area, online",
     )
     sample: Literal["havelland", "romania"] = Field("havelland", description="which sample, for source: sample")
     scenes: list[Scene] = Field([], description="your scenes, for source: files")
@@ -60,6 +67,23 @@ class Download(Parameters):
     size: int = Field(510, ge=256, le=10980, description="side of a tile, pixels of 10 m, for source: simulated")
     tiles: int = Field(2, ge=1, le=2, description="adjacent tiles, for source: simulated")
     seed: Seed = Field(1, description="seed of the landscape, for source: simulated")
+    area: Box | str | None = Field(
+        None, description="left, bottom, right, top in degrees; a file of polygons; or a tile, T50SMC; to search"
+    )
+    crs: str | None = Field(None, description='of the area\'s grid, "EPSG:32650"; null: the UTM zone it lies in')
+    service: Literal["earth-search", "planetary-computer", "cdse"] = Field(
+        "earth-search", description="where to search: earth-search; planetary-computer; cdse"
+    )
+    dates: list[Date] | None = Field(None, min_length=2, max_length=2, description="first and last day to search")
+    months: list[Annotated[int, Field(ge=1, le=12)]] = Field([], description="the season, [6, 7, 8]; []: all year")
+    cloud: float = Field(60.0, ge=0, le=100, description="greatest cloud cover of a tile, %")
+    per_month: int | None = Field(None, ge=1, le=31, description="clearest dates of each month kept; null: all")
+    mgrs_tiles: list[MGRSTile] = Field([], description="tiles wanted, [T50SMC]; []: those that the area needs")
+    level: Literal["L1C", "L2A"] = Field("L2A", description="L1C: top of atmosphere; L2A: surface reflectance")
+    baseline: str | None = Field(
+        None, pattern=r"^\d\d\.\d\d$", description='oldest processing baseline wanted, "05.00"; null: any'
+    )
+    bands: list[BandName] = Field([], description="bands to fetch, [B2, B3, B4, B8]; []: all of the level")
 
     @model_validator(mode="after")
     def _scenes_for_files(self) -> Self:
@@ -67,6 +91,15 @@ class Download(Parameters):
             raise ValueError("source 'files' needs at least one entry in 'scenes', other sources take none")
         if (self.source == "products") != (self.products is not None):
             raise ValueError("source 'products' needs 'products', the folder they are in; other sources take none")
+        searches = self.source in SEARCHED
+        if searches != (self.area is not None) or searches != (self.dates is not None):
+            raise ValueError(
+                f"source {self.source!r} needs 'area' and 'dates'"
+                if searches
+                else "'area' and 'dates' are for source stac; set them to null"
+            )
+        if self.dates and self.dates[0] > self.dates[1]:
+            raise ValueError(f"dates end before they begin: write {self.dates[::-1]}")
         named = [(s.date, s.file, *sorted((s.bands or {}).items())) for s in self.scenes]
         twice = sorted(str(n[0]) for n in named if named.count(n) > 1)
         if twice:

@@ -142,6 +142,10 @@ ELSEWHERE = [
     ("01_download", "scenes", []),
     ("01_download", "source", "products"),  # tests/preprocess/test_products.py
     ("01_download", "source", "simulated"),
+    ("01_download", "source", "stac"),  # tests/download/test_stac.py
+    *(("01_download", "service", name) for name in ("planetary-computer", "cdse")),
+    ("01_download", "level", "L1C"),
+    ("01_download", "cloud", 0),
     ("02_preprocess", "mask", "product"),
     ("02_preprocess", "correction", "sen2cor"),  # tests/preprocess/test_correction.py
 ]

@@ -60,3 +60,26 @@ def test_a_typographic_minus_is_named() -> None:
     entry = {"date": "2023-06-15", "level": "L2A", "bands": {"B2": "x.tif"}, "offset": "−0.1"}
     with pytest.raises(LulcError, match=r"typographic.*write -0\.1\."):
         params.Download.check({"source": "files", "scenes": [entry]}, "here")
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"area": None}, "source 'stac' needs 'area' and 'dates'"),
+        ({"dates": None}, "source 'stac' needs 'area' and 'dates'"),
+        ({"dates": ["2023-07-01", "2023-06-01"]}, "dates end before they begin"),
+        ({"source": "sample"}, "'area' and 'dates' are for source stac"),
+        ({"area": [12.0, 52.0, 13.0]}, "at least 4"),
+        ({"area": [400000.0, 52.0, 13.0, 53.0]}, "less than or equal to 180"),
+        ({"mgrs_tiles": ["Berlin"]}, "match pattern"),
+        ({"bands": ["B02"]}, "match pattern"),
+        ({"months": [13]}, "less than or equal to 12"),
+        ({"baseline": "5"}, "match pattern"),
+    ],
+)
+def test_what_a_search_needs(changed: dict[str, Any], says: str) -> None:
+    values = {"source": "stac", "area": [12.0, 52.0, 13.0, 53.0], "dates": ["2023-06-01", "2023-07-01"]}
+    assert params.Download.check(values, "here").service == "earth-search"
+    assert params.Download.check(values | {"area": "T50SMC"}, "here").area == "T50SMC"
+    with pytest.raises(LulcError, match=says):
+        params.Download.check(values | changed, "here")

@@ -1,0 +1,21 @@
+"""The stand-in for the STAC services."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from tests.services.stac import KEYS, Stac
+
+
+@pytest.fixture
+def stac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stac]:
+    """A server that all three services lead to."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "localhost,127.0.0.1")
+    with HTTPServer(threaded=True) as server:
+        found = Stac(server, tmp_path / "served")
+        for service in KEYS:
+            monkeypatch.setenv(f"LULC_STAC_{service}".replace("-", "_").upper(), found.url)
+        yield found
