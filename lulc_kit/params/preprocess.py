@@ -78,8 +78,10 @@ class Preprocess(Parameters):
     def _mask_of_the_level(self) -> Self:
         if self.correction == "sen2cor" and self.mask == "spectral":
             raise ValueError(
-                "Sen2Cor makes Level-2A with a scene classification: with correction sen2cor use mask: scl"
+                "Sen2Cor makes Level-2A with a scene classification: with correction sen2cor use mask: scl or csmask"
             )
         if self.correction == "dark_object" and self.mask == "scl":
-            raise ValueError("Level-1C has no scene classification: with correction dark_object use mask: spectral")
+            raise ValueError(
+                "Level-1C has no scene classification: with correction dark_object use mask: spectral or csmask"
+            )
         return self

@@ -122,7 +122,7 @@ def scl(request: Request) -> Pending:
     scene = request.scene
     if scene.scl is None:
         raise ParameterError(
-            f"Scene {scene.date} has no scene classification. Use mask: spectral, product, file or none."
+            f"Scene {scene.date} has no scene classification. Use mask: spectral, csmask, product, file or none."
         )
     classes = radiometry.codes_on_grid(scene.scl, request.image.odc.geobox)
     return Pending(lambda got: request.buffered(from_scl(got[0], exclude=request.scl_exclude)), [classes])
@@ -148,7 +148,7 @@ def spectral(request: Request) -> Pending:
     if scene.level != "L1C":
         raise ParameterError(
             f"mask: spectral is a rule for top-of-atmosphere images (L1C); scene {scene.date} is {scene.level}. "
-            f"Use mask: scl."
+            f"Use mask: scl or csmask."
         )
     stood = sun.of_scene(scene, request.image.odc.geobox)
     if not stood.certain:
