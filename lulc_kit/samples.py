@@ -67,6 +67,8 @@ class Samples:
     scarce
         Where a class has too little for a score: class, fold (0: all together), pixels, units (blocks, polygons or
         groups), and the least of both.
+    doubt
+        Why the labels are probably no observation of the ground, in a sentence; empty where nothing says so.
 
     Examples
     --------
@@ -85,14 +87,15 @@ class Samples:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
     scarce: Sequence[Mapping[Any, Any]] = ()
+    doubt: str = ""
 
     @classmethod
     def read(cls, layout: Layout) -> Self:
         """Open the samples of a study, the rasters lazily; a LulcError names the file that is missing or broken."""
         with files.written(layout.classes, "05_samples") as about:
             mapped, scheme = bool(about["rasters"]), Scheme.from_dict(about["scheme"])
-            words = str(about["separation"]), tuple(map(str, about["notes"])), [dict(row) for row in about["scarce"]]
-        separation, notes, scarce = words
+            separation, doubt = str(about["separation"]), str(about["doubt"])
+            notes, scarce = tuple(map(str, about["notes"])), [dict(row) for row in about["scarce"]]
         return cls(
             _read_table(layout.samples),
             scheme,
@@ -102,6 +105,7 @@ class Samples:
             files.sha256(layout.folds if mapped else layout.samples),
             notes,
             scarce,
+            doubt,
         )
 
     def write(self, layout: Layout) -> None:
@@ -119,7 +123,7 @@ class Samples:
         with files.replacing(layout.samples) as part:
             self.table.to_parquet(part)
         about = {"scheme": self.scheme.to_dict(), "separation": self.separation, "rasters": self.labels is not None}
-        about |= {"notes": [*self.notes], "scarce": [*self.scarce]}
+        about |= {"notes": [*self.notes], "scarce": [*self.scarce], "doubt": self.doubt}
         files.write_json(layout.classes, about)
 
     @property

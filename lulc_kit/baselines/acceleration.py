@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import threadpoolctl
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
+from lulc_kit.baselines.boosting import Boosting
 from lulc_kit.baselines.estimators import WeightedNeighbours
 from lulc_kit.baselines.forest import Forest
 from lulc_kit.baselines.kernel import Machine
@@ -21,8 +21,8 @@ from lulc_kit.baselines.kernel import Machine
 def accelerate(estimator: Pipeline) -> Pipeline:
     """Return what predicts the same as a pipeline, but faster; where there is no faster way, the pipeline itself.
 
-    A random forest's probabilities stay the same to the last bit (`forest`), a support vector machine's scores to
-    rounding (`kernel`). Gradient boosting uses one thread for each block. k-nearest neighbours are searched by
+    Probabilities of a random forest (`forest`) and of gradient boosting (`boosting`) stay the same to the last bit, a
+    support vector machine's scores to rounding (`kernel`). k-nearest neighbours are searched by
     scikit-learn-intelex where it is installed; both search exhaustively, and where two training samples are equally far
     the votes may differ.
     """
@@ -39,8 +39,8 @@ def _fast(classifier: Any) -> Any:
         return _with(classifier, CalibratedClassifierCV, calibrated_classifiers_=parts)
     if type(classifier) is RandomForestClassifier:
         return _with(classifier, _Forest, packed=Forest(classifier))
-    if type(classifier) is HistGradientBoostingClassifier:
-        return _with(classifier, _Boosting)
+    if type(classifier) is HistGradientBoostingClassifier and Boosting.fits(classifier):
+        return _with(classifier, _Boosting, packed=Boosting(classifier))
     if type(classifier) is SVC and Machine.fits(classifier):
         return _with(classifier, _Machine, machine=Machine(classifier))
     if type(classifier) in (KNeighborsClassifier, WeightedNeighbours):
@@ -71,13 +71,10 @@ class _Machine(SVC):
 
 
 class _Boosting(HistGradientBoostingClassifier):
+    packed: Boosting
+
     def predict_proba(self, X: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        # All threads for every block that is at work would stand in each other's way.
-        with _LIBRARIES.limit(limits=1, user_api="openmp"):
-            return super().predict_proba(X)
-
-
-_LIBRARIES = threadpoolctl.ThreadpoolController()
+        return self._loss.predict_proba(self.packed.raw(X))
 
 
 def _neighbours(classifier: Any) -> Any:

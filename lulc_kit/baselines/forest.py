@@ -32,9 +32,10 @@ class Forest:
         nodes, shares, roots = [], [], []
         count = leaves = 0
         for tree in (t.tree_ for t in fitted.estimators_):
-            nodes.append(_pack(tree, count, leaves))
-            roots.append(count)
             is_leaf = tree.children_left < 0
+            branches = tree.children_left, tree.children_right, tree.feature, tree.threshold
+            nodes.append(pack(*branches, is_leaf, count, leaves))
+            roots.append(count)
             shares.append(tree.value[is_leaf, 0])
             count += len(is_leaf)
             leaves += int(is_leaf.sum())
@@ -51,27 +52,53 @@ class Forest:
         return out
 
 
-def _pack(tree: Any, first: int, first_leaf: int) -> npt.NDArray[Any]:
+def pack(
+    left: npt.NDArray[np.integer],
+    right: npt.NDArray[np.integer],
+    feature: npt.NDArray[np.integer],
+    threshold: npt.NDArray[np.float64],
+    is_leaf: npt.NDArray[np.bool_],
+    first: int,
+    first_leaf: int,
+) -> npt.NDArray[Any]:
     """Lay a tree's nodes out so that both children of a node are neighbours; a leaf is its own child.
 
-    ``first`` and ``first_leaf`` are the numbers of the forest's nodes and leaves before this tree.
+    Parameters
+    ----------
+    left, right, feature, threshold, is_leaf
+        By node, the root first: its children, and what sends a sample to the left, ``x[feature] <= threshold``.
+    first, first_leaf
+        Numbers of nodes and leaves of the trees before this one.
     """
-    left, right = tree.children_left, tree.children_right
-    inner = left >= 0
+    inner = ~is_leaf
     # Children in the order of their parents, pair by pair, after the root.
     place = np.zeros(len(left), np.int64)
     place[left[inner]] = 1 + 2 * np.arange(inner.sum())
     place[right[inner]] = place[left[inner]] + 1
-    leaf = np.cumsum(~inner) - 1
+    leaf = np.cumsum(is_leaf) - 1
     # A float32 is at most a float64 exactly if it is at most the largest float32 not above it.
-    threshold = tree.threshold.astype(np.float32)
-    threshold = np.where(threshold > tree.threshold, np.nextafter(threshold, np.float32(-np.inf)), threshold)
+    single = threshold.astype(np.float32)
+    single = np.where(single > threshold, np.nextafter(single, np.float32(-np.inf)), single)
     out = np.empty(len(left), NODE)
-    out["feature"][place] = np.where(inner, tree.feature, 0)
-    out["threshold"][place] = np.where(inner, threshold, np.inf)
+    out["feature"][place] = np.where(inner, feature, 0)
+    out["threshold"][place] = np.where(inner, single, np.inf)
     out["child"][place] = first + np.where(inner, place[np.where(inner, left, 0)], place)
     out["leaf"][place] = np.where(inner, -1, first_leaf + leaf)
     return out
+
+
+@numba.njit(nogil=True, cache=True)
+def walk(x, nodes, root, start, count, at):  # type: ignore[no-untyped-def]
+    """Take ``count`` pixels from ``start`` on down a tree: ``at`` becomes the leaf of each."""
+    at[:] = root
+    moving = True
+    while moving:
+        moving = False
+        for i in range(count):
+            node = nodes[at[i]]
+            step = node.child + (x[start + i, node.feature] > node.threshold)
+            moving |= step != at[i]
+            at[i] = step
 
 
 @numba.njit(nogil=True, cache=True)
@@ -81,15 +108,7 @@ def _add_trees(x, nodes, roots, shares, out):  # type: ignore[no-untyped-def]
     for tree in range(len(roots)):
         for start in range(0, len(x), GROUP):
             count = min(GROUP, len(x) - start)
-            at[:] = roots[tree]
-            moving = True
-            while moving:
-                moving = False
-                for i in range(count):
-                    node = nodes[at[i]]
-                    step = node.child + (x[start + i, node.feature] > node.threshold)
-                    moving |= step != at[i]
-                    at[i] = step
+            walk(x, nodes, roots[tree], start, count, at)
             for i in range(count):
                 leaf = nodes[at[i]].leaf
                 for k in range(out.shape[1]):

@@ -122,6 +122,8 @@ def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attributio
         disagreement=accuracy.disagreement(evaluation.runs[best].matrix),
         separation=evaluation.separation,
         notes=evaluation.notes,
+        scarce=evaluation.scarce,
+        doubt=evaluation.doubt,
         level=f"{evaluation.confidence:.0%}",
         pixels=int(evaluation.runs[best].matrix.sum()),
         figures={name: _embed(figure) for name, figure in vars(pictures).items() if figure is not None},

@@ -46,6 +46,10 @@ class Evaluation:
         By run's name: accuracy of the map on the independent test set, if the study has one.
     notes
         What a reader of the scores must know of the split, in sentences.
+    scarce
+        Classes that have too little for a score (`lulc_kit.samples.Samples`).
+    doubt
+        Why the labels are probably no observation of the ground; empty where nothing says so.
     """
 
     classes: Scheme
@@ -57,6 +61,8 @@ class Evaluation:
     calibration: Mapping[str, Calibration]
     validated: Mapping[str, Accuracy] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    scarce: Sequence[Mapping[Any, Any]] = ()
+    doubt: str = ""
 
     def table(self) -> pd.DataFrame:
         """One row per run, best macro-F1 first."""
@@ -140,6 +146,8 @@ class Evaluation:
             "classes": self.classes.to_dict(),
             "separation": self.separation,
             "notes": [*self.notes],
+            "scarce": [*self.scarce],
+            "doubt": self.doubt,
             "confidence": self.confidence,
             "runs": {
                 name: {
@@ -255,5 +263,15 @@ def evaluate(
     sure = {name: _calibration(layout.run(name), samples) for name in found["fold"]}
     apart, random = found["fold"], found["random_fold"]
     return Evaluation(
-        samples.scheme, samples.separation, apart, random, about, confidence, sure, validated, samples.notes
+        samples.scheme,
+        samples.separation,
+        apart,
+        random,
+        about,
+        confidence,
+        sure,
+        validated,
+        samples.notes,
+        samples.scarce,
+        samples.doubt,
     )

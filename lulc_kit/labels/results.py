@@ -298,8 +298,13 @@ def _range(p: params.Samples, found: Labels, stack: xr.DataArray | None) -> floa
     return float(np.ceil(fitted.range / resolution) * resolution)
 
 
-def write(found: Labels, folds: Folds, table: pd.DataFrame, p: params.Samples, layout: Layout, verdict: str) -> None:
-    """Write the table of samples, the labels, the folds, and the classes that occur with what is known of the split."""
+def write(
+    found: Labels, folds: Folds, table: pd.DataFrame, layout: Layout, verdict: str, doubt: str | None = None
+) -> None:
+    """Write the table of samples, the labels, the folds, and the classes that occur with what is known of both.
+
+    ``verdict`` (of `distances`) and ``doubt`` (of `quality.circularity`) go into the report.
+    """
     occurring = found.scheme.subset(np.unique(found.values))
     Samples(
         table,
@@ -309,6 +314,7 @@ def write(found: Labels, folds: Folds, table: pd.DataFrame, p: params.Samples, l
         to_raster(found, folds),
         notes=(*folds.notes, verdict),
         scarce=splits.scarce(found, folds).to_dict("records"),
+        doubt=doubt or "",
     ).write(layout)
     test = found.test
     if test is not None:

@@ -184,3 +184,12 @@ def test_a_study_of_a_table_has_no_maps_on_its_page():
     page = Page(text)
     assert page.tags.count("img") == len(FIGURES) - 4
     assert "labelled rows of a table" in page.text and "The maps" not in page.text and "Masked land" not in page.text
+
+
+def test_labels_made_of_the_image_and_classes_too_small_are_said():
+    row = {"class": "Marsh", "fold": 0, "pixels": 12, "units": 2, "least_pixels": 50, "least_units": 6}
+    plain = Page(write(evaluation())).text
+    assert "Too little for a score" not in plain and "Mind:" not in plain
+    page = Page(write(dataclasses.replace(evaluation(), scarce=[row], doubt="Made by <k-means>."))).text
+    assert "Made by <k-means>." in page and "Too little for a score" in page
+    assert page.index("Too little") < page.index("12")

@@ -137,12 +137,12 @@ def test_every_word_has_its_splitter(near: Layout, kind: str) -> None:
 
 
 def test_what_is_known_of_the_split_is_written_and_read(near: Layout) -> None:
-    p, found, layers, _ = at(near, block=300.0, gap=0.0, per_class=30)
+    _, found, layers, _ = at(near, block=300.0, gap=0.0, per_class=30)
     with pytest.warns(UserWarning, match="Too little for a score"):
         found, split = splits.separate(found, BlockSplit(n_splits=2, spacing=300))
     _, verdict = results.distances(found, split, near)
     drawn = table.draw(found, split, layers, per_class=30, random_state=1)
-    results.write(found, split, drawn, p, near, verdict)
+    results.write(found, split, drawn, near, verdict)
     samples = Samples.read(near)
     assert samples.separation == "2 folds of whole 300 m blocks and whole polygons"
     assert samples.notes == (verdict,) and "W = " in verdict
