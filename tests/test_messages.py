@@ -28,7 +28,9 @@ FIELDS = {name for model in MODELS for name in model.model_fields}
 NUMBERS = {notebook[:2] for notebook in params.NOTEBOOKS}
 COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
 OPTIONS = {option for command in COMMANDS.values() for p in command.params for option in p.opts}
-OTHERS = {"--no-deps", "--help", "gdal_edit", "gdal_translate", "lulc_kit", "parameters", "known"}  # of pip …
+OTHERS = {"--no-deps", "--help", "gdal_edit", "gdal_translate", "lulc_kit", "parameters", "known"}
+"""Of pip, Sen2Cor, GDAL, Jupyter: what others have, and messages name."""
+
 ADVICE = r"\b(?i:set|use|with|write|than|line|example|needs)\b,?:? |□: |^"
 """What stands before a parameter and its value."""
 
@@ -97,7 +99,7 @@ def wrong(text: str, names: Collection[str] = ()) -> list[str]:
             found.append(f"value {name}: {value}")
     words = {
         "quoted": r"(?<!\w)'([a-z][a-z0-9_]*)'",
-        "name": r"(?<![\w<./-])([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?![\w./>-])",
+        "name": r"(?<![\w<./:-])([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?![\w./>-])",
         "argument": r"\b([a-z_]+)=(?=\S)",
         "code": r"`([a-z_]+)`",
     }
