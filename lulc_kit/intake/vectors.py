@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     {".gpkg", ".shp", ".geojson", ".geojsonl", ".json", ".fgb", ".parquet", ".geoparquet"}
     | {".gml", ".kml", ".kmz", ".sqlite", ".gdb", ".tab", ".mif", ".gpx", ".topojson"}
+    | {".osm", ".pbf"}
 )
 """Endings of vector files, in lower case."""
 PARQUET = (".parquet", ".geoparquet")
@@ -89,6 +90,7 @@ def read(
     encoding: str | None = None,
     crs: str | None = None,
     mask: "gpd.GeoSeries | None" = None,
+    where: str | None = None,
     parameters: str = "the parameters",
 ) -> Vectors:
     """Read a vector file: GeoPackage, shapefile (zipped too), GeoJSON, GeoParquet, file geodatabase and the like.
@@ -105,6 +107,8 @@ def read(
         Of a file that does not say its own (a shapefile without ``.prj``), such as ``"EPSG:32633"``; None to refuse it.
     mask
         Only features that meet it are wanted, in whatever CRS; None for all.
+    where
+        Only features of which this is true are wanted, in SQL: ``"highway IS NOT NULL"``; not of GeoParquet.
     parameters
         File of the parameters, for messages: ``05_samples.yaml``.
 
@@ -128,7 +132,7 @@ def read(
         if mask is not None and table.crs is not None:
             table = table[table.intersects(mask.to_crs(table.crs).union_all())]
     else:
-        table, name = _gdal(path, layer, encoding, mask, parameters)
+        table, name = _gdal(path, layer, encoding, mask, where, parameters)
     if table.crs is None and crs is not None:
         table = table.set_crs(_known(crs, parameters))
     if table.crs is None:
@@ -201,7 +205,12 @@ def _source(path: Path) -> Path | str:
 
 
 def _gdal(
-    path: Path, layer: str | None, encoding: str | None, mask: "gpd.GeoSeries | None", parameters: str
+    path: Path,
+    layer: str | None,
+    encoding: str | None,
+    mask: "gpd.GeoSeries | None",
+    where: str | None,
+    parameters: str,
 ) -> tuple["gpd.GeoDataFrame", str]:
     import geopandas as gpd
     import pyogrio
@@ -212,7 +221,7 @@ def _gdal(
         chosen = _layer(path, [(str(name), kind) for name, kind in listed], layer, parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
-            table = gpd.read_file(source, layer=chosen, encoding=encoding, mask=mask)
+            table = gpd.read_file(source, layer=chosen, encoding=encoding, mask=mask, where=where)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise FormatError(f"{path} is not a vector file that GDAL can read ({error}).") from error
     except (UnicodeDecodeError, LookupError) as error:

@@ -1,9 +1,10 @@
-"""The stand-in for the STAC services."""
+"""The stand-in for the STAC services, and for patience."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stamina
 from pytest_httpserver import HTTPServer
 
 from tests.services.stac import KEYS, Stac
@@ -19,3 +20,10 @@ def stac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stac]:
         for service in KEYS:
             monkeypatch.setenv(f"LULC_STAC_{service}".replace("-", "_").upper(), found.url)
         yield found
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """Ask as often as ever, without a pause."""
+    with stamina.set_testing(True, attempts=6):
+        yield
