@@ -103,18 +103,39 @@ def show(
 def new(
     name: Annotated[str, typer.Argument(help="Name of your study.")],
     like: Annotated[str | None, typer.Option("--like", help="Copy the parameters of this study.")] = None,
+    area: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option("--area", metavar="LEFT BOTTOM RIGHT TOP", help="Fetch scenes of this area, degrees."),
+    ] = None,
+    dates: Annotated[
+        tuple[str, str] | None, typer.Option("--dates", metavar="FIRST LAST", help="Of these days, YYYY-MM-DD.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="Labels for them: a file of yours, or esri or worldcover.")
+    ] = None,
 ) -> None:
-    """Start a study of your own: a folder of commented parameter files under params/."""
+    """Start a study of your own: a folder of commented parameter files under params/.
+
+    With --area and --dates it downloads, preprocesses and shows; with --reference it goes on to maps and a report.
+    """
     from lulc_kit import scaffold
 
     try:
-        folder = scaffold.new(name, like)
+        folder = scaffold.new(name, like, area, dates, reference)
     except LulcError as error:
         raise _fail(error) from None
     typer.echo(f"Made {folder}:")
     for path in sorted(folder.iterdir()):
         typer.echo(f"    {path.name}")
-    typer.echo(f"Edit {folder.name}/01_download.yaml and 05_samples.yaml first, then: lulc run {name}")
+    if area is None:
+        typer.echo(f"Edit {folder.name}/01_download.yaml and 05_samples.yaml first, then: lulc run {name}")
+    else:
+        typer.echo(f"Then: lulc run {name}")
+        if reference is None:
+            typer.echo(
+                "It ends with pictures. For a map it needs labels: draw polygons over them, or take a reference map "
+                "(what it is worth: docs/download.md), and start a study with --reference FILE, esri or worldcover."
+            )
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +41,80 @@ OWN: dict[str, dict[str, Any]] = {
     "09_evaluate": {},
 }
 
+SEEN = ("01_download", "02_preprocess", "03_visualize")
+"""Steps of a study of which one has an area and days, and no labels: what can be done without."""
 
-def new(name: str, like: str | None = None) -> Path:
+CAUTION = """\
+# The reference is a map that a network made. Where it is wrong, so are these labels, and the numbers of notebook 09 say
+# how well a classifier imitates it, not how well it maps the ground. Give polygons of your own as 'validation' to learn
+# that (docs/download.md).
+"""
+_TO_WORKFLOW: dict[str, dict[str, list[int]]] = {
+    "esri": {
+        "Build-up": [7],
+        "Farmland": [5],
+        "Forest": [2],
+        "Meadow": [3, 6, 11],
+        "Water": [1],
+        "Other land": [8, 9],
+    },
+    "worldcover": {
+        "Build-up": [50],
+        "Farmland": [40],
+        "Forest": [10, 95],
+        "Meadow": [30],
+        "Water": [80],
+        "Other land": [20, 60, 70, 90, 100],
+    },
+}
+"""Values of reference maps in the six classes of the source workflow; what is missing gets no label."""
+
+
+def new(
+    name: str,
+    like: str | None = None,
+    area: Sequence[float] | None = None,
+    dates: Sequence[str] | None = None,
+    reference: str | None = None,
+) -> Path:
     """Make ``params/<name>``: from a study that exists, or with every parameter explained.
+
+    Parameters
+    ----------
+    name
+        Of the study and its folder.
+    like
+        Copy this study.
+    area
+        Left, bottom, right, top in degrees: scenes of it are searched and fetched.
+    dates
+        First and last day of these, ``YYYY-MM-DD``.
+    reference
+        What the labels of such a study are: a file of one's own, ``"esri"`` or ``"worldcover"``. Without, the study
+        ends with the pictures of notebook 03.
 
     Raises
     ------
     LulcError
-        If the name is not usable or taken, or there is no such study to copy.
+        If the name is not usable or taken, there is no such study to copy, or area and dates are not both given.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_\-]*", name):
         raise ParameterError(f"{name!r} cannot be the name of a study: use letters, digits, _ and -.")
     folder = files.project_folder() / "params" / name
     if folder.exists():
         raise ParameterError(f"{folder} exists already. Choose another name, or edit the files there.")
+    if (area is None) != (dates is None) or (like is not None and area is not None) or (reference and area is None):
+        raise ParameterError(
+            "A study of an area needs --area LEFT BOTTOM RIGHT TOP and --dates FIRST LAST together, and neither --like "
+            "nor, without them, --reference."
+        )
     if like is None:
-        texts = {step: commented(step, {"study": name} | values) for step, values in OWN.items()}
+        chosen = OWN if area is None or dates is None else _of_area(area, dates, reference)
+        texts = {step: commented(step, {"study": name} | values) for step, values in chosen.items()}
+        for step, values in chosen.items():
+            params.model_of(step).check({"study": name} | values, f"lulc new {name}")
+        if reference in _TO_WORKFLOW:
+            texts["05_samples"] = CAUTION + texts["05_samples"]
     else:
         from lulc_kit.run import folder_of
 
@@ -71,6 +130,28 @@ def new(name: str, like: str | None = None) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         raise LulcError(f"{folder} could not be written ({error}). Run lulc where you may write.") from error
     return folder
+
+
+def _of_area(area: Sequence[float], dates: Sequence[str], reference: str | None) -> dict[str, dict[str, Any]]:
+    """Return the parameters of a study whose scenes are searched."""
+    found: dict[str, dict[str, Any]] = {
+        "01_download": {
+            "source": "stac",
+            "area": list(area),
+            "dates": list(dates),
+            "reference": reference,
+            "dem": "cop-dem-glo-30",
+            "roads": "osm",
+        },
+        "02_preprocess": {"mask": "scl"},
+        "03_visualize": {"composites": OWN["03_visualize"]["composites"]},
+        "04_features": {},
+        "05_samples": OWN["05_samples"],
+        **{step: values for step, values in OWN.items() if step > "06"},
+    }
+    if reference in _TO_WORKFLOW:
+        found["05_samples"] = {"field": None, "classes": _TO_WORKFLOW[reference], "homogeneous": 3}
+    return {step: values for step, values in found.items() if reference or step in SEEN}
 
 
 def commented(step: str, values: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from lulc_kit import catalog, files, params
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import MAP_LAYERS, CubeLayout, Layout
+from lulc_kit.params.download import FETCHED
 from lulc_kit.provenance import companions
 
 DATES = "*-*-*"
@@ -179,7 +180,9 @@ def _of_labels(p: params.Samples) -> list[Path]:
 
 
 def _of_download(p: params.Download) -> list[str | None]:
-    named: list[str | None] = [p.reference, p.dem, p.roads]
+    named: list[str | None] = [name for role, name in p.beside.items() if name not in FETCHED[role]]
+    if p.vintage is not None and p.vintage.bing:
+        named += map(str, files.named(p.vintage.bing))
     if p.products is not None:
         folder = files.resolve(p.products)
         named += [str(f) for f in [*sorted(folder.rglob("MTD_*.xml")), *sorted(folder.glob("*.zip"))]]

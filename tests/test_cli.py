@@ -107,6 +107,18 @@ def test_new_and_show(project: Path) -> None:
     assert lulc("show", "other").exit_code == 0
 
 
+def test_new_of_an_area_says_what_is_missing_for_a_map(project: Path) -> None:
+    area = ["--area", "116.8", "34.0", "117.7", "34.6", "--dates", "2021-06-01", "2021-09-30"]
+    result = lulc("new", "mine", *area)
+    assert result.exit_code == 0
+    assert "03_visualize.yaml" in result.stdout and "06_rf.yaml" not in result.stdout
+    assert "lulc run mine" in result.stdout and "--reference" in result.stdout
+    result = lulc("new", "southern", "--area", "-60.5", "-3.2", "-60.1", "-2.9", *area[5:], "--reference", "esri")
+    assert result.exit_code == 0, result.stderr
+    assert "06_rf.yaml" in result.stdout and "needs labels" not in result.stdout
+    assert lulc("new", "half", *area[:5]).exit_code == 1
+
+
 def test_sample_prints_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "fetch", lambda name, cache: cache / name)
     result = lulc("sample", "romania", "--cache", str(tmp_path))

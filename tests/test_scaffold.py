@@ -1,11 +1,13 @@
 """New studies: files that are valid as they stand, and explain themselves."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from lulc_kit import params, run, scaffold
+from lulc_kit.classes import SCHEMES
 from lulc_kit.errors import LulcError
 
 
@@ -27,6 +29,51 @@ def test_every_parameter_is_there_under_its_explanation(project: Path) -> None:
             if name != "outputs":
                 at = next(i for i, line in enumerate(lines) if line.startswith(f"{name}:"))
                 assert lines[at - 1] == f"# {field.description}"
+
+
+AREA, DATES = (116.8, 34.0, 117.7, 34.6), ("2021-06-01", "2021-09-30")
+
+
+def test_a_study_of_an_area_downloads_preprocesses_and_shows(project: Path) -> None:
+    scaffold.new("mine", area=AREA, dates=DATES)
+    steps = {planned.step: planned.parameters for planned in run.plan("mine")}
+    assert list(steps) == ["01_download", "02_preprocess", "03_visualize"]
+    first = steps["01_download"]
+    assert isinstance(first, params.Download)
+    assert (first.source, first.area, first.dates) == ("stac", list(AREA), list(DATES))
+    assert (first.reference, first.dem, first.roads) == (None, "cop-dem-glo-30", "osm")
+
+
+@pytest.mark.parametrize("reference", ["esri", "worldcover", "data/mine.gpkg"])
+def test_with_a_reference_it_goes_on_to_the_report(reference: str, project: Path) -> None:
+    folder = scaffold.new("mine", area=AREA, dates=DATES, reference=reference)
+    steps = {planned.step: planned.parameters for planned in run.plan("mine")}
+    assert {step[:2] for step in steps} >= {"04", "05", "06", "07", "09"}
+    labels = steps["05_samples"]
+    assert isinstance(labels, params.Samples)
+    text = (folder / "05_samples.yaml").read_text(encoding="utf-8")
+    assert ("made by a network" in text or "a network made" in text) == (reference in SCHEMES)
+    if reference in SCHEMES:
+        values = [value for values in labels.classes.values() for value in values]  # type: ignore[union-attr]
+        assert len(set(values)) == len(values) and set(values) <= set(SCHEMES[reference].values)
+        assert set(labels.classes) == set(SCHEMES["workflow"].names)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"area": AREA}, "--dates FIRST LAST together"),
+        ({"dates": DATES}, "--area LEFT BOTTOM RIGHT TOP"),
+        ({"reference": "esri"}, "needs --area"),
+        ({"area": AREA, "dates": DATES, "like": "old"}, "neither --like"),
+        ({"area": AREA, "dates": ("2021-09-30", "2021-06-01")}, "end before they begin"),
+        ({"area": (116.8, 34.0, 999.0, 34.6), "dates": DATES}, "area"),
+    ],
+)
+def test_an_area_that_cannot_be_leaves_nothing(given: dict[str, Any], says: str, project: Path) -> None:
+    with pytest.raises(LulcError, match=says):
+        scaffold.new("mine", **given)
+    assert not (project / "params/mine").exists()
 
 
 def test_like_copies_everything_but_the_name(project: Path) -> None:

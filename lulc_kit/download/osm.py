@@ -29,8 +29,10 @@ class _TooMuch(Exception):
     """The server ran out of time or memory on this box."""
 
 
-def fetch(box: Box, target: Path, address: str = OVERPASS) -> Path:
+def fetch(box: Box, target: Path) -> Path:
     """Ask Overpass for all roads that meet a box and write them as a GeoPackage.
+
+    The variable ``LULC_OVERPASS`` names another server than the public one.
 
     Parameters
     ----------
@@ -38,14 +40,16 @@ def fetch(box: Box, target: Path, address: str = OVERPASS) -> Path:
         West, south, east, north in degrees.
     target
         The file, with a layer ``roads``: ``osm_id``, ``highway``, ``name``; EPSG:4326.
-    address
-        The interpreter.
 
     Raises
     ------
     LulcError
         If the server refuses, stays busy, cannot cope even with small parts of the box, or knows no road there.
     """
+    origin = f"Overpass {box}"
+    if _is_there(target, origin):
+        return target
+    address = web.address("OVERPASS", OVERPASS)
     ways: dict[int, dict[str, Any]] = {}
     with (
         web.client(patience=240) as client,
@@ -80,7 +84,7 @@ def fetch(box: Box, target: Path, address: str = OVERPASS) -> Path:
         geometry=lines,
         crs="EPSG:4326",
     )
-    return _write(table, box, target)
+    return _write(table, box, target, origin)
 
 
 def cut(extract: Path, box: Box, target: Path) -> Path:
@@ -91,9 +95,13 @@ def cut(extract: Path, box: Box, target: Path) -> Path:
     LulcError
         If the file cannot be read, or has no road there.
     """
+    about = extract.stat()
+    origin = f"{extract.name} {about.st_size} {about.st_mtime_ns} {box}"
+    if _is_there(target, origin):
+        return target
     area = gpd.GeoSeries([shapely.box(*box)], crs="EPSG:4326")
     found = vectors.read(extract, layer="lines", where="highway IS NOT NULL", mask=area, parameters="01_download.yaml")
-    return _write(found.table[["osm_id", "highway", "name", "geometry"]], box, target)
+    return _write(found.table[["osm_id", "highway", "name", "geometry"]], box, target, origin)
 
 
 def quarters(box: Box) -> list[Box]:
@@ -123,13 +131,20 @@ def _ways(response: httpx.Response) -> list[dict[str, Any]]:
     ]
 
 
-def _write(table: "gpd.GeoDataFrame", box: Box, target: Path) -> Path:
+def _is_there(target: Path, origin: str) -> bool:
+    """Whether roads of this origin were written already: nobody asks a public server twice."""
+    import pyogrio
+
+    return target.exists() and (pyogrio.read_info(target).get("layer_metadata") or {}).get("origin") == origin
+
+
+def _write(table: "gpd.GeoDataFrame", box: Box, target: Path, origin: str) -> Path:
     if table.empty:
         raise GridError(
             f"OpenStreetMap has no road in {_written(box)}. Check the area, or leave roads out (roads: null)."
         )
     with files.replacing(target) as part:
-        table.to_file(part, layer="roads", driver="GPKG")
+        table.to_file(part, layer="roads", driver="GPKG", layer_metadata={"origin": origin})
     return target
 
 

@@ -1,15 +1,19 @@
-"""Scenes from wherever the parameters say, described as one catalog."""
+"""Scenes from wherever the parameters say, described as one catalog, with what lies beside them."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from odc.geo.geobox import GeoBox
+
 from lulc_kit import files, params
 from lulc_kit.catalog import Catalog
-from lulc_kit.download import own_files, products, sample, stac
-from lulc_kit.errors import MissingFileError
+from lulc_kit.download import area, beside, maps, own_files, products, sample, secrets, stac, vintage
 from lulc_kit.intake import rasters, tables, vectors
+from lulc_kit.late import pd
 from lulc_kit.layout import Layout
 
 SOURCES: dict[str, Callable[[params.Download, Layout], Catalog]] = {
@@ -35,26 +39,59 @@ def get(p: params.Download, layout: Layout) -> Catalog:
     Raises
     ------
     LulcError
-        See the functions in `SOURCES`.
+        See the functions in `SOURCES`, and `beside.get`.
     """
     found = SOURCES[p.source](p, layout)
-    named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
-    return replace(found, understood={role: _understood(name) for role, name in named.items() if name})
+    if not p.beside:
+        return found
+    dates = [scene.date for scene in found.scenes]
+    others = beside.get(p.beside, grid(p, found), dates, layout, p.reference_year)
+    return replace(
+        found,
+        ancillary={**found.ancillary, **others.paths},
+        attribution=" ".join([found.attribution, *others.attributions]),
+        understood={role: _understood(p.beside[role], path) for role, path in others.paths.items()},
+    )
 
 
-def _understood(name: str) -> list[dict[str, Any]]:
+def grid(p: params.Download, found: Catalog) -> GeoBox:
+    """Return the grid of the area that was searched, or else one that holds all scenes."""
+    return area.read(p.area, p.crs).grid if p.area is not None else beside.around(found.scenes)
+
+
+def classes_of(p: params.Download, found: Catalog) -> pd.DataFrame | None:
+    """Return how much of a fetched reference map each class covers; None where none was fetched."""
+    return maps.shares(found.ancillary["reference"]) if p.reference in maps.REFERENCES else None
+
+
+def basemap(p: params.Download, found: Catalog) -> pd.DataFrame | None:
+    """Return when the basemap was taken that one digitises over, beside the scenes' dates; None if nobody is asked.
+
+    Raises
+    ------
+    LulcError
+        See the functions of `vintage`.
+    """
+    asked = p.vintage
+    if asked is None:
+        return None
+    places = vintage.places(beside.degrees(grid(p, found)), asked.places)
+    captures = vintage.wayback(asked.wayback, places, asked.zoom) if asked.wayback else []
+    if asked.azure:
+        captures += vintage.azure(secrets.secret("azure-maps", "key"), places, asked.zoom)
+    if asked.bing:
+        captures += vintage.bing(files.named(asked.bing))
+    return vintage.table(captures, [scene.date for scene in found.scenes], asked.most_days)
+
+
+def _understood(name: str, path: Path) -> list[dict[str, Any]]:
     """Return what a file beside the scenes was understood to say: a row for each band, or layer."""
-    path = files.resolve(name)
+    name = name if files.resolve(name) == path else str(path)  # fetched, or cut out
     if path.suffix.lower() in tables.SUFFIXES:
         return []
     return vectors.describe(path) if vectors.is_vector(path) else rasters.rows(rasters.describe(name), name)
 
 
 def ancillary(p: params.Download) -> dict[str, Path]:
-    """Return the files beside the scenes that the parameters name, by role; a LulcError if one is missing."""
-    named = {"reference": p.reference, "dem": p.dem, "roads": p.roads}
-    found = {role: files.resolve(name) for role, name in named.items() if name}
-    for role, path in found.items():
-        if not path.exists():
-            raise MissingFileError(f"{role}: {path} does not exist. Check the path in 01_download.yaml.")
-    return found
+    """Return the user's own files beside the scenes, by role; a LulcError if one is missing."""
+    return beside.own(p.beside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from lulc_kit.errors import LulcError
 if TYPE_CHECKING:
     import pystac
     from pystac_client import Client
+    from shapely.geometry.base import BaseGeometry
 
 PAGE = 250
 """Items that are asked for at once: services give 100 to 500."""
@@ -188,7 +189,42 @@ def _adds(item: pystac.Item, others: Sequence[pystac.Item]) -> bool:
     return bool(shape.difference(known).area > 0.05 * known.area)
 
 
+def world(service: str, collection: str, geometry: BaseGeometry, dates: Sequence[str] | None) -> list[pystac.Item]:
+    """Search for the tiles of a map of the world.
+
+    Parameters
+    ----------
+    service, collection
+        Where.
+    geometry
+        Longitude and latitude; tiles that meet it are wanted.
+    dates
+        First and last day, ``"YYYY-MM-DD"``; None for a map that has none.
+
+    Raises
+    ------
+    LulcError
+        If the service cannot be asked, as `find`.
+    """
+    period = None if dates is None else f"{dates[0]}T00:00:00Z/{dates[1]}T23:59:59Z"
+    where = shapely.geometry.mapping(geometry)
+
+    def question(client: Client) -> Iterator[pystac.Item]:
+        return client.search(collections=[collection], intersects=where, datetime=period, limit=PAGE).items()
+
+    return _patiently(service, question)
+
+
 def _ask(service: str, collection: str, area: Area, dates: Sequence[str], cloud: float) -> list[pystac.Item]:
+    def of(period: Sequence[str]) -> list[pystac.Item]:
+        return _patiently(service, lambda client: _items(client, service, collection, area, period, cloud))
+
+    found = of(dates)
+    return found if len(found) < MOST else [item for month in _months(dates) for item in of(month)]
+
+
+def _patiently(service: str, question: Callable[[Client], Iterator[pystac.Item]]) -> list[pystac.Item]:
+    """Return what a service answers, at most `MOST` items; asked again where it answers with something else."""
     import stamina
     from pystac import STACError
     from pystac_client.exceptions import APIError
@@ -196,12 +232,11 @@ def _ask(service: str, collection: str, area: Area, dates: Sequence[str], cloud:
     title = services.SERVICES[service].title
 
     @stamina.retry(on=json.JSONDecodeError, attempts=3, wait_initial=0.5)
-    def ask(period: Sequence[str]) -> list[pystac.Item]:
-        return list(islice(_items(_client(service), service, collection, area, period, cloud), MOST))
+    def ask() -> list[pystac.Item]:
+        return list(islice(question(_client(service)), MOST))
 
     try:
-        found = ask(dates)
-        return found if len(found) < MOST else [item for month in _months(dates) for item in ask(month)]
+        return ask()
     except json.JSONDecodeError as error:
         raise LulcError(
             f"{title} answered with something that is no STAC (it begins {error.doc[:40]!r}): a page of an error, or "

@@ -18,6 +18,7 @@ PLACES = {
     ("cdse", "s3_key"): (_STORE, "login", "the access key of eodata (S3)"),
     ("cdse", "s3_secret"): (_STORE, "password", "its secret key"),
     ("planetary-computer", "key"): ("planetarycomputer.microsoft.com", "password", "the subscription key"),
+    ("azure-maps", "key"): ("atlas.microsoft.com", "password", "the subscription key of Azure Maps"),
 }
 """Of each secret: the machine in netrc, its word there, and what it is."""
 

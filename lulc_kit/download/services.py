@@ -70,8 +70,14 @@ SERVICES = {
         {"L2A": ("sentinel-2-l2a",), "L1C": ("sentinel-2-l1c",)},
         "filter",
     ),
+    "impact-observatory": Service(
+        "Impact Observatory",
+        "https://api.impactobservatory.com/stac-aws",
+        {},  # maps of land cover alone
+        "query",
+    ),
 }
-"""The services by the words of the parameter ``service``."""
+"""The services; those that have scenes are words of the parameter ``service``."""
 
 
 def address(service: str) -> str:

@@ -71,7 +71,7 @@ def places(box: tuple[float, float, float, float], side: int) -> list[Place]:
     return [(west + x * (east - west), north - y * (north - south)) for y in steps for x in steps]
 
 
-def wayback(release: str, where: Sequence[Place], zoom: int, address: str = ESRI) -> list[Capture]:
+def wayback(release: str, where: Sequence[Place], zoom: int) -> list[Capture]:
     """Ask when Esri's World Imagery was taken, as of one of its releases.
 
     Parameters
@@ -82,8 +82,6 @@ def wayback(release: str, where: Sequence[Place], zoom: int, address: str = ESRI
         Places.
     zoom
         Zoom of the map while drawing, 1–23.
-    address
-        Of the services.
 
     Raises
     ------
@@ -91,7 +89,7 @@ def wayback(release: str, where: Sequence[Place], zoom: int, address: str = ESRI
         If the service fails, or has no such release.
     """
     layer = min(LAST_LAYER, FINEST - zoom)
-    url = f"{address}/World_Imagery_Metadata_{release}/MapServer/{layer}/query"
+    url = f"{web.address('ESRI_WAYBACK', ESRI)}/World_Imagery_Metadata_{release}/MapServer/{layer}/query"
 
     def read(response: httpx.Response) -> list[dict[str, Any]]:
         found = web.decoded(response)
@@ -125,14 +123,14 @@ def wayback(release: str, where: Sequence[Place], zoom: int, address: str = ESRI
     return captures
 
 
-def azure(key: str, where: Sequence[Place], zoom: int, address: str = AZURE) -> list[Capture]:
+def azure(key: str, where: Sequence[Place], zoom: int) -> list[Capture]:
     """Ask when the satellite imagery of Azure Maps was taken: one tile for each place.
 
     Parameters
     ----------
     key
         The subscription key; it is sent as a header and written nowhere.
-    where, zoom, address
+    where, zoom
         As for `wayback`; zoom 1–19.
 
     Raises
@@ -146,7 +144,11 @@ def azure(key: str, where: Sequence[Place], zoom: int, address: str = AZURE) -> 
             x, y = tile_of(place, zoom)
             query: dict[str, Any] = {"api-version": "2024-04-01", "tilesetId": "microsoft.imagery", "zoom": zoom}
             query |= {"x": x, "y": y}
-            response = web.ask("Azure Maps", partial(client.get, address, params=query), lambda response: response)
+            response = web.ask(
+                "Azure Maps",
+                partial(client.get, web.address("AZURE_MAPS", AZURE), params=query),
+                lambda response: response,
+            )
             captures.append(Capture(place, zoom, "Azure Maps", *_american(response.headers.get(HEADER, ""))))
     return captures
 

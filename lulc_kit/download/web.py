@@ -1,6 +1,7 @@
 """Asking services on the web: again while they are busy, and in words that help when they stay so."""
 
 import email.utils
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -25,6 +26,11 @@ class Busy(Exception):
     def __init__(self, said: str, wait: float | None = None) -> None:
         super().__init__(said)
         self.wait = wait
+
+
+def address(name: str, usual: str) -> str:
+    """Return where a service is; the variable ``LULC_<NAME>`` replaces it, for a mirror or a test."""
+    return os.environ.get(f"LULC_{name}") or usual
 
 
 def client(patience: float = 60.0, secret: Mapping[str, str] | None = None) -> httpx.Client:

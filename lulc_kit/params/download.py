@@ -10,6 +10,12 @@ Degrees = Annotated[float, Field(ge=-180, le=180)]
 Box = Annotated[list[Degrees], Field(min_length=4, max_length=4)]
 MGRSTile = Annotated[str, Field(pattern=r"^T?\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]$")]
 BandName = Annotated[str, Field(pattern=r"^B(?:[1-9]|8A|1[0-2])$")]
+FETCHED: dict[str, tuple[str, ...]] = {
+    "reference": ("esri", "worldcover"),
+    "dem": ("cop-dem-glo-30", "nasadem"),
+    "roads": ("osm",),
+}
+"""By role, words for what is fetched for any source; anything else is a file of one's own."""
 SEARCHED = ("stac",)
 """Sources that search a service."""
 
@@ -50,6 +56,25 @@ class Scene(Model):
         return self
 
 
+class Vintage(Model):
+    """Which basemap's capture dates are looked up, and where."""
+
+    zoom: int = Field(17, ge=1, le=19, description="zoom of the map while drawing")
+    places: int = Field(3, ge=1, le=20, description="so many × so many places of the scenes' area")
+    wayback: str | None = Field(
+        None, pattern=r"^\d{4}_r\d{2}$", description='release of Esri\'s archive, "2021_r12"; null: not asked'
+    )
+    azure: bool = Field(False, description="ask Azure Maps; its key is in LULC_AZURE_MAPS_KEY, netrc or the keyring")
+    bing: str | None = Field(None, description="saved metadata of Bing, a file or data/bing/*.xml; null: none")
+    most_days: int = Field(365, ge=0, le=100_000, description="imagery further from the scenes is warned of, days")
+
+    @model_validator(mode="after")
+    def _somebody_is_asked(self) -> Self:
+        if not (self.wayback or self.azure or self.bing):
+            raise ValueError('vintage asks nobody: set wayback: "2021_r12", azure: true, or bing: FILES')
+        return self
+
+
 class Download(Parameters):
     """01: which scenes, and where from."""
 
@@ -60,9 +85,21 @@ class Download(Parameters):
     )
     sample: Literal["havelland", "romania"] = Field("havelland", description="which sample, for source: sample")
     scenes: list[Scene] = Field([], description="your scenes, for source: files")
-    reference: str | None = Field(None, description="your training polygons or class map, for source: files")
-    dem: str | None = Field(None, description="your elevation model, for source: files")
-    roads: str | None = Field(None, description="your roads (lines), for source: files")
+    reference: Literal["esri", "worldcover"] | str | None = Field(
+        None, description="training polygons or class map: your file; or esri, worldcover: a reference map, online"
+    )
+    reference_year: int | None = Field(
+        None, ge=2017, le=2100, description="year of the reference map; null: the nearest to the scenes"
+    )
+    dem: Literal["cop-dem-glo-30", "nasadem"] | str | None = Field(
+        None, description="elevation model: your file; or cop-dem-glo-30, nasadem: online"
+    )
+    roads: Literal["osm"] | str | None = Field(
+        None, description="roads: your lines or OpenStreetMap extract (.osm.pbf); or osm: online, by Overpass"
+    )
+    vintage: Vintage | None = Field(
+        None, description="how old is the basemap one draws over: zoom, wayback, azure, bing; null: not asked"
+    )
     products: str | None = Field(None, description="folder of whole products, for source: products")
     size: int = Field(510, ge=256, le=10980, description="side of a tile, pixels of 10 m, for source: simulated")
     tiles: int = Field(2, ge=1, le=2, description="adjacent tiles, for source: simulated")
@@ -85,6 +122,12 @@ class Download(Parameters):
     )
     bands: list[BandName] = Field([], description="bands to fetch, [B2, B3, B4, B8]; []: all of the level")
 
+    @property
+    def beside(self) -> dict[str, str]:
+        """What is wanted beside the scenes, by role: a word of `FETCHED`, or a file of one's own."""
+        named = {"reference": self.reference, "dem": self.dem, "roads": self.roads}
+        return {role: name for role, name in named.items() if name}
+
     @model_validator(mode="after")
     def _scenes_for_files(self) -> Self:
         if (self.source == "files") != bool(self.scenes):
@@ -100,6 +143,8 @@ class Download(Parameters):
             )
         if self.dates and self.dates[0] > self.dates[1]:
             raise ValueError(f"dates end before they begin: write {self.dates[::-1]}")
+        if self.reference_year is not None and self.reference not in FETCHED["reference"]:
+            raise ValueError("'reference_year' is for reference: esri or worldcover; set it to null")
         named = [(s.date, s.file, *sorted((s.bands or {}).items())) for s in self.scenes]
         twice = sorted(str(n[0]) for n in named if named.count(n) > 1)
         if twice:

@@ -48,9 +48,15 @@ def box_of(request: Request) -> list[float]:
     return [float(v) for v in re.findall(r"\(([^)]*)\)", query)[-1].split(",")]
 
 
-def serve(httpserver: HTTPServer, answer: Callable[[Request], Response]) -> str:
+def fetch(httpserver: HTTPServer, answer: Callable[[Request], Response], folder: Path, box: osm.Box = BOX) -> Path:
+    """Fetch roads from a server that answers so."""
     httpserver.expect_request("/api/interpreter", method="POST").respond_with_handler(answer)
-    return httpserver.url_for("/api/interpreter")
+    return osm.fetch(box, folder / "roads.gpkg")
+
+
+@pytest.fixture(autouse=True)
+def here(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LULC_OVERPASS", httpserver.url_for("/api/interpreter"))
 
 
 def good(request: Request) -> Response:
@@ -58,7 +64,7 @@ def good(request: Request) -> Response:
 
 
 def test_roads_arrive_as_a_geopackage_with_their_kind(httpserver: HTTPServer, tmp_path: Path) -> None:
-    path = osm.fetch(BOX, tmp_path / "roads.gpkg", serve(httpserver, good))
+    path = fetch(httpserver, good, tmp_path)
     found = gpd.read_file(path, layer="roads")
     assert found.crs.to_epsg() == 4326
     assert dict(zip(found["osm_id"], found["highway"], strict=True)) == {str(k): v[0] for k, v in ROADS.items()}
@@ -67,6 +73,10 @@ def test_roads_arrive_as_a_geopackage_with_their_kind(httpserver: HTTPServer, tm
     ((request, _),) = httpserver.log
     assert box_of(request) == [34.0, 116.8, 34.6, 117.6]
     assert request.headers["User-Agent"] == "lulc_kit"
+    osm.fetch(BOX, path)
+    assert len(httpserver.log) == 1  # what is there is not asked for again
+    osm.fetch((116.8, 34.0, 116.9, 34.1), path)
+    assert gpd.read_file(path)["osm_id"].tolist() == ["1", "3"]
 
 
 @pytest.mark.parametrize(
@@ -81,9 +91,7 @@ def test_roads_arrive_as_a_geopackage_with_their_kind(httpserver: HTTPServer, tm
 )
 def test_an_overloaded_server_is_asked_again(httpserver: HTTPServer, tmp_path: Path, fault: Response) -> None:
     faults = [fault, fault]
-    path = osm.fetch(
-        BOX, tmp_path / "roads.gpkg", serve(httpserver, lambda request: faults.pop() if faults else good(request))
-    )
+    path = fetch(httpserver, lambda request: faults.pop() if faults else good(request), tmp_path)
     assert len(gpd.read_file(path)) == 3
 
 
@@ -100,7 +108,7 @@ def test_half_a_result_with_a_remark_never_counts_and_the_box_is_quartered(
             found["remark"] = 'runtime error: Query timed out in "query" at line 1 after 181 seconds.'
         return Response(json.dumps(found))
 
-    path = osm.fetch(BOX, tmp_path / "roads.gpkg", serve(httpserver, answer))
+    path = fetch(httpserver, answer, tmp_path)
     found = gpd.read_file(path)
     assert sorted(found["osm_id"]) == ["1", "2", "3"]  # each once, also where it crosses quarters
     assert len(httpserver.log) == 5
@@ -111,19 +119,19 @@ def test_what_no_quarter_makes_small_enough_is_an_error(httpserver: HTTPServer, 
         return Response('{"elements": [], "remark": "runtime error: Query run out of memory using about 512 MB"}')
 
     with pytest.raises(LulcError, match=r"cannot cope with the roads of 116\.8000.*out of memory"):
-        osm.fetch(BOX, tmp_path / "roads.gpkg", serve(httpserver, answer))
+        fetch(httpserver, answer, tmp_path)
     assert len(httpserver.log) == 1 + osm.DEPTH
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_road_there(httpserver: HTTPServer, tmp_path: Path) -> None:
     with pytest.raises(GridError, match=r"no road in 116\.8000–117\.6000° E.*roads: null"):
-        osm.fetch(BOX, tmp_path / "roads.gpkg", serve(httpserver, lambda request: Response('{"elements": []}')))
+        fetch(httpserver, lambda request: Response('{"elements": []}'), tmp_path)
 
 
 def test_a_refused_query_is_an_error_at_once(httpserver: HTTPServer, tmp_path: Path) -> None:
     with pytest.raises(LulcError, match="Overpass refuses: status 400"):
-        osm.fetch(BOX, tmp_path / "roads.gpkg", serve(httpserver, lambda request: Response("parse error", 400)))
+        fetch(httpserver, lambda request: Response("parse error", 400), tmp_path)
     assert len(httpserver.log) == 1
 
 
@@ -210,7 +218,7 @@ def test_real_roads_of_openstreetmap_as_overpass_would_give_them(httpserver: HTT
         return Response(json.dumps(found))
 
     box = (29.9, -2.2, 30.4, -1.7)
-    found = gpd.read_file(osm.fetch(box, tmp_path / "roads.gpkg", serve(httpserver, answer)))
+    found = gpd.read_file(fetch(httpserver, answer, tmp_path, box))
     expected = real[real.intersects(shapely.box(*box))]
     assert 100 < len(expected) == len(found)
     assert shapely.equals_exact(

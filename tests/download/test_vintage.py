@@ -24,10 +24,15 @@ def milliseconds(day: str) -> int:
     return int(dt.datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp() * 1000)
 
 
-def esri(httpserver: HTTPServer, layer: int, answer: Any) -> str:
+@pytest.fixture(autouse=True)
+def here(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LULC_ESRI_WAYBACK", httpserver.url_for("/services"))
+    monkeypatch.setenv("LULC_AZURE_MAPS", httpserver.url_for("/map/tile"))
+
+
+def esri(httpserver: HTTPServer, layer: int, answer: Any) -> None:
     path = f"/services/World_Imagery_Metadata_2021_r12/MapServer/{layer}/query"
     httpserver.expect_request(path).respond_with_data(json.dumps(answer))
-    return httpserver.url_for("/services")
 
 
 def attributes(day: str | None, maker: str = "Maxar", satellite: str = "WV03") -> dict[str, Any]:
@@ -37,8 +42,8 @@ def attributes(day: str | None, maker: str = "Maxar", satellite: str = "WV03") -
 
 @pytest.mark.parametrize(("zoom", "layer"), [(23, 0), (17, 6), (10, 13), (5, 13)])
 def test_esri_is_asked_for_the_layer_of_the_zoom(httpserver: HTTPServer, zoom: int, layer: int) -> None:
-    address = esri(httpserver, layer, {"features": [attributes("2020-11-02")]})
-    (found,) = vintage.wayback("2021_r12", [XUZHOU], zoom, address)
+    esri(httpserver, layer, {"features": [attributes("2020-11-02")]})
+    (found,) = vintage.wayback("2021_r12", [XUZHOU], zoom)
     assert (found.first, found.last) == (dt.date(2020, 11, 2), dt.date(2020, 11, 2))
     assert found.source == "Esri 2021_r12 (Maxar WV03)"
     ((request, _),) = httpserver.log
@@ -46,18 +51,19 @@ def test_esri_is_asked_for_the_layer_of_the_zoom(httpserver: HTTPServer, zoom: i
 
 
 def test_images_that_meet_at_a_place_give_a_range_and_no_image_gives_none(httpserver: HTTPServer) -> None:
-    address = esri(httpserver, 6, {"features": [attributes("2020-11-02"), attributes("2019-03-01"), attributes(None)]})
-    (found,) = vintage.wayback("2021_r12", [XUZHOU], 17, address)
+    esri(httpserver, 6, {"features": [attributes("2020-11-02"), attributes("2019-03-01"), attributes(None)]})
+    (found,) = vintage.wayback("2021_r12", [XUZHOU], 17)
     assert (found.first, found.last) == (dt.date(2019, 3, 1), dt.date(2020, 11, 2))
     httpserver.clear()
-    (found,) = vintage.wayback("2021_r12", [XUZHOU], 17, esri(httpserver, 6, {"features": []}))
+    esri(httpserver, 6, {"features": []})
+    (found,) = vintage.wayback("2021_r12", [XUZHOU], 17)
     assert (found.first, found.last, found.source) == (None, None, "Esri 2021_r12")
 
 
 def test_a_release_that_is_none_is_an_error_although_the_status_is_good(httpserver: HTTPServer) -> None:
-    address = esri(httpserver, 6, {"error": {"code": 500, "message": "Service World_Imagery_Metadata not started"}})
+    esri(httpserver, 6, {"error": {"code": 500, "message": "Service World_Imagery_Metadata not started"}})
     with pytest.raises(LulcError, match=r"no release 2021_r12.*not started.*livingatlas"):
-        vintage.wayback("2021_r12", [XUZHOU], 17, address)
+        vintage.wayback("2021_r12", [XUZHOU], 17)
 
 
 def test_azure_says_it_in_a_header_and_the_key_travels_in_one(httpserver: HTTPServer) -> None:
@@ -69,7 +75,7 @@ def test_azure_says_it_in_a_header_and_the_key_travels_in_one(httpserver: HTTPSe
         return Response(b"\xff\xd8", 200, {vintage.HEADER: next(said)}, mimetype="image/jpeg")
 
     httpserver.expect_request("/map/tile").respond_with_handler(answer)
-    found = vintage.azure("geheim", [XUZHOU] * 3, 15, httpserver.url_for("/map/tile"))
+    found = vintage.azure("geheim", [XUZHOU] * 3, 15)
     days = [(c.first, c.last) for c in found]
     assert days[0] == (dt.date(2022, 7, 31), dt.date(2023, 9, 1))
     assert days[1] == (dt.date(2020, 12, 1), dt.date(2020, 12, 1))
@@ -84,7 +90,7 @@ def test_azure_says_it_in_a_header_and_the_key_travels_in_one(httpserver: HTTPSe
 def test_a_wrong_key_is_refused_in_words_without_it(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/map/tile").respond_with_data("Access denied due to invalid subscription key", 401)
     with pytest.raises(LulcError, match="Azure Maps refuses: status 401") as raised:
-        vintage.azure("geheim", [XUZHOU], 15, httpserver.url_for("/map/tile"))
+        vintage.azure("geheim", [XUZHOU], 15)
     assert "geheim" not in str(raised.value)
 
 

@@ -146,6 +146,12 @@ ELSEWHERE = [
     *(("01_download", "service", name) for name in ("planetary-computer", "cdse")),
     ("01_download", "level", "L1C"),
     ("01_download", "cloud", 0),
+    *(("01_download", "reference", word) for word in ("esri", "worldcover")),  # tests/notebooks/test_beside.py
+    *(("01_download", "dem", word) for word in ("cop-dem-glo-30", "nasadem")),
+    ("01_download", "roads", "osm"),
+    *(("01_download", "vintage.azure", asked) for asked in (True, False)),
+    ("01_download", "vintage.most_days", 0),
+    *(("01_download", f"vintage.{name}", None) for name in ("wayback", "bing")),
     ("02_preprocess", "mask", "product"),
     ("02_preprocess", "correction", "sen2cor"),  # tests/preprocess/test_correction.py
 ]

@@ -83,3 +83,23 @@ def test_what_a_search_needs(changed: dict[str, Any], says: str) -> None:
     assert params.Download.check(values | {"area": "T50SMC"}, "here").area == "T50SMC"
     with pytest.raises(LulcError, match=says):
         params.Download.check(values | changed, "here")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"vintage": {}}, "vintage asks nobody"),
+        ({"vintage": {"wayback": "2021-12"}}, "wayback"),
+        ({"vintage": {"azure": True, "zoom": 25}}, "zoom"),
+        ({"reference_year": 2021}, "'reference_year' is for reference"),
+        ({"reference": "mine.gpkg", "reference_year": 2021}, "'reference_year' is for reference"),
+    ],
+)
+def test_what_lies_beside_the_scenes(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(LulcError, match=says):
+        params.Download.check(given, "here")
+
+
+def test_what_is_wanted_beside_the_scenes_by_role() -> None:
+    p = params.Download.check({"reference": "esri", "reference_year": 2020, "roads": "my.osm.pbf"}, "here")
+    assert p.beside == {"reference": "esri", "roads": "my.osm.pbf"}
