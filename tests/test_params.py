@@ -54,7 +54,7 @@ TWENTY = [
 
 
 def test_the_study_of_the_source_workflow_holds_together() -> None:
-    """No services here, so that it cannot run: but each step has what the one before gives, and no two write one file."""
+    """It cannot run without the services: but each step has what the one before gives, and no two write one file."""
     steps = {planned.step: planned.parameters for planned in run.plan(str(scene.REPOSITORY / "params/xuzhou"))}
     assert {"06_knn", "06_rf", "07_fcn", "08_lstm_fixed", "08_lstm_random"} <= set(steps)
     first, cube = steps["01_download"], steps["02_preprocess"]

@@ -99,3 +99,12 @@ def test_what_belongs_to_a_user_s_file_counts_with_it(project: Path) -> None:
     entry = {"file": "data/B2[1].TIF"}
     p = check("04_features", external=[entry])
     assert project / "data/B2[1].TIF" in steps.of_users(p, Layout(project / "outputs/s"))
+
+
+def test_what_is_fetched_is_no_file_of_the_users(project: Path) -> None:
+    named = {"reference": "esri", "dem": "dem.tif", "roads": "osm", "vintage": {"bing": "bing/*.xml"}}
+    for file in ("dem.tif", "bing/a.xml"):
+        (project / file).parent.mkdir(exist_ok=True)
+        (project / file).touch()
+    p = params.Download.check({"study": "s"} | named, "here")
+    assert steps.of_users(p, Layout(project / "outputs/s")) == [project / "dem.tif", project / "bing/a.xml"]

@@ -71,7 +71,7 @@ class Vintage(Model):
     @model_validator(mode="after")
     def _somebody_is_asked(self) -> Self:
         if not (self.wayback or self.azure or self.bing):
-            raise ValueError('vintage asks nobody: set wayback: "2021_r12", azure: true, or bing: FILES')
+            raise ValueError('vintage asks nobody; give it wayback ("2021_r12"), azure (true) or bing (files)')
         return self
 
 
