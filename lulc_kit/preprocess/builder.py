@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import grids, raster
+from lulc_kit import grids, guard, raster
 from lulc_kit.catalog import Catalog, Scene
 from lulc_kit.cube import REASONS, Reason
 from lulc_kit.errors import BandError, GridError, LulcError, ParameterError
 from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import CubeLayout
-from lulc_kit.preprocess import correction, dark_object, guard, radiometry, window
+from lulc_kit.preprocess import correction, dark_object, radiometry, window
 from lulc_kit.preprocess.masks import MASKS, SCL_DEFAULT, Codes, Request
 from lulc_kit.preprocess.mosaic import mosaic
 from lulc_kit.preprocess.sharpening.scene import sharpen_scene

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import rasterio
 
+from lulc_kit import guard
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import guard, radiometry
+from lulc_kit.preprocess import radiometry
 from lulc_kit.safe import manifest
 from lulc_kit.safe import product as safe
 from lulc_kit.safe.scene import describe

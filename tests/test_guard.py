@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import rasterio
 
+from lulc_kit import guard
 from lulc_kit.errors import LulcError
-from lulc_kit.preprocess import guard
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 shared = pytest.mark.shared
 BANDS = ("B2", "B3", "B4", "B8", "B11", "B12")
 # columns: water, dense crop, soil
