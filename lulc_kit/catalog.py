@@ -37,6 +37,8 @@ _PROPERTIES = {
     "platform": "platform",
     "orbit": "sat:relative_orbit",
     "sun_azimuth": "view:sun_azimuth",
+    "origin": "lulc:origin",
+    "radiometry": "lulc:radiometry",
 }
 _QUALITY = {"cloud_percentage": "eo:cloud_cover", "degraded_percentage": "s2:degraded_msi_data_percentage"}
 _CHECK = "lulc:check:"
@@ -130,6 +132,8 @@ class Scene:
         data), and the result of each check (``{"GENERAL_QUALITY": "PASSED"}``).
     platform, orbit
         Such as ``"sentinel-2a"``, and the relative orbit, 1–143.
+    origin, radiometry
+        Which item of which service it was loaded from, and how its offset was decided on.
     understood
         What its files were understood to say, if they are the user's own: a row for each band (`intake.rasters.rows`,
         the numbers only of the first scene).
@@ -149,6 +153,8 @@ class Scene:
     quality: Mapping[str, float | str] = field(default_factory=dict)
     platform: str | None = None
     orbit: int | None = None
+    origin: str | None = None
+    radiometry: str | None = None
     understood: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -176,6 +182,10 @@ class Catalog:
     attribution: str = ""
     understood: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """What the other files were understood to say, by role: a row for each band, or layer (`intake.vectors`)."""
+    grid: "GeoBox | None" = None
+    """Grid of the area that was asked for: notebook 02 takes it over."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Scenes that were chosen and could not be had, by date and tile, and why."""
 
     def read_as(self, part: Literal["band", "layer"]) -> "pd.DataFrame | None":
         """Return what the user's own files were understood to say, for reading; None where there are none.
@@ -229,8 +239,17 @@ class Catalog:
             for s in self.scenes
         ]
         table = pd.DataFrame(rows).set_index("date")
+        if any(s.origin for s in self.scenes):
+            table["from"] = [s.origin or "–" for s in self.scenes]
         stated = any(s.quality for s in self.scenes)  # only whole products say
         return table if stated else table.drop(columns=["cloud, %", "degraded, %", "quality"])
+
+    def missing(self) -> "pd.DataFrame | None":
+        """Return which scenes were left out, and why; None if none was."""
+        import pandas as pd
+
+        rows = [{"scene": name, "why": why} for name, why in self.left_out.items()]
+        return pd.DataFrame(rows).set_index("scene") if rows else None
 
 
 def write(path: Path, catalog: Catalog) -> None:
@@ -246,7 +265,12 @@ def write(path: Path, catalog: Catalog) -> None:
         item = pystac.Item(role, None, None, moment, properties)
         item.add_asset(role, pystac.Asset(_href(file, path.parent), title=role, roles=["metadata"]))
         items.append(item)
-    collection = pystac.ItemCollection(items, extra_fields={"lulc:attribution": catalog.attribution})
+    extra: dict[str, Any] = {"lulc:attribution": catalog.attribution}
+    if catalog.grid is not None:
+        extra["lulc:grid"] = _grid(catalog.grid)
+    if catalog.left_out:
+        extra["lulc:left_out"] = dict(catalog.left_out)
+    collection = pystac.ItemCollection(items, extra_fields=extra)
     files.write_json(path, collection.to_dict())
 
 
@@ -272,7 +296,9 @@ def read(path: Path) -> Catalog:
         ancillary = {role: located(item["assets"][role]["href"], path.parent) for role, item in others.items()}
         said = {role: item["properties"] for role, item in others.items()}
         understood = {role: found[_UNDERSTOOD] for role, found in said.items() if _UNDERSTOOD in found}
-        return Catalog(scenes, ancillary, content["lulc:attribution"], understood)
+        grid = _geobox(content["lulc:grid"]) if "lulc:grid" in content else None
+        left_out = content.get("lulc:left_out", {})
+        return Catalog(scenes, ancillary, content["lulc:attribution"], understood, grid, left_out)
 
 
 def files_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
@@ -405,12 +431,15 @@ def _spectrum(name: str) -> dict[str, Any]:
     return {"name": name} | said
 
 
-def _described(asset: Mapping[str, Any], folder: Path) -> dict[str, Band]:
+def _geobox(said: Mapping[str, Any]) -> "GeoBox":
     from odc.geo.geobox import GeoBox
     from rasterio import Affine
 
-    crs = asset["proj:code"] or asset["proj:wkt2"]
-    geobox = GeoBox(asset["proj:shape"], Affine(*asset["proj:transform"]), crs)
+    return GeoBox(said["proj:shape"], Affine(*said["proj:transform"]), said["proj:code"] or said["proj:wkt2"])
+
+
+def _described(asset: Mapping[str, Any], folder: Path) -> dict[str, Band]:
+    geobox = _geobox(asset)
     file = located(asset["href"], folder)
     return {
         said["name"]: Band(

@@ -121,8 +121,9 @@ def beginning(reflectance: npt.NDArray[np.floating], picture: npt.NDArray[np.gen
 def _line(values: npt.NDArray[np.floating], counts: npt.NDArray[np.generic]) -> float:
     from scipy.stats import theilslopes
 
-    shown = np.isfinite(values) & np.isfinite(counts) & (counts >= _UNCUT[0]) & (counts <= _UNCUT[1])
-    x, y = np.rint(counts[shown]).astype(int), values[shown]
+    x = np.rint(np.nan_to_num(counts)).astype(int)
+    shown = np.isfinite(values) & (x >= _UNCUT[0]) & (x <= _UNCUT[1])
+    x, y = x[shown], values[shown]
     levels, number = np.unique(x, return_counts=True)
     levels = levels[number >= 3]
     if len(x) < _FEW or len(levels) < _LEVELS or np.ptp(levels) < _SPREAD:

@@ -50,7 +50,11 @@ class Area:
     @property
     def grid(self) -> GeoBox:
         """The smallest grid of 10 m pixels that holds the area; its edges lie where those of 60 m pixels do."""
-        return GeoBox.from_bbox(_box(self.geometry, self.crs), self.crs, resolution=RESOLUTION, tight=True)
+        return GeoBox.from_bbox(self.box(self.crs), self.crs, resolution=RESOLUTION, tight=True)
+
+    def box(self, crs: str) -> tuple[float, float, float, float]:
+        """Return left, bottom, right, top in a UTM zone, moved outwards to the lattice of tiles' 60 m pixels."""
+        return _box(self.geometry, crs)
 
 
 def read(area: str | Sequence[float], crs: str | None = None) -> Area:
@@ -81,7 +85,7 @@ def read(area: str | Sequence[float], crs: str | None = None) -> Area:
     name = area if isinstance(area, str) else ", ".join(f"{v:g}" for v in area)
     if isinstance(area, str) and (match := _TILE.fullmatch(area.strip())):
         name, zone, square = _tile(match)
-        geometry = _project(shapely.segmentize(square, 1000), zone, "EPSG:4326")
+        geometry = in_crs(shapely.segmentize(square, 1000), "EPSG:4326", zone)
     else:
         geometry = _from_file(files.resolve(area)) if isinstance(area, str) else _from_box(area)
     _refuse_rims(geometry, name)
@@ -186,7 +190,8 @@ def _known(crs: str) -> str:
     return crs
 
 
-def _project(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
+def in_crs(geometry: BaseGeometry, target: str, source: str = "EPSG:4326") -> BaseGeometry:
+    """Return a geometry in another CRS; by default from degrees."""
     change = Transformer.from_crs(source, target, always_xy=True)
     return shapely.transform(geometry, lambda xy: np.column_stack(change.transform(*xy.T)))
 
@@ -194,7 +199,7 @@ def _project(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
 def _box(geometry: BaseGeometry, crs: str) -> tuple[float, float, float, float]:
     """Return the area's box in the CRS, its edges moved outwards to the lattice on which 60 m pixels of tiles lie."""
     step = max(np.diff(np.reshape(geometry.bounds, (2, 2)), axis=0).max() / 50, 1e-6)
-    left, bottom, right, top = _project(shapely.segmentize(geometry, step), "EPSG:4326", crs).bounds
+    left, bottom, right, top = in_crs(shapely.segmentize(geometry, step), crs).bounds
     inward = 0.5  # a tile's sides, chords in degrees, bulge by less
     equator = _equator(crs)
     low = [math.floor((v + inward) / _LATTICE) * _LATTICE for v in (left, bottom - equator)]

@@ -12,21 +12,51 @@ from odc.geo.geobox import GeoBox
 from lulc_kit import files, params
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import area, beside, maps, own_files, products, sample, secrets, stac, vintage
+from lulc_kit.download.choose import Choice, choose
+from lulc_kit.download.search import find
 from lulc_kit.intake import rasters, tables, vectors
 from lulc_kit.late import pd
 from lulc_kit.layout import Layout
+from lulc_kit.params.download import SEARCHED
 
-SOURCES: dict[str, Callable[[params.Download, Layout], Catalog]] = {
-    "sample": lambda p, layout: sample.catalog(p.sample, layout),
-    "files": lambda p, layout: own_files.catalog(p.scenes, ancillary(p), layout.scenes),
-    "products": lambda p, layout: products.catalog(str(p.products), ancillary(p)),
-    "simulated": lambda p, layout: products.simulated(layout, size=p.size, tiles=p.tiles, seed=p.seed),
-    "stac": stac.catalog,
+SOURCES: dict[str, Callable[[params.Download, Layout, Choice | None], Catalog]] = {
+    "sample": lambda p, layout, _: sample.catalog(p.sample, layout),
+    "files": lambda p, layout, _: own_files.catalog(p.scenes, ancillary(p), layout.scenes),
+    "products": lambda p, layout, _: products.catalog(str(p.products), ancillary(p)),
+    "simulated": lambda p, layout, _: products.simulated(layout, size=p.size, tiles=p.tiles, seed=p.seed),
+    "stac": lambda p, layout, choice: stac.catalog(choice or _searched(p), layout, p.bands),
 }
-"""What each word of the parameter ``source`` does: from the parameters and the study's files to a catalog."""
+"""What each word of ``source`` does: from the parameters, the study's files and what was chosen to a catalog."""
 
 
-def get(p: params.Download, layout: Layout) -> Catalog:
+def search(p: params.Download) -> Choice | None:
+    """Search a service for the area, and choose; None for a source that searches nothing.
+
+    Raises
+    ------
+    LulcError
+        See `lulc_kit.download.area`, `search` and `choose`.
+    """
+    return _searched(p) if p.source in SEARCHED else None
+
+
+def _searched(p: params.Download) -> Choice:
+    assert p.area is not None and p.dates is not None
+    here = area.read(p.area, p.crs)
+    found = find(
+        here,
+        p.service,
+        p.dates,
+        level=p.level,
+        cloud=p.cloud,
+        tiles=p.mgrs_tiles,
+        months=p.months,
+        baseline=p.baseline,
+    )
+    return choose(Choice(here, p.service, found), per_month=p.per_month, tiles=p.mgrs_tiles)
+
+
+def get(p: params.Download, layout: Layout, choice: Choice | None = None) -> Catalog:
     """Bring the scenes into the study's folder (samples), or describe them where they are (one's own files).
 
     Parameters
@@ -35,13 +65,15 @@ def get(p: params.Download, layout: Layout) -> Catalog:
         Parameters of notebook 01.
     layout
         Where the study's files are.
+    choice
+        What `search` chose; None to search now, if the source does.
 
     Raises
     ------
     LulcError
         See the functions in `SOURCES`, and `beside.get`.
     """
-    found = SOURCES[p.source](p, layout)
+    found = SOURCES[p.source](p, layout, choice)
     if not p.beside:
         return found
     dates = [scene.date for scene in found.scenes]

@@ -29,9 +29,10 @@ def study_grid(
     catalog
         The scenes.
     crs
-        ``"EPSG:32633"`` or the like; None takes that of the scenes, if they agree.
+        ``"EPSG:32633"`` or the like; None takes that of the area that 01 was asked for, or else that of the scenes, if
+        they agree.
     bbox
-        Left, bottom, right, top in that CRS; None takes all that the scenes cover.
+        Left, bottom, right, top in that CRS; None takes that area, or else all that the scenes cover.
     resolution
         Side of a pixel, in units of the CRS (metres).
 
@@ -48,6 +49,8 @@ def study_grid(
     """
     if not catalog.scenes:
         raise LulcError("The catalog has no scene. Run 01_download first.")
+    if catalog.grid is not None and crs is None:
+        crs, bbox = str(catalog.grid.crs), bbox or catalog.grid.boundingbox.bbox
     finest = [_finest(scene.date, scene.bands) for scene in catalog.scenes]
     target = _target(finest, crs)
     covered = [g.extent.to_crs(target).boundingbox for g in finest]

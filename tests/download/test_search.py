@@ -91,7 +91,7 @@ def test_tiles_months_and_baseline_are_kept_to(stac: Stac) -> None:
     assert names(search.find(HERE, "earth-search", year, baseline="05.00")) == [
         replace(old, day="2023-07-15", baseline="05.09").name
     ]
-    with pytest.raises(LulcError, match=r"no L2A of 12\.0205.* 2023-01-01 to 2023-12-31 .*baseline 06\.00 or later"):
+    with pytest.raises(LulcError, match=r"no L2A of 12\.0165.* 2023-01-01 to 2023-12-31 .*baseline 06\.00 or later"):
         search.find(HERE, "earth-search", year, baseline="06.00")
 
 
