@@ -174,3 +174,17 @@ def test_not_a_catalog(tmp_path: Path, content: object) -> None:
     (tmp_path / "catalog.json").write_text(json.dumps(content))
     with pytest.raises(LulcError, match="not what 01_download writes"):
         catalog.read(tmp_path / "catalog.json")
+
+
+def test_the_area_what_was_left_out_and_where_scenes_come_from_come_back(tmp_path: Path) -> None:
+    bands = {"B2": written(tmp_path / "scenes/B2.tif", np.ones((1, 9, 9), np.uint16), 10)[0]}
+    scene = Scene("2023-06-15", "L2A", bands, origin="earth-search sentinel-2-l2a", radiometry="three agree")
+    grid = bands["B2"].geobox
+    catalog.write(tmp_path / "catalog.json", Catalog([scene], grid=grid, left_out={"2023-06-20_33UUU": "B8 is gone"}))
+    found = catalog.read(tmp_path / "catalog.json")
+    assert (found.grid, found.scenes[0].origin, found.scenes[0].radiometry) == (grid, scene.origin, scene.radiometry)
+    assert found.table()["from"].tolist() == ["earth-search sentinel-2-l2a"]
+    missing = found.missing()
+    assert missing is not None
+    assert missing["why"].to_dict() == {"2023-06-20_33UUU": "B8 is gone"}
+    assert Catalog([scene]).missing() is None

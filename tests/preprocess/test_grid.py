@@ -1,5 +1,6 @@
 """The study's grid: on the scenes' pixels, of the extent asked for, in metres."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pyproj
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
 from lulc_kit.catalog import Band, Catalog, Scene
@@ -125,3 +127,14 @@ def test_bad_wishes_say_what_to_write(scene, tmp_path):
     other = {"B2": write(tmp_path / "b.tif", 10, 10, 10.0, crs="EPSG:32632")}
     with pytest.raises(LulcError, match=r"2 different CRS.*crs:"):
         study_grid(catalog(scene, other))
+
+
+def test_the_area_that_01_was_asked_for_is_taken_over(tmp_path: Path) -> None:
+    band = write(tmp_path / "b.tif", 60, 100, 10.0)
+    asked = GeoBox.from_bbox((300_100, 5_899_500, 300_400, 5_899_800), "EPSG:32633", resolution=10)
+    found = replace(catalog({"B2": band}), grid=asked)
+    assert study_grid(found) == asked
+    assert study_grid(found, resolution=20).boundingbox == asked.boundingbox
+    other = [300_200, 5_899_500, 300_300, 5_899_600]
+    assert study_grid(found, bbox=other).boundingbox.bbox == tuple(other)
+    assert study_grid(found, crs="EPSG:25833").crs == "EPSG:25833"
