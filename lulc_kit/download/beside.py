@@ -48,7 +48,7 @@ def own(named: Mapping[str, str]) -> dict[str, Path]:
 def get(
     named: Mapping[str, str], grid: GeoBox, dates: Sequence[str], layout: Layout, year: int | None = None
 ) -> Beside:
-    """Fetch what is to be fetched, and cut the roads out of an OpenStreetMap extract.
+    """Fetch what is to be fetched; cut the area out of tiles of reference maps and extracts of OpenStreetMap.
 
     Parameters
     ----------
@@ -73,6 +73,8 @@ def get(
     if reference in maps.REFERENCES:
         paths["reference"] = maps.reference(reference, grid, dates, layout.reference, year)
         whose.append(maps.REFERENCES[reference].attribution)
+    elif "reference" in paths and maps.recognize(paths["reference"]):
+        paths["reference"] = maps.cut(paths["reference"], grid, dates, layout.reference)
     if dem in maps.DEMS:
         paths["dem"] = maps.dem(dem, grid, layout.ancillary)
         whose.append(maps.DEMS[dem].attribution)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -85,6 +88,12 @@ DEMS = {
 }
 """Elevation models by the words of the parameter ``dem``."""
 
+_TILE_NAMES = {
+    "esri": r"\d\d[C-X]_(?P<year>\d{4})(?:0101-\d{4}0101)?\.tif",
+    "worldcover": r"ESA_WorldCover_10m_(?P<year>\d{4})_v\d{3}_[NS]\d\d[EW]\d{3}_Map\.tif",
+}
+"""How the makers name tiles of the reference maps."""
+
 
 def nearest_year(years: Sequence[int], dates: Sequence[str]) -> int:
     """Return the year whose middle is nearest to the middle one of the scenes' days, ``YYYY-MM-DD``.
@@ -133,19 +142,40 @@ def reference(name: str, area: GeoBox, dates: Sequence[str], folder: Path, year:
             f"{known.title} has no map of {chosen}; it has {known.years[0]} to {known.years[-1]}. Set reference_year "
             f"in 01_download.yaml to one of them, or to null for the nearest."
         )
-    taken = [int(day[:4]) for day in dates]
-    if not min(taken) - 1 <= chosen <= max(taken) + 1:
-        warnings.warn(
-            f"{known.title} is of {chosen}, the scenes of {' to '.join(sorted({dates[0][:4], dates[-1][:4]}))}: what "
-            f"changed between them is labelled wrong.",
-            stacklevel=2,
-        )
-    scheme = classes.scheme(str(known.scheme))
-    path = folder / f"{name}_{chosen}.tif"
-    tags = {"classes": "; ".join(f"{c.value} {c.name}" for c in scheme.classes), "year": str(chosen)}
-    if _fetch(known, edition, area, path, chosen, dtype="uint8", nodata=0, tags=tags, scheme=scheme):
-        files.write_text(path.with_suffix(".qml"), classes.qml(scheme))
-    return path
+    _warn_of_years(known, chosen, dates)
+    return _land_cover(name, chosen, area, folder, edition.collection, partial(_addresses, known, edition, chosen))
+
+
+def recognize(path: Path) -> tuple[str, int] | None:
+    """Return which reference map a file is by its name, as its makers name tiles, and of which year; None for others.
+
+    Examples
+    --------
+    >>> recognize(Path("50S_20210101-20220101.tif")), recognize(Path("ESA_WorldCover_10m_2020_v100_N33E114_Map.tif"))
+    (('esri', 2021), ('worldcover', 2020))
+    >>> recognize(Path("50S.tif"))
+    """
+    for name, pattern in _TILE_NAMES.items():
+        if match := re.fullmatch(pattern, path.name, re.I):
+            return name, int(match["year"])
+    return None
+
+
+def cut(path: Path, area: GeoBox, dates: Sequence[str], folder: Path) -> Path:
+    """Cut an area out of a tile of a reference map that one has (`recognize`), and name its classes, as `reference`.
+
+    Raises
+    ------
+    LulcError
+        If the file cannot be read, or lies elsewhere.
+    """
+    found = recognize(path)
+    assert found is not None
+    name, year = found
+    _warn_of_years(REFERENCES[name], year, dates)
+    about = path.stat()
+    origin = f"{path.name} {about.st_size} {about.st_mtime_ns}"
+    return _land_cover(name, year, area, folder, origin, lambda area: [str(path)])
 
 
 def dem(name: str, area: GeoBox, folder: Path) -> Path:
@@ -154,9 +184,10 @@ def dem(name: str, area: GeoBox, folder: Path) -> Path:
     Parameters, errors and what is returned are those of `reference`; the file is ``<name>.tif``.
     """
     known = DEMS[name]
-    path = folder / f"{name}.tif"
-    _fetch(known, known.editions[0], area, path, None, dtype="float32", nodata=float("nan"), tags={})
-    return path
+    (edition,) = known.editions
+    found = partial(_addresses, known, edition, None)
+    how = {"dtype": "float32", "fill": math.nan, "resampling": "bilinear", "margin": MARGIN}
+    return _write(folder / f"{name}.tif", known, area, edition.collection, found, how)
 
 
 def shares(path: Path) -> pd.DataFrame:
@@ -168,45 +199,67 @@ def shares(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["class", "value", "share"]).set_index("class")
 
 
-def _fetch(
-    known: WorldMap,
-    edition: Edition,
-    area: GeoBox,
+def _warn_of_years(known: WorldMap, year: int, dates: Sequence[str]) -> None:
+    taken = sorted(int(day[:4]) for day in dates)
+    if not taken[0] - 1 <= year <= taken[-1] + 1:
+        between = str(taken[0]) if taken[0] == taken[-1] else f"{taken[0]} to {taken[-1]}"
+        warnings.warn(
+            f"{known.title} is of {year}, the scenes of {between}: what changed between them is labelled wrong.",
+            stacklevel=3,
+        )
+
+
+_Names = Callable[[GeoBox], Sequence[str]]
+"""From an area to the files or addresses of its tiles."""
+
+
+def _land_cover(name: str, year: int, area: GeoBox, folder: Path, origin: str, names: _Names) -> Path:
+    known = REFERENCES[name]
+    scheme = classes.scheme(str(known.scheme))
+    path = folder / f"{name}_{year}.tif"
+    tags = {"classes": "; ".join(f"{c.value} {c.name}" for c in scheme.classes), "year": str(year)}
+    how = {"dtype": "uint8", "fill": 0, "resampling": "nearest"}
+    _write(path, known, area, f"{origin} {year}", names, how, tags, {c.value: c.rgb for c in scheme.classes})
+    files.write_text(path.with_suffix(".qml"), classes.qml(scheme))
+    return path
+
+
+def _write(
     path: Path,
-    year: int | None,
-    *,
-    dtype: str,
-    nodata: float,
-    tags: dict[str, str],
-    scheme: classes.Scheme | None = None,
-) -> bool:
-    """Write a map's part; False if it is there already."""
+    known: WorldMap,
+    area: GeoBox,
+    origin: str,
+    names: _Names,
+    how: Mapping[str, Any],
+    tags: Mapping[str, str] | None = None,
+    colours: Mapping[int, tuple[int, int, int]] | None = None,
+) -> Path:
+    """Write the part of a map, unless the file is there already with all of the same origin and area."""
     box = [round(v, 6) for v in area.extent.to_crs("EPSG:4326").boundingbox]
-    origin = f"{edition.collection} {year or ''} {box}"
-    if path.exists() and raster.tags(path).get("origin") == origin:
-        return False
-    items = [item for item in _items(edition, area, year) if year is None or _year(item) == year]
+    tags = {**(tags or {}), "origin": f"{origin} {box}", "source": known.title, "attribution": known.attribution}
+    if path.exists() and raster.tags(path).get("origin") == tags["origin"]:
+        return path
+    data = tiles.crop(names(area), area, band=known.title, **how)
+    with files.replacing(path) as part:
+        writing.write(part, data, dtype=how["dtype"], nodata=how["fill"], colours=colours, tags=tags)
+        if bool(raster.read(part).isnull().all()):
+            raise GridError(f"{known.title} has no data in {box}. Check the area, or name a file of yours instead.")
+    return path
+
+
+def _addresses(known: WorldMap, edition: Edition, year: int | None, area: GeoBox) -> list[str]:
+    """Ask a service for the tiles of an area."""
+    # A map of a year is said to end on the first moment of the next: in midsummer there is no doubt.
+    dates = None if year is None else (f"{year}-06-01", f"{year}-07-01")
+    place = area.extent.to_crs("EPSG:4326")
+    found = search.world(edition.service, edition.collection, place.geom, dates)
+    items = [item for item in found if year is None or _year(item) == year]
     if not items:
         raise LulcError(
             f"{services.SERVICES[edition.service].title} has no tile of {known.title}{f' {year}' if year else ''} for "
-            f"{box}. Check the area; is it all sea? Or name a file of yours instead."
+            f"{[round(v, 6) for v in place.boundingbox]}. Check the area; is it all sea? Or name a file of yours."
         )
-    names = [_address(edition, item) for item in items]
-    how = {"resampling": "nearest"} if scheme else {"resampling": "bilinear", "margin": MARGIN}
-    data = tiles.crop(names, area, band=known.title, dtype=dtype, fill=nodata, **how)
-    colours = {c.value: c.rgb for c in scheme.classes} if scheme else None
-    tags = tags | {"origin": origin, "source": known.title, "attribution": known.attribution}
-    with files.replacing(path) as part:
-        writing.write(part, data, dtype=dtype, nodata=nodata, colours=colours, tags=tags)
-        if bool(raster.read(part).isnull().all()):
-            raise GridError(f"{known.title} has no data in {box}. Check the area, or name a file of yours instead.")
-    return True
-
-
-def _items(edition: Edition, area: GeoBox, year: int | None) -> list[pystac.Item]:
-    # A map of a year is said to end on the first moment of the next: in midsummer there is no doubt.
-    dates = None if year is None else (f"{year}-06-01", f"{year}-07-01")
-    return search.world(edition.service, edition.collection, area.extent.to_crs("EPSG:4326").geom, dates)
+    return [_address(edition, item) for item in items]
 
 
 def _year(item: pystac.Item) -> int:

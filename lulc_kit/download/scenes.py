@@ -92,8 +92,10 @@ def grid(p: params.Download, found: Catalog) -> GeoBox:
 
 
 def classes_of(p: params.Download, found: Catalog) -> pd.DataFrame | None:
-    """Return how much of a fetched reference map each class covers; None where none was fetched."""
-    return maps.shares(found.ancillary["reference"]) if p.reference in maps.REFERENCES else None
+    """Return how much of the area each class of a reference map covers; None where the reference is no such map."""
+    name = p.reference
+    is_map = name is not None and (name in maps.REFERENCES or maps.recognize(Path(name)) is not None)
+    return maps.shares(found.ancillary["reference"]) if is_map else None
 
 
 def basemap(p: params.Download, found: Catalog) -> pd.DataFrame | None:

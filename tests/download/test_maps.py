@@ -14,6 +14,7 @@ from rasterio.transform import from_origin
 from lulc_kit import classes, raster
 from lulc_kit.download import maps
 from lulc_kit.errors import FormatError, GridError, LulcError, ParameterError
+from tests import rasters
 from tests.scene import REPOSITORY
 from tests.services.world import SERVICES, World, variable
 
@@ -176,6 +177,35 @@ def test_nasadem_has_whole_metres_and_its_own_nodata(world: World, tmp_path: Pat
 def test_the_middle_of_the_year_nearest_to_the_middle_scene() -> None:
     assert maps.nearest_year(range(2017, 2025), ["2020-01-05", "2021-06-01", "2025-01-01"]) == 2021
     assert maps.nearest_year([2020, 2021], ["2016-01-01"]) == 2020
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("50S_20210101-20220101.tif", ("esri", 2021)),
+        ("33T_2024.tif", ("esri", 2024)),
+        ("ESA_WorldCover_10m_2021_v200_N33E114_Map.tif", ("worldcover", 2021)),
+        ("50S_20210601-20210701.tif", None),
+        ("my_50S_2021.tif", None),
+        ("labels.tif", None),
+    ],
+)
+def test_tiles_that_one_has_are_known_by_their_names(name: str, known: tuple[str, int] | None) -> None:
+    assert maps.recognize(Path("data") / name) == known
+
+
+def test_a_tile_that_one_has_is_cut_and_gets_its_names(tmp_path: Path) -> None:
+    path = rasters.write(tmp_path / "50S_20210101-20220101.tif", cover(2021), TILE, nodata=0)
+    before = path.read_bytes()
+    found = maps.cut(path, AREA, DATES, tmp_path / "reference")
+    assert found == tmp_path / "reference/esri_2021.tif" and path.read_bytes() == before
+    np.testing.assert_array_equal(raster.read_codes(found).to_numpy()[0], cover(2021)[part(raster.grid(found))])
+    assert "7 Built" in raster.tags(found)["classes"]
+    written = found.stat().st_mtime_ns
+    maps.cut(path, AREA, DATES, tmp_path / "reference")
+    assert found.stat().st_mtime_ns == written
+    with pytest.warns(UserWarning, match="is of 2021, the scenes of 2016 to 2018"):
+        maps.cut(path, AREA, ["2016-01-01", "2018-06-01"], tmp_path / "reference")
 
 
 @pytest.mark.shared
