@@ -32,56 +32,70 @@ class Choice:
     service: str
     items: Sequence[pystac.Item]
 
-    def table(self) -> pd.DataFrame:
-        """Return one row per item: date, tile, baseline, cloud (%), part of the area (%), and where it comes from."""
-        whole = self.area.geometry.area
-        rows = [
-            {
-                "date": _date(known),
-                "tile": known.tile,
-                "platform": known.platform,
-                "orbit": known.orbit,
-                "baseline": known.baseline or "–",
-                "cloud, %": round(search.cloud_cover(item), 1),
-                "of the area, %": round(100 * footprint(item).intersection(self.area.geometry).area / whole),
-                "collection": item.collection_id,
-            }
-            for known, item in self._known()
-        ]
-        return pd.DataFrame(rows).set_index("date")
-
-    def footprints(self) -> gpd.GeoDataFrame:
-        """Return the footprints in degrees, with ``date``, ``tile`` and ``cloud`` (%)."""
-        found = {
-            "date": [_date(known) for known, _ in self._known()],
-            "tile": [known.tile for known, _ in self._known()],
-            "cloud": [search.cloud_cover(item) for item in self.items],
-        }
-        return gpd.GeoDataFrame(found, geometry=[footprint(item) for item in self.items], crs="EPSG:4326")
-
-    def coverage(self) -> xr.DataArray:
-        """Return on how many dates each pixel of the area would be seen, clouds or not: (1, y, x), coarse."""
-        from rasterio.features import geometry_mask
-
-        whole = self.area.grid
-        shrink = max(1.0, max(whole.shape) / COARSE)
-        grid: GeoBox = whole.zoom_to((max(1, round(whole.height / shrink)), max(1, round(whole.width / shrink))))
-        count = np.zeros(grid.shape, np.int32)
-        days: dict[str, list[BaseGeometry]] = {}
-        for known, item in self._known():
-            days.setdefault(_date(known), []).append(footprint(item))
-        for shapes in days.values():
-            there = in_crs(shapely.union_all(shapes), self.area.crs)
-            count += geometry_mask([there], grid.shape, grid.affine, invert=True)
-        return raster.array(count[None], grid, ["dates"])
-
-    def quicklooks(self) -> dict[str, str]:
-        """Return the address of each item's small picture, by date and tile; those that need no signature."""
-        named = ((known, _thumbnail(item)) for known, item in self._known())
-        return {f"{_date(known)} {known.tile}": href for known, href in named if href}
-
-    def _known(self) -> list[tuple[search.Product, pystac.Item]]:
+    @property
+    def named(self) -> list[tuple[search.Product, pystac.Item]]:
+        """The items, each with what the name of its product says."""
         return [(search.product(item), item) for item in self.items]
+
+
+def table(choice: Choice | None) -> pd.DataFrame | None:
+    """Return one row per item: date, tile, baseline, cloud (%), part of the area (%), and where it comes from."""
+    if choice is None:
+        return None
+    whole = choice.area.geometry.area
+    rows = [
+        {
+            "date": _date(known),
+            "tile": known.tile,
+            "platform": known.platform,
+            "orbit": known.orbit,
+            "baseline": known.baseline or "–",
+            "cloud, %": round(search.cloud_cover(item), 1),
+            "of the area, %": round(100 * footprint(item).intersection(choice.area.geometry).area / whole),
+            "collection": item.collection_id,
+        }
+        for known, item in choice.named
+    ]
+    return pd.DataFrame(rows).set_index("date")
+
+
+def footprints(choice: Choice | None) -> gpd.GeoDataFrame | None:
+    """Return the footprints in degrees: ``date``, ``tile``, ``cloud`` (%); in ``attrs`` the ``area`` and ``name``."""
+    if choice is None:
+        return None
+    found = {
+        "date": [_date(known) for known, _ in choice.named],
+        "tile": [known.tile for known, _ in choice.named],
+        "cloud": [search.cloud_cover(item) for item in choice.items],
+    }
+    shown = gpd.GeoDataFrame(found, geometry=[footprint(item) for item in choice.items], crs="EPSG:4326")
+    shown.attrs = {"area": choice.area.geometry, "name": choice.area.name}
+    return shown
+
+
+def coverage(choice: Choice | None) -> xr.DataArray | None:
+    """Return on how many dates each pixel of the area would be seen, clouds or not: (1, y, x), coarse."""
+    from rasterio.features import geometry_mask
+
+    if choice is None:
+        return None
+    whole = choice.area.grid
+    shrink = max(1.0, max(whole.shape) / COARSE)
+    grid: GeoBox = whole.zoom_to((max(1, round(whole.height / shrink)), max(1, round(whole.width / shrink))))
+    count = np.zeros(grid.shape, np.int32)
+    days: dict[str, list[BaseGeometry]] = {}
+    for known, item in choice.named:
+        days.setdefault(_date(known), []).append(footprint(item))
+    for shapes in days.values():
+        there = in_crs(shapely.union_all(shapes), choice.area.crs)
+        count += geometry_mask([there], grid.shape, grid.affine, invert=True)
+    return raster.array(count[None], grid, ["dates"])
+
+
+def quicklooks(choice: Choice | None) -> dict[str, str]:
+    """Return the address of each item's small picture, by date and tile; those that need no signature."""
+    found = {f"{_date(known)} {known.tile}": _thumbnail(item) for known, item in choice.named} if choice else {}
+    return {name: href for name, href in found.items() if href}
 
 
 def footprint(item: pystac.Item) -> BaseGeometry:
@@ -115,7 +129,7 @@ def choose(choice: Choice, *, per_month: int | None = None, tiles: Sequence[str]
     LulcError
         If nothing of it meets the area.
     """
-    known = choice._known()
+    known = choice.named
     needed = {t.removeprefix("T").zfill(5) for t in tiles} or needed_tiles(choice.area, [k.tile for k, _ in known])
     kept = [(k, item) for k, item in known if k.tile in needed and footprint(item).intersects(choice.area.geometry)]
     if per_month is not None:

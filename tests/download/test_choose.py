@@ -48,15 +48,15 @@ def test_the_clearest_dates_of_each_month_and_tile_are_kept() -> None:
     clouds = {"2023-06-05": 30, "2023-06-15": 5, "2023-06-25": 20, "2023-07-05": 50, "2024-06-05": 40}
     every = found(*(Made(day, cloud=cloud) for day, cloud in clouds.items()))
     kept = choose.choose(every, per_month=2)
-    assert kept.table().index.tolist() == ["2023-06-15", "2023-06-25", "2023-07-05", "2024-06-05"]
-    assert choose.choose(every).table().index.tolist() == list(clouds)
+    assert choose.table(kept).index.tolist() == ["2023-06-15", "2023-06-25", "2023-07-05", "2024-06-05"]
+    assert choose.table(choose.choose(every)).index.tolist() == list(clouds)
 
 
 def test_tiles_asked_for_by_name_all_stay() -> None:
     here = [12.6, 52.29, 12.8, 52.30]
     both = found(*(Made("2023-06-15", tile=t, footprint=square(t)) for t in ("33UUT", "33UUU")), where=here)
-    assert choose.choose(both).table()["tile"].tolist() == ["33UUT"]
-    assert choose.choose(both, tiles=["T33UUT", "33UUU"]).table()["tile"].tolist() == ["33UUT", "33UUU"]
+    assert choose.table(choose.choose(both))["tile"].tolist() == ["33UUT"]
+    assert choose.table(choose.choose(both, tiles=["T33UUT", "33UUU"]))["tile"].tolist() == ["33UUT", "33UUU"]
 
 
 def test_items_that_miss_the_area_are_refused() -> None:
@@ -67,7 +67,7 @@ def test_items_that_miss_the_area_are_refused() -> None:
 def test_the_table_says_how_much_of_the_area_a_scene_shows_and_where_it_comes_from() -> None:
     left, bottom, right, top = FOOTPRINT.bounds
     half = Made("2023-06-20", collection="sentinel-2-l2a", footprint=shapely.box(left, bottom, (left + right) / 2, top))
-    table = found(Made("2023-06-15"), half).table()
+    table = choose.table(found(Made("2023-06-15"), half))
     assert table["of the area, %"].tolist() == [100, 50]
     assert table["collection"].tolist() == ["sentinel-2-c1-l2a", "sentinel-2-l2a"]
 
@@ -76,7 +76,7 @@ def test_coverage_counts_dates_and_not_items() -> None:
     left, bottom, right, top = FOOTPRINT.bounds
     west = Made("2023-06-20", footprint=shapely.box(left, bottom, (left + right) / 2, top))
     twice = replace(Made("2023-06-15"), tile="33UUT")
-    count = found(Made("2023-06-15"), twice, west).coverage()
+    count = choose.coverage(found(Made("2023-06-15"), twice, west))
     assert count.dims == ("band", "y", "x")
     assert max(count.shape) <= choose.COARSE
     values = count.values[0][15:-15, 15:-15]  # the area is a box in degrees, the grid one in metres
@@ -86,9 +86,16 @@ def test_coverage_counts_dates_and_not_items() -> None:
 
 def test_footprints_and_quicklooks() -> None:
     shown = found(Made("2023-06-15", cloud=12.0))
-    shapes = shown.footprints()
+    shapes = choose.footprints(shown)
     assert shapes[["date", "tile", "cloud"]].to_numpy().tolist() == [["2023-06-15", "33UUU", 12.0]]
     assert shapes.geometry[0].equals(FOOTPRINT)
-    assert shown.quicklooks() == {}
+    assert shapes.attrs["area"].equals(shown.area.geometry)
+    assert choose.quicklooks(shown) == {}
     shown.items[0].add_asset("thumbnail", pystac.Asset("https://x/thumbnail.jpg"))
-    assert shown.quicklooks() == {"2023-06-15 33UUU": "https://x/thumbnail.jpg"}
+    assert choose.quicklooks(shown) == {"2023-06-15 33UUU": "https://x/thumbnail.jpg"}
+
+
+def test_of_nothing_nothing_is_shown() -> None:
+    assert (choose.table(None), choose.footprints(None), choose.coverage(None), choose.quicklooks(None)) == (
+        *(None, None, None, {}),
+    )

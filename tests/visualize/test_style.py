@@ -14,8 +14,9 @@ from matplotlib.text import Text
 
 from lulc_kit import attribution, classes
 from lulc_kit.raster import writing
-from lulc_kit.visualize import charts, images, maps, style
+from lulc_kit.visualize import charts, images, maps, searches, style
 from tests.visualize.painted import SCHEME, codes, grid, image
+from tests.visualize.test_searches import FOUND
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,10 @@ DRAWN = {
     charts.learning_curve: lambda n: (CURVE.rename_axis(n), n),
     charts.observations: lambda n: (DAYS["date"], DAYS["clear"]),
     charts.clear_observations: lambda n: (codes([[0, 1]]), DAYS),
+    searches.footprints: lambda n: (FOUND.assign(tile=n),),
+    searches.cloud_cover: lambda n: (FOUND.assign(tile=n),),
+    searches.coverage: lambda n: (codes([[0, 2]]),),
+    searches.quicklooks: lambda n: ({n: np.zeros((2, 2, 3), np.uint8)},),
 }
 every = pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__)
 
@@ -118,7 +123,7 @@ def named(name):
 
 
 def test_no_picture_is_forgotten_here():
-    there = {f for m in (charts, images, maps) for f in vars(m).values() if inspect.isfunction(f)}
+    there = {f for m in (charts, images, maps, searches) for f in vars(m).values() if inspect.isfunction(f)}
     pictures = {f for f in there if f.__module__ != style.__name__ and f.__annotations__.get("return") == "Figure"}
     assert pictures == set(DRAWN)
 
