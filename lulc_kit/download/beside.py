@@ -9,7 +9,7 @@ from pathlib import Path
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import files
-from lulc_kit.catalog import Scene
+from lulc_kit.catalog import Catalog
 from lulc_kit.download import maps, osm
 from lulc_kit.errors import MissingFileError
 from lulc_kit.layout import Layout
@@ -86,14 +86,15 @@ def get(
     return Beside(paths, whose)
 
 
-def around(scenes: Sequence[Scene]) -> GeoBox:
-    """Return the grid of 10 m pixels that holds all scenes, in the CRS of the first."""
-    boxes = list({band.geobox for scene in scenes for band in scene.bands.values()})
-    first = next(iter(scenes[0].bands.values())).geobox
-    extents = [box.extent.to_crs(first.crs).boundingbox for box in boxes]  # type: ignore[arg-type]
-    edges = [min(e.left for e in extents), min(e.bottom for e in extents)]
-    edges += [max(e.right for e in extents), max(e.top for e in extents)]
-    return GeoBox.from_bbox(tuple(edges), first.crs, resolution=10, tight=True)
+def grid(found: Catalog) -> GeoBox:
+    """Return the grid of the area that was searched, or else one of 10 m that holds all scenes, in the first's CRS."""
+    if found.grid is not None:
+        return found.grid
+    boxes = list(dict.fromkeys(band.geobox for scene in found.scenes for band in scene.bands.values()))
+    extents = [box.extent.to_crs(boxes[0].crs).boundingbox for box in boxes]  # type: ignore[arg-type]
+    left, bottom = min(e.left for e in extents), min(e.bottom for e in extents)
+    right, top = max(e.right for e in extents), max(e.top for e in extents)
+    return GeoBox.from_bbox((left, bottom, right, top), boxes[0].crs, resolution=10, tight=True)
 
 
 def degrees(grid: GeoBox) -> osm.Box:

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from odc.geo.geobox import GeoBox
-
 from lulc_kit import files, params
 from lulc_kit.catalog import Catalog
 from lulc_kit.download import area, beside, maps, own_files, products, sample, secrets, stac, vintage
@@ -77,18 +75,13 @@ def get(p: params.Download, layout: Layout, choice: Choice | None = None) -> Cat
     if not p.beside:
         return found
     dates = [scene.date for scene in found.scenes]
-    others = beside.get(p.beside, grid(p, found), dates, layout, p.reference_year)
+    others = beside.get(p.beside, beside.grid(found), dates, layout, p.reference_year)
     return replace(
         found,
         ancillary={**found.ancillary, **others.paths},
         attribution=" ".join([found.attribution, *others.attributions]),
         understood={role: _understood(p.beside[role], path) for role, path in others.paths.items()},
     )
-
-
-def grid(p: params.Download, found: Catalog) -> GeoBox:
-    """Return the grid of the area that was searched, or else one that holds all scenes."""
-    return area.read(p.area, p.crs).grid if p.area is not None else beside.around(found.scenes)
 
 
 def classes_of(p: params.Download, found: Catalog) -> pd.DataFrame | None:
@@ -109,7 +102,7 @@ def basemap(p: params.Download, found: Catalog) -> pd.DataFrame | None:
     asked = p.vintage
     if asked is None:
         return None
-    places = vintage.places(beside.degrees(grid(p, found)), asked.places)
+    places = vintage.places(beside.degrees(beside.grid(found)), asked.places)
     captures = vintage.wayback(asked.wayback, places, asked.zoom) if asked.wayback else []
     if asked.azure:
         captures += vintage.azure(secrets.secret("azure-maps", "key"), places, asked.zoom)

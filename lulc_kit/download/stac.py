@@ -20,7 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from lulc_kit import files, grids, offset, raster
 from lulc_kit.catalog import Band, Catalog, Scene
-from lulc_kit.download import dialects, search, secrets, services
+from lulc_kit.download import dialects, search, secrets, services, web
 from lulc_kit.download.choose import Choice
 from lulc_kit.errors import FormatError, GridError, LulcError
 from lulc_kit.layout import Layout
@@ -38,16 +38,6 @@ SATURATED = 65535
 
 _CHUNK = 2048  # rows and columns that are read at once: files of services have blocks of 512 or 1024
 _MASKED = (0, 1, 3, 8, 9, 10)  # scene classes in which dark pixels say nothing
-_GDAL = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_MAX_RETRY": "6",  # of 429 and of 5xx, after ever longer pauses
-    "GDAL_HTTP_RETRY_DELAY": "0.5",
-    "GDAL_HTTP_CONNECTTIMEOUT": "20",
-    "GDAL_HTTP_LOW_SPEED_TIME": "60",  # a transfer that stalls so long, seconds, ends
-    "GDAL_HTTP_LOW_SPEED_LIMIT": "100",
-    # What a server answered once (404) is asked again, and not remembered for as long as the notebook is open.
-    "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/http://:/vsicurl/https://:/vsis3/",
-}
 _STORE = {
     "AWS_S3_ENDPOINT": "eodata.dataspace.copernicus.eu",
     "AWS_VIRTUAL_HOSTING": "FALSE",
@@ -344,7 +334,7 @@ def connect(service: str) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in keys}
     os.environ.update(keys)
     try:
-        with rasterio.Env(**_GDAL):
+        with rasterio.Env(**web.GDAL):
             yield
     finally:
         for name, value in before.items():

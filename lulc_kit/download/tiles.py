@@ -20,7 +20,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lulc_kit import grids, raster
-from lulc_kit.download import secrets
+from lulc_kit.download import secrets, web
 from lulc_kit.errors import FormatError, GridError
 from lulc_kit.late import da, xr
 from lulc_kit.raster import warping
@@ -29,14 +29,6 @@ CHUNK = 2048
 """Rows and columns that are read at once, pixels: fewer, larger requests than for files on the disk."""
 SLIVER = 1e-3
 """Part of an area without a tile that is not worth a word: rounding of corners."""
-_REMOTE = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_MAX_RETRY": "5",
-    "GDAL_HTTP_RETRY_DELAY": "1",
-    "GDAL_HTTP_CONNECTTIMEOUT": "20",
-    "GDAL_HTTP_TIMEOUT": "120",
-    "CPL_VSIL_CURL_CHUNK_SIZE": "1048576",
-}
 
 
 @dataclass(frozen=True)
@@ -169,7 +161,7 @@ def _block(
 @contextlib.contextmanager
 def _open(name: str) -> Iterator[rasterio.DatasetReader]:
     try:
-        with rasterio.Env(**_REMOTE), rasterio.open(name) as source:
+        with rasterio.Env(**web.GDAL), rasterio.open(name) as source:
             yield source
     except RasterioError as error:
         raise FormatError(

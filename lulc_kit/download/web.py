@@ -18,6 +18,17 @@ BUSY = (408, 425, 429, 500, 502, 503, 504)
 LONGEST = 300.0
 """Who asks to wait longer than this is not waited for, seconds."""
 AGENT = "lulc_kit"
+GDAL = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_HTTP_MAX_RETRY": "6",  # of 429 and of 5xx, after ever longer pauses
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    "GDAL_HTTP_LOW_SPEED_TIME": "60",  # a transfer that stalls so long, seconds, ends
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "100",
+    # What a server answered once (404) is asked again, and not remembered for as long as the notebook is open.
+    "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/http://:/vsicurl/https://:/vsis3/",
+}
+"""How GDAL reads files over the network: patiently, and without looking for what lies beside them."""
 
 
 class Busy(Exception):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from odc.geo.geobox import GeoBox
 
-from lulc_kit.catalog import Band, Scene
+from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.download import beside, maps
 from lulc_kit.errors import MissingFileError
 from lulc_kit.layout import Layout
@@ -47,8 +47,9 @@ def test_the_grid_around_scenes_of_two_zones_holds_both(tmp_path: Path) -> None:
         box = rasters.grid((50, 50), 20, left=500_000 if k else 720_000, crs=crs)
         path = rasters.write(tmp_path / f"{k}.tif", np.ones((50, 50), np.uint16), box)
         scenes.append(Scene("2021-07-01", "L2A", {"B5": Band.of(path)}))
-    found = beside.around(scenes)
+    found = beside.grid(Catalog(scenes))
     assert found.crs == "EPSG:32633" and abs(found.resolution.x) == 10
     for scene in scenes:
         extent = scene.bands["B5"].geobox.extent.to_crs("EPSG:32633")
         assert found.extent.geom.buffer(0.01).contains(extent.geom)
+    assert beside.grid(Catalog(scenes, grid=GRID)) == GRID
