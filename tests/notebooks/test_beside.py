@@ -12,10 +12,12 @@ from pytest_httpserver import HTTPServer
 from rasterio.transform import from_origin
 from werkzeug import Response
 
-from lulc_kit import catalog, raster
+from lulc_kit import catalog, raster, run, scaffold
 from lulc_kit.layout import Layout
+from lulc_kit.sentinel2 import BANDS
 from tests import scene
 from tests.notebook import execute
+from tests.services.stac import AREA, Made
 from tests.services.world import SERVICES, World, variable
 
 pytestmark = pytest.mark.slow
@@ -108,3 +110,26 @@ def test_the_other_maps_and_the_age_of_basemaps(world: World, project: Path) -> 
     assert table["days"].tolist() == [960] * 4 + [31] * 4  # to 2023-05-01, the first scene
     written = b"".join(f.read_bytes() for f in (project / "outputs").rglob("*") if f.is_file())
     assert KEY.encode() not in written and KEY not in str(out["Out"])
+
+
+def test_a_study_of_an_area_runs_to_its_pictures(world: World, project: Path) -> None:
+    """What `lulc new mine --area … --dates …` writes: 01 searches and fetches, 02 and 03 run with no line changed."""
+    dates = ("2023-06-15", "2023-06-25", "2023-07-05")
+    store = world.server.url_for("/files")
+    for day in dates:
+        made = Made(day, bands=(*(band for band in BANDS if band != "B10"), "SCL", "TCI"))
+        made.write(world.folder)
+        world.items.append(made.item(world.url, store))
+    for path in world.folder.rglob("*/*.tif"):
+        world.serve(f"files/{path.parent.name}/{path.name}", path.read_bytes())
+    there = GeoBox((300, 300), from_origin(11.98, 53.25, 1 / 3600, 1 / 3600), "EPSG:4326")
+    world.offer("cop-dem-glo-30", "N53E012", "data", there, np.full(there.shape, 50, np.float32))
+    scaffold.new("mine", area=AREA, dates=("2023-06-01", "2023-07-31"))
+    for planned in run.plan("mine"):
+        execute(planned.step, planned.parameters.model_dump(), project)
+    found = catalog.read(Layout(project / "outputs/mine").catalog)
+    assert [scene.date for scene in found.scenes] == list(dates)
+    assert set(found.ancillary) == {"dem", "roads"}
+    layout = Layout(project / "outputs/mine")
+    assert layout.composite.exists() and layout.figure("composites").exists()
+    np.testing.assert_array_equal(raster.read(found.ancillary["dem"]).to_numpy(), 50)

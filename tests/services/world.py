@@ -104,7 +104,7 @@ class World:
         )
 
     def _root(self, _: Request) -> Response:
-        parts = ("core", "item-search")
+        parts = ("core", "item-search", "item-search#query")
         links = [{"rel": rel, "href": self.url} for rel in ("self", "root")]
         links.append({"rel": "search", "href": f"{self.url}/search", "method": "POST", "type": "application/geo+json"})
         body = {
