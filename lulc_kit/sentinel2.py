@@ -68,12 +68,13 @@ def bands_at(resolution: int) -> tuple[str, ...]:
 def band_name(name: str) -> str:
     """Return a band's name as the kit writes it: ``B02`` and ``b2`` become ``B2``, ``B8a`` becomes ``B8A``.
 
-    Names that are not Sentinel-2's are left as they are.
+    STAC's words are understood, too. Names that are not Sentinel-2's are left as they are.
 
     Examples
     --------
-    >>> band_name("B08"), band_name("b8a"), band_name("nir")
-    ('B8', 'B8A', 'nir')
+    >>> band_name("B08"), band_name("b8a"), band_name("Green"), band_name("NDVI")
+    ('B8', 'B8A', 'B3', 'NDVI')
     """
     match = re.fullmatch(r"[Bb]0?(\d{1,2})([Aa]?)", name)
-    return f"B{match[1]}{match[2].upper()}" if match else name
+    common = (known for known, band in BANDS.items() if band.common_name == name.strip().lower())
+    return f"B{match[1]}{match[2].upper()}" if match else next(common, name)

@@ -14,7 +14,16 @@ SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "safe_metadata"
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("B02", "B2"), ("b2", "B2"), ("B8a", "B8A"), ("B08A", "B8A"), ("B12", "B12"), ("B10", "B10"), ("nir", "nir")],
+    [
+        ("B02", "B2"),
+        ("b2", "B2"),
+        ("B8a", "B8A"),
+        ("B08A", "B8A"),
+        ("B12", "B12"),
+        ("B10", "B10"),
+        ("NIR", "B8"),
+        ("canopy", "canopy"),
+    ],
 )
 def test_band_names(name: str, expected: str) -> None:
     assert sentinel2.band_name(name) == expected

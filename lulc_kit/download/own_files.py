@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lulc_kit import params, raster, sentinel2
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import BandError, ParameterError
@@ -89,6 +91,12 @@ def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool
     )
 
 
+_TRANSPARENCY = (
+    "A band that the file marks as transparency (alpha) does not count. If it is none: gdal_edit.py -colorinterp_4 "
+    "undefined FILE."
+)
+
+
 @dataclass(frozen=True)
 class _Looked:
     """A file that the kit can read as it is, the user's or a plain copy; and what the user's was understood to say."""
@@ -96,6 +104,7 @@ class _Looked:
     path: Path
     found: Raster
     said: list[dict[str, Any]]
+    hint: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -113,7 +122,8 @@ def _look(name: str, folder: Path, nodata: float | None, numbers: bool) -> _Look
     found = rasters.describe(name)
     path = rasters.plain(found, name, folder, nodata)
     said = rasters.rows(found, name, nodata, numbers=numbers)
-    return _Looked(path, found if found.plain else rasters.describe(path), said)
+    hint = f" {_TRANSPARENCY}" if any(band.masked for band in found.bands) else ""
+    return _Looked(path, found if found.plain else rasters.describe(path), said, hint)
 
 
 def _numbers(names: Sequence[str], known: _Looked) -> Sequence[int]:
@@ -125,14 +135,32 @@ def _numbers(names: Sequence[str], known: _Looked) -> Sequence[int]:
         raise ParameterError(
             f"{known.path} has {len(own)} band(s), but 'names' lists {len(names)}: {', '.join(names)}. Give one name "
             f"for each band, in the file's order (it calls them {', '.join(b.name for b in known.found.bands)})."
+            f"{known.hint}"
         )
+    _refuse_contradiction(wanted, known)
     return range(1, len(names) + 1)
+
+
+def _refuse_contradiction(wanted: Sequence[str], known: _Looked) -> None:
+    """Refuse a file that calls its bands by other bands' names, unless it merely counts them: B1, B2, B3 …"""
+    own = known.names
+    if own == [f"B{k}" for k in range(1, len(own) + 1)]:
+        return
+    for k, (calls, name) in enumerate(zip(own, wanted, strict=True), 1):
+        if calls in sentinel2.BANDS and calls != name and {calls, name} != {"B8", "B8A"}:  # "nir" is either
+            order = ", ".join(band.name for band in known.found.bands)
+            raise BandError(
+                f"{known.path}: the parameters take its band {k} for {name}, and the file itself calls it "
+                f"{known.found.bands[k - 1].name} (its bands are {order}). Correct 'names' (or 'bands') in "
+                f"01_download.yaml, or the names in the file."
+            )
 
 
 def _number(name: str, known: _Looked) -> int:
     """Return the number of the one band that is wanted of a file, from 1."""
     own = known.names
     if len(own) == 1:
+        _refuse_contradiction([sentinel2.band_name(name)], known)
         return 1
     if sentinel2.band_name(name) not in own:
         raise BandError(
@@ -148,6 +176,8 @@ def _band(entry: params.Scene, known: _Looked, number: int) -> Band:
     nodata = entry.nodata if entry.nodata != "file" else 0 if own.nodata is None else None
     scale = entry.scale if entry.scale is not None else SCALE if own.scale == 1 else own.scale
     offset = own.offset if entry.offset is None else entry.offset
-    # The largest number of its type is no reflectance but the mark of saturation, where it would mean more than 2.
-    full = SATURATED if own.dtype == "uint16" and SATURATED * scale + offset > 2 else None
+    # The largest number of 16 bits is no reflectance but the mark of saturation, where it would mean more than 2.
+    wide = np.dtype(own.dtype).kind in "iu" and np.can_cast(np.uint16, own.dtype)
+    holds = wide and SATURATED not in (own.nodata, nodata)
+    full = SATURATED if holds and SATURATED * scale + offset > 2 else None
     return Band.of(known.path, number, scale, offset, nodata, full, header=known.header)

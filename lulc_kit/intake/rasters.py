@@ -8,6 +8,7 @@ block by block, into the study's folder.
 
 import contextlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,12 +76,15 @@ class Raster:
         Its bands, in order.
     number
         For each band its part and its number in it, from 1.
+    marked
+        Whether GDAL would take one of them for transparency.
     """
 
     source: tuple[str, ...]
     stored: GeoBox
     bands: tuple[RasterBand, ...]
     number: tuple[tuple[int, int], ...]
+    marked: bool = False
 
     @property
     def geobox(self) -> GeoBox:
@@ -100,7 +104,7 @@ class Raster:
     def plain(self) -> bool:
         """Whether the kit can read the file as it is."""
         whole = len(self.source) == 1 and files.variable(self.source[0]) is None
-        return whole and self.turned == (1, 1) and not any(b.masked for b in self.bands)
+        return whole and self.turned == (1, 1) and not self.marked and not any(b.masked for b in self.bands)
 
 
 def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
@@ -128,6 +132,7 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
     boxes: list[GeoBox] = []
     bands: list[RasterBand] = []
     numbers: list[tuple[int, int]] = []
+    marked = False
     with _open(whole, name) as file:
         parts = (whole,) if file.count else tuple(file.subdatasets)
         if not parts:
@@ -140,13 +145,14 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
                     variable = part.rsplit(":", 1)[-1] if len(parts) > 1 and len(data) == 1 else None
                     bands.append(_band(source, b, variable))
                     numbers.append((k, b))
+                    marked |= source.colorinterp[b - 1] == ColorInterp.alpha
     odd = [part for part, box in zip(parts, boxes, strict=True) if not _alike(box, boxes[0])]
     if odd:
         raise GridError(
             f"{name} holds variables on different grids ({parts[0]} and {odd[0]}). Name each band's variable by "
             f"itself in {parameters} (bands: {{B2: '{parts[0]}', …}}), or save them to GeoTIFFs."
         )
-    return Raster(parts, boxes[0], tuple(bands), tuple(numbers))
+    return Raster(parts, boxes[0], tuple(bands), tuple(numbers), marked)
 
 
 def _checked(name: str, parameters: str) -> str:
@@ -199,8 +205,13 @@ def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
 
 
 def _alpha(source: rasterio.DatasetReader) -> int | None:
-    """Return the number of the band that says where data are missing, if there is one."""
-    return next((b for b in source.indexes if source.colorinterp[b - 1] == ColorInterp.alpha), None)
+    """Return the number of the band that says where data are missing, if there is one.
+
+    GDAL marks the last of four bands of 8 bits as transparency unless told otherwise; one with a name of its own is
+    none.
+    """
+    marked = (b for b in source.indexes if source.colorinterp[b - 1] == ColorInterp.alpha)
+    return next((b for b in marked if (source.descriptions[b - 1] or "alpha").lower() in ("alpha", "mask")), None)
 
 
 def _band(source: rasterio.DatasetReader, b: int, variable: str | None) -> RasterBand:
@@ -214,7 +225,8 @@ def _band(source: rasterio.DatasetReader, b: int, variable: str | None) -> Raste
         source.scales[b - 1],
         source.offsets[b - 1],
         None if nodata is None else float(nodata),
-        MaskFlags.per_dataset in source.mask_flag_enums[b - 1] or _alpha(source) is not None,
+        _alpha(source) is not None
+        or (MaskFlags.per_dataset in (flags := source.mask_flag_enums[b - 1]) and MaskFlags.alpha not in flags),
         source.units[b - 1] or "",
     )
 
@@ -289,48 +301,66 @@ def copy(raster: Raster, target: Path, nodata: float | None = None) -> Path:
     Raises
     ------
     LulcError
-        If a pixel that is there has the very number that is to mean nodata under a mask, or bands of the file differ
-        in what means nodata.
+        If numbers are of 64 bits, and none of them is left to mean nodata.
     """
     height, width = raster.stored.shape
-    dtype = str(np.result_type(*(b.dtype for b in raster.bands)))
+    dtype = np.result_type(*(b.dtype for b in raster.bands))
     fills = list({repr(n): n for n in (missing_number(b, nodata) for b in raster.bands)}.values())
-    if len(fills) > 1:
-        raise FormatError(
-            f"{raster.source[0]}: its bands have different numbers for nodata ({', '.join(map(str, fills))}), and it "
-            f"cannot be read as it is. Save one file for each band."
-        )
-    (fill,) = fills
-    profile: dict[str, Any] = {"driver": "GTiff", "dtype": dtype, "count": len(raster.bands), "tiled": True}
-    profile |= {"height": height, "width": width, "blockxsize": 512, "blockysize": 512, "compress": "ZSTD"}
-    profile |= {"crs": str(raster.stored.crs), "transform": raster.geobox.affine, "BIGTIFF": "IF_SAFER"}
+    fill = fills[0]
     windows = [
         (slice(top, min(top + _SIDE, height)), slice(left, min(left + _SIDE, width)))
         for top in range(0, height, _SIDE)
         for left in range(0, width, _SIDE)
     ]
+    taken = (_taken(raster, b, fill, windows) for b in range(1, len(raster.bands) + 1))
+    if len(fills) > 1 or (nodata is None and any(taken)):
+        dtype, fill = _wider(dtype, raster.source[0])
+    profile: dict[str, Any] = {"driver": "GTiff", "dtype": str(dtype), "count": len(raster.bands), "tiled": True}
+    profile |= {"height": height, "width": width, "blockxsize": 512, "blockysize": 512, "compress": "ZSTD"}
+    profile |= {"crs": str(raster.stored.crs), "transform": raster.geobox.affine, "BIGTIFF": "IF_SAFER"}
+    profile |= {"photometric": "MINISBLACK", "alpha": "NO"}
     with files.replacing(target) as part, rasterio.open(part, "w", nodata=fill, **profile) as out:
         for b, band in enumerate(raster.bands, 1):
             out.set_band_description(b, band.name)
             for rows, columns in windows:
-                block = _filled(read(raster, b, rows, columns), band, fill, nodata, raster.source[0])
+                block = _filled(read(raster, b, rows, columns), band, fill, nodata, dtype)
                 out.write(block, b, window=Window.from_slices(rows, columns))
         out.scales, out.offsets = [b.scale for b in raster.bands], [b.offset for b in raster.bands]
     return target
 
 
+def _taken(raster: Raster, band: int, fill: float | None, windows: Sequence[tuple[slice, slice]]) -> bool:
+    """Whether a pixel that a mask shows has the very number that is to mean nodata."""
+    said = raster.bands[band - 1]
+    if not said.masked or said.nodata is not None or fill is None or np.isnan(fill):
+        return False
+    blocks = (read(raster, band, rows, columns) for rows, columns in windows)
+    return any((np.ma.getdata(block)[~np.ma.getmaskarray(block)] == fill).any() for block in blocks)
+
+
+def _wider(dtype: np.dtype[Any], name: str) -> tuple[np.dtype[Any], float]:
+    """Return a type that holds all numbers of another, and one more, for nodata."""
+    if dtype.kind == "f":
+        return dtype, float("nan")
+    if dtype.itemsize > 4:
+        raise FormatError(
+            f"{name}: pixels are missing by a mask, or by other numbers in each band, and no number of {dtype} is left "
+            f"that could mean nodata in all. Save it as 32 bits (gdal_translate -ot Int32 FILE OUT.tif)."
+        )
+    wide = np.dtype({1: "int16", 2: "int32", 4: "float64"}[dtype.itemsize])
+    return wide, float("nan") if wide.kind == "f" else float(np.iinfo(wide).min)
+
+
 def _filled(
-    block: npt.NDArray[Any], band: RasterBand, fill: float | None, nodata: float | None, name: str
+    block: npt.NDArray[Any], band: RasterBand, fill: float | None, nodata: float | None, dtype: np.dtype[Any]
 ) -> npt.NDArray[Any]:
-    hidden = np.ma.getmaskarray(block)
-    data = np.array(np.ma.getdata(block))
+    data = np.ma.getdata(block)
     own = missing_number(band, nodata) if nodata is not None else band.nodata
-    gone = hidden | ((data == own) if own is not None else False)
+    gone = np.ma.getmaskarray(block) | ((data == own) if own is not None else False)
+    found = data.astype(dtype)
     if fill is not None:
-        if hidden.any() and own is None and (data[~hidden] == fill).any():
-            raise FormatError(f"{name}: band {band.name} has pixels of {fill:g}, the number that is to mean nodata.")
-        data[gone] = fill
-    return data
+        found[gone] = fill
+    return found
 
 
 def plain(raster: Raster, name: str | Path, folder: Path, nodata: float | None = None) -> Path:

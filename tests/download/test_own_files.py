@@ -100,6 +100,49 @@ def test_bands_that_the_file_names_itself_are_taken_by_name(project: Path) -> No
     assert {name: band.number for name, band in found.bands.items()} == {"B2": 2, "B3": 1}
 
 
+def test_bands_in_stac_s_words_are_taken_by_name_and_in_other_words_in_order(project: Path) -> None:
+    path = scene.write(project / "data/a.tif", np.stack([DN, 2 * DN, 3 * DN]), 10.0)
+    for words, numbers in (
+        (("red", "green", "Blue"), {"B2": 3, "B3": 2, "B4": 1}),
+        (("Blau", "Grün", "Rot"), {"B2": 1, "B3": 2, "B4": 3}),
+        (("B1", "B2", "B3"), {"B2": 1, "B3": 2, "B4": 3}),  # merely counted
+    ):
+        with rasterio.open(path, "r+") as file:
+            file.descriptions = words
+        found = scenes.get(download({"file": "data/a.tif", "names": ["B2", "B3", "B4"]}), Layout(project)).scenes[0]
+        assert {name: band.number for name, band in found.bands.items()} == numbers
+
+
+def test_names_that_the_file_contradicts_are_refused(project: Path) -> None:
+    path = scene.write(project / "data/a.tif", np.stack([DN, 2 * DN, 3 * DN]), 10.0)
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("B8", "B4", "SWIR")
+    with pytest.raises(LulcError, match=r"band 1 for B2, and the file itself calls it B8 \(its bands are B8, B4, SWIR"):
+        scenes.get(download({"file": "data/a.tif", "names": ["B2", "B4", "B11"]}), Layout(project))
+    single = scene.write(project / "data/b.tif", DN, 10.0)
+    with rasterio.open(single, "r+") as file:
+        file.descriptions = ("B03",)
+    with pytest.raises(LulcError, match="band 1 for B4, and the file itself calls it B03"):
+        scenes.get(download({"bands": {"B4": "data/b.tif"}}), Layout(project))
+
+
+def test_four_bands_of_8_bits_of_which_the_file_takes_one_for_transparency(project: Path) -> None:
+    scene.write(project / "data/a.tif", np.stack([DN] * 4).astype(np.uint8), 10.0)
+    p = download({"file": "data/a.tif", "names": ["B2", "B3", "B4", "B8"]})
+    with pytest.raises(LulcError, match=r"has 3 band\(s\), but 'names' lists 4.*-colorinterp_4 undefined"):
+        scenes.get(p, Layout(project))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "saturated"), [("uint16", 65535), ("int32", 65535), ("int16", None), ("float32", None)]
+)
+def test_the_mark_of_saturation_is_known_in_wider_types_too(project: Path, dtype: str, saturated: int | None) -> None:
+    scene.write(project / "data/a.tif", DN.astype(dtype), 10.0)
+    for nodata, expected in ((0, saturated), (65535, None)):
+        entry = {"bands": {"B2": "data/a.tif"}, "nodata": nodata}
+        assert scenes.get(download(entry), Layout(project)).scenes[0].bands["B2"].saturated == expected
+
+
 def test_a_band_of_a_larger_file_is_taken_by_name_however_it_is_spelt_or_not_at_all(project: Path) -> None:
     path = scene.write(project / "data/a.tif", np.stack([DN, 2 * DN, 3 * DN]), 10.0)
     with rasterio.open(path, "r+") as file:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyproj
 import pytest
 import rasterio
 import xarray as xr
@@ -88,8 +89,9 @@ def test_whatever_a_file_says_it_is_read_as_rasterio_reads_it(said: dict[str, An
         source.descriptions = (*said["names"], *["alpha"] * (len(bands) - count))
         source.scales = (*said["scales"], *[1.0] * (len(bands) - count))
         source.offsets = (*said["offsets"], *[0.0] * (len(bands) - count))
-        if said["hides"] == "alpha":
-            source.colorinterp = [*[ColorInterp.undefined] * count, ColorInterp.alpha]
+        # Otherwise GDAL takes the last of four bands of 8 bits for transparency.
+        last = [ColorInterp.alpha] if said["hides"] == "alpha" else []
+        source.colorinterp = [*[ColorInterp.undefined] * count, *last]
         if said["hides"] == "mask":
             source.write_mask(~hidden[::down, ::right])
 
@@ -140,6 +142,50 @@ def test_a_mask_or_alpha_band_becomes_nodata(tmp_path: Path) -> None:
         np.testing.assert_array_equal(data[~hidden], truth[~hidden])
 
 
+@pytest.mark.parametrize(("dtype", "wider"), [("uint8", "int16"), ("uint16", "int32"), ("int32", "float64")])
+def test_where_no_number_is_left_for_nodata_a_wider_type_has_one(tmp_path: Path, dtype: str, wider: str) -> None:
+    full = np.iinfo(dtype)
+    truth = np.roll(np.linspace(full.min, full.max, 35).astype(dtype), 2).reshape(SHAPE)  # its extremes are shown
+    hidden = np.eye(*SHAPE, dtype=bool)
+    path = write(tmp_path / "mask.tif", truth)
+    with rasterio.open(path, "r+") as source:
+        source.write_mask(~hidden)
+    with rasterio.open(rasters.plain(rasters.describe(path), path, tmp_path / "study")) as source:
+        data = source.read(1, masked=True)
+        assert source.dtypes == (wider,)
+    np.testing.assert_array_equal(np.ma.getmaskarray(np.ma.masked_invalid(data)), hidden)
+    np.testing.assert_array_equal(data[~hidden].data, truth[~hidden])
+
+
+def test_variables_with_a_number_for_nodata_each(tmp_path: Path) -> None:
+    """As netCDF's packed variables have, with scales and offsets of their own; against xarray's reading."""
+    rows, columns = SHAPE
+    axes = {"x": 500005.0 + 10 * np.arange(columns), "y": 5799995.0 - 10 * np.arange(rows)}
+    truth = np.random.default_rng(1).uniform(0.01, 0.4, (3, *SHAPE))
+    truth[0, :2, :2] = truth[2, 4:, 3:] = np.nan
+    cube = xr.Dataset({f"B{k + 2}": (("y", "x"), data) for k, data in enumerate(truth)}, coords=axes)
+    for axis in "xy":
+        cube[axis].attrs |= {"standard_name": f"projection_{axis}_coordinate", "units": "m"}
+    cube["crs"] = xr.DataArray(0, attrs=pyproj.CRS("EPSG:32633").to_cf())
+    packing = {}
+    for k, name in enumerate(("B2", "B3", "B4")):
+        cube[name].attrs["grid_mapping"] = "crs"
+        packing[name] = {
+            "dtype": "int16",
+            "scale_factor": 0.0001 * (k + 1),
+            "add_offset": -0.1 * k,
+            "_FillValue": -1 - k,
+        }
+    cube.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", encoding=packing)
+    found = rasters.describe(tmp_path / "a.nc")
+    with rasterio.open(rasters.plain(found, tmp_path / "a.nc", tmp_path / "study")) as source:
+        numbers = source.read(masked=True).astype(float).filled(np.nan)
+        values = numbers * np.array(source.scales)[:, None, None] + np.array(source.offsets)[:, None, None]
+    with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as read:
+        np.testing.assert_allclose(values, np.stack([read[name] for name in ("B2", "B3", "B4")]), atol=1e-12)
+    assert np.isnan(values).sum() == np.isnan(truth).sum()
+
+
 def test_an_alpha_band_counts_beside_any_number_of_bands(tmp_path: Path) -> None:
     """GDAL's own mask knows it only beside one band or three."""
     truth = np.random.default_rng(1).integers(1, 9000, (6, *SHAPE)).astype(np.uint16)
@@ -151,6 +197,19 @@ def test_an_alpha_band_counts_beside_any_number_of_bands(tmp_path: Path) -> None
     assert [b.masked for b in found.bands] == [True] * 6
     copied = everything(rasters.plain(found, path, tmp_path / "study"))
     np.testing.assert_array_equal(copied, np.where(alpha == 0, 65535, truth))
+
+
+def test_the_last_of_four_bands_of_8_bits_is_no_alpha_band_if_it_has_a_name(tmp_path: Path) -> None:
+    truth = np.random.default_rng(1).integers(0, 256, (4, *SHAPE)).astype(np.uint8)
+    path = write(tmp_path / "a.tif", truth)
+    with rasterio.open(path, "r+") as source:
+        assert source.colorinterp[3] == ColorInterp.alpha, "GDAL's own default"
+        source.descriptions = ("B2", "B3", "B4", "B8")
+    found = rasters.describe(path)
+    assert [b.name for b in found.bands] == ["B2", "B3", "B4", "B8"] and not any(b.masked for b in found.bands)
+    with rasterio.open(rasters.plain(found, path, tmp_path / "study")) as source:
+        assert ColorInterp.alpha not in source.colorinterp, "or GDAL would warp with it"
+        np.testing.assert_array_equal(source.read(), truth)
 
 
 def test_a_variable_for_each_band(tmp_path: Path) -> None:
