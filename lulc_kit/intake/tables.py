@@ -1,5 +1,6 @@
 """Tables of a user's: CSV with whatever separator, or Parquet; rows of pixel values, or places with a class."""
 
+import codecs
 import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ def read(path: Path, encoding: str | None = None) -> "pd.DataFrame":
         Text with a separator (comma, semicolon, tab, blank or bar; with semicolons also with decimal commas), its
         columns named in the first line; or Parquet.
     encoding
-        Of a text; None: UTF-8.
+        Of a text; None: UTF-8, or UTF-16 (Excel's "Unicode text") where its first bytes say so.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def read(path: Path, encoding: str | None = None) -> "pd.DataFrame":
         table = (
             pd.read_parquet(path)
             if path.suffix.lower() in (".parquet", ".pq")
-            else _text(path, encoding or "utf-8-sig")
+            else _text(path, encoding or _marked(path) or "utf-8-sig")
         )
     except (UnicodeDecodeError, LookupError) as error:
         raise FormatError(
@@ -53,6 +54,11 @@ def read(path: Path, encoding: str | None = None) -> "pd.DataFrame":
     if table.empty:
         raise FormatError(f"{path} has no rows.")
     return table.rename(columns=str)
+
+
+def _marked(path: Path) -> str | None:
+    with path.open("rb") as stream:
+        return "utf-16" if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else None
 
 
 def _text(path: Path, encoding: str) -> "pd.DataFrame":

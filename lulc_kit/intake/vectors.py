@@ -104,7 +104,8 @@ def read(
     encoding
         Of the words in a shapefile's table, such as ``"GBK"``; None for what the file says.
     crs
-        Of a file that does not say its own (a shapefile without ``.prj``), such as ``"EPSG:32633"``; None to refuse it.
+        Of a file that does not say its own (a shapefile without ``.prj``, GeoJSON in metres), such as
+        ``"EPSG:32633"``; None to refuse it.
     mask
         Only features that meet it are wanted, in whatever CRS; None for all.
     where
@@ -133,8 +134,8 @@ def read(
             table = table[table.intersects(mask.to_crs(table.crs).union_all())]
     else:
         table, name = _gdal(path, layer, encoding, mask, where, parameters)
-    if table.crs is None and crs is not None:
-        table = table.set_crs(_known(crs, parameters))
+    if crs is not None and (table.crs is None or _contradicted(table)):  # GeoJSON in metres does not say so
+        table = table.set_crs(_known(crs, parameters), allow_override=True)
     if table.crs is None:
         raise GridError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
     _check_place(path, table)
@@ -149,13 +150,18 @@ def _check_place(path: Path, table: "gpd.GeoDataFrame") -> None:
             f"{path} has a CRS that is tied to no place on the earth ({crs.name}). Find out the real one, set it (in "
             f"QGIS: Layer > Set CRS, then save) and try again."
         )
-    bounds = table.total_bounds
-    if crs.is_geographic and (np.abs(bounds[np.isfinite(bounds)]) > DEGREES).any():
+    if _contradicted(table):
+        bounds = table.total_bounds
         raise GridError(
             f"{path} says that its coordinates are degrees ({crs.name}), but they reach from "
             f"{', '.join(f'{v:.0f}' for v in bounds[:2])} to {', '.join(f'{v:.0f}' for v in bounds[2:])}. Find out the "
             f"real CRS, set it (in QGIS: Layer > Set CRS, then save) and try again."
         )
+
+
+def _contradicted(table: "gpd.GeoDataFrame") -> bool:
+    bounds = table.total_bounds
+    return bool(table.crs.is_geographic and (np.abs(bounds[np.isfinite(bounds)]) > DEGREES).any())
 
 
 def _legible(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
@@ -223,7 +229,7 @@ def _gdal(
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
             table = gpd.read_file(source, layer=chosen, encoding=encoding, mask=mask, where=where)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise FormatError(f"{path} is not a vector file that GDAL can read ({error}).") from error
+        raise _unreadable(path, error) from error
     except (UnicodeDecodeError, LookupError) as error:
         raise FormatError(
             f"The words of {path} are not in the encoding {encoding or 'that the file names'} ({error}). "
@@ -232,6 +238,13 @@ def _gdal(
     if not isinstance(table, gpd.GeoDataFrame):
         raise FormatError(f"Layer {chosen} of {path} is a table without geometry. Name a layer of points or polygons.")
     return table, chosen
+
+
+def _unreadable(path: Path, error: Exception) -> FormatError:
+    beside = {p.suffix.lower() for p in path.parent.glob(f"{path.stem}.*")}
+    if path.suffix.lower() == ".shp" and ".shx" not in beside:
+        return FormatError(f"{path} is one of several files: its .shx is missing. Copy all that have its name.")
+    return FormatError(f"{path} is not a vector file that GDAL can read ({error}).")
 
 
 def _layer(path: Path, layers: Sequence[tuple[str, str | None]], wanted: str | None, parameters: str) -> str:
@@ -271,7 +284,7 @@ def describe(path: Path) -> list[dict[str, Any]]:
         layers = [(str(name), kind) for name, kind in pyogrio.list_layers(source)]
         found = [(name, kind, pyogrio.read_info(source, layer=name, force_feature_count=True)) for name, kind in layers]
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise FormatError(f"{path} is not a vector file that GDAL can read ({error}).") from error
+        raise _unreadable(path, error) from error
     return [
         _layer_row(path, name, said["crs"], kind or "none", int(said["features"]), list(said["fields"]))
         for name, kind, said in found

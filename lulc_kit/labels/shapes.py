@@ -321,16 +321,25 @@ def _refuse_lost(shapes: Shapes, account: pd.DataFrame, classes: Meanings, geobo
     if len(lost) == len(classes) and OUTSIDE in became and became <= {OUTSIDE, LINE, EMPTY}:
         left, bottom, right, top = shapes.geometry.total_bounds
         box = geobox.boundingbox
+        swapped = _exchanged(shapes.geometry, geobox)
         raise GridError(
             f"No feature of {shapes.what} with a wanted class lies on the study's grid.\n"
             f"  the features: {left:.0f} {bottom:.0f} {right:.0f} {top:.0f} (in the grid's CRS)\n"
             f"  the grid:     {' '.join(f'{v:.0f}' for v in box)}"
+            + ("\nWith latitude and longitude exchanged they would: exchange them in the file." if swapped else "")
         )
     why = [f"{n}: " + ", ".join(_counts(of_class[of_class["class"] == n])) for n in lost]
     raise LulcError(
         f"No pixel of {', '.join(lost)} would be labelled by {shapes.what} ({'; '.join(why)}). Draw larger polygons, "
         f"give points, set all_touched: true, mend overlaps, or leave the class out of 'classes' in {PARAMETERS}."
     )
+
+
+def _exchanged(geometry: gpd.GeoSeries, geobox: GeoBox) -> bool:
+    """Whether features would lie on a grid if their latitudes were longitudes."""
+    turned = geometry.to_crs(4326).dropna().map(lambda shape: shapely.transform(shape, lambda c: c[:, ::-1]))
+    on_grid = turned.set_crs(4326, allow_override=True).to_crs(geometry.crs)
+    return bool(on_grid.intersects(shapely.box(*geobox.boundingbox)).any())
 
 
 def _counts(rows: pd.DataFrame) -> list[str]:

@@ -155,8 +155,11 @@ def translate(found: npt.NDArray[Any], scheme: Scheme, wanted: Meanings, what: s
 
 
 def _same(found: npt.NDArray[Any], want: Any) -> npt.NDArray[np.bool_]:
+    """Whether values are the wanted one; blanks around words mean nothing."""
     if found.dtype == object:  # numpy takes words that end in NUL for others
-        return np.fromiter((v == want for v in found), bool, len(found))
+        word = own_name(want) if isinstance(want, str) else None
+        alike = (v == want or (word is not None and isinstance(v, str) and own_name(v) == word) for v in found)
+        return np.fromiter(alike, bool, len(found))
     return np.asarray(found == want)
 
 

@@ -13,7 +13,7 @@ FRAME = pd.DataFrame({"class": ["Wälder", "Seen", "Moor, nass"], "B4": [0.25, 1
 @pytest.mark.parametrize(
     ("separator", "decimal"), [(",", "."), (" ", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ","), ("|", ",")]
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin1"])
 def test_the_separator_and_the_decimals_are_found(tmp_path, separator, decimal, encoding):
     path = tmp_path / "x.csv"
     FRAME.to_csv(path, sep=separator, decimal=decimal, encoding=encoding, index=False)

@@ -111,6 +111,12 @@ def test_a_crs_that_the_coordinates_contradict_or_that_is_no_place_is_refused(tm
     (tmp_path / "b.geojson").write_text(json.dumps(content))
     with pytest.raises(LulcError, match=r"are degrees \(WGS 84\), but they reach from 500000, 5800000 to 5000"):
         vectors.read(tmp_path / "b.geojson")
+    said = vectors.read(tmp_path / "b.geojson", crs="EPSG:32633").table
+    assert (
+        said.crs == "EPSG:32633"
+        and said.geometry.geom_equals_exact(far.geometry.set_crs(32633, allow_override=True), 1e-6).all()
+    )
+    assert vectors.read(tmp_path / "a.geojson", crs="EPSG:32633").table.crs == "EPSG:4326", "nothing contradicts it"
     local = table().set_crs('LOCAL_CS["Arbitrary",UNIT["metre",1]]', allow_override=True)
     local.to_file(tmp_path / "c.gpkg")
     with pytest.raises(LulcError, match="tied to no place on the earth"):
@@ -157,7 +163,8 @@ def test_all_layers_are_described_also_those_without_geometry(tmp_path: Path) ->
     [
         ("none.gpkg", None, "does not exist"),
         ("broken.gpkg", b"SQLite format 3\x00 and no more", "not a vector file that GDAL can read"),
-        ("broken.shp", b"", "not a vector file that GDAL can read"),
+        ("broken.gpkg", b"", "not a vector file that GDAL can read"),
+        ("broken.SHP", b"", r"its \.shx is missing"),
         ("broken.parquet", b"PAR1", "is not GeoParquet"),
     ],
 )

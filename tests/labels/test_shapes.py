@@ -162,7 +162,7 @@ def test_every_feature_and_value_is_accounted_for(tmp_path):
     rows = [
         ("forest", box(west, north - 100, west + 100, north)),
         ("forest", Point(west + 205, north - 5)),
-        ("forest ", box(west + 300, north - 100, west + 400, north)),
+        ("FOREST", box(west + 300, north - 100, west + 400, north)),
         ("lake", GeometryCollection([box(west + 100, north - 300, west + 200, north - 200), far])),
         ("lake", box(west + 302, north - 308, west + 304, north - 306)),
         ("lake", LineString([(west, north), (west + 500, north)])),
@@ -172,7 +172,7 @@ def test_every_feature_and_value_is_accounted_for(tmp_path):
     ]  # fmt: skip
     frame = gpd.GeoDataFrame({"kind": [k for k, _ in rows]}, geometry=[g for _, g in rows], crs="EPSG:32633")
     frame.to_file(tmp_path / "x.gpkg")
-    with pytest.warns(UserWarning, match=r"1 features have no label.*'forest ' \(1\)"):
+    with pytest.warns(UserWarning, match=r"1 features have no label.*'FOREST' \(1\)"):
         found = read(
             tmp_path / "x.gpkg",
             GRID,
@@ -480,3 +480,15 @@ def test_any_file_is_labelled_as_shapely_has_it_and_no_feature_is_lost(
     ]
     assert (account[account["became"] != LABELLED]["pixels"] == 0).all()
     assert (account[account["became"] == LABELLED]["pixels"] > 0).all()
+
+
+@pytest.mark.parametrize(("turned", "hint"), [(True, True), (False, False)])
+def test_exchanged_latitudes_and_longitudes_are_named(tmp_path, turned, hint):
+    there = polygons().to_crs(4326) if turned else polygons().translate(1e5).to_crs(4326)
+    there = gpd.GeoDataFrame(polygons()[["kind"]], geometry=getattr(there, "geometry", there), crs=4326)
+    if turned:
+        there.geometry = there.geometry.map(lambda g: g and shapely.transform(g, lambda c: c[:, ::-1]))
+    there.to_file(tmp_path / "x.geojson")
+    with pytest.raises(LulcError, match="lies on the study's grid") as caught:
+        read(tmp_path / "x.geojson")
+    assert ("latitude and longitude exchanged" in str(caught.value)) == hint

@@ -35,6 +35,18 @@ def test_occurring_leaves_classes_out_that_are_not_there():
     assert list(translation.occurring(np.array(["sea", "oak"], object), wanted)) == ["Forest", "Water"]
 
 
+def test_blanks_around_words_mean_nothing():
+    found = np.array(["oak", "oak  ", "\tlake", "oak tree", "Oak", 3], object)
+    assert translation.translate(found, SCHEME, {"Forest": ["oak"], "Water": [" lake "]}, "x").tolist() == [
+        3,
+        3,
+        5,
+        0,
+        0,
+        0,
+    ]
+
+
 def test_a_value_of_two_classes_is_refused():
     with pytest.raises(LulcError, match="value 3 of x is given to Forest already"):
         translation.translate(np.array([3.0]), SCHEME, {"Forest": [3], "Water": [[1, 5]]}, "x")
