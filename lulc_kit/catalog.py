@@ -43,7 +43,7 @@ _PROPERTIES = {
 _QUALITY = {"cloud_percentage": "eo:cloud_cover", "degraded_percentage": "s2:degraded_msi_data_percentage"}
 _CHECK = "lulc:check:"
 _UNDERSTOOD = "lulc:understood"
-_FILES = ("product", "clouds")  # assets that are no bands
+_FILES = ("product", "clouds", "picture")  # assets that are no bands
 _MASKS = {"SCL": "scl", "mask": "mask"}  # assets that are no bands, but rasters
 _MIDNIGHT = "T00:00:00Z"  # of a scene whose time of day is not known
 
@@ -127,6 +127,8 @@ class Scene:
     clouds
         The cloud mask that the product brings: polygons (``.gml``, before baseline 04.00), or a raster whose layers
         are opaque cloud, cirrus and, if there is a third, snow.
+    picture
+        The true-colour picture that the product brings (TCI, 8 bits).
     quality
         What the product's metadata say of its quality: ``cloud_percentage``, ``degraded_percentage`` (of the image
         data), and the result of each check (``{"GENERAL_QUALITY": "PASSED"}``).
@@ -150,6 +152,7 @@ class Scene:
     tile: str | None = None
     product: Path | None = None
     clouds: Path | None = None
+    picture: Path | None = None
     quality: Mapping[str, float | str] = field(default_factory=dict)
     platform: str | None = None
     orbit: int | None = None

@@ -185,36 +185,29 @@ def judge(darkness: Darkness) -> Verdict:
     return Verdict("plausible", str(darkness), darkness)
 
 
-def check(
-    name: str, reflectance: np.ndarray, bands: Sequence[str], offset: float | None = None, *, trust: bool = False
-) -> Verdict:
+def check(name: str, verdict: Verdict, offset: float | None = None) -> Verdict:
     """Refuse a scene whose offset or scale is implausible.
 
     Parameters
     ----------
     name
         Of the scene, for messages.
-    reflectance
-        (band, row, column) as it would be used: after scale and offset; NaN = no data.
-    bands
-        Names of the bands.
+    verdict
+        From `judge`, on reflectance as it would be used: after scale and offset.
     offset
         The offset that was applied, reflectance (−0.1, or 0), for the message.
-    trust
-        Somebody who knows says that the numbers are right: nothing is refused.
 
     Returns
     -------
     Verdict
-        Plausible or undecided.
+        The same, plausible or undecided.
 
     Raises
     ------
     LulcError
         With the numbers, and the remedy.
     """
-    verdict = judge(measure(reflectance, bands))
-    if verdict.acceptable or trust:
+    if verdict.acceptable:
         return verdict
     applied = "" if offset is None else f" (applied: {offset:+g})"
     remedy = {

@@ -119,8 +119,6 @@ def beginning(reflectance: npt.NDArray[np.floating], picture: npt.NDArray[np.gen
 
 
 def _line(values: npt.NDArray[np.floating], counts: npt.NDArray[np.generic]) -> float:
-    from scipy.stats import theilslopes
-
     x = np.rint(np.nan_to_num(counts)).astype(int)
     shown = np.isfinite(values) & (x >= _UNCUT[0]) & (x <= _UNCUT[1])
     x, y = x[shown], values[shown]
@@ -128,11 +126,25 @@ def _line(values: npt.NDArray[np.floating], counts: npt.NDArray[np.generic]) -> 
     levels = levels[number >= 3]
     if len(x) < _FEW or len(levels) < _LEVELS or np.ptp(levels) < _SPREAD:
         return float("nan")
-    # The median at each count, so that neither clouds that moved nor the commonest colour draw the line.
     middle = np.array([np.median(y[x == level]) for level in levels])
-    slope, start, _, _ = theilslopes(middle, levels)
+    slope, start = _least_absolute(levels, middle, number[number >= 3])
     loose = np.median(np.abs(y - (start + slope * x)))
     return float(start) if slope > 0 and loose < _LOOSE else float("nan")
+
+
+def _least_absolute(
+    x: npt.NDArray[np.integer], y: npt.NDArray[np.floating], weight: npt.NDArray[np.integer]
+) -> tuple[float, float]:
+    """Return slope and beginning of the line of least absolute residuals, by reweighted least squares.
+
+    At the rims of clouds an overview mixes pixels that the picture cuts off with others, so that bright counts bend
+    upwards: the line goes with the many.
+    """
+    line = np.polyfit(x, y, 1, w=np.sqrt(weight))
+    for _ in range(50):
+        apart = np.abs(y - np.polyval(line, x)).clip(1e-4)
+        line = np.polyfit(x, y, 1, w=np.sqrt(weight / apart))
+    return float(line[0]), float(line[1])
 
 
 def from_picture(numbers: npt.NDArray[np.generic], picture: npt.NDArray[np.generic]) -> Witness:

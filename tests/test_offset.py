@@ -38,6 +38,18 @@ def test_the_picture_always_knows_and_dark_pixels_know_where_there_are_some(
     assert offset.from_picture(numbers(kinds, added, offset.RGB), picture(kinds)).says is bool(added)
 
 
+def test_cloud_rims_in_an_overview_do_not_draw_the_line() -> None:
+    """Half of the scene is cloud, much brighter than the picture's 255; each pixel is the mean of nine."""
+    chance = np.random.default_rng(4)
+    truth = chance.gamma(3, 0.02, (3, 360, 360))
+    cloudy = np.kron(chance.random((12, 12)) < 0.5, np.ones((30, 30), bool))
+    soft = cloudy + chance.normal(0, 0.2, cloudy.shape) > 0.5  # ragged rims
+    truth[:, soft] += chance.uniform(0.2, 1.0, soft.sum())
+    shown = np.clip(np.rint(truth / 0.3558 * 255), 1, 255)
+    coarse = [a.reshape(3, 120, 3, 120, 3).mean(axis=(2, 4)) for a in (truth + 0.1, shown)]
+    assert offset.beginning(coarse[0], coarse[1]) == pytest.approx(0.1, abs=0.02)
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     start=st.floats(-0.15, 0.15),

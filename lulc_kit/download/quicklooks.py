@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from functools import partial
 
 import httpx
 import numpy as np
@@ -37,7 +38,7 @@ def fetch(addresses: Mapping[str, str]) -> dict[str, npt.NDArray[np.uint8]] | No
     with web.client(20) as client:
         for name in track(names, "quicklooks", unit="picture"):
             try:
-                found[name] = web.ask("the service's quicklook", lambda name=name: client.get(addresses[name]), _decode)
+                found[name] = web.ask("the service's quicklook", partial(client.get, addresses[name]), _decode)
             except LulcError:
                 continue
     return found or None

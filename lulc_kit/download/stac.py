@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 
 from lulc_kit import files, grids, offset, raster
 from lulc_kit.catalog import Band, Catalog, Scene
@@ -178,9 +178,10 @@ def load(source: Source, choice: Choice, folder: Path, bands: Sequence[str]) -> 
     found: dict[str, Band] = {}
     for band in keys:
         path = folder / f"{band}.tif"
-        window = _window(source.read(band, raster.header).geobox, choice, source.name)
+        tile = source.read(band, raster.header).geobox
+        window = _window(tile, choice, source.name)
         if not (path.exists() and grids.same(raster.header(path).geobox, window)):
-            source.read(band, partial(_copy, item, dialects.asset_key(item, band), path, window))
+            source.read(band, partial(_copy, tile, path, window))
         if band == "SCL":
             found[band] = Band.of(path, nodata=0)
         else:
@@ -255,23 +256,28 @@ def overview(name: str, shape: tuple[int, ...] | None = None) -> npt.NDArray[np.
         return numbers
 
 
-def _copy(item: pystac.Item, key: str, path: Path, window: GeoBox, name: str) -> None:
+def _copy(tile: GeoBox, path: Path, window: GeoBox, name: str) -> None:
     """Copy a window of a file, opened by ``name``, as it is, block by block."""
     import odc.stac
+    import pystac
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        loaded = odc.stac.load(
-            [item],
-            bands=[key],
-            geobox=window,
-            chunks={"y": _CHUNK, "x": _CHUNK},
-            resampling="nearest",
-            patch_url=lambda _: name,
-            dtype="uint8" if path.stem == "SCL" else "uint16",
-            nodata=0,
-        )
-    data = raster.array(loaded[key].data, window, [path.stem])
+    # The file itself was asked where it lies: catalogs leave it out, or name another resolution's grid.
+    said = {"proj:code": str(tile.crs), "proj:shape": list(tile.shape), "proj:transform": list(tile.affine)[:6]}
+    extensions = ["https://stac-extensions.github.io/projection/v2.0.0/schema.json"]
+    place = tile.extent.to_crs("EPSG:4326")
+    any_time = dt.datetime(2015, 6, 23, tzinfo=dt.UTC)
+    item = pystac.Item(path.stem, place.json, list(place.boundingbox), any_time, {}, stac_extensions=extensions)
+    item.add_asset("band", pystac.Asset(name, media_type=pystac.MediaType.COG, roles=["data"], extra_fields=said))
+    loaded = odc.stac.load(
+        [item],
+        bands=["band"],
+        geobox=window,
+        chunks={"y": _CHUNK, "x": _CHUNK},
+        resampling="nearest",
+        dtype="uint8" if path.stem == "SCL" else "uint16",
+        nodata=0,
+    )
+    data = raster.array(loaded["band"].data, window, [path.stem])
     writing.write(path, data, dtype=str(data.dtype), nodata=0)
 
 

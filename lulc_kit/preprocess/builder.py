@@ -22,6 +22,7 @@ from lulc_kit.cube import REASONS, Reason
 from lulc_kit.errors import BandError, GridError, LulcError, ParameterError
 from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import CubeLayout
+from lulc_kit.offset import RGB, settle
 from lulc_kit.preprocess import correction, dark_object, radiometry, window
 from lulc_kit.preprocess.masks import MASKS, SCL_DEFAULT, Codes, Request
 from lulc_kit.preprocess.mosaic import mosaic
@@ -258,7 +259,11 @@ def _check_radiometry(
     bands = [b for b in ("B2", "B3", "B4", "B8", "B8A", "B11", "B12") if b in scene.bands]
     image = np.where(codes[::step, ::step] == Reason.CLEAR, sample.sel(band=bands).to_numpy(), np.nan)
     offset = next(iter(scene.bands.values())).offset
-    verdict = guard.check(f"Scene {scene.name}", image, bands, offset, trust=trust)
+    verdict = guard.judge(guard.measure(image, bands))
+    if verdict.kind == "undecided" and scene.picture is not None and set(RGB) <= set(scene.bands):
+        verdict = settle(verdict, radiometry.picture_beginning(scene))
+    if not trust:
+        guard.check(f"Scene {scene.name}", verdict, offset)
     if verdict.darkness.pixels and (codes == Reason.CLEAR).mean() > 0.5:
         darkness[scene.name] = verdict.darkness
     used: dict[str, list[str]] = {}

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import grids, raster
+from lulc_kit import grids, offset, raster
 from lulc_kit.catalog import Band, Scene
 from lulc_kit.late import da, xr
 from lulc_kit.raster import warping
+
+COARSE = 400
+"""Rows and columns, at most, on which a scene is compared with its true-colour picture."""
 
 
 def on_grid(band: Band, geobox: GeoBox) -> da.Array:
@@ -33,6 +36,17 @@ def on_grid(band: Band, geobox: GeoBox) -> da.Array:
     if band.saturated is not None:
         numbers = da.where(numbers == band.saturated, np.float32(np.nan), numbers)
     return numbers * np.float32(band.scale) + np.float32(band.offset)
+
+
+def picture_beginning(scene: Scene) -> float:
+    """Return the reflectance that belongs to 0 in a scene's true-colour picture; see `lulc_kit.offset.beginning`."""
+    assert scene.picture is not None
+    own = scene.bands["B4"].geobox
+    shrink = max(1.0, max(own.shape) / COARSE)
+    coarse = own.zoom_to((max(1, round(own.height / shrink)), max(1, round(own.width / shrink))))
+    seen = da.stack([on_grid(scene.bands[band], coarse) for band in offset.RGB])
+    shown = da.stack([on_grid(Band.of(scene.picture, number, nodata=0), coarse) for number in (1, 2, 3)])
+    return offset.beginning(*da.compute(seen, shown))
 
 
 def codes_on_grid(band: Band, geobox: GeoBox) -> da.Array:

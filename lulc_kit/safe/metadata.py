@@ -84,6 +84,8 @@ class Product:
         Result of each quality check, such as ``{"RADIOMETRIC_QUALITY": "PASSED"}``.
     scl
         GDAL path of the scene classification, at 20 m if there is one; None for L1C.
+    picture
+        GDAL path of the true-colour picture (TCI) at 10 m; None where there is none.
     cloud_mask
         GDAL path of the product's cloud mask; None where it names none. Polygons (``.gml``) before baseline 04.00,
         since then a raster of 60 m with a layer each for opaque cloud, cirrus and snow.
@@ -113,6 +115,7 @@ class Product:
     degraded_percentage: float
     quality: Mapping[str, str]
     scl: str | None
+    picture: str | None
     cloud_mask: str | None
     crs: str
     transforms: Mapping[int, Affine]
@@ -187,6 +190,7 @@ def read_metadata(source: Source, tile: str | None = None) -> Product:
         ),
         quality={str(check.get("checkType")): (check.text or "").strip() for check in find_all(root, "quality_check")},
         scl=_scl(source, images),
+        picture=_picture(source, images),
         cloud_mask=_cloud_mask(source, granule, metadata),
         crs=place[0],
         transforms=place[1],
@@ -384,6 +388,11 @@ def _scl(source: Source, images: Mapping[tuple[str, int], str]) -> str | None:
         if path is not None:
             return source.gdal_path(path)
     return None
+
+
+def _picture(source: Source, images: Mapping[tuple[str, int], str]) -> str | None:
+    found = next((path for step in (10, 0) if (path := images.get(("TCI", step)))), None)
+    return None if found is None else source.gdal_path(found)
 
 
 def _cloud_mask(source: Source, granule: str, metadata: Element) -> str | None:

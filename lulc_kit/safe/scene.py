@@ -42,6 +42,7 @@ def describe(product: Product) -> Scene:
         tile=product.tile,
         product=product.path.absolute(),
         clouds=_present(product.cloud_mask),
+        picture=_present(product.picture),
         quality=_quality(product),
         platform=product.satellite.lower(),
         orbit=product.orbit,

@@ -141,7 +141,7 @@ def test_what_is_there_is_not_loaded_again(stac: Stac, project: Path, monkeypatc
     stac.offer(Made("2023-06-15"))
     fetch(project)
     copied = []
-    monkeypatch.setattr(room, "_copy", lambda *about: copied.append(about[2].stem))
+    monkeypatch.setattr(room, "_copy", lambda *about: copied.append(about[1].stem))
     fetch(project)
     assert copied == []
     next((project / "outputs/s/scenes").rglob("B3.tif")).unlink()

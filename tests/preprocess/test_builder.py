@@ -18,6 +18,8 @@ from lulc_kit.errors import LulcError
 from lulc_kit.preprocess import builder, composite
 from lulc_kit.preprocess.grid import study_grid
 from tests.rasters import grid, write
+from tests.services.stac import picture as true_colour
+from tests.services.stac import reflectance
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the development data are not in {SHARED}")
@@ -339,3 +341,30 @@ def test_real_files_in_degrees_scaled_by_65535(tmp_path):
     assert np.isnan(image).any(), "the collar around the turned scene has no data"
     assert np.nanmedian(image[1]) == pytest.approx(np.median(own), abs=0.01)
     assert np.nanmin(image) >= 0 and np.nanmax(image) <= 1
+
+
+@pytest.mark.parametrize(
+    ("added", "declared", "says"),
+    [
+        (1000, -0.1, "plausible"),
+        (1000, 0.0, r"Scene 2020-05-01: offset missed.*picture's 0 is \+0\.1.*offset: -0\.1"),
+    ],
+)
+def test_the_true_colour_picture_settles_what_dark_pixels_cannot(tmp_path, added, declared, says):
+    """A desert: nothing is dark, so that the guard alone proves nothing."""
+    names = ("B2", "B3", "B4", "B8")
+    desert = np.stack([reflectance(band, ("desert", "soil"), 3) for band in names])
+    path = write(tmp_path / "dn.tif", np.rint(desert * 10000 + added).astype(np.uint16))
+    picture = write(tmp_path / "tci.tif", true_colour(("desert", "soil"), 3))
+    bands = {name: Band.of(path, number, 0.0001, declared, 0) for number, name in enumerate(names, 1)}
+    scene = Scene("2020-05-01", "L2A", bands)
+    build([scene], tmp_path / "alone")  # without the picture nothing is known, and nothing refused
+    assert "; undecided, " in raster.tags(tmp_path / "alone/2020-05-01.tif")["radiometry"]
+    seen = replace(scene, picture=picture)
+    if says == "plausible":
+        build([seen], tmp_path / "cube")
+        assert "; plausible, " in raster.tags(tmp_path / "cube/2020-05-01.tif")["radiometry"]
+        return
+    with pytest.raises(LulcError, match=says):
+        build([seen], tmp_path / "cube")
+    build([seen], tmp_path / "cube", trust=True)

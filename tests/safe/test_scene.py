@@ -1,10 +1,13 @@
 """A product as a scene of the catalog: numbers, nodata and offsets that users get."""
 
+from pathlib import Path
+
 import numpy as np
+import rasterio
 
 from lulc_kit.safe import product as safe
 from lulc_kit.safe import scene
-from tests.safe.made import classes, offsets, reflectance
+from tests.safe.made import SIZE, classes, image_of, offsets, reflectance
 
 
 def test_calibration_nodata_before_offset(product, numbers):
@@ -32,3 +35,12 @@ def test_each_band_has_the_offset_that_the_metadata_give_to_its_number(product):
     opened = safe.open_product(product)
     assert {name for name, offset in offsets(opened).items() if offset == -900} == {"B3"}
     np.testing.assert_allclose((reflectance(opened, "B3") - reflectance(opened, "B2"))[1:], 0.01, atol=1e-6)
+
+
+def test_the_true_colour_picture_lies_beside_the_bands(product):
+    assert safe.open_product(product).picture is None
+    path = product / f"{image_of('TCI', 10)}.jp2"
+    shown = np.full((3, SIZE, SIZE), 7, np.uint8)
+    with rasterio.open(path, "w", driver="JP2OpenJPEG", count=3, height=SIZE, width=SIZE, dtype="uint8") as file:
+        file.write(shown)
+    assert Path(safe.open_product(product).picture) == path

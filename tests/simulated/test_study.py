@@ -57,7 +57,7 @@ def test_our_own_reader_gives_the_same_and_finds_the_radiometry_plausible(study)
         np.testing.assert_allclose(image[1], reflectance(product.path, "B4"), atol=1e-6)
         codes = radiometry.codes_on_grid(found.scl, grid).compute()
         values = np.where((codes > 2) & (codes < 8), image, np.nan)
-        darkness[product.name] = guard.check(product.name, values, list(bands)).darkness
+        darkness[product.name] = guard.check(product.name, guard.judge(guard.measure(values, list(bands)))).darkness
         listed = manifest.checksums(open_source(product.path))
         assert len(listed) >= 15
         manifest.refuse_damaged(product.path, [product.path / name for name in listed])
