@@ -20,7 +20,7 @@ from lulc_kit.params.download import SEARCHED
 SOURCES: dict[str, Callable[[params.Download, Layout, Choice | None], Catalog]] = {
     "sample": lambda p, layout, _: sample.catalog(p.sample, layout),
     "files": lambda p, layout, _: own_files.catalog(p.scenes, ancillary(p), layout.scenes),
-    "products": lambda p, layout, _: products.catalog(str(p.products), ancillary(p)),
+    "products": lambda p, layout, _: products.catalog(str(p.products), ancillary(p), layout.scenes),
     "simulated": lambda p, layout, _: products.simulated(layout, size=p.size, tiles=p.tiles, seed=p.seed),
     "stac": lambda p, layout, choice: stac.catalog(choice or _searched(p), layout, p.bands),
 }

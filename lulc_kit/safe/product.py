@@ -86,12 +86,7 @@ def open_products(folder: str | Path) -> list[Product]:
         raise MissingFileError(
             f"{folder} does not exist, or is no folder; expected a folder with Sentinel-2 products in it."
         )
-    found = [
-        path
-        for path in sorted(folder.glob("[!.]*"))  # macOS leaves ._ files beside everything
-        if path.suffix.lower() == ".zip"
-        or (path.is_dir() and any(is_metadata(file.name) for file in path.glob("*.xml")))
-    ]
+    found = _paths(folder)
     if not found:
         raise MissingFileError(f"{folder} holds no Sentinel-2 product; expected .SAFE folders or zip archives of them.")
     products = [product for path in found for product in open_tiles(path)]
@@ -107,6 +102,20 @@ def open_products(folder: str | Path) -> list[Product]:
             )
         seen[key] = product
     return sorted(products, key=lambda product: (product.sensing, product.tile))
+
+
+def has_products(folder: Path) -> bool:
+    """Whether a folder holds SAFE folders or zip archives; they are not opened."""
+    return folder.is_dir() and bool(_paths(folder))
+
+
+def _paths(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.glob("[!.]*"))  # macOS leaves ._ files beside everything
+        if path.suffix.lower() == ".zip"
+        or (path.is_dir() and any(is_metadata(file.name) for file in path.glob("*.xml")))
+    ]
 
 
 def image(product: Product, name: str) -> tuple[str, raster.Header]:
