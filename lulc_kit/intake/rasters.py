@@ -7,6 +7,7 @@ block by block, into the study's folder.
 """
 
 import contextlib
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -369,7 +370,9 @@ def plain(raster: Raster, name: str | Path, folder: Path, nodata: float | None =
         inside = files.split_archived(Path(str(name)))
         return Path(raster.source[0]) if inside else files.located(str(name))
     stem = re.sub(r"[^\w\-]+", "_", Path(str(name)).stem)
-    return copy(raster, folder / f"{stem}_plain.tif", nodata)
+    # Files of one name in several folders, and variables of one file, have copies of their own.
+    own = hashlib.sha256("\n".join(raster.source).encode()).hexdigest()[:8]
+    return copy(raster, folder / f"{stem}_{own}_plain.tif", nodata)
 
 
 def record(raster: Raster, name: str | Path, nodata: float | None = None) -> "pd.DataFrame":

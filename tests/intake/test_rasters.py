@@ -184,6 +184,20 @@ def test_variables_with_a_number_for_nodata_each(tmp_path: Path) -> None:
     with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as read:
         np.testing.assert_allclose(values, np.stack([read[name] for name in ("B2", "B3", "B4")]), atol=1e-12)
     assert np.isnan(values).sum() == np.isnan(truth).sum()
+    single = [f"NETCDF:{tmp_path / 'a.nc'}:{name}" for name in ("B2", "B3", "B4")]
+    copies = [rasters.plain(rasters.describe(name), name, tmp_path / "study") for name in single]
+    for path, numbers_ in zip(copies, numbers, strict=True):
+        with rasterio.open(path) as source:
+            np.testing.assert_array_equal(source.read(1, masked=True).astype(float).filled(np.nan), numbers_)
+
+
+def test_files_of_one_name_have_a_copy_each(tmp_path: Path) -> None:
+    copies = []
+    for k in (1, 2):
+        (tmp_path / str(k)).mkdir()
+        path = write(tmp_path / f"{k}/a.tif", np.full(SHAPE, k, np.int16), turned(-1, 1))
+        copies.append(rasters.plain(rasters.describe(path), path, tmp_path / "study"))
+    assert [int(everything(path).mean()) for path in copies] == [1, 2]
 
 
 def test_an_alpha_band_counts_beside_any_number_of_bands(tmp_path: Path) -> None:
