@@ -17,7 +17,7 @@ from odc.geo.geobox import GeoBox
 
 from lulc_kit import classes, files, raster
 from lulc_kit.download import search, services, tiles
-from lulc_kit.errors import GridError, LulcError, ParameterError
+from lulc_kit.errors import FormatError, GridError, LulcError, ParameterError
 from lulc_kit.late import pd
 from lulc_kit.raster import writing
 
@@ -143,7 +143,8 @@ def reference(name: str, area: GeoBox, dates: Sequence[str], folder: Path, year:
             f"in 01_download.yaml to one of them, or to null for the nearest."
         )
     _warn_of_years(known, chosen, dates)
-    return _land_cover(name, chosen, area, folder, edition.collection, partial(_addresses, known, edition, chosen))
+    found = partial(_addresses, known, edition, chosen)
+    return _signed_anew(edition, partial(_land_cover, name, chosen, area, folder, edition.collection, found))
 
 
 def recognize(path: Path) -> tuple[str, int] | None:
@@ -187,7 +188,8 @@ def dem(name: str, area: GeoBox, folder: Path) -> Path:
     (edition,) = known.editions
     found = partial(_addresses, known, edition, None)
     how = {"dtype": "float32", "fill": math.nan, "resampling": "bilinear", "margin": MARGIN}
-    return _write(folder / f"{name}.tif", known, area, edition.collection, found, how)
+    path = folder / f"{name}.tif"
+    return _signed_anew(edition, partial(_write, path, known, area, edition.collection, found, how))
 
 
 def shares(path: Path) -> pd.DataFrame:
@@ -207,6 +209,15 @@ def _warn_of_years(known: WorldMap, year: int, dates: Sequence[str]) -> None:
             f"{known.title} is of {year}, the scenes of {between}: what changed between them is labelled wrong.",
             stacklevel=3,
         )
+
+
+def _signed_anew(edition: Edition, fetch: Callable[[], Path]) -> Path:
+    """Fetch; if a tile cannot be read, once more under new signatures, for they may end before their time."""
+    try:
+        return fetch()
+    except FormatError:
+        services.SERVICES[edition.service].forget()
+        return fetch()
 
 
 _Names = Callable[[GeoBox], Sequence[str]]

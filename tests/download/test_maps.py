@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import planetary_computer
 import pytest
 import rasterio
 from odc.geo.geobox import GeoBox
@@ -12,7 +13,7 @@ from pytest_httpserver import HTTPServer
 from rasterio.transform import from_origin
 
 from lulc_kit import classes, raster
-from lulc_kit.download import maps
+from lulc_kit.download import maps, services
 from lulc_kit.errors import FormatError, GridError, LulcError, ParameterError
 from tests import rasters
 from tests.scene import REPOSITORY
@@ -139,6 +140,33 @@ def test_what_cannot_be_used_leaves_nothing(fault: str, world: World, tmp_path: 
     }[fault]
     with pytest.raises((LulcError, FormatError, GridError), match=says):
         maps.reference("esri", AREA, DATES, tmp_path / "reference")
+    assert not list((tmp_path / "reference").glob("*"))
+
+
+@pytest.fixture
+def signed(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The server as Azure's store, whose files need a signature."""
+    monkeypatch.setattr(planetary_computer.sas, "BLOB_STORAGE_DOMAIN", world.url.split("/")[2])
+    monkeypatch.setattr(planetary_computer.sas, "parse_blob_url", lambda parts: ("account", "container"))
+    monkeypatch.setattr(planetary_computer.settings.Settings.get(), "sas_url", f"{world.url}/token")
+    services.SERVICES["planetary-computer"].forget()
+    esri(world, 2021)
+    return world
+
+
+def test_a_signature_that_ends_early_is_asked_for_anew_once(signed: World, tmp_path: Path) -> None:
+    signed.signatures[:] = [("marked-first", 3), ("marked-second", 10_000)]
+    path = maps.reference("esri", AREA, DATES, tmp_path / "reference")
+    np.testing.assert_array_equal(raster.read_codes(path).to_numpy()[0], cover(2021)[part(raster.grid(path))])
+    assert signed.signatures[0][0] == "marked-second"
+    assert all(b"marked" not in f.read_bytes() for f in (tmp_path / "reference").iterdir())
+
+
+def test_a_signature_that_never_holds_is_an_error_that_does_not_tell_it(signed: World, tmp_path: Path) -> None:
+    signed.signatures[:] = [("marked-first", 1), ("marked-second", 1), ("marked-third", 1)]
+    with pytest.raises(FormatError, match="cannot be read as a raster") as caught:
+        maps.reference("esri", AREA, DATES, tmp_path / "reference")
+    assert "marked" not in str(caught.value)
     assert not list((tmp_path / "reference").glob("*"))
 
 

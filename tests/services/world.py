@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ class World:
         Bodies of the searches.
     read
         Paths of the tiles that were read, once for each request.
+    signatures
+        What an address must carry after ``?sig=``, and for how many requests; the next is given out afterwards. Empty:
+        none is needed.
     """
 
     server: HTTPServer
@@ -44,11 +48,13 @@ class World:
     items: list[dict[str, Any]] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
+    signatures: list[tuple[str, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.server.expect_request("/v1").respond_with_handler(self._root)
         self.server.expect_request("/v1/").respond_with_handler(self._root)
         self.server.expect_request("/v1/search").respond_with_handler(self._search)
+        self.server.expect_request(re.compile("/v1/token/.*")).respond_with_handler(self._token)
 
     @property
     def url(self) -> str:
@@ -60,6 +66,11 @@ class World:
 
         def answer(request: Request) -> Response:
             self.read.append(request.path)
+            if self.signatures:
+                word, left = self.signatures[0]
+                if request.args.get("sig") != word:
+                    return Response("<Error>Signature not valid</Error>", 403, content_type="application/xml")
+                self.signatures[:1] = [(word, left - 1)] if left > 1 or len(self.signatures) == 1 else []
             response = Response(content, mimetype="image/tiff")
             return response.make_conditional(request, accept_ranges=True, complete_length=len(content))
 
@@ -115,6 +126,11 @@ class World:
             "conformsTo": [f"https://api.stacspec.org/v1.0.0/{part}" for part in parts],
             "links": links,
         }
+        return Response(json.dumps(body), content_type="application/json")
+
+    def _token(self, _: Request) -> Response:
+        ends = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+        body = {"msft:expiry": ends.isoformat(), "token": f"sig={self.signatures[0][0]}"}
         return Response(json.dumps(body), content_type="application/json")
 
     def _search(self, request: Request) -> Response:
