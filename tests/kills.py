@@ -61,8 +61,9 @@ def strike(project: Path, arguments: Sequence[str], how: str, after: float) -> b
 def results(study: Path) -> dict[str, str]:
     """Return the hashes of a study's `RESULTS`, by name."""
     found = scene.hashes(study)
-    # skops numbers what it stores anew each time; what models say is in the maps.
-    return {n: digest for n, digest in found.items() if n.split("/")[0] in RESULTS and not n.endswith(".skops")}
+    # skops numbers what it stores anew each time, Keras writes the hour beside it; what models say is in the maps.
+    models = (".skops", ".keras")
+    return {n: digest for n, digest in found.items() if n.split("/")[0] in RESULTS and not n.endswith(models)}
 
 
 def timed(project: Path, arguments: Sequence[str]) -> float:
