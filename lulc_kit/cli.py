@@ -100,6 +100,22 @@ def show(
 
 
 @app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="Name under params/, or path of a parameter folder.")],
+    outputs: Annotated[str | None, typer.Option("--outputs", help="Folder of all results.")] = None,
+) -> None:
+    """Run 01_download of a study alone; what is there already is not fetched again."""
+    from lulc_kit import run
+
+    try:
+        steps = run.plan(name, outputs=outputs)[:1]
+        run.announce(steps)
+        run.run(steps, say=typer.echo)
+    except LulcError as error:
+        raise _fail(error) from None
+
+
+@app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Name of your study.")],
     like: Annotated[str | None, typer.Option("--like", help="Copy the parameters of this study.")] = None,

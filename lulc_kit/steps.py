@@ -183,6 +183,8 @@ def _of_download(p: params.Download) -> list[str | None]:
     named: list[str | None] = [name for role, name in p.beside.items() if name not in FETCHED[role]]
     if p.vintage is not None and p.vintage.bing:
         named += map(str, files.named(p.vintage.bing))
+    if p.cart is not None:
+        named.append(p.cart)
     if p.products is not None:
         folder = files.resolve(p.products)
         named += [str(f) for f in [*sorted(folder.rglob("MTD_*.xml")), *sorted(folder.glob("*.zip"))]]

@@ -9,13 +9,12 @@ from typing import Any
 
 from lulc_kit import files, params
 from lulc_kit.catalog import Catalog
-from lulc_kit.download import area, beside, maps, own_files, products, sample, secrets, stac, vintage
+from lulc_kit.download import area, beside, maps, own_files, products, sample, secrets, stac, vintage, whole
 from lulc_kit.download.choose import Choice, choose
 from lulc_kit.download.search import find
 from lulc_kit.intake import rasters, tables, vectors
 from lulc_kit.late import pd
 from lulc_kit.layout import Layout
-from lulc_kit.params.download import SEARCHED
 
 SOURCES: dict[str, Callable[[params.Download, Layout, Choice | None], Catalog]] = {
     "sample": lambda p, layout, _: sample.catalog(p.sample, layout),
@@ -23,6 +22,9 @@ SOURCES: dict[str, Callable[[params.Download, Layout, Choice | None], Catalog]] 
     "products": lambda p, layout, _: products.catalog(str(p.products), ancillary(p), layout.scenes),
     "simulated": lambda p, layout, _: products.simulated(layout, size=p.size, tiles=p.tiles, seed=p.seed),
     "stac": lambda p, layout, choice: stac.catalog(choice or _searched(p), layout, p.bands),
+    "safe": lambda p, layout, choice: whole.catalog(
+        choice or search(p), layout, bands=p.bands, fetch=p.fetch, cart=p.cart
+    ),
 }
 """What each word of ``source`` does: from the parameters, the study's files and what was chosen to a catalog."""
 
@@ -35,7 +37,7 @@ def search(p: params.Download) -> Choice | None:
     LulcError
         See `lulc_kit.download.area`, `search` and `choose`.
     """
-    return _searched(p) if p.source in SEARCHED else None
+    return _searched(p) if p.searches else None
 
 
 def _searched(p: params.Download) -> Choice:

@@ -85,7 +85,7 @@ def ask(what: str, request: Callable[[], httpx.Response], read: Callable[[httpx.
 
     try:
         for attempt in stamina.retry_context(
-            on=_again, attempts=6, timeout=900, wait_initial=2, wait_max=60, wait_jitter=2
+            on=again, attempts=6, timeout=900, wait_initial=2, wait_max=60, wait_jitter=2
         ):
             with attempt:
                 return once()
@@ -116,7 +116,8 @@ def decoded(response: httpx.Response) -> Any:
         raise Busy(f"no JSON but {_words(response)!r}") from None
 
 
-def _again(error: Exception) -> bool | float:
+def again(error: Exception) -> bool | float:
+    """Whether it is worth asking again after an error, or how long to wait first, seconds."""
     if isinstance(error, Busy):
         return True if error.wait is None else error.wait <= LONGEST and max(error.wait, 0.1)
     return isinstance(error, httpx.TransportError)

@@ -16,7 +16,7 @@ FETCHED: dict[str, tuple[str, ...]] = {
     "roads": ("osm",),
 }
 """By role, words for what is fetched for any source; anything else is a file of one's own."""
-SEARCHED = ("stac",)
+SEARCHED = ("stac", "safe")
 """Sources that search a service."""
 
 
@@ -79,9 +79,9 @@ class Download(Parameters):
     """01: which scenes, and where from."""
 
     notebook = "01_download"
-    source: Literal["sample", "files", "products", "simulated", "stac"] = Field(
+    source: Literal["sample", "files", "products", "simulated", "stac", "safe"] = Field(
         "sample",
-        description="sample: a real sample; files: your rasters; products: SAFE; simulated; stac: your area, online",
+        description="sample: a real sample; files: your rasters; products: SAFE; simulated; stac, safe: online",
     )
     sample: Literal["havelland", "romania"] = Field("havelland", description="which sample, for source: sample")
     scenes: list[Scene] = Field([], description="your scenes, for source: files")
@@ -122,6 +122,16 @@ class Download(Parameters):
     )
     bands: list[BandName] = Field([], description="bands to fetch, [B2, B3, B4, B8]; []: all of the level")
 
+    fetch: Literal["files", "s3", "zip"] = Field(
+        "files", description="for source: safe; files: one by one; s3: with keys made for it; zip: whole archives"
+    )
+    cart: str | None = Field(None, description="products.meta4 of the Data Space's Browser instead of a search")
+
+    @property
+    def searches(self) -> bool:
+        """Whether the source searches a service."""
+        return self.source in SEARCHED and self.cart is None
+
     @property
     def beside(self) -> dict[str, str]:
         """What is wanted beside the scenes, by role: a word of `FETCHED`, or a file of one's own."""
@@ -134,12 +144,14 @@ class Download(Parameters):
             raise ValueError("source 'files' needs at least one entry in 'scenes', other sources take none")
         if (self.source == "products") != (self.products is not None):
             raise ValueError("source 'products' needs 'products', the folder they are in; other sources take none")
-        searches = self.source in SEARCHED
+        searches = self.searches
+        if self.cart is not None and self.source != "safe":
+            raise ValueError("'cart' is for source: safe; set it to null")
         if searches != (self.area is not None) or searches != (self.dates is not None):
             raise ValueError(
                 f"source {self.source!r} needs 'area' and 'dates'"
                 if searches
-                else "'area' and 'dates' are for source stac; set them to null"
+                else "'area' and 'dates' are for source stac or safe without a cart; set them to null"
             )
         if self.dates and self.dates[0] > self.dates[1]:
             raise ValueError(f"dates end before they begin: write {self.dates[::-1]}")

@@ -20,28 +20,33 @@ class Checksum:
     size: int | None
 
 
-def checksums(source: Source) -> dict[str, Checksum]:
-    """Checksums of the files that are there, by their path in the product; none without a manifest.
+def listed(source: Source, name: str = "manifest.safe") -> dict[str, Checksum]:
+    """Read what a product's manifest, a file of that name, says of its files, there or not, by their path in it.
 
     Raises
     ------
     LulcError
         If the manifest is unsafe to read, or names files outside of the product.
     """
-    if "manifest.safe" not in source.files:
-        return {}
     found = {}
-    for element in find_all(source.read_xml("manifest.safe"), "byteStream"):
+    for element in find_all(source.read_xml(name), "byteStream"):
         location, checksum = find_all(element, "fileLocation"), find_all(element, "checksum")
         if not location or not checksum:
             continue
-        name = check_path(location[0].get("href", "").removeprefix("./"), str(source.path))
+        path = check_path(location[0].get("href", "").removeprefix("./"), str(source.path))
         kind = checksum[0].get("checksumName", "").lower().replace("-", "_")
-        if name in source.files and kind in _KINDS:
+        if kind in _KINDS:
             size = element.get("size", "")
             digest = (checksum[0].text or "").strip().lower()
-            found[name] = Checksum(kind, digest, int(size) if size.isdecimal() else None)
+            found[path] = Checksum(kind, digest, int(size) if size.isdecimal() else None)
     return found
+
+
+def checksums(source: Source) -> dict[str, Checksum]:
+    """Return the checksums of the files that are there; none without a manifest. Errors are those of `listed`."""
+    if "manifest.safe" not in source.files:
+        return {}
+    return {name: known for name, known in listed(source).items() if name in source.files}
 
 
 def refuse_damaged(product: Path, images: list[Path]) -> None:

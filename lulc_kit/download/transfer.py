@@ -1,0 +1,511 @@
+"""Files of any size, verified and resumable: nothing has its final name before it is what it should be.
+
+Why httpx, stamina and obstore: each does one thing that is easily done wrong (HTTP with time limits for silence,
+pauses between tries, S3), and the small rest stands here. Programs made for these services (eodag, cdsetool) search
+and log in, but neither resumes a partial file nor verifies a checksum (CS-SI/eodag #1007, CDSETool #40).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import stamina
+
+from lulc_kit import files
+from lulc_kit.download import secrets, web
+from lulc_kit.errors import FormatError, LulcError, MissingFileError
+from lulc_kit.progress import bar
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+
+CONNECTIONS = 4
+"""So many files are on their way at once; more is against the rules of the Copernicus Data Space."""
+PATIENCE = 2 * 3600
+"""A file that does not grow for so long is given up, seconds."""
+BLOCK = 1 << 16
+"""What is dropped of a partial file before it is resumed, bytes: a proxy may have put an error page there."""
+CDSE_HOSTS = ("https://dataspace.copernicus.eu", "https://*.dataspace.copernicus.eu")
+"""Where a token of the Copernicus Data Space may go."""
+
+_PIECE = 1 << 20  # bytes read and written at once
+_REDIRECTS = 10
+_BEGIN: dict[str, tuple[bytes, ...]] = {
+    ".jp2": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+    ".zip": (b"PK\x03\x04", b"PK\x05\x06"),
+    ".tif": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+}
+_PAGES = (b"<!doctype html", b"<html", b"<head", b"<error", b"<body")
+
+
+class FaultyAtSourceError(FormatError):
+    """A file arrives wrong again and again, with the same bytes."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file to be fetched.
+
+    Attributes
+    ----------
+    address
+        URL, or a key in an object store.
+    path
+        Where it is to be.
+    size
+        Bytes, if somebody says.
+    checksums
+        Hexadecimal, by kind (names of hashlib, ``"blake3"``); kinds that cannot be computed here are passed over.
+    check
+        Looks into the file where that is the only witness; raises a LulcError if it is damaged.
+    """
+
+    address: str
+    path: Path
+    size: int | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    check: Callable[[Path], None] | None = None
+
+    @property
+    def part(self) -> Path:
+        """What is there of it so far."""
+        return self.path.with_name(f".{self.path.name}.part")
+
+    @property
+    def record(self) -> Path:
+        """Of which version of the file that is."""
+        return self.path.with_name(f".{self.path.name}.part.json")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a source sends: from which byte on, of how many, of which version (None: unknown), and the bytes."""
+
+    start: int
+    total: int | None
+    version: str | None
+    pieces: Iterator[bytes]
+
+
+Open = Callable[[str, int, str | None], contextlib.AbstractContextManager[Answer]]
+"""Asks a source for an address from a byte on, of the version that one has a part of."""
+
+
+class _Cut(Exception):
+    """The bytes ended too early; going on is worth a try."""
+
+
+class _Changed(Exception):
+    """What is there cannot be gone on with; it is begun anew."""
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """A token, and the hosts that may see it.
+
+    Attributes
+    ----------
+    token
+        Returns one that is good now.
+    renew
+        Is called when a server says that the token is not good.
+    hosts
+        Patterns such as ``"https://*.dataspace.copernicus.eu"``.
+    """
+
+    token: Callable[[], str]
+    renew: Callable[[], None] = lambda: None
+    hosts: Sequence[str] = CDSE_HOSTS
+
+    def headers(self, url: httpx.URL) -> dict[str, str]:
+        """Return the header that carries the token, if this address may see it."""
+        there = f"{url.scheme}://{url.host}"
+        return (
+            {"Authorization": f"Bearer {self.token()}"} if any(fnmatchcase(there, host) for host in self.hosts) else {}
+        )
+
+
+class Web:
+    """Files on the web.
+
+    Parameters
+    ----------
+    bearer
+        The token; None for servers that want none.
+    silence
+        A server that says nothing for so long is left, seconds.
+    """
+
+    def __init__(self, bearer: Bearer | None = None, silence: float = 60.0) -> None:
+        self.bearer = bearer
+        limits = httpx.Limits(max_connections=CONNECTIONS)
+        timeout = httpx.Timeout(silence, connect=min(20.0, silence), pool=None)
+        self.client = httpx.Client(timeout=timeout, limits=limits, headers={"User-Agent": web.AGENT})
+
+    @contextlib.contextmanager
+    def open(self, address: str, start: int, version: str | None) -> Iterator[Answer]:
+        """Ask for a file; see `Open`."""
+        ranged = {"Range": f"bytes={start}-"} if start else {}
+        if start and version and version.startswith('"'):
+            ranged["If-Range"] = version
+        response = self.send(address, ranged)
+        try:
+            if response.status_code == 416:
+                raise _Changed
+            sent = _content_range(response) if response.status_code == 206 else (0, _length(response))
+            kind = response.headers.get("Content-Type", "").partition(";")[0]
+            if kind == "text/html" and not address.endswith((".html", ".htm")) and ".html" not in address:
+                raise web.Busy("a web page instead of the file")
+            yield Answer(*sent, _version(response, sent[1]), self._pieces(response))
+        finally:
+            response.close()
+
+    def send(self, address: str, headers: Mapping[str, str]) -> httpx.Response:
+        """Ask, following redirects by the token's rule; the body is still to be read, and the answer to be closed."""
+        url, renewed = httpx.URL(address), False
+        for _ in range(_REDIRECTS):
+            own = self.bearer.headers(url) if self.bearer else {}
+            request = self.client.build_request("GET", url, headers={"Accept-Encoding": "identity", **headers, **own})
+            response = self.client.send(request, stream=True, follow_redirects=False)
+            if response.next_request is not None:
+                url = response.next_request.url
+                response.close()
+            elif response.status_code == 401 and own and not renewed and self.bearer:
+                response.close()
+                self.bearer.renew()
+                url, renewed = httpx.URL(address), True
+            elif response.is_success or response.status_code == 416:
+                return response
+            else:
+                raise _refused(response, secrets.hide(str(url)))
+        raise LulcError(f"{secrets.hide(address)} leads from one address to the next without end. Try again later.")
+
+    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+        for piece in response.iter_raw():  # as it comes: what is gathered would be lost with the connection
+            if self.bearer:
+                self.bearer.token()  # renewed before it ends, also while one file takes longer than it lives
+            yield piece
+
+
+class Bucket:
+    """Files in an object store: at most 2000 requests a minute."""
+
+    def __init__(self, store: S3Store, gap: float = 60 / 2000) -> None:
+        self.store, self.gap = store, gap
+        self._lock, self._next = threading.Lock(), 0.0
+
+    @contextlib.contextmanager
+    def open(self, address: str, start: int, version: str | None) -> Iterator[Answer]:
+        """Ask for a file; see `Open`."""
+        import obstore
+        import obstore.exceptions as said
+
+        with self._lock:
+            time.sleep(max(0.0, self._next - time.monotonic()))
+            self._next = time.monotonic() + self.gap
+        options: Any = {"range": {"offset": start}} if start else {}
+        if start and version:
+            options["if_match"] = version
+        try:
+            found = obstore.get(self.store, address, options=options)
+            yield Answer(found.range[0], found.meta["size"], found.meta["e_tag"], map(bytes, found.stream(_PIECE)))
+        except (said.PreconditionError, said.NotModifiedError):
+            raise _Changed from None
+        except (said.NotFoundError, FileNotFoundError):
+            raise MissingFileError(
+                f"{address} is not in the object store; the product may have been deleted."
+            ) from None
+        except (said.PermissionDeniedError, said.UnauthenticatedError, PermissionError):
+            raise LulcError(
+                f"The object store refuses to give {address}: check the S3 keys (lulc_kit.download.secrets)."
+            ) from None
+        except (said.BaseError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk on this side
+            raise _Cut(secrets.hide(str(error))[:200]) from None
+
+
+def fetch_all(wanted: Sequence[Wanted], open_: Open, description: str) -> dict[Path, LulcError]:
+    """Fetch files, some at once; what is there already is not fetched again.
+
+    Parameters
+    ----------
+    wanted
+        What to fetch.
+    open_
+        `Web.open` or `Bucket.open`.
+    description
+        What they are, for the bar, which shows bytes, rate and the time left.
+
+    Returns
+    -------
+    dict
+        Why a file could not be had, by its path: the others go on.
+    """
+    left = [file for file in wanted if not file.path.exists()]
+    known = sum(file.size or 0 for file in left)
+    failed: dict[Path, LulcError] = {}
+    with bar(known or None, description, "B") as progress, ThreadPoolExecutor(CONNECTIONS) as pool:
+        lock, stopped = threading.Lock(), threading.Event()
+
+        def advance(count: int) -> None:
+            if stopped.is_set():
+                raise LulcError("Stopped.")
+            with lock:
+                progress.update(count)
+
+        begun = {pool.submit(fetch, file, open_, advance): file for file in left}
+        try:
+            for done in as_completed(begun):
+                try:
+                    done.result()
+                    progress.set_postfix_str(begun[done].path.name)
+                except LulcError as error:
+                    failed[begun[done].path] = error
+                    if "disk of" in str(error):
+                        raise
+        except BaseException:  # an interrupt must not wait for hundreds of megabytes
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return failed
+
+
+def fetch(wanted: Wanted, open_: Open, advance: Callable[[int], object] = lambda _: None) -> Path:
+    """Fetch one file, going on with what is there of it, and verify it.
+
+    Parameters
+    ----------
+    wanted
+        What to fetch.
+    open_
+        `Web.open` or `Bucket.open`.
+    advance
+        Is told how many bytes came; fewer than none if some are dropped.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, verified.
+
+    Raises
+    ------
+    LulcError
+        If it is not there, refused, still not whole after two hours without a byte more, or the disk is full.
+    FaultyAtSourceError
+        If it came whole twice, both times with the same wrong bytes.
+    """
+    seen: set[str] = set()
+    meter = _Meter(advance)
+    while True:
+        _complete(wanted, open_, meter)
+        wrong = problem(wanted, wanted.part)
+        if wrong is None:
+            wanted.part.replace(wanted.path)
+            wanted.record.unlink(missing_ok=True)
+            return wanted.path
+        digest = files.sha256(wanted.part)
+        meter.to(0)
+        _forget(wanted)
+        if digest in seen or len(seen) > 4:
+            raise FaultyAtSourceError(
+                f"{wanted.path.name} is faulty at its source: {wrong}, and a second download brought the same. Other "
+                f"files are not concerned. Look for another processing of the product, or ask its provider."
+            )
+        seen.add(digest)
+
+
+class _Meter:
+    """How many bytes of a file are there, told as differences."""
+
+    def __init__(self, advance: Callable[[int], object]) -> None:
+        self.advance, self.there = advance, 0
+
+    def to(self, there: int) -> None:
+        difference, self.there = there - self.there, there
+        self.advance(difference)
+
+
+def _complete(wanted: Wanted, open_: Open, meter: _Meter) -> None:
+    """Fetch until all bytes are there; as long as it grows, pauses begin small again."""
+    wanted.path.parent.mkdir(parents=True, exist_ok=True)
+    most = 0
+    try:
+        while True:
+            for attempt in stamina.retry_context(
+                on=_again, attempts=None, timeout=PATIENCE, wait_initial=1, wait_max=300, wait_jitter=1
+            ):
+                with attempt:
+                    try:
+                        return _go_on(wanted, open_, meter)
+                    except _Changed:
+                        meter.to(0)
+                        _forget(wanted)
+                        raise _Cut("the file changed at its source") from None
+                    except (_Cut, httpx.TransportError):
+                        there = _size(wanted.part)
+                        if there <= most:
+                            raise
+                        most = there
+    except (_Cut, web.Busy, httpx.TransportError) as error:
+        raise LulcError(
+            f"{wanted.path.name} could not be fetched whole ({secrets.hide(str(error)) or type(error).__name__}); "
+            f"{_size(wanted.part) / 1e6:,.1f} MB of it are here. Try again later: it goes on from there."
+        ) from None
+
+
+def _go_on(wanted: Wanted, open_: Open, meter: _Meter) -> None:
+    record = _read_record(wanted)
+    start = max(0, _size(wanted.part) - BLOCK) if record.get("version") else 0
+    with open_(wanted.address, start, record.get("version")) as answer:
+        if answer.start not in (0, start):
+            raise _Changed
+        if answer.start and (answer.version, answer.total) != (record["version"], record["total"]):
+            raise _Changed
+        now = {"version": answer.version, "total": answer.total, "url": secrets.hide(wanted.address)}
+        with files.report_full(wanted.path, wanted.size or 0, [wanted.part]):
+            files.write_json(wanted.record, now)
+            with wanted.part.open("r+b" if answer.start else "wb") as part:
+                part.truncate(answer.start)
+                part.seek(answer.start)
+                there, head = answer.start, answer.start == 0
+                for piece in answer.pieces:
+                    if head:
+                        _refuse_page(wanted, piece)
+                        head = False
+                    part.write(piece)
+                    there += len(piece)
+                    meter.to(there)
+    if answer.total is not None and there != answer.total:
+        if there > answer.total:
+            raise _Changed
+        raise _Cut(f"{there} of {answer.total} bytes")
+
+
+def problem(wanted: Wanted, path: Path) -> str | None:
+    """Return what is wrong with a file that came whole and lies at ``path``; None if nothing is."""
+    size = path.stat().st_size
+    if wanted.size is not None and size != wanted.size:
+        return f"it has {size} bytes, expected {wanted.size}"
+    for kind, expected in wanted.checksums.items():
+        found = digest(path, kind)
+        if found is not None and found != expected.lower():
+            return f"its {kind} is {found}, expected {expected.lower()}"
+    if wanted.check is not None:
+        try:
+            wanted.check(path)
+        except LulcError as error:
+            return str(error).rstrip(".")
+    return None
+
+
+def digest(path: Path, kind: str) -> str | None:
+    """Return a file's checksum, hexadecimal; None if this computer cannot compute its kind."""
+    if kind == "blake3":
+        if importlib.util.find_spec("blake3") is None:
+            return None
+        import blake3
+
+        total: Any = blake3.blake3()
+    elif kind in hashlib.algorithms_available:
+        total = hashlib.new(kind, usedforsecurity=False)
+    else:
+        return None
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            total.update(piece)
+    return str(total.hexdigest())
+
+
+def multihash(text: str) -> dict[str, str]:
+    """Read STAC's ``file:checksum``, a multihash in hexadecimal: kind and digest; nothing of kinds unknown here.
+
+    Examples
+    --------
+    >>> multihash("d50110d41d8cd98f00b204e9800998ecf8427e")
+    {'md5': 'd41d8cd98f00b204e9800998ecf8427e'}
+    """
+    kinds = {"d50110": "md5", "1220": "sha256", "1620": "sha3_256", "1e20": "blake3"}
+    for prefix, kind in kinds.items():
+        if text.lower().startswith(prefix):
+            return {kind: text.lower().removeprefix(prefix)}
+    return {}
+
+
+def _refuse_page(wanted: Wanted, head: bytes) -> None:
+    """Recognise a page of an error where a file should begin."""
+    begin, suffix = head[:64].lstrip().lower(), wanted.path.suffix.lower()
+    expected = _BEGIN.get(suffix)
+    page = begin.startswith(_PAGES) and suffix not in (".html", ".htm")
+    if page or (expected and begin.startswith(b"<")):
+        raise web.Busy(f"a page instead of the file, which begins {head[:40]!r}")
+    if expected and len(head) >= 8 and not head.startswith(expected):
+        raise web.Busy(f"something that is no {suffix}, which begins {head[:16]!r}")
+
+
+def _again(error: Exception) -> bool | float:
+    if isinstance(error, web.Busy) and error.wait is not None:
+        return error.wait <= PATIENCE and max(error.wait, 0.1)
+    return isinstance(error, (_Cut, web.Busy, httpx.TransportError))
+
+
+def _refused(response: httpx.Response, where: str) -> Exception:
+    with contextlib.suppress(httpx.HTTPError):
+        response.read()
+    response.close()
+    status = response.status_code
+    if status in web.BUSY:
+        return web.Busy(f"status {status}", web.retry_after(response))
+    said = secrets.hide(" ".join(response.text[:200].split())) if response.is_stream_consumed else ""
+    kind = MissingFileError if status in (404, 410) else LulcError
+    return kind(f"{where} is refused: status {status}, {said!r}. Check the name, and whether your account may have it.")
+
+
+def _content_range(response: httpx.Response) -> tuple[int, int | None]:
+    try:
+        span, _, total = response.headers["Content-Range"].removeprefix("bytes ").partition("/")
+        return int(span.partition("-")[0]), None if total == "*" else int(total)
+    except (KeyError, ValueError):
+        raise _Changed from None
+
+
+def _length(response: httpx.Response) -> int | None:
+    said = response.headers.get("Content-Length", "")
+    return int(said) if said.isdecimal() else None
+
+
+def _version(response: httpx.Response, total: int | None) -> str | None:
+    """Return a strong ETag, or else length and date; only with one of these a file can be resumed."""
+    tag, date = response.headers.get("ETag", ""), response.headers.get("Last-Modified")
+    if tag.startswith('"'):
+        return str(tag)
+    return f"{total} {date}" if total is not None and date else None
+
+
+def _read_record(wanted: Wanted) -> dict[str, Any]:
+    try:
+        found = json.loads(wanted.record.read_text(encoding="utf-8")) if wanted.part.exists() else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _forget(wanted: Wanted) -> None:
+    wanted.part.unlink(missing_ok=True)
+    wanted.record.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
