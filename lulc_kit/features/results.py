@@ -110,6 +110,28 @@ def understood(p: params.Features, layout: Layout, part: Literal["band", "layer"
     return pd.DataFrame(found) if found else None
 
 
+def context(image: xr.DataArray, p: params.Features) -> xr.DataArray | None:
+    """Compute the means (and deviations) of moving windows of ``context_layers``, lazily; None without windows."""
+    if not p.context_windows:
+        return None
+    from lulc_kit.features import context as surroundings  # numba takes its time to load
+
+    layers = raster.select(stack.merge(image, indices.compute(image, p.indices)), p.context_layers or p.bands)
+    return surroundings.compute(layers, p.context_windows, p.context_statistics)
+
+
+def closeup(image: xr.DataArray, p: params.Features, side: int = 300) -> xr.DataArray | None:
+    """Compute context of one layer in the middle of the scene, pixel by pixel, for a picture; None without windows."""
+    if not p.context_windows:
+        return None
+    rows, columns = image.shape[1:]
+    top, left = max(0, (rows - side) // 2), max(0, (columns - side) // 2)
+    middle = image.isel(y=slice(top, top + side), x=slice(left, left + side))
+    names = p.context_layers or p.bands
+    one = ["B8" if "B8" in names else names[-1]]
+    return stack.merge(raster.select(middle, one), context(middle, p.model_copy(update={"context_layers": one})))
+
+
 def _own(entry: params.features.External) -> list[str | Path]:
     """Return the rasters that an entry of ``external`` names: one, or the tiles of an export."""
     paths = files.named(entry.file)
@@ -125,10 +147,11 @@ FAMILIES: dict[str, Callable[[xr.DataArray, params.Features, Layout], xr.DataArr
     "terrain": _terrain,
     "roads": _roads,
     "external": _external,
+    "context": lambda image, p, layout: context(image, p),
 }
 """What gives the layers of the stack, in its order. Each gets the composite, and returns None where it has nothing.
 
-With an elevation model and the defaults these are the 20 bands of the source workflow, in its order.
+With an elevation model the first three are, by default, the 20 bands of the source workflow, in its order.
 """
 
 

@@ -8,6 +8,7 @@ from lulc_kit.params.base import Megabytes, Model, Names, Nodata, Parameters
 from lulc_kit.sentinel2 import MTF
 
 BANDS = [name for name in MTF if name != "B1"]
+CONTEXT = [3, 7, 15]
 INDICES = ["NDVI", "NDRE", "EVI2", "BI2", "MNDWI", "NDBI"]
 
 
@@ -69,6 +70,13 @@ class Features(Parameters):
     texture_standardize: bool = Field(
         False, description="give every texture layer the same weight in them, whatever its unit"
     )
+    context_windows: list[Annotated[int, Field(ge=3, le=99)]] = Field(
+        CONTEXT, description="sides of moving windows whose averages go into the stack, pixels, odd; []: none"
+    )
+    context_layers: Names | None = Field(None, description="bands and indices that are averaged; null: bands")
+    context_statistics: list[Literal["mean", "std"]] = Field(
+        ["mean"], min_length=1, description="mean, standard deviation, or both"
+    )
     dem_resampling: Literal["bilinear", "cubic", "average"] = Field(
         "bilinear", description="how the elevation model comes onto the grid; average if it is finer than the grid"
     )
@@ -81,7 +89,9 @@ class Features(Parameters):
     )
     external: list[External] = Field([], description="rasters that others computed: file, bands, prefix, align, nodata")
     stack: Names | None = Field(
-        None, description="layers of the stack, in order; null: bands, indices, terrain, roads, external, components"
+        None,
+        description="layers of the stack, in order; null: bands, indices, terrain, roads, external, context, "
+        "components",
     )
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
 
@@ -93,6 +103,8 @@ class Features(Parameters):
             raise ValueError(
                 f"texture_distance {self.texture_distance} does not fit into texture_window {self.texture_window}"
             )
+        if even := [side for side in self.context_windows if side % 2 == 0]:
+            raise ValueError(f"context_windows must be odd, found {even[0]}")
         layers = len(self.texture_bands) * len(self.texture_features)
         if self.texture_bands and self.texture_components > layers:
             raise ValueError(

@@ -182,14 +182,21 @@ def _environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
+PANELS = 30
+"""Of one picture of layers, at most."""
+
 UNITS = {"DEM": "m", "slope": "°", "aspect": "° clockwise from north", "road_distance": "m"}
 """Units of layers that are no plain numbers, by name."""
 
 
 @picture
 def layers(stack: xr.DataArray) -> Figure:
-    """Draw the layers of a stack, each with its own colour bar (2–98 %; aspect: a circle); no data is grey."""
-    small = thin(stack, PANEL_PIXELS)
+    """Draw the layers of a stack, each with its own colour bar (2–98 %; aspect: a circle); no data is grey.
+
+    Of a stack of more than `PANELS` layers evenly many in its order.
+    """
+    every = -(-stack.sizes["band"] // PANELS)
+    small = thin(stack.isel(band=slice(None, None, every)), PANEL_PIXELS)
     names = [str(b) for b in small.band.values]
     columns = 2 if small.sizes["x"] > 1.4 * small.sizes["y"] else 3
     rows = -(-len(names) // columns)
@@ -197,6 +204,8 @@ def layers(stack: xr.DataArray) -> Figure:
     figure, axes = subplots(rows, columns, figsize=(11, height), squeeze=False)
     for ax in axes.ravel()[len(names) :]:
         ax.axis("off")
+    if every > 1:
+        figure.suptitle(f"{len(names)} of {stack.sizes['band']} layers")
     for ax, name in zip(axes.ravel(), names, strict=False):
         data = small.sel(band=name).to_numpy()
         low, high = np.nanpercentile(data, [2, 98]) if np.isfinite(data).any() else (0, 1)

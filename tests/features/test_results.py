@@ -50,6 +50,7 @@ WORKFLOW = [
     "slope",
     "aspect",
 ]
+CONTEXT = [f"{band}_mean{side}" for band in BANDS for side in (3, 7, 15)]
 COMPONENTS = ["PC1", "PC2", "PC3", "TPC1", "TPC2", "TPC3"]
 
 
@@ -97,7 +98,7 @@ def test_with_an_elevation_model_the_default_begins_with_the_stack_of_the_source
     catalog.write(folder / "catalog.json", Catalog([], {"dem": folder.parents[1] / "dem.tif"}))
     p = check()
     found = run(p, folder)
-    assert found.band.values.tolist() == [*WORKFLOW, *COMPONENTS]
+    assert found.band.values.tolist() == [*WORKFLOW, *CONTEXT, *COMPONENTS]
     assert found.odc.geobox == BOX
     slope = found.sel(band="slope").to_numpy()
     np.testing.assert_allclose(slope, np.degrees(np.arctan(np.hypot(0.2, 0.1))), atol=1e-3)
@@ -130,7 +131,9 @@ def test_any_list_in_any_order_with_texture_roads_and_others(folder):
     writing.write(folder.parents[1] / "canopy.tif", others)
     names = ["road_distance", "TPC1", "B8_entropy", "canopy_height", "PC2", "kNDVI", "B2"]
     entry = {"file": "canopy.tif", "prefix": "canopy_"}
-    p = check(stack=names, indices=["kNDVI"], external=[entry], texture_bands=["B8"], texture_components=1)
+    names.insert(3, "kNDVI_std5")
+    own = {"context_windows": [5], "context_layers": ["B8", "kNDVI"], "context_statistics": ["std"]}
+    p = check(stack=names, indices=["kNDVI"], external=[entry], texture_bands=["B8"], texture_components=1, **own)
     found = run(p, folder)
     assert found.band.values.tolist() == names
     assert found.sel(band="road_distance").to_numpy()[20, 30] == 90
@@ -144,7 +147,7 @@ def test_names_are_seen_by_gdal_with_overviews_and_statistics(folder):
     run(check(), folder)
     path = folder / "features/stack.tif"
     with rasterio.open(path) as file:
-        assert list(file.descriptions) == [*WORKFLOW, "road", "road_distance", *COMPONENTS]
+        assert list(file.descriptions) == [*WORKFLOW, "road", "road_distance", *CONTEXT, *COMPONENTS]
         assert file.profile["dtype"] == "float32" and np.isnan(file.nodata)
         assert file.tags(1)["STATISTICS_MINIMUM"] and file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
     if shutil.which("gdalinfo"):
@@ -152,7 +155,13 @@ def test_names_are_seen_by_gdal_with_overviews_and_statistics(folder):
         assert "Description = slope" in shown and "STATISTICS_MEAN" in shown
 
 
-NOTHING = [{"components": 0}, {"texture_bands": []}, {"texture_components": 0}, {"indices": []}]
+NOTHING = [
+    {"components": 0},
+    {"texture_bands": []},
+    {"texture_components": 0},
+    {"indices": []},
+    {"context_windows": []},
+]
 
 
 @pytest.mark.parametrize("values", [*NOTHING, {k: v for one in NOTHING for k, v in one.items()}])
@@ -161,7 +170,8 @@ def test_what_is_not_asked_for_is_not_there(folder, values):
     p = check(**values)
     mixed = [f"PC{k + 1}" for k in range(p.components)]
     mixed += [f"TPC{k + 1}" for k in range(p.texture_components if p.texture_bands else 0)]
-    assert run(p, folder).band.values.tolist() == [*BANDS, *p.indices, *mixed]
+    around = CONTEXT if p.context_windows else []
+    assert run(p, folder).band.values.tolist() == [*BANDS, *p.indices, *around, *mixed]
     names = {f"features/{f.name}" for f in (folder / "features").iterdir()}
     assert names == {f"features/{path.name}" for path in steps.writes(p, Layout(folder))}
     assert ("features/components.tif" in names) == (p.components > 0)
@@ -197,6 +207,7 @@ def test_the_step_is_outdated_when_the_elevation_model_or_an_external_file_chang
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"context_windows": [4]}, "context_windows must be odd"),
         ({"texture_window": 4}, "must be odd"),
         ({"texture_distance": 5}, "does not fit"),
         ({"texture_bands": ["B8"], "texture_components": 3}, "at most 2"),

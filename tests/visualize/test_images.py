@@ -109,3 +109,9 @@ def test_true_colour_or_what_there_is(bands, shown):
     picture = image(bands=bands)
     assert images.true_colour(picture) == shown
     assert len(images.composites(picture, [shown], (2, 98)).axes) == 1
+
+
+def test_of_very_many_layers_some_are_drawn():
+    figure = images.layers(image(bands=[f"A{i:02d}" for i in range(64)]))
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert len(titles) <= 30 and titles[0] == "A00" and "64 layers" in figure._suptitle.get_text()

@@ -1,0 +1,151 @@
+"""What each step of the source workflow buys: macro-F1 on folds apart in space, with it and without.
+
+    python -m benchmarks.ablation [--studies havelland romania simulated] [--models rf hgb] [--every 3]
+
+Each family of features is added to the bands alone, and taken from all of them together; sharpening is the same stack
+made of unsharpened bands. All are trained on the same samples and tested on the same labelled pixels (every third), in
+the same folds, whose gap is that of the widest window; differences are paired, with intervals of 95 % from drawing
+whole blocks. Seconds and megabytes are those of a family's layers in memory.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from benchmarks import report
+from lulc_kit import params, raster, run
+from lulc_kit.baselines import estimators, training
+from lulc_kit.evaluate import accuracy
+from lulc_kit.features import components, results
+from lulc_kit.layout import Layout
+from lulc_kit.samples import Samples
+
+STUDIES, MODELS = ("havelland", "romania", "simulated"), ("rf", "hgb")
+GAP = 80.0
+"""Metres: half the widest window, and a pixel."""
+BASE = "bands"
+Layers = Mapping[str, npt.NDArray[np.float32]]
+
+
+def prepare(study: str, sharpen: str, outputs: Path) -> Layout:
+    """Run a study's notebooks 01 to 05 with its bands sharpened or not, and a gap that the widest window keeps."""
+    settings = [f"02_preprocess.sharpen={sharpen}", f"05_samples.gap={GAP}", "04_features.context_windows=[]"]
+    steps = run.plan(study, run.parse_settings(settings), str(outputs))
+    run.run([step for step in steps if step.step < "06" and step.step != "03_visualize"], force=False, say=print)
+    return Layout(outputs / study)
+
+
+def families(study: str, layout: Layout) -> tuple[Layers, dict[str, tuple[float, float]]]:
+    """Compute the layers of all families, (layer, row, column) by family, with what they cost."""
+    path = Path("params") / study / "04_features.yaml"
+    p = params.Features.check(yaml.safe_load(path.read_text()) or {}, str(path))
+    p = p.model_copy(update={"context_windows": params.features.CONTEXT})
+    image = raster.read(layout.composite)
+    found, costs = {}, {}
+
+    def keep(name: str, compute: object) -> None:
+        start = time.perf_counter()
+        layers = compute()  # type: ignore[operator]
+        if layers is not None:
+            found[name] = np.asarray(layers.compute().data, np.float32)
+            costs[name] = time.perf_counter() - start, found[name].nbytes / 1e6
+
+    for name, compute in results.FAMILIES.items():
+        keep(name, lambda compute=compute: compute(image, p, layout))
+    fitted = components.explain(raster.select(image, p.bands), p.components)
+    keep("components", lambda: components.transform(image, fitted))
+
+    def textured() -> object:
+        texture, _ = results.texture(image, p, layout)
+        if texture is None:
+            return None
+        return components.transform(texture, components.explain(texture, p.texture_components, prefix="TPC"))
+
+    keep("texture", textured)
+    wide = p.model_copy(update={"context_statistics": ["std"]})
+    keep("context, std", lambda: results.FAMILIES["context"](image, wide, layout))
+    return found, costs
+
+
+def judge(samples: Samples, layers: npt.NDArray[np.float32], model: str, every: int) -> accuracy.Accuracy:
+    """Train on the samples, fold by fold, and test on every so many-th labelled pixel."""
+    classifier, _, weight = estimators.build(model, {}, None, trees=100, min_leaf=3, seed=1)
+    recipe = training.Recipe(classifier, weight)
+    table = samples.table
+    x = layers[:, table["row"], table["column"]].T
+    whole = np.isfinite(x).all(axis=1)
+    label, block = table["label"].to_numpy(), table["block"].to_numpy()
+    labels, fold, blocks = np.asarray(samples.labels.data[0]), samples.codes("fold"), samples.codes("block")
+    tested = np.flatnonzero(labels)[::every]
+    pixels = layers.reshape(len(layers), -1)[:, tested].T
+    mapped = np.zeros(len(tested), np.uint8)
+    for k, rows in enumerate(samples.training("fold"), 1):
+        rows = rows & whole
+        fitted, _ = training.fit(x[rows], label[rows], block[rows], recipe)
+        here = (fold.ravel()[tested] == k) & np.isfinite(pixels).all(axis=1)
+        mapped[here] = fitted.predict(pixels[here])
+    matrices = accuracy.by_block(labels.ravel()[tested], mapped, blocks.ravel()[tested], samples.scheme.values)
+    return accuracy.assess(matrices, samples.scheme, confidence=0.95, resamples=1000, seed=1)
+
+
+def difference(one: accuracy.Accuracy, other: accuracy.Accuracy) -> str:
+    """Macro-F1 of the one less the other's, with its interval; a star where that excludes 0."""
+    low, high = np.percentile(one.samples - other.samples, [2.5, 97.5])
+    star = " *" if low > 0 or high < 0 else ""
+    return f"{one.macro.value - other.macro.value:+.3f} ({low:+.3f} … {high:+.3f}){star}"
+
+
+def ablate(study: str, models: list[str], every: int, outputs: Path) -> list[list[object]]:
+    """Return one row for each family and model."""
+    made = {}
+    for sharpen in ("local", "none"):
+        layout = prepare(study, sharpen, outputs / sharpen)
+        made[sharpen] = (*families(study, layout), Samples.read(layout))
+    rows: list[list[object]] = []
+    for model in models:
+
+        def score(names: list[str], sharpen: str = "local", model: str = model) -> accuracy.Accuracy:
+            layers, _, samples = made[sharpen]
+            found = judge(samples, np.concatenate([layers[n] for n in names]), model, every)
+            print(f"{study} {model} {sharpen} {'+'.join(names)}: {found.macro}", flush=True)
+            return found
+
+        layers, costs, _ = made["local"]
+        base, everything = score([BASE]), score(list(layers))
+        soft, all_soft = score([BASE], "none"), score(list(layers), "none")
+        rows.append([study, model, "bands alone", str(base.macro), "", "", *costs[BASE]])
+        rows.append([study, model, "all", str(everything.macro), "", "", float("nan"), float("nan")])
+        rows.append([study, model, "all, not sharpened", str(all_soft.macro), "", "", float("nan"), float("nan")])
+        gained = difference(base, soft), difference(everything, all_soft)
+        rows.append([study, model, "sharpening", str(base.macro), *gained, float("nan"), float("nan")])
+        for name in [n for n in layers if n != BASE]:
+            alone = score([BASE, name])
+            without = score([n for n in layers if n != name])
+            gained = difference(alone, base), difference(everything, without)
+            rows.append([study, model, name, str(alone.macro), *gained, *costs[name]])
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--studies", nargs="+", default=list(STUDIES), help="which; all three by default")
+    parser.add_argument("--models", nargs="+", default=list(MODELS), help="rf and hgb by default")
+    parser.add_argument("--every", type=int, default=3, help="test on every so many-th labelled pixel")
+    arguments = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for study in arguments.studies:
+            rows += ablate(study, arguments.models, arguments.every, Path(folder))
+    columns = ["study", "model", "family", "bands and it", "added to the bands", "taken from all", "seconds", "MB"]
+    note = "Macro-F1 (0–1) on folds apart in space; * the interval excludes 0. The study simulated is SIMULATED data."
+    report.publish("ablation", "What each step of the source workflow buys", columns, rows, note)
+
+
+if __name__ == "__main__":
+    main()
