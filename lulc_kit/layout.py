@@ -192,6 +192,11 @@ class Layout:
         """Texture layers."""
         return self.features / "texture.tif"
 
+    @property
+    def time(self) -> Path:
+        """Statistics over the dates of the cube."""
+        return self.features / "time.tif"
+
     def components(self, of: str = "") -> Path:
         """Return the principal components of the bands, or (``of="texture"``) of the texture layers.
 

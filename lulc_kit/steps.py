@@ -82,6 +82,8 @@ def _features(p: Any, layout: Layout) -> list[Path]:
     written = [layout.stack]
     if p.texture_bands:
         written.append(layout.texture)
+    if p.time_layers:
+        written.append(layout.time)
     for count, of in ((p.components, ""), (p.texture_components if p.texture_bands else 0, "texture")):
         if count:
             written += [layout.components(of), layout.components(of).with_suffix(".json")]
@@ -114,7 +116,10 @@ _TABLE: _Table = {
         lambda p, at: [at.catalog, at.image("*")],
         lambda p, at: [at.figure(name) for name in ("bands", "composites", "histograms")],
     ),
-    "04_features": (lambda p, at: [at.composite, at.catalog], _features),
+    "04_features": (
+        lambda p, at: [at.composite, at.catalog, *([at.image(DATES)] if p.time_layers else [])],
+        _features,
+    ),
     "05_samples": (lambda p, at: [] if p.is_table else [at.catalog, at.stack], _sampled),
     "06_baselines": (
         lambda p, at: [at.samples, at.classes] if at.tabular else [at.stack, *_labels(at)],

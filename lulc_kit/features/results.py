@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from lulc_kit import catalog, files, params, raster
-from lulc_kit.errors import BandError, MissingFileError
+from lulc_kit.errors import BandError, MissingFileError, ParameterError
 from lulc_kit.features import components, external, indices, roads, stack
 from lulc_kit.features.components import Components
 from lulc_kit.intake import rasters, vectors
@@ -116,8 +116,7 @@ def context(image: xr.DataArray, p: params.Features) -> xr.DataArray | None:
         return None
     from lulc_kit.features import context as surroundings  # numba takes its time to load
 
-    layers = raster.select(stack.merge(image, indices.compute(image, p.indices)), p.context_layers or p.bands)
-    return surroundings.compute(layers, p.context_windows, p.context_statistics)
+    return surroundings.compute(_layers(image, p.context_layers or p.bands), p.context_windows, p.context_statistics)
 
 
 def closeup(image: xr.DataArray, p: params.Features, side: int = 300) -> xr.DataArray | None:
@@ -141,6 +140,45 @@ def _own(entry: params.features.External) -> list[str | Path]:
     return list(paths) if pattern or len(paths) > 1 else [entry.file]
 
 
+def time(p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.DataArray | None]:
+    """Compute statistics over the cube's dates, write them, and open that file, as `texture` does.
+
+    Raises
+    ------
+    LulcError
+        If a layer is neither a band of the cube nor an index of its bands, or no date lies in ``time_dates``.
+    """
+    if not p.time_layers:
+        return None, None
+    from lulc_kit.cube import Cube
+    from lulc_kit.features import temporal  # numba takes its time to load
+
+    cube = Cube(layout.cube)
+    dates = cube.between(p.time_dates)
+    if not dates:
+        raise ParameterError(
+            f"time_dates: no date of the cube lies from {' to '.join(p.time_dates or [])}. It has {len(cube.dates)}: "
+            f"{', '.join(cube.dates[:20])}."
+        )
+    series = [_layers(cube.clear(date), p.time_layers) for date in dates]
+    found = temporal.compute(series, dates, p.time_statistics, p.time_min)
+    tags = {"dates": " ".join(dates), "least": str(p.time_min)}
+    # Each band of each date, the layers made of them, and the two put together.
+    needed = len(dates) * (cube.image(dates[0]).sizes["band"] + 2 * len(p.time_layers))
+    writing.write_all([writing.Output(layout.time, found, tags=tags)], layers=needed)
+    return raster.read(layout.time), raster.preview(layout.time)
+
+
+def _layers(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
+    """Return bands of an image, and indices of its bands, by name."""
+    own = {str(band) for band in image.band.values}
+    return raster.select(stack.merge(image, indices.compute(image, [n for n in names if n not in own])), names)
+
+
+def _time(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
+    return raster.read(layout.time) if p.time_layers else None
+
+
 FAMILIES: dict[str, Callable[[xr.DataArray, params.Features, Layout], xr.DataArray | None]] = {
     "bands": _bands,
     "indices": _indices,
@@ -148,6 +186,7 @@ FAMILIES: dict[str, Callable[[xr.DataArray, params.Features, Layout], xr.DataArr
     "roads": _roads,
     "external": _external,
     "context": lambda image, p, layout: context(image, p),
+    "time": _time,
 }
 """What gives the layers of the stack, in its order. Each gets the composite, and returns None where it has nothing.
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lulc_kit.params.base import Megabytes, Model, Names, Nodata, Parameters
+from lulc_kit.params.base import Date, Megabytes, Model, Names, Nodata, Parameters
 from lulc_kit.sentinel2 import MTF
 
 BANDS = [name for name in MTF if name != "B1"]
@@ -37,6 +37,12 @@ TextureFeature = Literal[
     "correlation",
 ]
 
+Statistic = Annotated[
+    str,
+    Field(
+        pattern=r"^(p(\d{1,2}|100)|mean|std|iqr|min|max|min_day|max_day|amplitude|slope|count|(amplitude|phase)[12])$"
+    ),
+]
 Directions = Annotated[list[Literal[0, 45, 90, 135]], Field(min_length=1)]
 
 
@@ -75,8 +81,21 @@ class Features(Parameters):
     )
     context_layers: Names | None = Field(None, description="bands and indices that are averaged; null: bands")
     context_statistics: list[Literal["mean", "std"]] = Field(
-        ["mean"], min_length=1, description="mean, standard deviation, or both"
+        ["mean", "std"], min_length=1, description="mean, standard deviation, or both"
     )
+    time_layers: list[str] = Field(
+        [], description="bands and indices whose statistics over the cube's dates go into the stack; []: none"
+    )
+    time_statistics: list[Statistic] = Field(
+        ["p10", "p50", "p90"],
+        min_length=1,
+        description="p0 to p100, mean, std, iqr, min, max, min_day, max_day, amplitude, slope, count, amplitude1, "
+        "phase1, amplitude2, phase2",
+    )
+    time_dates: list[Date] | None = Field(
+        None, min_length=2, max_length=2, description="first and last day that count; null: the whole cube"
+    )
+    time_min: int = Field(3, ge=1, le=1000, description="a pixel with fewer clear dates has no statistics")
     dem_resampling: Literal["bilinear", "cubic", "average"] = Field(
         "bilinear", description="how the elevation model comes onto the grid; average if it is finer than the grid"
     )
@@ -90,7 +109,7 @@ class Features(Parameters):
     external: list[External] = Field([], description="rasters that others computed: file, bands, prefix, align, nodata")
     stack: Names | None = Field(
         None,
-        description="layers of the stack, in order; null: bands, indices, terrain, roads, external, context, "
+        description="layers of the stack, in order; null: bands, indices, terrain, roads, external, context, time, "
         "components",
     )
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")

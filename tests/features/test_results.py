@@ -18,9 +18,10 @@ from rasterio.transform import from_origin
 
 from lulc_kit import catalog, params, raster, steps, study
 from lulc_kit.catalog import Catalog
+from lulc_kit.cube import Reason
 from lulc_kit.errors import LulcError
 from lulc_kit.features import results
-from lulc_kit.layout import Layout
+from lulc_kit.layout import CubeLayout, Layout
 from lulc_kit.params.features import BANDS
 from lulc_kit.raster import blockwise, writing
 from lulc_kit.visualize import charts, images
@@ -50,7 +51,7 @@ WORKFLOW = [
     "slope",
     "aspect",
 ]
-CONTEXT = [f"{band}_mean{side}" for band in BANDS for side in (3, 7, 15)]
+CONTEXT = [f"{band}_{name}{side}" for band in BANDS for side in (3, 7, 15) for name in ("mean", "std")]
 COMPONENTS = ["PC1", "PC2", "PC3", "TPC1", "TPC2", "TPC3"]
 
 
@@ -143,6 +144,35 @@ def test_any_list_in_any_order_with_texture_roads_and_others(folder):
 
 
 @pytest.mark.usefixtures("without_pictures")
+def test_statistics_over_the_clear_dates(folder):
+    layout = Layout(folder)
+    generator = np.random.default_rng(2)
+    images = generator.uniform(0.1, 0.5, (5, 2, 60, 70)).astype(np.float32)
+    cloudy = generator.random((5, 60, 70)) < 0.4
+    dates = [f"2021-0{month}-15" for month in (3, 5, 6, 8, 9)]
+    for date, values, cloud in zip(dates, images, cloudy, strict=True):
+        writing.write(layout.image(date), raster.array(values, BOX, ["B4", "B8"]))
+        codes = raster.array(np.where(cloud, Reason.CLOUD, Reason.CLEAR).astype(np.uint8)[None], BOX, ["mask"])
+        writing.write(CubeLayout(layout.cube).mask(date), codes, dtype="uint8", nodata=None)
+    wanted = {"time_layers": ["NDVI", "B4"], "time_statistics": ["p50", "count"], "time_dates": [dates[1], dates[4]]}
+    p = check(**wanted, stack=["B2", "NDVI_p50", "B4_count"], indices=[])
+    found = run(p, folder)
+    clear = np.where(cloudy[1:], np.nan, 1)
+    red, infrared = images[1:].transpose(1, 0, 2, 3)
+    count = np.isfinite(clear).sum(axis=0)
+    with np.errstate(all="ignore"):
+        median = np.nanmedian((infrared - red) / (infrared + red) * clear, axis=0)
+    expected = np.where(count >= 3, median, np.nan)
+    np.testing.assert_allclose(found.sel(band="NDVI_p50"), expected, atol=1e-6)
+    np.testing.assert_array_equal(found.sel(band="B4_count"), count)
+    assert {layout.image("*"), layout.time} & {*steps.reads(p, layout), *steps.writes(p, layout)} == {layout.time}
+    with pytest.raises(LulcError, match="time_dates: no date of the cube lies from 2030-01-01"):
+        run(check(**wanted | {"time_dates": ["2030-01-01", "2030-02-01"]}), folder)
+    with pytest.raises(LulcError, match="B12"):
+        run(check(**wanted | {"time_layers": ["B12"]}), folder)
+
+
+@pytest.mark.usefixtures("without_pictures")
 def test_names_are_seen_by_gdal_with_overviews_and_statistics(folder):
     run(check(), folder)
     path = folder / "features/stack.tif"
@@ -209,6 +239,7 @@ def test_the_step_is_outdated_when_the_elevation_model_or_an_external_file_chang
     [
         ({"context_windows": [4]}, "context_windows must be odd"),
         ({"texture_window": 4}, "must be odd"),
+        ({"time_statistics": ["median"]}, "time_statistics"),
         ({"texture_distance": 5}, "does not fit"),
         ({"texture_bands": ["B8"], "texture_components": 3}, "at most 2"),
         ({"bands": ["B2"], "components": 2}, "there are 1 bands"),

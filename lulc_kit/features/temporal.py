@@ -1,0 +1,251 @@
+"""Statistics of many dates: what a pixel does in the course of time, from its clear observations alone."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from lulc_kit import raster
+from lulc_kit.errors import ParameterError
+from lulc_kit.late import da, xr
+
+PLAIN = ("mean", "std", "iqr", "min", "max", "min_day", "max_day", "amplitude", "slope", "count")
+HARMONIC = ("amplitude1", "phase1", "amplitude2", "phase2")
+ROUNDS = 5
+"""Of reweighting in the robust fit."""
+
+
+def known(name: str) -> bool:
+    """Whether a statistic has such a name: ``p0`` … ``p100``, or one of `PLAIN` and `HARMONIC`."""
+    return name in PLAIN + HARMONIC or _percentile(name) is not None
+
+
+def _percentile(name: str) -> int | None:
+    found = re.fullmatch(r"p(\d{1,3})", name)
+    return int(found[1]) if found and int(found[1]) <= 100 else None
+
+
+def statistics(
+    images: npt.NDArray[np.floating], dates: Sequence[str], names: Sequence[str], minimum: int = 1
+) -> npt.NDArray[np.float32]:
+    """Compute statistics over time of each pixel.
+
+    Parameters
+    ----------
+    images
+        (time, row, column), NaN where a date shows nothing.
+    dates
+        ``YYYY-MM-DD`` of each.
+    names
+        - ``p5`` … percentiles (0–100, linear between observations), ``mean``, ``std`` (divided by the number),
+          ``iqr`` (p75 − p25), ``min``, ``max``, ``amplitude`` (max − min): in the unit of the images;
+        - ``min_day``, ``max_day``: day of the year (1–366) of the first lowest and highest observation;
+        - ``slope``: of a straight line by least squares, unit per year; NaN if all observations are of one day;
+        - ``count``: number of observations;
+        - ``amplitude1``, ``phase1``, ``amplitude2``, ``phase2``: of a wave of a year, and of half a year, over a
+          constant (harmonic regression, Jakubauskas et al. 2001, PE&RS 67:461–470), fitted robustly (Huber's weights
+          on the median absolute deviation); the phase is when the wave is highest, days from 1 January. Both waves
+          are fitted where one of ``…2`` is asked for. NaN with fewer observations than twice the coefficients.
+    minimum
+        A pixel with fewer observations gets NaN, but for its count.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, (statistic, row, column), in the order of the names.
+
+    Raises
+    ------
+    LulcError
+        If a name is unknown, or there are not as many dates as images.
+
+    Examples
+    --------
+    >>> values = np.array([0.2, 0.8, np.nan, 0.4]).reshape(4, 1, 1)
+    >>> days = ["2021-03-01", "2021-06-15", "2021-08-01", "2021-10-01"]
+    >>> statistics(values, days, ["p50", "max_day", "count"]).ravel().tolist()
+    [0.4000000059604645, 166.0, 3.0]
+    """
+    if unknown := [name for name in names if not known(name)]:
+        raise ParameterError(
+            f"{unknown[0]!r} is no statistic over time. There are: p0 to p100, {', '.join(PLAIN + HARMONIC)}."
+        )
+    if len(dates) != len(images):
+        raise ParameterError(f"{len(dates)} dates for {len(images)} images; expected one for each.")
+    days = [datetime.date.fromisoformat(d) for d in dates]
+    first = datetime.date(min(days).year, 1, 1) if days else datetime.date(2000, 1, 1)
+    codes = np.array([_code(name) for name in names], np.int64)
+    order = 2 if any(n.endswith("2") for n in names if n in HARMONIC) else int(any(n in HARMONIC for n in names))
+    out = np.empty((len(names), *images.shape[1:]), np.float32)
+    of_year = np.array([d.timetuple().tm_yday for d in days], np.float64)
+    since = np.array([(d - first).days for d in days], np.float64)
+    _each(np.ascontiguousarray(images), of_year, since, codes, order, minimum, out)
+    return out
+
+
+def _code(name: str) -> int:
+    """Number a statistic: percentiles by themselves, the others after them."""
+    percent = _percentile(name)
+    return percent if percent is not None else 101 + (PLAIN + HARMONIC).index(name)
+
+
+def compute(series: Sequence[xr.DataArray], dates: Sequence[str], names: Sequence[str], minimum: int) -> xr.DataArray:
+    """Compute statistics over time of layers, lazily, block by block; see `statistics`.
+
+    Parameters
+    ----------
+    series
+        For each date (layer, y, x), NaN where it shows nothing; the same layers on each.
+    dates, names, minimum
+        See `statistics`.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, layers named ``<layer>_<statistic>`` (``NDVI_p90``), layer by layer.
+    """
+    stacked = da.stack([da.asarray(image.data) for image in series])
+    stacked = stacked.rechunk({0: -1, 1: -1})
+
+    def block(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        layers = np.moveaxis(images, 1, 0)
+        return np.concatenate([statistics(layer, dates, names, minimum) for layer in layers])
+
+    layers = [str(band) for band in series[0].band.values]
+    out = da.map_blocks(
+        block,
+        stacked,
+        chunks=((len(layers) * len(names),), *stacked.chunks[2:]),
+        drop_axis=0,
+        dtype=np.float32,
+        meta=np.empty((0, 0, 0), np.float32),
+    )
+    return raster.array(out, series[0].odc.geobox, [f"{layer}_{name}" for layer in layers for name in names])
+
+
+@numba.njit(nogil=True, cache=True)
+def _each(images: Any, of_year: Any, since: Any, codes: Any, order: int, minimum: int, out: Any) -> None:
+    dates, rows, columns = images.shape
+    seen, when, waves = np.empty(dates), np.empty(dates, np.int64), np.empty(4)
+    for row in range(rows):
+        for column in range(columns):
+            n = 0
+            for k in range(dates):
+                value = images[k, row, column]
+                if not np.isnan(value):
+                    seen[n], when[n] = value, k
+                    n += 1
+            x = np.sort(seen[:n])
+            if order > 0 and n >= max(minimum, 2 * (1 + 2 * order)):
+                _waves(seen[:n], since[when[:n]], order, waves)
+            else:
+                waves[:] = np.nan
+            for i in range(len(codes)):
+                code = codes[i]
+                if code == 110:
+                    out[i, row, column] = n
+                elif n < max(minimum, 1):
+                    out[i, row, column] = np.nan
+                elif code <= 100:
+                    out[i, row, column] = _quantile(x, code / 100)
+                elif code == 101 or code == 102:
+                    mean = seen[:n].sum() / n
+                    if code == 102:
+                        mean = np.sqrt(((seen[:n] - mean) ** 2).sum() / n)
+                    out[i, row, column] = mean
+                elif code == 103:
+                    out[i, row, column] = _quantile(x, 0.75) - _quantile(x, 0.25)
+                elif code == 104:
+                    out[i, row, column] = x[0]
+                elif code == 105:
+                    out[i, row, column] = x[n - 1]
+                elif code == 106:
+                    out[i, row, column] = of_year[when[np.argmin(seen[:n])]]
+                elif code == 107:
+                    out[i, row, column] = of_year[when[np.argmax(seen[:n])]]
+                elif code == 108:
+                    out[i, row, column] = x[n - 1] - x[0]
+                elif code == 109:
+                    out[i, row, column] = _slope(seen[:n], since[when[:n]] / 365.25)
+                else:
+                    out[i, row, column] = waves[code - 111]
+
+
+@numba.njit(nogil=True, cache=True)
+def _quantile(x: Any, q: float) -> float:
+    """Interpolate as numpy does, to the last bit."""
+    at = q * (len(x) - 1)
+    low = int(np.floor(at))
+    high = min(low + 1, len(x) - 1)
+    part = at - low
+    step = x[high] - x[low]
+    return x[high] - step * (1 - part) if part >= 0.5 else x[low] + step * part
+
+
+@numba.njit(nogil=True, cache=True)
+def _slope(y: Any, t: Any) -> float:
+    centred = t - t.sum() / len(t)
+    spread = (centred**2).sum()
+    return (centred * y).sum() / spread if spread > 0 else np.nan
+
+
+@numba.njit(nogil=True, cache=True)
+def _waves(y: Any, t: Any, order: int, waves: Any) -> None:
+    """Fit a constant and waves of a year (and of half a year) by reweighted least squares."""
+    n, size = len(y), 1 + 2 * order
+    design = np.ones((n, size))
+    for k in range(order):
+        turn = 2 * np.pi * (k + 1) / 365.25
+        design[:, 1 + 2 * k] = np.cos(turn * t)
+        design[:, 2 + 2 * k] = np.sin(turn * t)
+    weights, fit = np.ones(n), np.zeros(size)
+    waves[:] = np.nan
+    for _ in range(ROUNDS):
+        normal, right = np.zeros((size, size)), np.zeros(size)
+        for i in range(n):
+            for a in range(size):
+                right[a] += weights[i] * design[i, a] * y[i]
+                for b in range(size):
+                    normal[a, b] += weights[i] * design[i, a] * design[i, b]
+        if not _solve(normal, right, fit):
+            return
+        left = np.abs(y - design @ fit)
+        limit = 1.345 * 1.4826 * np.median(left)
+        if limit <= 1e-9:
+            break
+        for i in range(n):
+            weights[i] = 1.0 if left[i] <= limit else limit / left[i]
+    for k in range(order):
+        a, b = fit[1 + 2 * k], fit[2 + 2 * k]
+        waves[2 * k] = np.hypot(a, b)
+        waves[2 * k + 1] = (np.arctan2(b, a) / (2 * np.pi) % 1.0) * 365.25 / (k + 1)
+
+
+@numba.njit(nogil=True, cache=True)
+def _solve(normal: Any, right: Any, fit: Any) -> bool:
+    """Solve by elimination with pivots; False where the dates do not determine the waves."""
+    size = len(right)
+    for k in range(size):
+        pivot = k + np.argmax(np.abs(normal[k:, k]))
+        if abs(normal[pivot, k]) < 1e-6:
+            return False
+        for j in range(size):
+            normal[k, j], normal[pivot, j] = normal[pivot, j], normal[k, j]
+        right[k], right[pivot] = right[pivot], right[k]
+        for i in range(k + 1, size):
+            part = normal[i, k] / normal[k, k]
+            for j in range(k, size):
+                normal[i, j] -= part * normal[k, j]
+            right[i] -= part * right[k]
+    for k in range(size - 1, -1, -1):
+        fit[k] = right[k]
+        for j in range(k + 1, size):
+            fit[k] -= normal[k, j] * fit[j]
+        fit[k] /= normal[k, k]
+    return True
