@@ -1,5 +1,6 @@
 """What runs of notebooks 07 and 08 read and leave behind: maps, the cross-validated map, the networks."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,16 @@ from lulc_kit.deep import networks, sequences, training
 from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.samples import Samples
+
+
+def open_stack(p: params.FCN, layout: Layout) -> xr.DataArray:
+    """Open the features that a network reads, (band, y, x): those named, or all but context, which it sees itself."""
+    families = json.loads(raster.tags(layout.stack).get("families", "{}"))
+    stack = raster.read(layout.stack, p.features)
+    if p.features:
+        return stack
+    own = [str(b) for b in stack.band.values if families.get(str(b)) != "context"]
+    return raster.select(stack, own or [str(b) for b in stack.band.values])
 
 
 def train_fcn(scene: training.Scene, p: params.FCN) -> tuple[list[keras.Model], pd.DataFrame]:

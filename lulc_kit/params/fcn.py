@@ -13,7 +13,7 @@ class FCN(RunParameters):
 
     notebook = "07_fcn"
     run: Name = Field("fcn", description="name of this run; its files carry it")
-    features: Names | None = Field(None, description="bands of the stack to use; null: all")
+    features: Names | None = Field(None, description="bands of the stack to use; null: all but context")
     patch: int = Field(32, ge=16, le=512, multiple_of=8, description="side of the training patches, pixels")
     filters: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
         [16, 32, 64], min_length=1, max_length=3, description="filters at each level of the encoder"

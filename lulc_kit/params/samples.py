@@ -95,7 +95,7 @@ class Samples(Parameters):
         description="side of the blocks that go into a fold together, metres; null: the variogram's range",
     )
     gap: Metres | None = Field(
-        60.0,
+        80.0,
         description="training pixels nearer than this to a test pixel are not used, metres; null: the reach of "
         "features and networks",
     )

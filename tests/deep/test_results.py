@@ -1,10 +1,17 @@
 """What runs of networks read: the dates of the cube."""
 
+import json
+
 import numpy as np
 import pytest
+from odc.geo.geobox import GeoBox
+from rasterio.transform import from_origin
 
-from lulc_kit import raster
+from lulc_kit import params, raster
+from lulc_kit.deep import results
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import Layout
+from lulc_kit.raster import writing
 from tests.deep.series import DATES, SHAPE, series_of
 
 
@@ -38,3 +45,20 @@ def test_series_filled_in_time_still_knows_what_was_seen(cube):
 def test_too_few_dates_are_refused(cube):
     with pytest.raises(LulcError, match=r"needs 3 dates, and the cube has 2"):
         series_of(cube, ["B4"], ["2020-02-01", "2020-03-31"])
+
+
+def test_a_network_reads_all_but_context_unless_it_is_named(tmp_path):
+    layout = Layout(tmp_path)
+    grid = GeoBox((4, 4), from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
+    stack = raster.array(np.arange(48, dtype=np.float32).reshape(3, 4, 4), grid, ["B4", "B4_mean3", "PC1"])
+    families = {"B4": "bands", "B4_mean3": "context", "PC1": "components"}
+    writing.write(layout.stack, stack, tags={"families": json.dumps(families)})
+
+    def read(features):
+        p = params.FCN.check({"features": features}, "a test")
+        return results.open_stack(p, layout).band.values.tolist()
+
+    assert read(None) == ["B4", "PC1"]
+    assert read(["B4_mean3"]) == ["B4_mean3"]
+    writing.write(layout.stack, stack.isel(band=[1]), tags={"families": json.dumps({"B4_mean3": "context"})})
+    assert read(None) == ["B4_mean3"]
