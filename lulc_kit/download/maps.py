@@ -195,7 +195,9 @@ def dem(name: str, area: GeoBox, folder: Path) -> Path:
 def shares(path: Path) -> pd.DataFrame:
     """Return how much of a reference map each of its classes covers: class, value, share of what is known, 0–1."""
     names = dict(entry.split(" ", 1) for entry in raster.tags(path)["classes"].split("; "))
-    counts = np.bincount(raster.read_codes(path).to_numpy().ravel(), minlength=256)
+    counts = np.zeros(256, np.int64)
+    for block in raster.read_codes(path, chunk=tiles.CHUNK).data.to_delayed().ravel():
+        counts += np.bincount(block.compute().ravel(), minlength=256)
     counts[0] = 0
     rows = [(names.get(str(v), "?"), v, counts[v] / counts.sum()) for v in np.flatnonzero(counts).tolist()]
     return pd.DataFrame(rows, columns=["class", "value", "share"]).set_index("class")
