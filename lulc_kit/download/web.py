@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 import stamina
 
+from lulc_kit.download import secrets
 from lulc_kit.errors import LulcError
 
 T = TypeVar("T")
@@ -90,7 +91,7 @@ def ask(what: str, request: Callable[[], httpx.Response], read: Callable[[httpx.
             with attempt:
                 return once()
     except (Busy, httpx.TransportError) as error:
-        said = str(error) or type(error).__name__
+        said = secrets.hide(str(error)) or type(error).__name__
         raise LulcError(
             f"{what} gives no answer, asked several times ({said}). Try again later; a run goes on where it stopped."
         ) from None
@@ -124,4 +125,4 @@ def again(error: Exception) -> bool | float:
 
 
 def _words(response: httpx.Response) -> str:
-    return " ".join(response.text[:200].split())
+    return secrets.hide(" ".join(response.text[:200].split()))
