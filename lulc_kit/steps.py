@@ -186,6 +186,7 @@ def _of_labels(p: params.Samples) -> list[Path]:
 
 def _of_download(p: params.Download) -> list[str | None]:
     named: list[str | None] = [name for role, name in p.beside.items() if name not in FETCHED[role]]
+    named.append(p.area_file)
     if p.vintage is not None and p.vintage.bing:
         named += map(str, files.named(p.vintage.bing))
     if p.cart is not None:

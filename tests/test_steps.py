@@ -108,3 +108,11 @@ def test_what_is_fetched_is_no_file_of_the_users(project: Path) -> None:
         (project / file).touch()
     p = params.Download.check({"study": "s"} | named, "here")
     assert steps.of_users(p, Layout(project / "outputs/s")) == [project / "dem.tif", project / "bing/a.xml"]
+
+
+def test_the_area_s_file_counts_and_a_tile_is_none(project: Path) -> None:
+    files.write_text(project / "data/area.geojson", "{}")
+    days = {"source": "stac", "dates": ["2023-06-01", "2023-06-30"]}
+    for area, expected in (("data/area.geojson", ["area.geojson"]), ("T50SMC", []), ([12.0, 52.0, 13.0, 53.0], [])):
+        p = check("01_download", area=area, **days)
+        assert [path.name for path in steps.of_users(p, Layout(project / "outputs/s"))] == expected

@@ -21,6 +21,8 @@ from lulc_kit.intake import vectors
 
 RESOLUTION = 10.0
 """Of the grid, metres."""
+CORNERS = 500
+"""So many corners a service takes in a question."""
 
 _TILE = re.compile(r"T?(\d{1,2})([C-HJ-NP-X])([A-HJ-NP-Z])([A-HJ-NP-V])", re.I)
 _BANDS, _ROWS = "CDEFGHJKLMNPQRSTUVWX", "ABCDEFGHJKLMNPQRSTUV"
@@ -46,6 +48,11 @@ class Area:
     geometry: BaseGeometry
     crs: str
     name: str
+
+    @property
+    def question(self) -> BaseGeometry:
+        """What a service is asked for: the area, or a box around one of many corners, which services refuse."""
+        return self.geometry if shapely.get_num_coordinates(self.geometry) <= CORNERS else self.geometry.envelope
 
     @property
     def grid(self) -> GeoBox:
@@ -154,7 +161,7 @@ def _from_file(path: Path) -> BaseGeometry:
         raise ParameterError(
             f"{path} has no polygon; expected the area as polygons. Draw it, or give a box in degrees."
         )
-    return shapes.make_valid().union_all()
+    return shapely.force_2d(shapes.make_valid().union_all())
 
 
 def _refuse_rims(geometry: BaseGeometry, name: str) -> None:

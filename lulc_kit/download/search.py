@@ -276,7 +276,7 @@ def _items(
         conditions = {"filter": least, "filter_lang": "cql2-json"}
     return client.search(
         collections=[collection],
-        intersects=shapely.geometry.mapping(area.geometry),
+        intersects=shapely.geometry.mapping(area.question),
         datetime=f"{dates[0]}T00:00:00Z/{dates[1]}T23:59:59Z",
         limit=PAGE,
         **conditions,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -31,18 +32,14 @@ from lulc_kit.sentinel2 import BANDS
 if TYPE_CHECKING:
     import pystac
 
-OVERVIEW = 400
+OVERVIEW = 350  # of a tile of 10980 pixels every 32nd, which is where overviews end
 """Rows and columns, at most, of what the witnesses of the offset look at."""
 SATURATED = 65535
 """The largest number of 16 bits."""
 
 _CHUNK = 2048  # rows and columns that are read at once: files of services have blocks of 512 or 1024
 _MASKED = (0, 1, 3, 8, 9, 10)  # scene classes in which dark pixels say nothing
-_STORE = {
-    "AWS_S3_ENDPOINT": "eodata.dataspace.copernicus.eu",
-    "AWS_VIRTUAL_HOSTING": "FALSE",
-    "AWS_DEFAULT_REGION": "default",
-}
+_STORE = "https://eodata.dataspace.copernicus.eu"
 
 Read = TypeVar("Read")
 
@@ -332,7 +329,12 @@ def connect(service: str) -> Iterator[None]:
     """Read a service's files inside: patiently, and with its keys where it asks for some."""
     keys: dict[str, str] = {}
     if service == "cdse":
-        keys = _STORE | {
+        store = urlsplit(web.address("CDSE_S3", _STORE))
+        keys = {
+            "AWS_S3_ENDPOINT": store.netloc,
+            "AWS_HTTPS": "YES" if store.scheme == "https" else "NO",
+            "AWS_VIRTUAL_HOSTING": "FALSE",
+            "AWS_DEFAULT_REGION": "default",
             "AWS_ACCESS_KEY_ID": secrets.secret("cdse", "s3_key"),
             "AWS_SECRET_ACCESS_KEY": secrets.secret("cdse", "s3_secret"),
         }

@@ -1,5 +1,6 @@
 """01: which scenes, and where from."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -8,7 +9,8 @@ from lulc_kit.params.base import Date, Model, Names, Nodata, Parameters, Seed
 
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 Box = Annotated[list[Degrees], Field(min_length=4, max_length=4)]
-MGRSTile = Annotated[str, Field(pattern=r"^T?\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]$")]
+MGRS = r"^T?\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]$"
+MGRSTile = Annotated[str, Field(pattern=MGRS)]
 BandName = Annotated[str, Field(pattern=r"^B(?:[1-9]|8A|1[0-2])$")]
 FETCHED: dict[str, tuple[str, ...]] = {
     "reference": ("esri", "worldcover"),
@@ -131,6 +133,11 @@ class Download(Parameters):
     def searches(self) -> bool:
         """Whether the source searches a service."""
         return self.source in SEARCHED and self.cart is None
+
+    @property
+    def area_file(self) -> str | None:
+        """The file that the area is in; None for a box or a tile."""
+        return self.area if isinstance(self.area, str) and not re.match(MGRS, self.area, re.I) else None
 
     @property
     def beside(self) -> dict[str, str]:

@@ -124,3 +124,14 @@ def test_the_crs_of_the_grid_may_be_given() -> None:
     for wrong in ("EPSG:4326", "Berlin"):
         with pytest.raises(LulcError, match=r"crs: .*EPSG:32650"):
             area.read([5, 50, 15, 51], wrong)
+
+
+def test_a_coast_is_asked_for_by_its_box(tmp_path: Path) -> None:
+    coast = shapely.Point(12.5, 52.5).buffer(0.1, quad_segs=300)
+    height = shapely.force_3d(coast, 30.0)
+    gpd.GeoDataFrame(geometry=[height], crs="EPSG:4326").to_file(tmp_path / "coast.gpkg")
+    found = area.read(str(tmp_path / "coast.gpkg"))
+    assert not found.geometry.has_z
+    assert found.geometry.area == pytest.approx(coast.area)
+    assert found.question.equals(shapely.box(*found.geometry.bounds))
+    assert area.read([12, 52, 13, 53]).question.equals(shapely.box(12, 52, 13, 53))

@@ -1,7 +1,7 @@
 """Only the area, from a stand-in for each service: whole and true, or left out and said so."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 import planetary_computer.sas
 import pytest
 import rasterio
+import rasterio.shutil
 from rasterio.windows import from_bounds
 from werkzeug import Response
 
@@ -240,3 +241,43 @@ def test_keys_are_in_the_environment_only_while_files_are_read(
     assert os.environ["AWS_ACCESS_KEY_ID"] == "somebody's own"
     assert "AWS_S3_ENDPOINT" not in os.environ
     assert "marked" not in json.dumps((project / "outputs/s/catalog.json").read_text())
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, bytes], None]]:
+    """An object store as eodata is one; what it returns puts an object into it."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("LULC_CDSE_S3", f"http://{host}:{port}")
+    client = boto3.client(
+        *("s3", "us-east-1"),
+        endpoint_url=f"http://{host}:{port}",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    client.create_bucket(Bucket="eodata")
+    yield lambda key, body: client.put_object(Bucket="eodata", Key=key, Body=body)
+    server.stop()
+
+
+def test_windows_of_jpeg_2000_in_an_object_store(
+    stac: Stac, project: Path, tmp_path: Path, store: Callable[[str, bytes], None]
+) -> None:
+    """As CDSE has them: addresses that begin with s3://, and no cloud-optimised files."""
+    made = in_service("cdse")
+    stac.offer(made)
+    for asset in stac.offered[0]["assets"].values():
+        served = stac.folder / asset["href"].removeprefix(f"{stac.files}/")
+        packed = tmp_path / "packed.jp2"
+        rasterio.shutil.copy(served, packed, driver="JP2OpenJPEG", REVERSIBLE="YES", QUALITY="100")
+        store(f"Sentinel-2/{served.stem}.jp2", packed.read_bytes())
+        asset["href"] = f"s3://eodata/Sentinel-2/{served.stem}.jp2"
+    found = fetch(project, "cdse")
+    assert found.left_out == {}
+    assert stac.read == []
+    band = found.scenes[0].bands["B4"]
+    assert radiometry.on_grid(band, band.geobox).compute() == pytest.approx(truth(found, "B4", "2023-06-15"), abs=6e-5)
