@@ -84,7 +84,8 @@ def test_reference_elevation_and_roads_of_scenes_of_ones_own(world: World, proje
     assert "localhost" not in layout.catalog.read_text(encoding="utf-8")
     steps = scene.parameters(Path("data"))
     execute("02_preprocess", {"study": "tiny"} | steps["02_preprocess"], project)
-    features = {"bands": ["B2", "B8"], "indices": [], "components": 0, "texture_bands": [], "roads_distance": 500.0}
+    features = {"bands": ["B2", "B8"], "indices": [], "components": 0, "roads_distance": 500.0}
+    features |= {"texture_bands": [], "context_windows": []}
     execute("04_features", {"study": "tiny"} | features, project)
     stack = raster.read(layout.stack)
     assert stack.band.values.tolist() == ["B2", "B8", "DEM", "slope", "aspect", "road", "road_distance"]
