@@ -20,6 +20,10 @@ class FormatError(LulcError):
     """A file is there and cannot be read: it is damaged, or not of the kind it should be."""
 
 
+class StorageError(LulcError):
+    """A folder cannot be written to, or its disk is full."""
+
+
 class GridError(LulcError):
     """Rasters or shapes do not lie on one grid, or a file does not say where it lies."""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from lulc_kit.errors import FormatError, LulcError, MissingFileError
+from lulc_kit.errors import FormatError, LulcError, MissingFileError, StorageError
 
 # Braces around the archive, as GDAL offers: no ".zip" in a folder's name misleads it, and no double slash is there
 # for pathlib to fold.
@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
             yield part
             part.replace(path)
     except (PermissionError, NotADirectoryError, FileExistsError, IsADirectoryError) as error:
-        raise LulcError(
+        raise StorageError(
             f"{path} cannot be written ({error.strerror}). Choose another folder with the parameter 'outputs' "
             f"(lulc run --outputs DIR), make this one writable, or close the program that has the file open."
         ) from error
@@ -82,14 +82,14 @@ def report_full(path: Path, needed: int = 0, partial: Sequence[Path] = ()) -> It
         files = [file for held in partial for file in (held, *held.rglob("*")) if file.is_file()]
         taken = sum(file.stat().st_size for file in files)
         if said_by_system or free_space(path) < _NEARLY or free_space(path) + taken < needed:
-            raise _full(path, taken, needed, str(getattr(error, "strerror", None) or error)) from error
+            raise StorageError(_full(path, taken, needed, str(getattr(error, "strerror", None) or error))) from error
         raise
 
 
 def refuse_full(path: Path, needed: int) -> None:
     """Refuse to begin a file that needs so many bytes, if its disk has fewer."""
     if free_space(path) < needed:
-        raise _full(path, 0, needed, "no room for it")
+        raise StorageError(_full(path, 0, needed, "no room for it"))
 
 
 def free_space(path: Path) -> int:
@@ -99,10 +99,10 @@ def free_space(path: Path) -> int:
     return usage.free if usage.total else sys.maxsize  # some shares do not say
 
 
-def _full(path: Path, taken: int, needed: int, why: str) -> LulcError:
+def _full(path: Path, taken: int, needed: int, why: str) -> str:
     free = f"{(free_space(path) + taken) / 1e6:,.1f}"
     wanted = f"about {needed / 1e6:,.1f}" if needed > taken else f"more than {taken / 1e6:,.1f}"
-    return LulcError(
+    return (
         f"{path} cannot be written ({why}): the disk of {path.parent} has {free} MB free, "
         f"and {wanted} MB are needed. What was there before is as it was. Free some space, or choose another folder "
         f"with the parameter 'outputs' (lulc run --outputs DIR)."

@@ -23,7 +23,7 @@ from lulc_kit import files, grids, offset, raster
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.download import dialects, search, secrets, services, web
 from lulc_kit.download.choose import Choice
-from lulc_kit.errors import FormatError, GridError, LulcError
+from lulc_kit.errors import FormatError, GridError, LulcError, StorageError
 from lulc_kit.layout import Layout
 from lulc_kit.progress import track
 from lulc_kit.raster import writing
@@ -76,6 +76,8 @@ def catalog(choice: Choice, layout: Layout, bands: Sequence[str] = ()) -> Catalo
             source = Source(item, choice.service)
             try:
                 scenes.append(load(source, choice, layout.scenes, bands or _all_bands(source)))
+            except StorageError:  # the others would not find room either
+                raise
             except LulcError as error:
                 left_out[source.name] = str(error)
     if not scenes:
@@ -132,15 +134,15 @@ class Source:
         href = self.item.assets[dialects.asset_key(self.item, band)].href
         try:
             return how(service.sign(href))
-        except (RasterioError, OSError, FormatError, LulcError) as error:
-            if _of_disk(error):
-                raise
-        service.forget()  # signatures may end before their time
+        except StorageError:
+            raise
+        except (RasterioError, OSError, LulcError):
+            service.forget()  # signatures may end before their time
         try:
             return how(service.sign(href))
+        except StorageError:
+            raise
         except (RasterioError, OSError, LulcError) as error:
-            if _of_disk(error):
-                raise
             raise FormatError(
                 f"{band} of {self.name} could not be read from {secrets.hide(href)} ({_words(error)}). What was loaded "
                 f"stays; run 01_download again later to go on."
@@ -309,10 +311,6 @@ def _told_apart(scenes: Sequence[Scene]) -> list[Scene]:
     names = [scene.name for scene in scenes]
     before = [names[:k].count(name) for k, name in enumerate(names)]
     return [replace(s, tile=f"{s.tile}-{n + 1}") if n else s for s, n in zip(scenes, before, strict=True)]
-
-
-def _of_disk(error: BaseException) -> bool:
-    return "disk of" in str(error) or (isinstance(error, OSError) and error.errno is not None)
 
 
 def _words(error: BaseException | None) -> str:

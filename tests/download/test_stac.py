@@ -13,7 +13,7 @@ import rasterio.shutil
 from rasterio.windows import from_bounds
 from werkzeug import Response
 
-from lulc_kit import catalog, params
+from lulc_kit import catalog, files, params
 from lulc_kit.download import scenes, services
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
@@ -281,3 +281,13 @@ def test_windows_of_jpeg_2000_in_an_object_store(
     assert stac.read == []
     band = found.scenes[0].bands["B4"]
     assert radiometry.on_grid(band, band.geobox).compute() == pytest.approx(truth(found, "B4", "2023-06-15"), abs=6e-5)
+
+
+def test_a_full_disk_ends_the_run_and_leaves_no_date_out(
+    stac: Stac, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stac.offer(Made("2023-06-15"), Made("2023-06-20"))
+    monkeypatch.setattr(files, "free_space", lambda path: 10)
+    with pytest.raises(LulcError, match="has 0.0 MB free"):
+        fetch(project)
+    assert list((project / "outputs/s/scenes").rglob("*.tif")) == []
