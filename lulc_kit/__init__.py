@@ -48,6 +48,7 @@ _HOMES = {
     "LulcError": "errors:LulcError",
     "MissingFileError": "errors:MissingFileError",
     "FormatError": "errors:FormatError",
+    "StorageError": "errors:StorageError",
     "GridError": "errors:GridError",
     "BandError": "errors:BandError",
     "ParameterError": "errors:ParameterError",
