@@ -1,6 +1,7 @@
 """Notebook 01 fetches whole products by `lulc download`; no secret is written anywhere; two at once do no harm."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -40,7 +41,9 @@ CLI = "from lulc_kit.cli import app; app()"
 
 
 def test_download_of_a_study(stac: Stac, project: Path, tmp_path: Path) -> None:  # noqa: F811
-    product = add_manifest(products.write_l1c(tmp_path / "made"))
+    product = add_manifest(products.write_l1c(tmp_path / "made", tile="33UUU"))
+    (project / "notebooks").mkdir(exist_ok=True)
+    shutil.copy(scene.REPOSITORY / "notebooks/01_download.ipynb", project / "notebooks")
     with Server(totp=True) as server:
         name = server.offer(product)
         stac.offered.append(item(name))
@@ -57,7 +60,7 @@ def test_download_of_a_study(stac: Stac, project: Path, tmp_path: Path) -> None:
         server.fail("503", "B11")
         first = lulc(project, server, "download", "s")
         deadline = time.monotonic() + 60
-        while not (project / "outputs/s/.lock.json").exists() and not server.asked and time.monotonic() < deadline:
+        while not server.asked and first.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         second = lulc(project, server, "download", "s")
         said = [run.communicate(timeout=200)[0] for run in (first, second)]
