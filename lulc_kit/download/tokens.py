@@ -62,9 +62,11 @@ class Session:
                 self.renew()
             return self._access
 
-    def renew(self) -> None:
-        """Get a new token, by the old login if that still holds."""
+    def renew(self, failed: str | None = None) -> None:
+        """Get a new token, by the old login if that still holds; not if another thread did since one ``failed``."""
         with self._lock:
+            if failed is not None and failed != self._access:
+                return None
             if self._refresh and time.monotonic() < self._ends:
                 with contextlib.suppress(LulcError):  # ended early: log in anew
                     return self._ask({"grant_type": "refresh_token", "refresh_token": self._refresh})

@@ -42,6 +42,7 @@ CDSE_HOSTS = ("https://dataspace.copernicus.eu", "https://*.dataspace.copernicus
 
 _PIECE = 1 << 20  # bytes read and written at once
 _REDIRECTS = 10
+_RENEWALS = 3  # others may renew it, too, so that one more may have ended meanwhile
 _BEGIN: dict[str, tuple[bytes, ...]] = {
     ".jp2": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
     ".zip": (b"PK\x03\x04", b"PK\x05\x06"),
@@ -120,13 +121,13 @@ class Bearer:
     token
         Returns one that is good now.
     renew
-        Is called when a server says that the token is not good.
+        Is called with a token that a server calls no good.
     hosts
         Patterns such as ``"https://*.dataspace.copernicus.eu"``.
     """
 
     token: Callable[[], str]
-    renew: Callable[[], None] = lambda: None
+    renew: Callable[[str], None] = lambda _: None
     hosts: Sequence[str] = CDSE_HOSTS
 
     def headers(self, url: httpx.URL) -> dict[str, str]:
@@ -174,7 +175,7 @@ class Web:
 
     def send(self, address: str, headers: Mapping[str, str]) -> httpx.Response:
         """Ask, following redirects by the token's rule; the body is still to be read, and the answer to be closed."""
-        url, renewed = httpx.URL(address), False
+        url, renewed = httpx.URL(address), 0
         for _ in range(_REDIRECTS):
             own = self.bearer.headers(url) if self.bearer else {}
             request = self.client.build_request("GET", url, headers={"Accept-Encoding": "identity", **headers, **own})
@@ -182,10 +183,10 @@ class Web:
             if response.next_request is not None:
                 url = response.next_request.url
                 response.close()
-            elif response.status_code == 401 and own and not renewed and self.bearer:
+            elif response.status_code == 401 and own and renewed < _RENEWALS and self.bearer:
                 response.close()
-                self.bearer.renew()
-                url, renewed = httpx.URL(address), True
+                self.bearer.renew(own["Authorization"].removeprefix("Bearer "))
+                url, renewed = httpx.URL(address), renewed + 1
             elif response.is_success or response.status_code == 416:
                 return response
             else:

@@ -80,3 +80,11 @@ def test_keys_that_never_work(server: Server) -> None:
         pass
     assert "marked" not in str(caught.value)
     assert server.keys == set()
+
+
+def test_a_token_that_two_found_ended_is_renewed_once(server: Server) -> None:
+    with tokens.session() as login:
+        ended = login.token()
+        login.renew(ended)
+        login.renew(ended)
+        assert server.logins == ["password", "refresh_token"]
