@@ -34,6 +34,8 @@ def read(path: Path) -> Scheme:
         rows = reader(path)
         spare = palette.colours(len(rows))
         found = [LandClass(int(v), str(n).strip(), str(c or spare[i]).lower()) for i, (v, n, c) in enumerate(rows)]
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is not in UTF-8 ({error}). Save it as UTF-8, as any text editor can.") from error
     except (OSError, KeyError, TypeError, ValueError, csv.Error, SyntaxError) as error:
         raise FormatError(
             f"{path} is not a class scheme ({error}). Expected value, name and colour of each class."

@@ -179,7 +179,8 @@ def burn(
     values[contested], source[contested] = 0, 0
     labelled = np.bincount(source.ravel(), minlength=len(codes) + 1)[1:]
     drawn = fate == LABELLED
-    fate[drawn & ~burnt_once[1:]] = SMALL
+    dots = shapes.geometry.geom_type.isin(["Point", "MultiPoint"]).to_numpy()
+    fate[drawn & ~burnt_once[1:]] = np.where(dots, OUTSIDE, SMALL)[drawn & ~burnt_once[1:]]  # on the grid's far edge
     fate[drawn & burnt_once[1:] & (labelled == 0)] = CONTESTED
     account = _account(shapes.value, codes, fate, labelled, scheme)
     if not partial or not source.any():
@@ -221,6 +222,8 @@ def _prepared(
         if not shape.is_valid:
             mended.setdefault("invalid polygon repaired", []).append(number)
             shape = shapely.make_valid(shape)
+        if shape.geom_type == "GeometryCollection":
+            mended.setdefault("collection taken apart, its lines left out", []).append(number)
         whole = [g for g in _taken_apart(shape) if g.geom_type in ("Polygon", "Point")]
         if not whole:
             fate[n - 1] = LINE

@@ -146,8 +146,9 @@ def _without(labels: Labels, classes: Sequence[str]) -> Labels:
     left = labels.only(~np.isin(labels.values, [labels.scheme.named(name).value for name in classes]))
     if len(np.unique(left.values[left.values > 0])) < 2:
         raise LulcError(
-            f"Without {', '.join(classes)}, which is too rare to be tested, fewer than two classes remain. Label more "
-            f"places, use smaller blocks, or set another 'split' in 05_samples.yaml."
+            f"Too rare to be tested: {', '.join(classes)}, for a class has to lie in two blocks, polygons or groups at "
+            f"least. Without, fewer than two classes remain. Label more places, use smaller blocks or another column "
+            f"of groups, or set another 'split' in 05_samples.yaml."
         )
     return left
 

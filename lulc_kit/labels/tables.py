@@ -5,6 +5,7 @@ Its rows are taken for the pixels of a grid of one row, so that all that shares 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,8 @@ def read(
     label
         Column of the class.
     features
-        Columns of the features; None: all other columns of numbers.
+        Columns of the features; None: all other columns of numbers that have a name. A warning names columns of text
+        that hold numbers, and columns that say the class by a number of its own.
     group
         Column of what goes into a fold as a whole; None: each row by itself.
     without
@@ -68,7 +70,12 @@ def read(
     words = frame[label].to_numpy(object)
     scheme, wanted = meanings(words, scheme, wanted)
     codes = translate(words, scheme, wanted, f"column {label!r} of {what}")
-    numbers = frame[names].to_numpy(np.float32)
+    if features is None:
+        _warn_of_choice(frame, names, {label, *([group] if group else []), *without}, words)
+    with np.errstate(over="ignore"):  # too large for single precision: infinite, and left out as such
+        taken: Any = frame[[*names, *([frame.geometry.name] if hasattr(frame, "geometry") else [])]]
+        kept = taken.astype(dict.fromkeys(names, np.float32))
+    numbers = kept[names].to_numpy(np.float32)
     complete = np.isfinite(numbers).all(axis=1)
     complete &= frame[group].notna().to_numpy() if group else True
     placed = hasattr(frame, "geometry")
@@ -83,7 +90,6 @@ def read(
     whole, of = (
         pd.factorize(frame[group], sort=True) if group else (np.arange(len(frame)), np.arange(1, len(frame) + 1))
     )
-    kept: Any = frame[[*names, *([frame.geometry.name] if placed else [])]].astype(dict.fromkeys(names, np.float32))
     return Labels(
         values[None],
         np.where(values > 0, whole + 1, 0).astype(np.uint32)[None],
@@ -99,7 +105,7 @@ def _features(frame: pd.DataFrame, wanted: Sequence[str] | None, taken: set[str]
     numeric = [str(c) for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])]
     there = ", ".join(c for c in numeric if c not in taken) or "none"
     if wanted is None:
-        found = [c for c in numeric if c not in taken and not is_reserved(c)]
+        found = [c for c in numeric if c not in taken and not is_reserved(c) and not _is_unnamed(c)]
         if not found:
             raise BandError(f"{what} has no column of numbers for a feature. Columns of numbers: {there}.")
         return found
@@ -111,6 +117,46 @@ def _features(frame: pd.DataFrame, wanted: Sequence[str] | None, taken: set[str]
             f"the column says something else. Rename the column."
         )
     return list(wanted)
+
+
+def _is_unnamed(column: str) -> bool:
+    """Whether a column has no name: the numbers of its rows, as R and pandas write them."""
+    return column.startswith("Unnamed: ") or not column.strip()
+
+
+def _warn_of_choice(frame: pd.DataFrame, names: Sequence[str], taken: set[str], words: npt.NDArray[Any]) -> None:
+    """Name columns that are probably features and were not taken, and those that were and are probably none."""
+    texts = [c for c in frame.columns if pd.api.types.is_string_dtype(frame[c]) and c not in taken]
+    spoilt = {}
+    for c in texts:
+        there = frame[c].dropna()
+        odd = there[pd.to_numeric(there, errors="coerce").isna()]
+        if len(there) > 2 * len(odd):
+            spoilt[c] = ", ".join(map(repr, odd.unique()[:5]))
+    if spoilt:
+        listed = "; ".join(f"{c} ({odd})" for c, odd in spoilt.items())
+        warnings.warn(
+            f"These columns are text and no features, because of words among their numbers: {listed}. Empty those "
+            f"cells to have the columns as features.",
+            stacklevel=4,
+        )
+    codes = [c for c in names if _says(frame[c], words)]
+    if codes:
+        warnings.warn(
+            f"Each class has one value of its own in {', '.join(codes)}: is that the class again? A model would learn "
+            f"nothing else. Name the features in 'table_features' of 05_samples.yaml.",
+            stacklevel=4,
+        )
+
+
+def _says(column: pd.Series, words: npt.NDArray[Any]) -> bool:
+    """Whether a column holds one whole number for each class, and no two have the same."""
+    known = pd.notna(words) & column.notna().to_numpy()
+    numbers, of = column[known], pd.Series(words[known], column.index[known])
+    classes = of.nunique()
+    if not 1 < classes == numbers.nunique() or len(of) < 2 * classes or (numbers % 1 != 0).any():
+        return False
+    return bool((numbers.groupby(of).nunique() == 1).all())
 
 
 def _account(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -74,6 +75,7 @@ def meanings(
         if name:
             by_name.setdefault(name, []).append(value)
     if scheme is None:
+        _warn_of_case(by_name)
         return _own(by_name, named), by_name
     known = {c.name: c.name for c in scheme.classes} | {str(c.value): c.name for c in scheme.classes}
     means: dict[str, list[Any]] = {}
@@ -87,6 +89,18 @@ def meanings(
             f"scheme: null to make a class of each."
         )
     return scheme, means
+
+
+def _warn_of_case(names: Iterable[str]) -> None:
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(name.casefold(), []).append(name)
+    if twice := [same for same in alike.values() if len(same) > 1]:
+        warnings.warn(
+            f"Classes that differ by capital letters alone: {'; '.join(map(' and '.join, twice))}. If they are one, "
+            f"say so in 'classes' of 05_samples.yaml: {{{twice[0][0]}: [{', '.join(twice[0])}]}}.",
+            stacklevel=4,
+        )
 
 
 def _own(by_name: Meanings, named: Mapping[Any, LandClass]) -> Scheme:

@@ -57,3 +57,9 @@ def test_what_is_no_scheme_is_refused(tmp_path, name, text, why):
         read(tmp_path, name, text)
     with pytest.raises(LulcError, match="does not exist"):
         schemes.read(tmp_path / "none.qml")
+
+
+def test_a_scheme_in_another_encoding_says_what_to_do(tmp_path):
+    (tmp_path / "x.csv").write_bytes("value,name\n1,森林\n".encode("gbk"))
+    with pytest.raises(LulcError, match="not in UTF-8.*Save it as UTF-8"):
+        schemes.read(tmp_path / "x.csv")

@@ -287,6 +287,14 @@ def test_points_label_the_pixel_that_holds_them_or_all_within_a_radius(tmp_path)
     np.testing.assert_array_equal(near[clear], (expected | (away < 25))[clear])
 
 
+def test_points_on_the_border_of_the_grid_are_in_it_or_said_to_be_outside(tmp_path):
+    corners = [(x, y) for y in (5_000_600, 5_000_000) for x in (500_000, 500_800)]
+    frame([("forest", Point(*p)) for p in corners]).to_file(tmp_path / "x.gpkg")
+    found = read(tmp_path / "x.gpkg", wanted={"Forest": ["forest"]})
+    assert np.argwhere(found.values).tolist() == [[0, 0]]  # a pixel holds its upper and its left edge
+    assert found.account.set_index("became")["features"].to_dict() == {LABELLED: 1, shapes.OUTSIDE: 3}
+
+
 def test_polygons_shrink_by_what_is_eroded(file):
     found = read(file, wanted={"Forest": ["forest"]}, erode=20).values > 0
     points, expected = centres(), np.zeros(GRID.shape, bool)
@@ -321,11 +329,13 @@ def test_what_was_mended_and_what_overlaps_is_listed(tmp_path):
         ("lake", box(500_050, 5_000_500, 500_150, 5_000_600)),
         ("grass", bow_tie),
         ("grass", shapely.force_3d(at(70, 50), 12.0)),
+        ("grass", GeometryCollection([at(72, 52), LineString([(500_000, 5_000_000), (500_500, 5_000_500)])])),
     ]
     frame(rows).to_file(tmp_path / "x.gpkg")
     found = read(tmp_path / "x.gpkg")
     mended = found.mended.set_index("mended")["which"].to_dict()
-    assert mended == {"invalid polygon repaired": "4", "heights dropped": "5"}
+    collection = {"collection taken apart, its lines left out": "6"}
+    assert mended == {"invalid polygon repaired": "4", "heights dropped": "5"} | collection
     assert found.account.set_index("became").loc[shapes.TWICE, "features"] == 1
     (row,) = found.overlaps.to_dict("records")
     assert (row["class"], row["features"], row["other class"], row["its features"]) == ("Forest", "1", "Water", "3")

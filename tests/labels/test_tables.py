@@ -1,5 +1,7 @@
 """Labels from tables of pixel values: every row accounted for, features as they stand, bad columns refused."""
 
+import warnings
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -66,3 +68,34 @@ def test_places_come_along_in_metres():
 def test_a_table_that_cannot_be_used_is_refused(options, why):
     with pytest.raises(LulcError, match=why):
         read(**options)
+
+
+def test_numbers_that_words_spoil_are_not_lost_in_silence():
+    spoilt = FRAME.assign(NDVI=["0.1", "0.2", "--", "0.4", "0.5"])
+    with pytest.warns(UserWarning, match=r"text and no features.*NDVI \('--'\)") as caught:
+        found = read(spoilt)
+    assert "NDVI" not in found.frame and "note" not in str(caught[0].message)
+
+
+def test_a_column_that_is_the_class_again_is_named():
+    twice = pd.concat([FRAME, FRAME], ignore_index=True)
+    again = twice.assign(code=[7, 8, 7, 0, 9] * 2)
+    with pytest.warns(UserWarning, match=r"one value of its own in code: is that the class again\?.*table_features"):
+        read(again)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(again, features=["n", "code"])  # who names it wants it
+        read(again.assign(code=[7, 8, 6, 0, 9] * 2))  # a has two values
+
+
+def test_row_numbers_that_r_and_pandas_write_are_no_feature():
+    assert list(read(FRAME.assign(**{"Unnamed: 0": range(5)}), group="site").frame.columns) == ["B4", "n"]
+
+
+def test_what_no_single_precision_number_can_be_is_left_out_and_counted():
+    large = FRAME.assign(B4=[1e39, 0.2, 0.3, 0.4, -np.inf], n=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = read(large)
+    assert found.values.tolist() == [[0, 2, 1, 0, 0]]
+    assert found.account.loc[found.account["became"] == tables.INCOMPLETE, "rows"].sum() == 1

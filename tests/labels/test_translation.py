@@ -1,5 +1,7 @@
 """Values become classes: each exactly once, ranges closed, bad questions refused."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,3 +52,11 @@ def test_blanks_around_words_mean_nothing():
 def test_a_value_of_two_classes_is_refused():
     with pytest.raises(LulcError, match="value 3 of x is given to Forest already"):
         translation.translate(np.array([3.0]), SCHEME, {"Forest": [3], "Water": [[1, 5]]}, "x")
+
+
+def test_classes_that_differ_by_capitals_alone_are_named():
+    with pytest.warns(UserWarning, match=r"Forest and forest\. If they are one.*\{Forest: \[Forest, forest\]\}"):
+        translation.meanings(["Forest", "lake", "forest"], None, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        translation.meanings(["forest", "lake"], None, None)
