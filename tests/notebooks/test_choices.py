@@ -87,7 +87,7 @@ ROWS: dict[str, list[Any]] = {
         {"stretch": [0.0, 100.0]},
     ],
     "04_features": [
-        {"components": 0, "texture_components": 0, "indices": [], "flat_aspect": None},
+        {"components": 0, "texture_components": 0, "indices": [], "flat_aspect": None, "context_windows": []},
         {
             "texture_features": EVERY_FEATURE,
             "dem_resampling": "cubic",
@@ -108,7 +108,7 @@ ROWS: dict[str, list[Any]] = {
             "external": [{"file": "data/height.tif", "align": None, "nodata": 0}],
         },
         {"texture_directions": [0, 45, 90, 135], "stack": ["B2", "NDVI"]},
-        {"texture_bands": []},
+        {"texture_bands": [], "time_layers": ["NDVI", "B4"], "time_statistics": ["p50", "phase1"], "time_min": 1},
     ],
     "05_samples": [
         *({"scheme": scheme, "classes": classes(scheme), "layer": "fields"} for scheme in SCHEMES),
