@@ -104,6 +104,11 @@ class CubeLayout:
         """All dates in one image."""
         return self.folder / "composite.tif"
 
+    @property
+    def dispersion(self) -> Path:
+        """How far the dates lie from their geomedian."""
+        return self.folder / "dispersion.tif"
+
     def monthly(self, month: str) -> Path:
         """Return the composite of a month, ``YYYY-MM``; ``"*"`` for the pattern of all."""
         return self.folder / "monthly" / f"{month}.tif"
@@ -168,6 +173,11 @@ class Layout:
     def composite(self) -> Path:
         """All dates in one image."""
         return CubeLayout(self.cube).composite
+
+    @property
+    def dispersion(self) -> Path:
+        """How far the dates lie from their geomedian."""
+        return CubeLayout(self.cube).dispersion
 
     def monthly(self, month: str) -> Path:
         """Return the composite of a month; see `CubeLayout`."""

@@ -105,7 +105,8 @@ def _judged(p: Any, layout: Layout) -> list[Path]:
 def _composites(p: Any, layout: Layout) -> list[Path]:
     likely = [CubeLayout(layout.cube).probabilities(DATES)] if p.mask == "csmask" else []
     monthly = [layout.monthly("*")] if p.composite_monthly else []
-    return [layout.image(DATES), *likely, layout.composite, *monthly]
+    spread = [layout.dispersion] if p.composite == "geomedian" else []
+    return [layout.image(DATES), *likely, layout.composite, *spread, *monthly]
 
 
 _Table = dict[str, tuple[Callable[[Any, Layout], list[Path]], Callable[[Any, Layout], list[Path]]]]
@@ -117,7 +118,10 @@ _TABLE: _Table = {
         lambda p, at: [at.figure(name) for name in ("bands", "composites", "histograms")],
     ),
     "04_features": (
-        lambda p, at: [at.composite, at.catalog, *([at.image(DATES)] if p.time_layers else [])],
+        lambda p, at: [
+            *(at.composite, at.catalog, *([at.image(DATES)] if p.time_layers else [])),
+            *([at.dispersion] if at.dispersion.exists() else []),
+        ],
         _features,
     ),
     "05_samples": (lambda p, at: [] if p.is_table else [at.catalog, at.stack], _sampled),

@@ -179,6 +179,10 @@ def _time(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArr
     return raster.read(layout.time) if p.time_layers else None
 
 
+def _dispersion(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
+    return raster.read(layout.dispersion) if layout.dispersion.exists() else None
+
+
 FAMILIES: dict[str, Callable[[xr.DataArray, params.Features, Layout], xr.DataArray | None]] = {
     "bands": _bands,
     "indices": _indices,
@@ -187,6 +191,7 @@ FAMILIES: dict[str, Callable[[xr.DataArray, params.Features, Layout], xr.DataArr
     "external": _external,
     "context": lambda image, p, layout: context(image, p),
     "time": _time,
+    "dispersion": _dispersion,
 }
 """What gives the layers of the stack, in its order. Each gets the composite, and returns None where it has nothing.
 

@@ -51,8 +51,10 @@ class Preprocess(Parameters):
         max_length=2,
         description="first and last day of the composite; null: all in the cube",
     )
-    composite: Literal["median", "medoid", "best"] = Field(
-        "median", description="median: of each band; medoid: the date most like the others; best: far from clouds"
+    composite: Literal["median", "medoid", "best", "geomedian"] = Field(
+        "median",
+        description="median: of each band; medoid: the date most like the others; best: far from clouds; geomedian: "
+        "the spectrum nearest to all, with its dispersions",
     )
     composite_day: int | None = Field(
         None, ge=1, le=366, description="day of the year that best prefers too; null: any"

@@ -34,7 +34,7 @@ def write(
     dates: Sequence[str] | None = None,
     monthly: bool = False,
 ) -> pd.DataFrame:
-    """Write ``composite.tif``, and for each month ``monthly/YYYY-MM.tif`` if wanted.
+    """Write ``composite.tif``, for each month ``monthly/YYYY-MM.tif`` if wanted, and ``dispersion.tif`` of a geomedian.
 
     Masked pixels are ignored; a pixel that no date shows is nodata. The files are computed block by block, and their
     numbers do not depend on the blocks.
@@ -44,8 +44,8 @@ def write(
     folder
         The cube's folder.
     method
-        ``"median"`` of each band, the ``"medoid"`` (see `medoid`), or the ``"best"`` observation (see `best`). The
-        last two keep the bands of one date together.
+        ``"median"`` of each band, the ``"medoid"`` (see `medoid`), the ``"best"`` observation (see `best`), or the
+        ``"geomedian"`` (see `geomedian`). The second and third keep the bands of one date together.
     day
         Day of the year (1–366) that ``"best"`` prefers; None: it looks only at the distance to clouds.
     dates
@@ -74,6 +74,7 @@ def write(
     wanted = {path for path, _ in groups.values()}
     for old in set(cube.files.monthly("*").parent.glob("*.tif")) - wanted:
         old.unlink()
+    cube.files.dispersion.unlink(missing_ok=True)
     rows = {}
     for name, (path, days) in groups.items():
         tags = {"dates": " ".join(days), "method": method} | ({"day_of_year": str(day)} if day else {})
@@ -81,7 +82,10 @@ def write(
         image = compose(cube, days, method, day)
         # A block of every date, as it is read and as it is masked.
         layers = 2 * len(days) * image.sizes["band"]
-        writing.write_all([writing.reflectance(path, image, **tags)], layers=layers)
+        outputs = [writing.reflectance(path, image, **tags)]
+        if method == "geomedian" and path == cube.files.composite:
+            outputs.append(writing.Output(cube.files.dispersion, _spread(cube, days, image), tags=tags))
+        writing.write_all(outputs, layers=layers)
         covered = float(raster.read(path).notnull().all("band").mean().compute())
         rows[name] = {"dates": len(days), "covered": covered}
     if rows["composite"]["covered"] == 0:
@@ -95,7 +99,7 @@ def compose(cube: Cube, days: Sequence[str], method: str, day: int | None = None
     chunk = _chunk(len(days) * len(bands))
     images = [cube.clear(d, bands, chunk) for d in days]
     first = images[0]
-    series = da.stack([i.data for i in images]).rechunk({0: -1, 1: -1})
+    series = _series(images)
     shape: dict[str, Any] = {"chunks": series.chunks[1:], "dtype": np.float32, "meta": np.empty((0, 0, 0), np.float32)}
     if len(images) == 1:
         data = first.data
@@ -107,6 +111,26 @@ def compose(cube: Cube, days: Sequence[str], method: str, day: int | None = None
     else:
         data = da.map_blocks(METHODS[method], series, drop_axis=0, **shape)
     return raster.array(data, first.odc.geobox, bands)
+
+
+def _series(images: Sequence[xr.DataArray]) -> da.Array:
+    return da.stack([i.data for i in images]).rechunk({0: -1, 1: -1})
+
+
+def _spread(cube: Cube, days: Sequence[str], middle: xr.DataArray) -> xr.DataArray:
+    """Return how far the dates lie from their geomedian, lazily: see `dispersion`."""
+    bands = [str(band) for band in middle.band.values]
+    series = _series([cube.clear(d, bands, _chunk(len(days) * len(bands))) for d in days])
+    data = da.map_blocks(
+        lambda many, one: dispersion(many, one[0]),
+        series,
+        middle.data[None].rechunk({0: -1, 1: -1}),
+        drop_axis=0,
+        chunks=((len(DISPERSIONS),), *series.chunks[2:]),
+        dtype=np.float32,
+        meta=np.empty((0, 0, 0), np.float32),
+    )
+    return raster.array(data, middle.odc.geobox, list(DISPERSIONS))
 
 
 def _chunk(layers: int) -> int:
@@ -151,7 +175,65 @@ def medoid(series: Series) -> Series:
     return out
 
 
-METHODS = {"median": median, "medoid": medoid}
+def geomedian(series: Series) -> Series:
+    """Return the geometric median: the spectrum with the least sum of distances to all that were observed.
+
+    Distances are Euclidean over the bands (Roberts et al. 2017, doi:10.1109/TGRS.2017.2723896), by Geoscience
+    Australia's package geomad. An observation that lacks a band does not count.
+
+    Parameters
+    ----------
+    series
+        (time, band, row, column), reflectance 0–1, NaN where masked.
+
+    Returns
+    -------
+    numpy.ndarray of float32
+        (band, row, column), NaN where there is no observation.
+    """
+    import geomad
+
+    return np.moveaxis(geomad.nangeomedian_pcm(_pixels(series), eps=1e-7, num_threads=1, nocheck=True), -1, 0)
+
+
+DISPERSIONS = ("SMAD", "EMAD", "BCMAD")
+"""Median distances to the geomedian: spectral (1 − cosine), Euclidean, Bray–Curtis."""
+
+
+def dispersion(series: Series, middle: Series) -> Series:
+    """Return the median distances of observations to their geomedian, `DISPERSIONS` (Roberts et al. 2018).
+
+    They say how much a place changes in colour, in brightness and in both (doi:10.1109/IGARSS.2018.8518312).
+
+    Parameters
+    ----------
+    series
+        (time, band, row, column), NaN where masked.
+    middle
+        (band, row, column), of `geomedian`.
+
+    Returns
+    -------
+    numpy.ndarray of float32
+        (3, row, column), 0 or more; NaN where there is no observation.
+    """
+    import geomad
+
+    pixels, middle = _pixels(series), np.ascontiguousarray(np.moveaxis(middle, 0, -1), np.float32)
+    seen = np.isfinite(middle).all(axis=-1)
+    pixels[~seen], middle[~seen] = 1, 1  # any number: it is said aloud where a median has none
+    measures = (geomad.smad_pcm, geomad.emad_pcm, geomad.bcmad_pcm)
+    found = np.stack([measure(pixels, middle, num_threads=1) for measure in measures])
+    return np.where(seen, found, np.nan).astype(np.float32)
+
+
+def _pixels(series: Series) -> Series:
+    """Return (row, column, band, time), all bands of an observation NaN if one is."""
+    whole = np.isfinite(series).all(axis=1, keepdims=True)
+    return np.ascontiguousarray(np.where(whole, series, np.nan).transpose(2, 3, 1, 0), np.float32)
+
+
+METHODS = {"median": median, "medoid": medoid, "geomedian": geomedian}
 """What needs nothing but the numbers."""
 
 

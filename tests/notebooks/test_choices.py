@@ -81,7 +81,7 @@ ROWS: dict[str, list[Any]] = {
         {"mask": "scl", "sharpen": "none", "composite": "medoid", "scl_exclude": [], "mask_buffer": 0.0},
         {"mask": "file", "composite": "best", "composite_day": 150, "composite_monthly": True, "bbox": None},
         {"mask": "none", "composite": "best", "composite_day": None, "composite_dates": list(scene.DATES[:2])},
-        {"mask": "csmask"},
+        {"mask": "csmask", "composite": "geomedian"},
     ],
     "03_visualize": [
         {"stretch": [0.0, 100.0]},

@@ -104,7 +104,7 @@ def test_all_bands_of_a_pixel_come_from_one_date(made, method):
     np.testing.assert_array_equal(from_one, np.isfinite(found).all(axis=0))
 
 
-@pytest.mark.parametrize("method", ["median", "medoid", "best"])
+@pytest.mark.parametrize("method", ["median", "medoid", "best", "geomedian"])
 def test_blocks_do_not_show(made, method, monkeypatch):
     cube = Cube(made[0])
     whole = composite.compose(cube, DAYS, method).to_numpy()
@@ -182,3 +182,37 @@ def test_a_day_is_only_for_best():
     assert params.Preprocess.check({"composite": "best", "composite_day": 180}, "02").composite_day == 180
     with pytest.raises(LulcError, match="composite"):
         params.Preprocess.check({"composite": "mean"}, "02")
+
+
+def weiszfeld(points: np.ndarray) -> np.ndarray:
+    """The geometric median of (time, band), in float64, by Weiszfeld's iteration."""
+    middle = points.mean(axis=0)
+    for _ in range(20_000):
+        far = np.maximum(np.linalg.norm(points - middle, axis=1), 1e-12)
+        new = (points / far[:, None]).sum(axis=0) / (1 / far).sum()
+        if np.abs(new - middle).max() < 1e-12:
+            break
+        middle = new
+    return middle
+
+
+def test_the_geomedian_is_that_of_weiszfeld_and_its_dispersions_follow():
+    generator = np.random.default_rng(4)
+    series = generator.uniform(0.02, 0.5, (9, 4, 6, 7)).astype(np.float32)
+    series[:, :, generator.random((6, 7)) < 0.1] = np.nan
+    series[generator.random((9, 4, 6, 7)) < 0.05] = np.nan
+    found = composite.geomedian(series)
+    spread = composite.dispersion(series, found)
+    for row, column in np.ndindex(6, 7):
+        points = series[:, :, row, column].astype(np.float64)
+        points = points[np.isfinite(points).all(axis=1)]
+        if not len(points):
+            assert np.isnan(found[:, row, column]).all() and np.isnan(spread[:, row, column]).all()
+            continue
+        middle = weiszfeld(points)
+        np.testing.assert_allclose(found[:, row, column], middle, atol=1e-4)
+        cosine = points @ middle / np.linalg.norm(points, axis=1) / np.linalg.norm(middle)
+        euclid = np.linalg.norm(points - middle, axis=1)
+        bray = np.abs(points - middle).sum(axis=1) / np.abs(points + middle).sum(axis=1)
+        expected = [np.median(1 - cosine), np.median(euclid), np.median(bray)]
+        np.testing.assert_allclose(spread[:, row, column], expected, atol=2e-4)
