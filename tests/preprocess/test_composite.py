@@ -112,7 +112,8 @@ def test_blocks_do_not_show(made, method, monkeypatch):
         monkeypatch.setattr(raster, "CHUNK", chunk)
         found = composite.compose(cube, DAYS, method)
         assert found.data.chunksize[1:] == (chunk, chunk)
-        np.testing.assert_array_equal(found.to_numpy(), whole)
+        # The geomedian is found by iteration: equal within half a step of the file.
+        np.testing.assert_allclose(found, whole, atol=5e-5 if method == "geomedian" else 0, rtol=0)
 
 
 def test_the_medoid_is_robust_and_the_earliest_of_two():
