@@ -219,7 +219,7 @@ def dispersion(series: Series, middle: Series) -> Series:
     """
     import geomad
 
-    pixels, middle = _pixels(series), np.ascontiguousarray(np.moveaxis(middle, 0, -1), np.float32)
+    pixels, middle = _pixels(series), np.array(np.moveaxis(middle, 0, -1), np.float32, order="C")
     seen = np.isfinite(middle).all(axis=-1)
     pixels[~seen], middle[~seen] = 1, 1  # any number: it is said aloud where a median has none
     measures = (geomad.smad_pcm, geomad.emad_pcm, geomad.bcmad_pcm)

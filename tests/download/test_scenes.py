@@ -46,9 +46,11 @@ def test_files_of_ones_own_are_opened_to_describe_and_twice_to_read(project: Pat
     p = params.Download.check({"study": "s", "source": "files", "scenes": scene.scenes(data)[:1]}, "here")
     build(p, project / "outputs/s", mask="scl", scl_exclude=[9])
     names = [f"{band}.tif" for band in (*scene.FINE, *scene.COARSE)]
-    # To describe, to say how low and high its numbers are (of the first scene only), to look at them, to write them:
-    # the scene is small, so that it is one block.
-    assert {name: opened[name] for name in names} == dict.fromkeys(names, 4)
+    # To describe, to say how low and high its numbers are (of the first scene only), to find saturated pixels, to look
+    # at them, to write them: the scene is small, so that it is one block. Of coarse bands, which are interpolated,
+    # saturated pixels are taken out first.
+    fine, coarse = [f"{band}.tif" for band in scene.FINE], [f"{band}.tif" for band in scene.COARSE]
+    assert {name: opened[name] for name in names} == dict.fromkeys(fine, 5) | dict.fromkeys(coarse, 6)
     assert opened["SCL.tif"] == 3
 
 
