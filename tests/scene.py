@@ -109,7 +109,13 @@ def parameters(data: Path) -> dict[str, dict[str, Any]]:
         "01_download": {"source": "files", "scenes": scenes(data), "reference": str(data / "polygons.gpkg")},
         "02_preprocess": {"mask": "scl", "mask_buffer": 0.0},
         "03_visualize": {"composites": [["B4", "B3", "B2"], ["B12", "B8", "B4"]]},
-        "04_features": {"bands": [*FINE, *COARSE], "indices": ["NDVI", "MNDWI"], "components": 2},
+        # No context: fields are so small here that windows see little but their neighbours, and the gap is small too.
+        "04_features": {
+            "bands": [*FINE, *COARSE],
+            "indices": ["NDVI", "MNDWI"],
+            "components": 2,
+            "context_windows": [],
+        },
         "05_samples": {
             "field": "class",
             "classes": {name: [name] for name in SPECTRA},

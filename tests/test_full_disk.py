@@ -49,6 +49,8 @@ def _writers(disk: Path) -> dict[str, tuple[Callable[[], None], Callable[[], boo
     import geopandas as gpd
     import rasterio
     from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     from lulc_kit import files, raster
     from lulc_kit.baselines import storage
@@ -59,7 +61,9 @@ def _writers(disk: Path) -> dict[str, tuple[Callable[[], None], Callable[[], boo
     numbers = rng.random((600, 600), np.float32)
     image = raster.array(numbers[None], grid(numbers.shape), ["B4"])
     table = gpd.GeoDataFrame({"v": numbers.ravel()}, geometry=gpd.points_from_xy(*[numbers.ravel()] * 2, crs=32633))
-    model = KNeighborsClassifier(1).fit(rng.random((30_000, 10)), rng.integers(0, 2, 30_000))
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier(1)).fit(
+        rng.random((30_000, 10)), rng.integers(0, 2, 30_000)
+    )
     text = "x" * 2_000_000
 
     def save(path: Path) -> None:
@@ -84,7 +88,7 @@ def _writers(disk: Path) -> dict[str, tuple[Callable[[], None], Callable[[], boo
         ),
         "model.skops": (
             lambda: storage.save(model, path["model.skops"]),
-            lambda: storage.load(path["model.skops"]).n_samples_fit_ == 30_000,
+            lambda: storage.load(path["model.skops"])[-1].n_samples_fit_ == 30_000,
         ),
     }
     return whole

@@ -94,7 +94,7 @@ def test_the_kit_knows_how_far_features_and_networks_see(near: Layout) -> None:
     p, _, layers, _ = at(near)
     expected = {"the pixels of B11": 20, "texture_window": 30, "run fcn": 110, "run lstm": 140}
     assert results.reaches(p, layers, near) == expected
-    assert results.gap(p, expected) == 60
+    assert results.gap(p, expected) == 80
     assert results.splitter(*at(near, gap=None)) == BlockSplit(n_splits=2, spacing=640, buffer=140)
 
 

@@ -21,7 +21,7 @@ from lulc_kit.simulated import simulate
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     folder = tmp_path_factory.mktemp("window")
     simulate(folder, size=516, tiles=1, dates=["2022-06-14"])
-    return room.catalog(str(folder / "scenes"), {}).scenes[0]
+    return room.catalog(str(folder / "scenes"), {}, folder / "copies").scenes[0]
 
 
 def grids(scene: Scene) -> dict[str, GeoBox]:
