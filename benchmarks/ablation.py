@@ -9,7 +9,6 @@ whole blocks. Seconds and megabytes are those of a family's layers in memory.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Mapping
@@ -133,13 +132,6 @@ def ablate(study: str, models: list[str], every: int, outputs: Path) -> list[lis
     return rows
 
 
-def earlier(study: str, models: list[str], columns: list[str]) -> list[list[object]]:
-    """Return the rows that lie there of other studies and models: this run does not concern them."""
-    path = report.DOCS / "ablation.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-    return [[row[c] for c in columns] for row in rows if row["study"] != study or row["model"] not in models]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", nargs="+", default=list(STUDIES), help="which; all three by default")
@@ -150,7 +142,9 @@ def main() -> None:
     note = "Macro-F1 (0–1) on folds apart in space; * the interval excludes 0. The study simulated is SIMULATED data."
     with tempfile.TemporaryDirectory() as folder:
         for study in arguments.studies:
-            rows = earlier(study, arguments.models, columns)
+            rows = report.earlier(
+                "ablation", columns, lambda row, s=study: row["study"] == s and row["model"] in arguments.models
+            )
             rows += ablate(study, arguments.models, arguments.every, Path(folder))
             report.publish("ablation", "What each step of the source workflow buys", columns, rows, note)
 

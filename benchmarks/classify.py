@@ -142,13 +142,14 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=list(MODELS), choices=list(MODELS), help="which; all by default")
     parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts; OTB's is one")
     arguments = parser.parse_args()
-    rows, remarks = [], []
+    columns = ["speed, times scikit-learn", "model", "program", "seconds", "pixels/s"]
+    rows: list[list[object]] = report.earlier("classify", columns, lambda row: row["model"] in arguments.kinds)
+    remarks = [f"{kind}: measured in an earlier run." for kind in dict.fromkeys(str(row[1]) for row in rows)]
     for kind in arguments.kinds:
         with tempfile.TemporaryDirectory() as name:
             found, said = compare(kind, MODELS[kind], Path(name), arguments.runs)
         rows += found
         remarks += said
-    columns = ["speed, times scikit-learn", "model", "program", "seconds", "pixels/s"]
     title = f"Class maps: {FEATURES} features, {SAMPLES} samples ({FEW} for svm)"
     report.publish("classify", title, columns, rows, "\n".join(remarks))
     for row in rows:

@@ -36,6 +36,13 @@ def seconds(work: Callable[[], object], runs: int) -> float:
     return statistics.median(times)
 
 
+def earlier(name: str, columns: Sequence[str], run: Callable[[dict[str, object]], bool]) -> list[list[object]]:
+    """Return the rows of ``docs/benchmarks/<name>.json`` that this run does not make anew; none if it is not there."""
+    path = DOCS / f"{name}.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    return [[row[c] for c in columns] for row in rows if not run(row)]
+
+
 def publish(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
     """Print a table and write it to ``docs/benchmarks/<name>.md`` and ``.json``."""
     lines = [f"# {title}", "", machine(), "", " | ".join(columns), " | ".join("---" for _ in columns)]

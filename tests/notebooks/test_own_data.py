@@ -7,6 +7,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 import shapely
 import yaml
 from odc.geo.geobox import GeoBox
@@ -102,6 +103,10 @@ def test_seven_shapefiles_in_two_crs_and_gbk(study, project):
     execute("05_samples", several, project)
     again = raster.read_codes(study.labels).data[0].compute()
     assert (again != found).sum() <= 0.02 * (found > 0).sum()  # edges, where those came from another CRS
+    execute("06_baselines", {"study": "mine", "run": "rf", "model": "rf", "trees": 10, "importance": 0}, project)
+    mapped = raster.read_codes(study.run("rf").map).data[0].compute()
+    kind_of = np.array([np.nan, *np.repeat([0, 1, 2], [3, 2, 2])])  # files of one kind look alike
+    assert np.mean(kind_of[mapped] == fields(3)) > 0.9
 
 
 @pytest.mark.filterwarnings(SCARCE)
@@ -113,6 +118,11 @@ def test_a_raster_of_forty_classes(study, project):
     assert len(scheme.classes) == 40 and len({c.colour for c in scheme.classes}) == 40
     labels = raster.read_codes(study.labels).data[0].compute()
     np.testing.assert_array_equal(labels[labels > 0], codes[labels > 0])
+    execute("06_baselines", {"study": "mine", "run": "rf", "model": "rf", "trees": 5, "importance": 0}, project)
+    mapped = raster.read_codes(study.run("rf").map).data[0].compute()
+    assert set(np.unique(mapped)) <= set(range(1, 41)) and len(np.unique(mapped)) > 20
+    with rasterio.open(study.run("rf").map) as source:
+        assert len({source.colormap(1)[value] for value in range(1, 41)}) == 40
 
 
 @pytest.mark.filterwarnings(SCARCE)
