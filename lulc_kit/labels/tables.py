@@ -140,6 +140,13 @@ def _warn_of_choice(frame: pd.DataFrame, names: Sequence[str], taken: set[str], 
             f"cells to have the columns as features.",
             stacklevel=4,
         )
+    kept = [c for c in frame.columns if is_reserved(str(c)) and c not in taken and c != "geometry"]
+    if numbers := [str(c) for c in kept if pd.api.types.is_numeric_dtype(frame[c])]:
+        warnings.warn(
+            f"{', '.join(numbers)} became no features: the table of samples needs these names for itself. Rename the "
+            f"columns to have them as features.",
+            stacklevel=4,
+        )
     codes = [c for c in names if _says(frame[c], words)]
     if codes:
         warnings.warn(

@@ -78,7 +78,7 @@ def test_numbers_that_words_spoil_are_not_lost_in_silence():
 
 
 def test_a_column_that_is_the_class_again_is_named():
-    twice = pd.concat([FRAME, FRAME], ignore_index=True)
+    twice = pd.concat([FRAME, FRAME], ignore_index=True).drop(columns="block")
     again = twice.assign(code=[7, 8, 7, 0, 9] * 2)
     with pytest.warns(UserWarning, match=r"one value of its own in code: is that the class again\?.*table_features"):
         read(again)
@@ -88,12 +88,18 @@ def test_a_column_that_is_the_class_again_is_named():
         read(again.assign(code=[7, 8, 6, 0, 9] * 2))  # a has two values
 
 
+def test_columns_whose_names_the_kit_needs_are_named():
+    with pytest.warns(UserWarning, match=r"^block, train_1 became no features.*Rename"):
+        found = read(FRAME.assign(block=range(5), train_1=range(5)), group="site")
+    assert list(found.frame.columns) == ["B4", "n"]
+
+
 def test_row_numbers_that_r_and_pandas_write_are_no_feature():
     assert list(read(FRAME.assign(**{"Unnamed: 0": range(5)}), group="site").frame.columns) == ["B4", "n"]
 
 
 def test_what_no_single_precision_number_can_be_is_left_out_and_counted():
-    large = FRAME.assign(B4=[1e39, 0.2, 0.3, 0.4, -np.inf], n=1)
+    large = FRAME.drop(columns="block").assign(B4=[1e39, 0.2, 0.3, 0.4, -np.inf], n=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = read(large)
