@@ -45,7 +45,7 @@ def families(study: str, layout: Layout) -> tuple[Layers, dict[str, tuple[float,
     """Compute the layers of all families, (layer, row, column) by family, with what they cost."""
     path = Path("params") / study / "04_features.yaml"
     p = params.Features.check(yaml.safe_load(path.read_text()) or {}, str(path))
-    p = p.model_copy(update={"context_windows": params.features.CONTEXT})
+    p = p.model_copy(update={"context_windows": params.features.CONTEXT, "context_statistics": ["mean"]})
     image = raster.read(layout.composite)
     found, costs = {}, {}
 
