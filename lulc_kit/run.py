@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import json
-import os
 import re
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from lulc_kit import files, lock, params, study
+from lulc_kit import environment, files, lock, params, study
 from lulc_kit import steps as traffic
 from lulc_kit.errors import LulcError, MissingFileError, ParameterError
 from lulc_kit.layout import Layout
@@ -154,7 +153,7 @@ def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterato
             )
             scheduler = local.scheduler_address
         if scheduler is not None:
-            stack.enter_context(_environment({"DASK_SCHEDULER_ADDRESS": scheduler}))
+            stack.enter_context(environment.changed({"DASK_SCHEDULER_ADDRESS": scheduler}))
         yield
 
 
@@ -269,7 +268,7 @@ def _papermill(source: Path, target: Path, p: params.Parameters, project: Path) 
 
     for attempt in range(STARTS):
         try:
-            with _environment(KERNEL_ENVIRONMENT | {lock.HELD: str(study.Study(p).folder)}):
+            with environment.changed(KERNEL_ENVIRONMENT | {lock.HELD: str(study.Study(p).folder)}):
                 papermill.execute_notebook(
                     str(source),
                     str(target),
@@ -303,24 +302,6 @@ KERNEL_ENVIRONMENT: dict[str, str | None] = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "MPLBACKEND": None,
 }
-
-
-@contextlib.contextmanager
-def _environment(changed: Mapping[str, str | None]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in changed}
-    _set(changed)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 @dataclass(frozen=True)

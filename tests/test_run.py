@@ -1,7 +1,6 @@
 """Plans of studies, checked before anything runs. What running does is in notebooks/test_run.py."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -138,15 +137,6 @@ def test_results_are_those_of_reports_that_are_up_to_date(project: Path) -> None
     assert [(r.study, r.run, r.macro_f1, r.separation) for r in rows] == [("s", "rf", "0.500 (0.400–0.600)", "4 folds")]
     (folder / "maps/rf.tif").write_text("a newer map")
     assert run.results(steps) == ([], [])
-
-
-def test_environment_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JPY_SESSION_NAME", "somebody's notebook")
-    before = dict(os.environ)
-    with run._environment({"JPY_SESSION_NAME": None, "LULC_TEST": "1"}):
-        assert "JPY_SESSION_NAME" not in os.environ
-        assert os.environ["LULC_TEST"] == "1"
-    assert dict(os.environ) == before
 
 
 def test_cluster_options_exclude_each_other() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from lulc_kit import families as families_of
 from lulc_kit import files, mapping, params, raster
 from lulc_kit.late import pd
 from lulc_kit.layout import Layout
@@ -118,7 +118,7 @@ def families(features: tuple[str, ...], layout: Layout) -> list[str]:
     """Return the family of each feature: as notebook 04 wrote it into the stack; ``columns`` for those of a table."""
     if layout.tabular:
         return ["columns"] * len(features)
-    known = json.loads(raster.tags(layout.stack).get("families", "{}"))
+    known = families_of.read(layout.stack)
     return [known.get(name, "others") for name in features]
 
 

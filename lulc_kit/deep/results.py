@@ -1,6 +1,5 @@
 """What runs of notebooks 07 and 08 read and leave behind: maps, the cross-validated map, the networks."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import mapping, params, raster
+from lulc_kit import families, mapping, params, raster
 from lulc_kit.deep import networks, sequences, training
 from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
@@ -20,11 +19,11 @@ from lulc_kit.samples import Samples
 
 def open_stack(p: params.FCN, layout: Layout) -> xr.DataArray:
     """Open the features that a network reads, (band, y, x): those named, or all but context, which it sees itself."""
-    families = json.loads(raster.tags(layout.stack).get("families", "{}"))
+    known = families.read(layout.stack)
     stack = raster.read(layout.stack, p.features)
     if p.features:
         return stack
-    own = [str(b) for b in stack.band.values if families.get(str(b)) != "context"]
+    own = [str(b) for b in stack.band.values if known.get(str(b)) != "context"]
     return raster.select(stack, own or [str(b) for b in stack.band.values])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +18,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
-from lulc_kit import files, grids, offset, raster
+from lulc_kit import environment, files, grids, offset, raster
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.download import dialects, search, secrets, services, web
 from lulc_kit.download.choose import Choice
@@ -337,14 +336,5 @@ def connect(service: str) -> Iterator[None]:
             "AWS_SECRET_ACCESS_KEY": secrets.secret("cdse", "s3_secret"),
         }
     # GDAL takes keys from the environment on every thread, and rasterio has no other way without boto3.
-    before = {name: os.environ.get(name) for name in keys}
-    os.environ.update(keys)
-    try:
-        with rasterio.Env(**web.GDAL):
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with environment.changed(keys), rasterio.Env(**web.GDAL):
+        yield

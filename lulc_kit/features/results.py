@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from lulc_kit import catalog, files, params, raster
+from lulc_kit import families as families_of
 from lulc_kit.errors import BandError, MissingFileError, ParameterError
 from lulc_kit.features import components, external, indices, roads, stack
 from lulc_kit.features.components import Components
@@ -261,7 +261,7 @@ def choose(
     family = {str(band): "bands" for band in image.band.values} | family
     others = {name: "components" if COMPONENT.fullmatch(name) else "texture" for name in set(names) - set(family)}
     chosen = raster.select(everything, names)
-    return chosen.assign_attrs(families=json.dumps({name: (family | others)[name] for name in names}))
+    return chosen.assign_attrs(families_of.tag({name: (family | others)[name] for name in names}))
 
 
 def write(

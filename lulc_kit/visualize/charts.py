@@ -13,13 +13,11 @@ from lulc_kit.late import pd, plt, xr
 from lulc_kit.visualize.style import (
     NODATA_COLOUR,
     QUALITATIVE,
-    decorate,
-    extent,
+    count_map,
     head,
     picture,
     proportions,
     subplots,
-    thin,
 )
 
 if TYPE_CHECKING:
@@ -261,20 +259,8 @@ def clear_observations(counts: xr.DataArray, dates: pd.DataFrame) -> Figure:
     height = min(9, 8 * proportions(counts))
     figure, (top, low) = subplots(2, figsize=(9, height + 3), height_ratios=[height, 2])
     used = int(dates["in the cube"].sum())
-    # One colour for each number as long as a reader can count them.
-    cmap = plt.get_cmap("cividis", used if used <= 12 else None).with_extremes(bad=NODATA_COLOUR)
-    drawn = top.imshow(
-        np.ma.masked_equal(thin(counts).to_numpy()[0], 0),
-        cmap=cmap,
-        vmin=0.5,
-        vmax=used + 0.5,
-        extent=extent(counts.odc.geobox),
-        interpolation="nearest",
-    )
-    ticks = np.unique(np.linspace(1, used, min(used, 12)).round().astype(int))
-    figure.colorbar(drawn, ax=top, ticks=ticks, label="clear dates (grey: never clear)", shrink=0.8)
+    count_map(top, counts, used, "clear dates (grey: never clear)")
     top.set_title(f"On how many of {used} date(s) each pixel is clear")
-    decorate(top, counts.odc.geobox)
     days = pd.to_datetime(dates["date"])
     apart = days.diff().dt.days.dropna()
     width = 0.8 * min(float(apart.min()) if len(apart) else 1.0, 20.0)

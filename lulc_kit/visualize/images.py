@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit import raster
+from lulc_kit import environment, raster
 from lulc_kit.late import plt, xr
 from lulc_kit.visualize.style import (
     NODATA_COLOUR,
@@ -157,7 +156,7 @@ def _earthpy() -> Iterator[Any]:
     would then show twice.
     """
     shown, before = plt.show, set(plt.get_fignums())
-    with tempfile.TemporaryDirectory() as home, _environment(HOME=home, USERPROFILE=home):
+    with tempfile.TemporaryDirectory() as home, environment.changed({"HOME": home, "USERPROFILE": home}):
         import earthpy.plot
     plt.show = lambda *_, **__: None
     try:
@@ -166,20 +165,6 @@ def _earthpy() -> Iterator[Any]:
         plt.show = shown
         for number in set(plt.get_fignums()) - before:
             plt.close(number)
-
-
-@contextlib.contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 PANELS = 30

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lulc_kit.late import gpd, pd, plt, xr
-from lulc_kit.visualize.style import NODATA_COLOUR, decorate, extent, head, picture, proportions, subplots
+from lulc_kit.visualize.style import count_map, head, picture, proportions, subplots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,19 +76,8 @@ def coverage(count: xr.DataArray) -> Figure:
     """Draw on how many dates each pixel would be seen, clouds or not, (1, y, x); 0 is grey."""
     most = max(1, int(count.max()))
     figure, ax = subplots(figsize=(9, min(9, 8 * proportions(count)) + 0.5))
-    cmap = plt.get_cmap("cividis", most if most <= 12 else None).with_extremes(bad=NODATA_COLOUR)
-    drawn = ax.imshow(
-        np.ma.masked_equal(count.to_numpy()[0], 0),
-        cmap=cmap,
-        vmin=0.5,
-        vmax=most + 0.5,
-        extent=extent(count.odc.geobox),
-        interpolation="nearest",
-    )
-    ticks = np.unique(np.linspace(1, most, min(most, 12)).round().astype(int))
-    figure.colorbar(drawn, ax=ax, ticks=ticks, label="dates (grey: none)", shrink=0.8)
+    count_map(ax, count, most, "dates (grey: none)")
     ax.set_title("On how many dates each pixel would be seen, clouds or not")
-    decorate(ax, count.odc.geobox)
     return figure
 
 

@@ -139,6 +139,24 @@ def decorate(axes: Axes, geobox: GeoBox) -> None:
     )
 
 
+def count_map(axes: Axes, numbers: xr.DataArray, most: int, label: str) -> None:
+    """Draw a map of numbers from 1 to ``most``, (1, y, x), with its colour bar; 0 is grey.
+
+    One colour for each number as long as a reader can count them.
+    """
+    drawn = axes.imshow(
+        np.ma.masked_equal(thin(numbers).to_numpy()[0], 0),
+        cmap=plt.get_cmap("cividis", most if most <= 12 else None).with_extremes(bad=NODATA_COLOUR),
+        vmin=0.5,
+        vmax=most + 0.5,
+        extent=extent(numbers.odc.geobox),
+        interpolation="nearest",
+    )
+    ticks = np.unique(np.linspace(1, most, min(most, 12)).round().astype(int))
+    axes.figure.colorbar(drawn, ax=axes, ticks=ticks, label=label, shrink=0.8)
+    decorate(axes, numbers.odc.geobox)
+
+
 def _nice(length: float) -> float:
     length *= 1 + 1e-9  # a last digit lost in subtracting edges must not halve the bar
     power = 10 ** np.floor(np.log10(length))
