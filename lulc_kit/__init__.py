@@ -44,6 +44,8 @@ _HOMES = {
     "count_by_block": "evaluate.accuracy:by_block",
     "assess_accuracy": "evaluate.accuracy:assess",
     "compare_runs": "evaluate.accuracy:compare",
+    "fit_applicability": "evaluate.applicability:fit",
+    "fit_applicability_by_class": "evaluate.applicability:fit_by_class",
     # what goes wrong
     "LulcError": "errors:LulcError",
     "MissingFileError": "errors:MissingFileError",

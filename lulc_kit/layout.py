@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-MAP_LAYERS = ("entropy", "probability")
+MAP_LAYERS = ("entropy", "margin", "probability")
 """Names of a map's layers beside the classes; `mapping.LAYERS` says what they hold."""
+
+DOUBT_LAYERS = ("applicability", "care", "density", "set_size")
+"""Names of the layers that say where a map is to be doubted; `evaluate.doubt.LAYERS` says what they hold."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,13 @@ class RunLayout:
     def layer(self, name: str) -> Path:
         """Return the file of another layer of the map (`MAP_LAYERS`)."""
         return self.folder / "maps" / f"{self.name}_{name}.tif"
+
+    def doubt(self, name: str) -> Path:
+        """Return a layer that says where the map is to be doubted (`DOUBT_LAYERS`).
+
+        They have a folder of their own: a run may be called ``rf_care``.
+        """
+        return self.folder / "doubt" / f"{self.name}_{name}.tif"
 
     @property
     def style(self) -> Path:
@@ -262,6 +272,14 @@ class Layout:
     def accuracy(self) -> Path:
         """Its numbers as data."""
         return self.folder / "report" / "accuracy.json"
+
+    def picture(self, name: str) -> Path:
+        """Return a picture of that page; ``"*"`` for the pattern of all."""
+        return self.report.parent / "pictures" / f"{name}.png"
+
+    def table(self, name: str) -> Path:
+        """Return a table of that page; ``"*"`` for the pattern of all."""
+        return self.report.parent / "tables" / f"{name}.csv"
 
     @property
     def plan(self) -> Path:

@@ -93,6 +93,19 @@ def entropy(probabilities: Array) -> Array:
     return np.where(np.isnan(probabilities).any(axis=0), np.nan, out).astype(np.float32)
 
 
+def margin(probabilities: Array) -> Array:
+    """Return how far the likeliest class is ahead of the second, 0 (a tie) to 1, (row, column); NaN for no data.
+
+    Of one class alone its probability.
+    """
+    out = np.full(probabilities.shape[1:], -np.inf, np.float32)
+    first = out.copy()
+    for layer in probabilities:  # a NaN stays one
+        out = np.maximum(out, np.minimum(first, layer))
+        first = np.maximum(first, layer)
+    return first - np.maximum(out, 0)
+
+
 @dataclass(frozen=True)
 class Layer:
     """One file of a map.
@@ -125,6 +138,7 @@ LAYERS: dict[str, Layer] = {
     for layer in (
         Layer("class", "uint8", 0, lambda p, values: classify(p, values)[None]),
         Layer("entropy", "uint8", PERCENT_NODATA, lambda p, values: percent(entropy(p))[None], unit="percent"),
+        Layer("margin", "uint8", PERCENT_NODATA, lambda p, values: percent(margin(p))[None], unit="percent"),
         Layer("probability", "uint8", PERCENT_NODATA, lambda p, values: percent(p), per_class=True, unit="percent"),
     )
 }

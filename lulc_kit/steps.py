@@ -7,7 +7,7 @@ from typing import Any
 
 from lulc_kit import catalog, files, params
 from lulc_kit.errors import LulcError
-from lulc_kit.layout import MAP_LAYERS, CubeLayout, Layout
+from lulc_kit.layout import DOUBT_LAYERS, MAP_LAYERS, CubeLayout, Layout
 from lulc_kit.params.download import FETCHED
 from lulc_kit.provenance import companions
 
@@ -98,8 +98,18 @@ def _judged(p: Any, layout: Layout) -> list[Path]:
     found = [layout.catalog, layout.composite, *_labels(layout)]
     found += [layout.validation] if layout.validation.exists() else []
     for run in runs or [layout.run("*")]:
-        found += [run.map, run.layer("probability"), run.crossval, run.crossval_probability, run.about]
-    return found
+        found += [run.map, *(run.layer(name) for name in MAP_LAYERS)]
+        found += [run.crossval, run.crossval_probability, run.about]
+    return [*found, layout.stack]
+
+
+def _report(p: Any, layout: Layout) -> list[Path]:
+    written = [layout.report, layout.accuracy, layout.picture("*"), layout.table("*")]
+    if layout.tabular:
+        return written
+    asked = p.doubt is None or len(p.doubt) > 0
+    names = [name for name in DOUBT_LAYERS if asked and (p.density or name != "density")]
+    return [*written, layout.run("*").style, *(layout.run("*").doubt(name) for name in names)]
 
 
 def _composites(p: Any, layout: Layout) -> list[Path]:
@@ -140,7 +150,7 @@ _TABLE: _Table = {
         ],
         lambda p, at: [*_maps(p, at), at.run(p.run).network("*")],
     ),
-    "09_evaluate": (_judged, lambda p, at: [at.report, at.accuracy, *([] if at.tabular else [at.run("*").style])]),
+    "09_evaluate": (_judged, _report),
 }
 
 

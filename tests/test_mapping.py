@@ -97,6 +97,17 @@ def test_entropy_is_0_for_one_class_and_1_for_all_alike():
     np.testing.assert_allclose(mapping.entropy(pixels[:, None])[0], expected, atol=1e-5)
 
 
+def test_margin_is_the_lead_of_the_likeliest_class():
+    pixels = np.random.default_rng(1).dirichlet([1, 1, 1, 1], 50).T.astype(np.float32)
+    pixels[2, 7] = np.nan
+    first, second = np.sort(pixels, axis=0)[:-3:-1]
+    found = mapping.margin(pixels[:, None])[0]
+    np.testing.assert_allclose(found[:7], (first - second)[:7], atol=1e-7)
+    assert np.isnan(found[7]) and np.isfinite(np.delete(found, 7)).all()
+    assert mapping.margin(np.array([[[0.5]], [[0.5]]], np.float32)).tolist() == [[0]]
+    assert mapping.margin(np.array([[[0.7]]], np.float32))[0, 0] == np.float32(0.7)
+
+
 def whole_map(folder, data, predictor, chunk=None, layers=tuple(mapping.LAYERS), **tags):
     maps = mapping.predict(image(data, chunk), predictor, {}, None, SCHEME, layers=layers)
     mapping.write(maps, RunLayout(folder, "rf"), SCHEME, tags)
@@ -194,7 +205,7 @@ def test_crossval_asks_for_each_pixel_only_the_model_that_did_not_see_its_fold(t
 
 
 def test_an_unknown_layer_is_refused():
-    with pytest.raises(LulcError, match=r"height are unknown. There are: class, entropy, probability"):
+    with pytest.raises(LulcError, match=r"height are unknown. There are: class, entropy, margin, probability"):
         mapping.predict(image(features()), always(1), {}, None, SCHEME, layers=["class", "height"])
 
 

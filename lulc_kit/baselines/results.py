@@ -114,6 +114,14 @@ def importances(fitted: Fitted, samples: Samples, p: params.Baselines, layout: L
     return found.assign(family=[*members, *family])
 
 
+def write_importances(found: pd.DataFrame | None, p: params.Baselines, layout: Layout) -> None:
+    """Keep what each feature is worth with the run, for the area of applicability (09); nothing for None."""
+    if found is not None:
+        about = mapping.read_about(layout.run(p.run))
+        known = found["loss"].loc[[name for name in found.index if name in about["features"]]]
+        files.write_json(layout.run(p.run).about, about | {"importance": known.to_dict()})
+
+
 def families(features: tuple[str, ...], layout: Layout) -> list[str]:
     """Return the family of each feature: as notebook 04 wrote it into the stack; ``columns`` for those of a table."""
     if layout.tabular:

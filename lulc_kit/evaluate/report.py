@@ -1,46 +1,54 @@
-"""The report page of a study: one HTML file that needs nothing beside it."""
+"""The report page of a study: one HTML file that needs nothing beside it.
+
+It is made of what notebook 09 left: the numbers (``accuracy.json``, whose schema is ``accuracy.schema.json`` beside
+this module), pictures, and what each step recorded of itself. So it can be made anew without computing anything.
+"""
 
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import numpy as np
 
-from lulc_kit.evaluate import accuracy
-from lulc_kit.evaluate.accuracy import Estimate
-from lulc_kit.evaluate.runs import Evaluation
+from lulc_kit.evaluate import methods
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+FORMAT = "lulc_kit accuracy 1"
+"""What ``accuracy.json`` says of itself; the number rises when something that was there is gone or means another."""
 
 RELIABLE, POOR = 0.8, 0.5
 """F1 at or above which a class is called reliable, below which poor."""
 
+MOST_FILES = 12
+"""Files of a step's inputs that the page names; the rest are counted, and stand in the step's record."""
 
-def verdicts(evaluation: Evaluation, run: str) -> dict[str, list[str]]:
+
+def ranked(numbers: Mapping[str, Any]) -> list[str]:
+    """Names of the runs, best macro-F1 first."""
+    runs = numbers["runs"]
+    return sorted(runs, key=lambda r: -runs[r]["apart_in_space"]["macro_f1"]["value"])
+
+
+def verdicts(numbers: Mapping[str, Any], run: str) -> dict[str, list[str]]:
     """Sort the classes of a run by what their F1 says: reliable, in between, poor.
 
     A class is reliable if the whole interval of its F1 is at or above `RELIABLE`, and poor if its F1 is below `POOR`.
     """
     found: dict[str, list[str]] = {"reliable": [], "between": [], "poor": []}
-    for name, row in evaluation.runs[run].classes.items():
+    for name, row in numbers["runs"][run]["apart_in_space"]["classes"].items():
         f1 = row["f1"]
-        assert isinstance(f1, Estimate)
-        kind = "reliable" if f1.low >= RELIABLE else ("poor" if f1.value < POOR else "between")
-        found[kind].append(f"{name} ({f1.value:.3f})")
+        kind = "reliable" if f1["low"] >= RELIABLE else ("poor" if f1["value"] < POOR else "between")
+        found[kind].append(f"{name} ({f1['value']:.3f})")
     return found
 
 
-def confused(evaluation: Evaluation, run: str, count: int = 3) -> list[str]:
+def confused(numbers: Mapping[str, Any], run: str, count: int = 3) -> list[str]:
     """Name the pairs of classes that a run confuses most, as parts of the labelled pixels; none if it confuses none."""
-    matrix = evaluation.runs[run].matrix
-    names = evaluation.classes.names
+    matrix = np.array(numbers["runs"][run]["apart_in_space"]["confusion"])
+    names = [row["name"] for row in numbers["classes"]["classes"]]
     parts = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     pairs = [(parts[i, j], names[i], names[j]) for i, j in zip(*np.nonzero(matrix), strict=True) if i != j]
     return [f"{part:.0%} of {true} is mapped as {called}" for part, true, called in sorted(pairs, reverse=True)[:count]]
@@ -64,73 +72,72 @@ def chosen_settings(about: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     return found
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """The page's pictures: class maps of all runs, the image, the labels, how sure the best run is, and its numbers.
+def steps(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Lay out what steps recorded of themselves: when, how long, how much memory, parameters, and files by hash."""
+    return [
+        {
+            "step": record["step"],
+            "started": record["started"][:16].replace("T", " "),
+            "minutes": record["duration_s"] / 60,
+            "memory": record["peak_memory_mb"],
+            "parameters": {k: v for k, v in record["parameters"].items() if k != "study"},
+            "inputs": [(file["path"], file["sha256"]) for file in record["inputs"][:MOST_FILES]],
+            "more": max(0, len(record["inputs"]) - MOST_FILES),
+        }
+        for record in records
+    ]
 
-    Of samples that are a table there are no maps, and none of the first four.
-    """
 
-    maps: Figure | None
-    image: Figure | None
-    labels: Figure | None
-    confidence: Figure | None
-    runs: Figure
-    classes: Figure
-    confusion: Figure
-    reliability: Figure
+def environment() -> jinja2.Environment:
+    """Return the templates: names are escaped, and one that is missing is an error."""
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    found.filters["estimate"] = lambda e: f"{e['value']:.3f} ({e['low']:.3f}–{e['high']:.3f})"
+    found.filters["thousands"] = lambda n: f"{n:,}"
+    return found
 
 
-def render(evaluation: Evaluation, pictures: Pictures, *, study: str, attribution: str, covered: float | None) -> str:
+def render(numbers: Mapping[str, Any], pictures: Mapping[str, Path], records: Sequence[Mapping[str, Any]]) -> str:
     """Return the page.
 
     Parameters
     ----------
-    evaluation
-        The numbers.
+    numbers
+        What ``accuracy.json`` holds.
     pictures
-        The pictures; they become part of the page.
-    study
-        Name of the study.
-    attribution
-        Whose data these are.
-    covered
-        Part of the grid (0–1) that is mapped, i.e. not under cloud and not nodata; None if nothing is.
+        PNG files by name; they become part of the page. Those of maps are called ``map_<run>``.
+    records
+        What the steps before 09 recorded of themselves (``steps/*.json``), in order.
     """
-    best = evaluation.ranked()[0]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    leaks = [run for run in evaluation.ranked() if run in evaluation.leaking]
-    return environment.get_template("report.html.j2").render(
-        study=study,
-        attribution=attribution,
-        covered=covered,
-        best=best,
-        run=evaluation.runs[best],
-        about=evaluation.about,
-        leaks=[(run, evaluation.runs[run].macro.value, evaluation.leaking[run].macro.value) for run in leaks],
-        runs=evaluation.table().reset_index().to_dict("records"),
-        classes={run: evaluation.class_table(run).to_dict("index") for run in evaluation.ranked()},
-        verdicts=verdicts(evaluation, best),
-        confused=confused(evaluation, best),
-        validated={run: evaluation.validated[run] for run in evaluation.ranked() if run in evaluation.validated},
-        validated_pixels=int(next((test.matrix.sum() for test in evaluation.validated.values()), 0)),
-        comparison=accuracy.compare(evaluation.runs, evaluation.confidence).to_dict("records"),
-        calibration=evaluation.calibration_table().to_dict("index"),
-        chosen={run: chosen_settings(evaluation.about[run]) for run in evaluation.ranked()},
-        disagreement=accuracy.disagreement(evaluation.runs[best].matrix),
-        separation=evaluation.separation,
-        notes=evaluation.notes,
-        scarce=evaluation.scarce,
-        doubt=evaluation.doubt,
-        level=f"{evaluation.confidence:.0%}",
-        pixels=int(evaluation.runs[best].matrix.sum()),
-        figures={name: _embed(figure) for name, figure in vars(pictures).items() if figure is not None},
+    order = ranked(numbers)
+    best = order[0]
+    leaks = [run for run in order if "random_pixels" in numbers["runs"][run]]
+    names = [row["name"] for row in numbers["classes"]["classes"]]
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            n=numbers,
+            order=order,
+            best=best,
+            runs=numbers["runs"],
+            leaks=leaks,
+            names=names,
+            validated=[run for run in order if "independent_test_set" in numbers["runs"][run]],
+            verdicts=verdicts(numbers, best),
+            confused=confused(numbers, best),
+            chosen={run: chosen_settings(numbers["runs"][run]["about"]) for run in order},
+            matched="kNNDM" in numbers["separation"],
+            level=f"{numbers['confidence']:.0%}",
+            figures={name: embed(path) for name, path in pictures.items()},
+            steps=steps(records),
+            methods=methods.paragraph(numbers, records),
+            sources=methods.sources(numbers, records),
+        )
     )
 
 
-def _embed(figure: Figure) -> str:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=100, bbox_inches="tight")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+def embed(picture: Path) -> str:
+    """Return a PNG file as an address that holds it."""
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode("ascii")

@@ -1,13 +1,26 @@
-"""What notebook 09 reads and leaves behind: the page, its numbers as data, a style beside each map."""
+"""What notebook 09 reads and leaves behind: the page, its numbers as data, layers of doubt, a style beside each map."""
 
 from __future__ import annotations
 
-from lulc_kit import catalog, classes, files, mapping
-from lulc_kit.evaluate import report
-from lulc_kit.evaluate.report import Pictures
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lulc_kit import catalog, classes, files, mapping, params, provenance, raster
+from lulc_kit.classes import Scheme
+from lulc_kit.errors import FormatError, ParameterError
+from lulc_kit.evaluate import accuracy, doubt, report, trust
+from lulc_kit.evaluate.accuracy import Estimate
 from lulc_kit.evaluate.runs import Evaluation
-from lulc_kit.late import xr
-from lulc_kit.layout import Layout
+from lulc_kit.evaluate.trust import Trust
+from lulc_kit.late import pd, xr
+from lulc_kit.layout import MAP_LAYERS, Layout, RunLayout
+from lulc_kit.raster import blockwise
+from lulc_kit.samples import Samples
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def read_maps(judged: Evaluation, layout: Layout) -> dict[str, xr.DataArray] | None:
@@ -16,22 +29,214 @@ def read_maps(judged: Evaluation, layout: Layout) -> dict[str, xr.DataArray] | N
     return {run: codes for run, codes in maps.items() if codes is not None} or None
 
 
+def read_certainty(run: RunLayout) -> dict[str, xr.DataArray] | None:
+    """Open the layers that say how sure a run is of itself, by name; None if there is no map."""
+    found = {name: mapping.read(run, name) for name in reversed(MAP_LAYERS)}
+    return {name: layer for name, layer in found.items() if layer is not None} or None
+
+
+def read_doubt(run: RunLayout, layer: str) -> xr.DataArray | None:
+    """Open a layer that says where a map is to be doubted, by name in `doubt.LAYERS`; None if it was not made.
+
+    The combined layer keeps its codes; numbers are float32, NaN for no data.
+    """
+    path = run.doubt(layer)
+    if not path.exists():
+        return None
+    return raster.read_codes(path) if layer == "care" else raster.read(path)
+
+
+def examine(judged: Evaluation, samples: Samples, p: params.Evaluate, layout: Layout) -> dict[str, Trust]:
+    """Measure where runs were taught, and calibrate their class sets: the best run, or those that are asked for.
+
+    Raises
+    ------
+    LulcError
+        If a run that is asked for is none of the study's; also as of `trust.examine`.
+    """
+    wanted: Sequence[str] = judged.ranked()[:1] if p.doubt is None else p.doubt
+    for name in wanted:
+        if name not in judged.runs:
+            raise ParameterError(f"doubt names the run {name}, and there are: {', '.join(judged.ranked())}.")
+    return {
+        name: trust.examine(
+            layout.run(name),
+            samples,
+            error_rate=p.error_rate,
+            sets_by_class=p.sets_by_class,
+            applicability_by_class=p.applicability_by_class,
+        )
+        for name in wanted
+    }
+
+
+def write_doubt(trusted: Mapping[str, Trust], p: params.Evaluate, layout: Layout) -> None:
+    """Map for each run where its map is to be doubted; nothing for samples that are a table."""
+    for name, known in () if layout.tabular else trusted.items():
+        run = layout.run(name)
+        stack = raster.read(layout.stack, mapping.read_about(run)["features"])
+        percent = raster.read_codes(run.layer("probability"))
+        limits = doubt.Limits(known.spaces, known.least, 100 * p.least_margin, p.density)
+        found = doubt.layers(stack, raster.read_codes(run.map), percent, limits)
+        held = stack.sizes["band"] + percent.sizes["band"]
+        doubt.write(found, run, held, most=p.density, error_rate=p.error_rate)
+
+
+def parts_of_care(run: RunLayout) -> dict[str, float]:
+    """Return which part of a map (0–1) has which reason for doubt as its gravest; empty if that was not mapped."""
+    codes = read_doubt(run, "care")
+    if codes is None:
+        return {}
+    counts = np.sum(blockwise.reduce(lambda part: np.bincount(part.ravel(), minlength=256), codes.data), axis=0)
+    mapped = max(1, int(counts[1:].sum()))
+    return {c.name: float(counts[c.value] / mapped) for c in doubt.CARE.classes}
+
+
+def numbers(judged: Evaluation, trusted: Mapping[str, Trust], p: params.Evaluate, layout: Layout) -> dict[str, Any]:
+    """Return all numbers as plain data: what ``accuracy.json`` holds (`accuracy.schema.json`)."""
+    maps = read_maps(judged, layout)
+    return {
+        "format": report.FORMAT,
+        "study": p.study,
+        "data": _data(judged, maps, layout),
+        **judged.to_dict(),
+        "trust": {
+            name: known.to_dict(judged.classes) | {"parts": parts_of_care(layout.run(name))}
+            for name, known in trusted.items()
+        },
+        "parameters": p.model_dump(mode="json", exclude={"outputs", "memory", "study"}),
+        "versions": provenance.versions(),
+    }
+
+
+def _data(judged: Evaluation, maps: Mapping[str, xr.DataArray] | None, layout: Layout) -> dict[str, Any]:
+    labelled = int(next(iter(judged.runs.values())).matrix.sum())
+    if maps is None:
+        return {
+            **{"table": True, "attribution": "", "dates": [], "levels": [], "grid": None, "covered": None},
+            "labelled": labelled,
+        }
+    scenes = catalog.read(layout.catalog)
+    codes = maps[judged.ranked()[0]]
+    box = codes.odc.geobox
+    epsg = box.crs.to_epsg() if box.crs else None
+    return {
+        "table": False,
+        "attribution": scenes.attribution,
+        "dates": sorted({scene.date for scene in scenes.scenes}),
+        "levels": sorted({scene.level for scene in scenes.scenes}),
+        "grid": {
+            "crs": f"EPSG:{epsg}" if epsg else str(box.crs),
+            "resolution": abs(box.resolution.x),
+            "rows": box.height,
+            "columns": box.width,
+        },
+        "covered": covered(codes),
+        "labelled": labelled,
+    }
+
+
 def covered(codes: xr.DataArray) -> float:
     """Return the part of a class map (0–1) that has a class."""
     return float((codes.data != 0).mean().compute())
 
 
-def write(judged: Evaluation, pictures: Pictures, study: str, layout: Layout) -> None:
-    """Write the report, all numbers as data, and for each map a style for QGIS."""
-    maps = read_maps(judged, layout) or {}
-    page = report.render(
-        judged,
-        pictures,
-        study=study,
-        attribution=catalog.read(layout.catalog).attribution if maps else "",
-        covered=covered(maps[judged.ranked()[0]]) if maps else None,
-    )
-    files.write_text(layout.report, page)
-    files.write_json(layout.accuracy, judged.to_dict())
-    for run in maps:
+def write(
+    judged: Evaluation,
+    trusted: Mapping[str, Trust],
+    pictures: Mapping[str, Figure | Mapping[str, Figure | None] | None],
+    p: params.Evaluate,
+    layout: Layout,
+) -> None:
+    """Write all numbers as data and as tables, the pictures, the page made of them, and a QGIS style for each map.
+
+    Parameters
+    ----------
+    judged, trusted
+        The numbers.
+    pictures
+        By name, or by name and run (``map``: ``rf``); None is left out.
+    p
+        The notebook's parameters.
+    layout
+        The study's files.
+    """
+    files.write_json(layout.accuracy, numbers(judged, trusted, p, layout))
+    for old in layout.picture("x").parent.glob(layout.picture("*").name):
+        old.unlink()
+    for name, shown in pictures.items():
+        for run, figure in (shown if isinstance(shown, Mapping) else {"": shown}).items():
+            if figure is not None:
+                with files.replacing(layout.picture(f"{name}_{run}" if run else name)) as part:
+                    figure.savefig(part, dpi=110, bbox_inches="tight")
+    for name, table in tables(judged, trusted).items():
+        with files.replacing(layout.table(name)) as part:
+            table.to_csv(part)
+    for run in read_maps(judged, layout) or {}:
         files.write_text(layout.run(run).style, classes.qml(judged.classes))
+    write_page(layout)
+
+
+def write_page(layout: Layout) -> None:
+    """Make the page of what 09 left: numbers, pictures, and the records of the steps before it.
+
+    Raises
+    ------
+    LulcError
+        If 09 has not been run, or left numbers of another version.
+    """
+    with files.written(layout.accuracy, "09_evaluate") as found:
+        if found.get("format") != report.FORMAT:
+            raise FormatError(
+                f"{layout.accuracy} is of another version of the kit ({found.get('format')}; expected "
+                f"{report.FORMAT}). Run 09_evaluate again."
+            )
+        pictures = {path.stem: path for path in sorted(layout.picture("x").parent.glob(layout.picture("*").name))}
+        records = [
+            files.read_json(path)
+            for path in sorted(layout.record("x").parent.glob(layout.record("[0-9][0-9]_*").name))
+            if path.stem[:2] < "09"
+        ]
+        page = report.render(found, pictures, records)
+    files.write_text(layout.report, page)
+
+
+def tables(judged: Evaluation, trusted: Mapping[str, Trust]) -> dict[str, pd.DataFrame]:
+    """Lay the numbers out as tables, by name: runs, classes, confusions, comparison, calibration, class sets."""
+    names = list(judged.classes.names)
+    rows = []
+    for run in judged.ranked():
+        for split, kind in (("apart_in_space", judged.runs), ("random_pixels", judged.leaking)):
+            for score in ("macro", "overall") if run in kind else ():
+                rows.append({"run": run, "split": split, "score": score, **vars(getattr(kind[run], score))})
+    found = {
+        "runs": pd.DataFrame(rows).set_index("run"),
+        "comparison": accuracy.compare(judged.runs, judged.confidence).set_index("better"),
+        "calibration": judged.calibration_table(),
+    }
+    for run in judged.ranked():
+        classes_of = judged.runs[run].classes
+        each = [
+            {"class": name, "score": score, **vars(e)}
+            for name, row in classes_of.items()
+            for score, e in row.items()
+            if isinstance(e, Estimate)
+        ]
+        found[f"classes_{run}"] = pd.DataFrame(each).set_index("class")
+        matrix = pd.DataFrame(judged.runs[run].matrix, names, names)
+        found[f"confusion_{run}"] = matrix.rename_axis("labelled as")
+    for run, known in trusted.items():
+        found[f"class_sets_{run}"] = known.coverage(judged.classes)
+        found[f"class_sets_blocks_{run}"] = known.by_block()
+        found[f"errors_by_dissimilarity_{run}"] = known.by_index.rename_axis("group")
+    return found
+
+
+def coverage(trusted: Mapping[str, Trust], scheme: Scheme) -> pd.DataFrame | None:
+    """Return what the class sets of the first run achieve, for reading (`Trust.coverage`); None without a run."""
+    return next((known.coverage(scheme).round(3) for known in trusted.values()), None)
+
+
+def first(pictures: Mapping[str, Figure]) -> Figure | None:
+    """Return the picture of the first run, to be shown; None if there is none."""
+    return next(iter(pictures.values()), None)

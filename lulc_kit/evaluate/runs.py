@@ -50,6 +50,8 @@ class Evaluation:
         Classes that have too little for a score (`lulc_kit.samples.Samples`).
     doubt
         Why the labels are probably no observation of the ground; empty where nothing says so.
+    unmapped
+        By run's name: labelled pixels that the run left without a class, so that no score knows of them.
     """
 
     classes: Scheme
@@ -63,6 +65,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     scarce: Sequence[Mapping[Any, Any]] = ()
     doubt: str = ""
+    unmapped: Mapping[str, int] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """One row per run, best macro-F1 first."""
@@ -135,6 +138,7 @@ class Evaluation:
                 "macro_f1": vars(a.macro),
                 "overall_accuracy": vars(a.overall),
                 **accuracy.disagreement(a.matrix),
+                "pixels": int(a.matrix.sum()),
                 "confusion": a.matrix.tolist(),
                 "classes": {
                     name: {k: vars(v) if isinstance(v, Estimate) else v for k, v in row.items()}
@@ -145,6 +149,7 @@ class Evaluation:
         return {
             "classes": self.classes.to_dict(),
             "separation": self.separation,
+            "pixels": int(self.runs[self.ranked()[0]].matrix.sum()),
             "notes": [*self.notes],
             "scarce": [*self.scarce],
             "doubt": self.doubt,
@@ -154,7 +159,12 @@ class Evaluation:
                     "apart_in_space": plain(self.runs[name]),
                     **({"random_pixels": plain(self.leaking[name])} if name in self.leaking else {}),
                     **({"independent_test_set": plain(self.validated[name])} if name in self.validated else {}),
-                    "calibration": {"brier": self.calibration[name].brier, "error": self.calibration[name].error},
+                    "unmapped": self.unmapped.get(name, 0),
+                    "calibration": {
+                        "brier": self.calibration[name].brier,
+                        "error": self.calibration[name].error,
+                        "bins": self.calibration[name].bins.to_dict("records"),
+                    },
                     "about": dict(self.about[name]),
                 }
                 for name in self.ranked()
@@ -169,7 +179,7 @@ Codes = npt.NDArray[np.integer]
 def _unseen(run: RunLayout, samples: Samples) -> Iterator[tuple[str, Codes, Codes, Codes]]:
     """Yield by split: label, class by a model that had not seen it, and block, of each labelled pixel or row."""
     if samples.labels is None:
-        for split, rows in _rows(run).groupby("split", sort=False):
+        for split, rows in read_rows(run).groupby("split", sort=False):
             yield str(split), rows["label"].to_numpy(), rows["predicted"].to_numpy(), rows["block"].to_numpy()
         return
     crossval = raster.read_codes(run.crossval)
@@ -189,7 +199,8 @@ def _tested(run: RunLayout, layout: Layout, classes: Scheme) -> npt.NDArray[np.i
     return accuracy.by_block(labels, np.asarray(mapped.data[0]), feature, classes.values)
 
 
-def _rows(run: RunLayout) -> pd.DataFrame:
+def read_rows(run: RunLayout) -> pd.DataFrame:
+    """Read the cross-validated table of a run; a LulcError if it cannot be read."""
     try:
         return pd.read_parquet(run.crossval_table)
     except (OSError, ValueError) as error:
@@ -199,7 +210,7 @@ def _rows(run: RunLayout) -> pd.DataFrame:
 def _calibration(run: RunLayout, samples: Samples) -> Calibration:
     scheme = samples.scheme
     if samples.labels is None:
-        rows = _rows(run).query("split == 'fold'")
+        rows = read_rows(run).query("split == 'fold'")
         probabilities = rows[[f"probability {name}" for name in scheme.names]].to_numpy().T
         return calibration.assess(calibration.count(rows["label"].to_numpy(), probabilities, scheme.values))
     percent = raster.read_codes(run.crossval_probability, [f"fold {name}" for name in scheme.names])
@@ -242,7 +253,7 @@ def evaluate(
     samples = Samples.read(layout)
     found: dict[str, dict[str, Accuracy]] = {split: {} for split in SPLITS}
     validated: dict[str, Accuracy] = {}
-    about = {}
+    about, unmapped = {}, {}
     for name in layout.runs() if runs is None else runs:
         run = layout.run(name)
         about[name] = mapping.read_about(run)
@@ -256,6 +267,9 @@ def evaluate(
         for split, labels, codes, block in _unseen(run, samples):
             matrices = accuracy.by_block(labels, codes, block, samples.scheme.values)
             found[split][name] = assess(matrices)
+            if split == "fold":
+                labelled = np.isin(labels, samples.scheme.values).sum()
+                unmapped[name] = int(labelled - matrices.sum())
         if (tested := _tested(run, layout, samples.scheme)) is not None:
             validated[name] = assess(tested)
     if not found["fold"]:
@@ -274,4 +288,5 @@ def evaluate(
         samples.notes,
         samples.scarce,
         samples.doubt,
+        unmapped,
     )

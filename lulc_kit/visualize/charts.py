@@ -220,6 +220,57 @@ def reliability(runs: Mapping[str, pd.DataFrame], title: str) -> Figure:
 
 
 @picture
+def errors_by_index(table: pd.DataFrame, title: str) -> Figure:
+    """Draw which part of the samples is wrong by how unlike the others they are.
+
+    Parameters
+    ----------
+    table
+        For each group of samples: median ``index`` (over the threshold: up to 1 is inside the area of applicability),
+        ``error`` (0–1), number of ``samples``.
+    title
+        Title of the picture.
+    """
+    figure, ax = subplots(figsize=(7, 3.5))
+    half = 1.96 * np.sqrt(table["error"] * (1 - table["error"]) / table["samples"])
+    ax.errorbar(table["index"], table["error"], half, fmt="o-", color=QUALITATIVE[0], capsize=3)
+    ax.axvline(1, color=QUALITATIVE[5], ls="--", label="threshold: beyond, nobody tested")
+    ax.set_xlim(0, max(1.1, 1.05 * float(table["index"].max())))
+    ax.set_ylim(0)
+    ax.set_xlabel("dissimilarity over its threshold (groups alike in size)")
+    ax.set_ylabel("part that is wrong")
+    ax.set_title(title)
+    ax.legend(fontsize=8)
+    return figure
+
+
+@picture
+def coverage(blocks: pd.DataFrame, error_rate: float, title: str) -> Figure:
+    """Draw in which part of the blocks class sets hold the true class how often.
+
+    Parameters
+    ----------
+    blocks
+        One row per block: ``covered`` (part of its pixels, 0–1) and ``pixels``.
+    error_rate
+        Part of sets that may lack the true class.
+    title
+        Title of the picture.
+    """
+    figure, ax = subplots(figsize=(7, 3.5))
+    ax.hist(blocks["covered"], bins=np.linspace(0, 1, 21).tolist(), color=QUALITATIVE[0], edgecolor="black")
+    whole = float((blocks["covered"] * blocks["pixels"]).sum() / blocks["pixels"].sum())
+    ax.axvline(1 - error_rate, color=QUALITATIVE[5], ls="--", label=f"asked for: {1 - error_rate:.2f}")
+    ax.axvline(whole, color="black", label=f"all pixels together: {whole:.2f}")
+    ax.set_xlim(0, 1)
+    ax.set_xlabel("part of the block's sets that hold the true class")
+    ax.set_ylabel("blocks")
+    ax.set_title(title)
+    ax.legend(fontsize=8)
+    return figure
+
+
+@picture
 def learning_curve(table: pd.DataFrame, title: str) -> Figure:
     """Draw accuracy by the number of polygons or blocks (index): ``mean``, ``lowest`` and ``highest`` macro-F1."""
     figure, ax = subplots(figsize=(7, 3.5))

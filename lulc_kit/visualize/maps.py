@@ -13,6 +13,7 @@ from lulc_kit.late import pd, plt, xr
 from lulc_kit.visualize import fonts
 from lulc_kit.visualize.style import (
     NODATA_COLOUR,
+    PANEL_PIXELS,
     QUALITATIVE,
     decorate,
     extent,
@@ -163,6 +164,81 @@ def confidence(probabilities: xr.DataArray, title: str) -> Figure:
     ax.set_title(title)
     decorate(ax, probabilities.odc.geobox)
     figure.colorbar(drawn, ax=ax, label="probability of the mapped class, % (grey: no data)", shrink=0.8)
+    return figure
+
+
+@picture
+def certainty(layers: Mapping[str, xr.DataArray], title: str) -> Figure:
+    """Draw layers in whole percent side by side, such as probability, margin and entropy. 255 in a file is no data.
+
+    Parameters
+    ----------
+    layers
+        By what they are called; of a layer with several bands the greatest number of each pixel is shown.
+    title
+        Title of the picture.
+    """
+    shape = proportions(next(iter(layers.values())))
+    rows, columns = (len(layers), 1) if shape < 1 / 1.8 else (1, len(layers))
+    width = 9.0 if columns == 1 else 4.4 * columns
+    figure, axes = subplots(rows, columns, figsize=(width, rows * (width / columns * shape + 0.7)), squeeze=False)
+    cmap = plt.get_cmap("cividis").with_extremes(bad=NODATA_COLOUR)
+    for ax, (name, layer) in zip(axes.ravel(), layers.items(), strict=True):
+        data = thin(layer, PANEL_PIXELS).to_numpy()
+        shown = np.ma.masked_where((data == 255).any(axis=0), data.max(axis=0))
+        drawn = ax.imshow(shown, cmap=cmap, vmin=0, vmax=100, extent=extent(layer.odc.geobox))
+        ax.set_title(name)
+        decorate(ax, layer.odc.geobox)
+    figure.colorbar(drawn, ax=axes, label="% (grey: no data)", shrink=0.8)
+    return head(figure, title)
+
+
+@picture
+def applicability(index: xr.DataArray, title: str) -> Figure:
+    """Draw how unlike the training samples each pixel is: blue inside the area of applicability, red outside.
+
+    Parameters
+    ----------
+    index
+        Dissimilarity over its threshold, (1, y, x), NaN for no data.
+    title
+        Title of the picture.
+    """
+    from matplotlib.colors import TwoSlopeNorm
+
+    data = thin(index).to_numpy()[0]
+    figure, ax = _sheet(index)
+    cmap = plt.get_cmap("RdYlBu_r").with_extremes(bad=NODATA_COLOUR)
+    norm = TwoSlopeNorm(vcenter=1, vmin=0, vmax=2)
+    drawn = ax.imshow(np.ma.masked_invalid(data), cmap=cmap, norm=norm, extent=extent(index.odc.geobox))
+    known = data[np.isfinite(data)]
+    part = f" ({(known <= 1).mean():.0%} inside)" if known.size else ""
+    ax.set_title(title + part)
+    decorate(ax, index.odc.geobox)
+    label = "dissimilarity over its threshold: inside up to 1 (grey: no data)"
+    figure.colorbar(drawn, ax=ax, label=label, shrink=0.8, extend="max")
+    return figure
+
+
+@picture
+def set_sizes(sizes: xr.DataArray, classes: Scheme, title: str) -> Figure:
+    """Draw how many of the classes each pixel may be; (1, y, x), NaN for no data."""
+    most = len(classes.values)
+    data = thin(sizes).to_numpy()[0]
+    figure, ax = _sheet(sizes)
+    cmap = plt.get_cmap("viridis", most + 1).with_extremes(bad=NODATA_COLOUR)
+    drawn = ax.imshow(
+        np.ma.masked_invalid(data),
+        cmap=cmap,
+        vmin=-0.5,
+        vmax=most + 0.5,
+        extent=extent(sizes.odc.geobox),
+        interpolation="nearest",
+    )
+    ax.set_title(title)
+    decorate(ax, sizes.odc.geobox)
+    ticks = np.unique(np.linspace(0, most, min(most, 12) + 1).round().astype(int))
+    figure.colorbar(drawn, ax=ax, ticks=ticks, label="classes in the set (grey: no data)", shrink=0.8)
     return figure
 
 

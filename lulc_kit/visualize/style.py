@@ -123,7 +123,9 @@ def decorate(axes: Axes, geobox: GeoBox) -> None:
     halo = [withStroke(linewidth=3, foreground="white")]
     bar = _nice((right - left) / 4)
     x, y = left + 0.04 * (right - left), bottom + 0.06 * (top - bottom)
-    axes.plot([x, x + bar], [y, y], color="black", lw=3, solid_capstyle="butt", path_effects=halo)
+    # A rim wider than the bar: on black land it is all that shows.
+    rim = [withStroke(linewidth=7, foreground="white")]
+    axes.plot([x, x + bar], [y, y], color="black", lw=3, solid_capstyle="projecting", path_effects=rim)
     label = f"{bar:g} km" if bar >= 1 else f"{bar * 1000:g} m"
     axes.annotate(label, (x + bar / 2, y), (0, 4), textcoords="offset points", ha="center", path_effects=halo)
     axes.annotate(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from lulc_kit import classes, study
+from lulc_kit import classes, mapping, study
 from lulc_kit.evaluate import runs
 from lulc_kit.layout import Layout
 from lulc_kit.samples import Samples
@@ -47,6 +47,9 @@ def test_a_study_of_a_table_is_trained_judged_and_reported_without_maps(project)
         with contextlib.chdir(project):
             assert study.Study(p).outdated(p) is None
     assert layout.runs() == ["few", "near"]
+    # The feature that tells the classes apart is worth much, and notebook 09 can read it.
+    worth = mapping.read_about(layout.run("few"))["importance"]
+    assert set(worth) == {"NDVI", "VH"} and worth["NDVI"] > 0.3 > abs(worth["VH"])
     assert not (layout.folder / "maps").exists()
     rows = pd.read_parquet(layout.run("few").crossval_table).query("split == 'fold'")
     judged = runs.evaluate(layout, resamples=100)

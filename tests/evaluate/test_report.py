@@ -1,19 +1,26 @@
 """The report page: one file, nothing from elsewhere, names escaped, words that follow the numbers."""
 
 import dataclasses
+import json
+import struct
+import tempfile
+import zlib
 from html.parser import HTMLParser
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
+from lulc_kit import params
 from lulc_kit.classes import LandClass, Scheme
 from lulc_kit.evaluate import accuracy, calibration, report
 from lulc_kit.evaluate.runs import Evaluation
 
 NAMES = ("Water", "Forest <b>&", "Scrub", "Marsh")
 SCHEME = Scheme("x", "X", tuple(LandClass(i, n, "#00ff00") for i, n in enumerate(NAMES, 1)))
-FIGURES = [field.name for field in dataclasses.fields(report.Pictures)]
+FIGURES = ["runs", "classes", "confusion", "reliability", "image", "labels", "map_rf", "care_rf", "applicability_rf"]
+SCHEMA = json.loads((Path(report.__file__).parent / "accuracy.schema.json").read_text(encoding="utf-8"))
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -51,16 +58,71 @@ def assess(matrix, blocks=40):
 def evaluation(matrix=GOOD, run="rf", leak=True, **others):
     runs = {run: assess(matrix)} | {name: assess(m) for name, m in others.items()}
     leaking = {run: assess(GOOD + 300 * np.eye(4, dtype=int))} if leak else {}
-    about = {name: {"model": f"model <i>{name}</i>"} for name in runs}
+    about = {name: {"model": f"model <i>{name}</i>", "features": ["B2"], "folds": "f"} for name in runs}
     counts = calibration.count(np.array([1, 2, 3, 4]), np.eye(4) * 0.6 + 0.1, [1, 2, 3, 4])
     sure = dict.fromkeys(runs, calibration.assess(counts))
     return Evaluation(SCHEME, "3 folds of whole <640 m> blocks", runs, leaking, about, 0.9, sure)
 
 
-def write(found, **options):
-    pictures = report.Pictures(**{key: Figure(figsize=(1, 1)) for key in FIGURES})
-    defaults = {"study": "hav<el>land", "attribution": "contains modified Copernicus Sentinel data", "covered": 0.82}
-    return report.render(found, pictures, **defaults | options)
+def png(folder, name):
+    """Write a picture of one white pixel."""
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"\0\xff")),
+        (b"IEND", b""),
+    ]
+    path = folder / f"{name}.png"
+    chunks = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    return path
+
+
+SETS = {"covered": 0.9, "mean_size": 1.5, "single": 0.5, "empty": 0.0, "pixels": 400}
+TRUST = {
+    "applicability": {
+        "thresholds": {"all classes": 0.5},
+        "weighted_by_importance": True,
+        "error_by_index": [{"index": 0.5, "error": 0.1, "samples": 10}],
+    },
+    "class_sets": {
+        "error_rate": 0.1,
+        "by_class": True,
+        "least_percent": dict.fromkeys(NAMES, 20),
+        "coverage": {"all classes": SETS},
+        "blocks": {"number": 40, "below_target": 0.25, "lowest": 0.4, "median": 0.92},
+    },
+    "parts": {"no reason for doubt": 0.7, "unlike the training samples": 0.3},
+}
+RECORD = {
+    "step": "06_rf",
+    "parameters": {"study": "x", "trees": 100},
+    "started": "2026-01-02T03:04:05+00:00",
+    "duration_s": 90.0,
+    "peak_memory_mb": 512.0,
+    "inputs": [{"path": f"<{k}>.tif", "sha256": f"{k:064x}"} for k in range(14)],
+}
+
+
+def numbers(found, table=False, **data):
+    """Return what accuracy.json holds, of a study with a map or of a table."""
+    grid = {"crs": "EPSG:32633", "resolution": 10.0, "rows": 5, "columns": 7}
+    about = {"attribution": "contains modified Copernicus Sentinel data", "dates": ["2020-01-02"], "levels": ["L2A"]}
+    about |= {"table": table, "grid": None if table else grid, "covered": None if table else 0.82, "labelled": 400}
+    return {
+        "format": report.FORMAT,
+        "study": "hav<el>land",
+        "data": about | data,
+        **found.to_dict(),
+        "trust": {"rf": TRUST | ({"parts": {}} if table else {})},
+        "parameters": params.Evaluate().model_dump(mode="json"),
+        "versions": {"lulc_kit": "0.1.0", "python": "3.11.0", "numpy": "2.0"},
+    }
+
+
+def write(found, figures=FIGURES, records=(RECORD,), **options):
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = {name: png(Path(folder), name) for name in figures}
+        return report.render(numbers(found, **options), pictures, records)
 
 
 def test_the_page_is_whole_and_needs_nothing_from_elsewhere():
@@ -96,7 +158,7 @@ def test_classes_are_sorted_by_what_their_f1_says():
     # By hand: 2·right / (row + column).
     assert f1["Water"].value == pytest.approx(2 * 97 / (100 + 110))
     assert f1["Marsh"].value == pytest.approx(2 * 20 / (100 + 27))
-    assert report.verdicts(found, "rf") == {
+    assert report.verdicts(numbers(found), "rf") == {
         "reliable": [f"Water ({2 * 97 / (100 + 110):.3f})"],
         "between": [f"Forest <b>& ({2 * 75 / (100 + 126):.3f})", f"Scrub ({2 * 66 / (100 + 137):.3f})"],
         "poor": [f"Marsh ({2 * 20 / (100 + 27):.3f})"],
@@ -110,8 +172,8 @@ def test_a_class_whose_interval_reaches_below_the_limit_is_not_reliable():
     found = accuracy.assess(each, SCHEME, confidence=0.9, resamples=400, seed=1)
     f1 = found.classes["Water"]["f1"]
     assert f1.value > report.RELIABLE > f1.low
-    wrapped = Evaluation(SCHEME, "x", {"rf": found}, {}, {"rf": {"model": "m"}}, 0.9, {})
-    assert any(c.startswith("Water") for c in report.verdicts(wrapped, "rf")["between"])
+    wrapped = dataclasses.replace(evaluation(), runs={"rf": found}, leaking={})
+    assert any(c.startswith("Water") for c in report.verdicts(numbers(wrapped), "rf")["between"])
 
 
 def test_the_page_says_what_the_verdicts_say():
@@ -134,7 +196,7 @@ def test_a_map_without_a_reliable_class_says_so():
 
 def test_a_map_without_a_mistake_names_no_confusion():
     found = evaluation(np.diag([10, 20, 30, 40]), leak=False)
-    assert report.confused(found, "rf") == []
+    assert report.confused(numbers(found), "rf") == []
     text = Page(write(found)).text
     assert "Poor:" not in text
     assert "Most frequent confusions" not in text
@@ -142,7 +204,7 @@ def test_a_map_without_a_mistake_names_no_confusion():
 
 
 def test_most_frequent_confusions_are_parts_of_the_labelled_class():
-    assert report.confused(evaluation(), "rf", 2) == [
+    assert report.confused(numbers(evaluation()), "rf", 2) == [
         "50% of Marsh is mapped as Scrub",
         "30% of Scrub is mapped as Forest <b>&",
     ]
@@ -173,17 +235,66 @@ def test_chosen_settings_are_named_with_their_spread_over_folds():
     assert found == {"C": ("0.5", "0.01 … 2"), "weights": ("uniform", "distance, uniform")}
     judged = evaluation()
     assert "Settings that were chosen" not in Page(write(judged)).text
-    tuned = dataclasses.replace(judged, about={"rf": about | {"model": "x"}})
+    tuned = dataclasses.replace(judged, about={"rf": about | {"model": "x", "features": ["B2"]}})
     assert "0.01 … 2" in Page(write(tuned)).text
 
 
 def test_a_study_of_a_table_has_no_maps_on_its_page():
-    pictures = {key: Figure(figsize=(1, 1)) for key in FIGURES}
-    pictures |= dict.fromkeys(("maps", "image", "labels", "confidence"))
-    text = report.render(evaluation(), report.Pictures(**pictures), study="x", attribution="", covered=None)
-    page = Page(text)
-    assert page.tags.count("img") == len(FIGURES) - 4
+    page = Page(write(evaluation(), FIGURES[:4], table=True))
+    assert page.tags.count("img") == 4
     assert "labelled rows of a table" in page.text and "The maps" not in page.text and "Masked land" not in page.text
+    assert "part of the map" not in page.text and "sets that hold it" in page.text
+
+
+def test_doubt_has_its_place_on_the_page():
+    text = " ".join(Page(write(evaluation())).text.split())
+    assert "Of the map of “rf”, 70 % raises no doubt" in text
+    assert "Up to the threshold (index 0.500) cross-validation has tried the model" in text
+    assert "in 25 % of 40 blocks fewer sets hold the true class" in text
+    assert "as their importance to this run says" in text
+
+
+def test_three_numbers_stand_in_the_first_table_and_what_no_score_knows_of():
+    judged = dataclasses.replace(evaluation(other=GOOD), unmapped={"rf": 1234, "other": 0})
+    validated = dataclasses.replace(judged, validated={"rf": assess(np.diag([9, 9, 9, 9]))})
+    text = write(validated)
+    first = text[: text.index("</table>")]
+    for number in ("1,234", "independent test set", "random split: flatters", "apart in space: transfer"):
+        assert number in first
+    assert f"{judged.leaking['rf'].macro.value:.3f}" in first and "1.000 (1.000–1.000)" in first
+    matched = dataclasses.replace(judged, separation="4 folds matched to the distances of the map (kNNDM)")
+    assert "distance-matched (kNNDM): what the map is asked" in write(matched)
+
+
+def test_steps_say_what_they_took_and_what_went_in():
+    html = write(evaluation())
+    assert "<td>06_rf</td><td>2026-01-02 03:04</td>" in html and ">1.5</td>" in html and ">512</td>" in html
+    text = " ".join(Page(html).text.split())
+    assert "trees: 100" in text and "<0>.tif" in text and "<11>.tif" in text and "<12>.tif" not in text
+    assert "and 2 more" in text
+    assert "How this was made" not in Page(write(evaluation(), records=())).text
+
+
+def test_tables_scroll_on_a_phone_and_print_whole():
+    text = write(evaluation())
+    assert 'name="viewport" content="width=device-width' in text
+    assert text.count("<table") == text.count('<div class="scroll"><table')
+    style = text[text.index("@media print") : text.index("</style>")]
+    assert "overflow: visible" in style and "display: table-header-group" in style
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_numbers_keep_to_the_schema(table):
+    judged = dataclasses.replace(evaluation(other=GOOD), validated={"rf": assess(GOOD)})
+    plain = json.loads(json.dumps(numbers(judged, table=table)))
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(plain, SCHEMA, jsonschema.Draft202012Validator)
+    for spoilt in ({"format": "2"}, {"runs": {}}, {"confidence": 95}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(plain | spoilt, SCHEMA, jsonschema.Draft202012Validator)
+    plain["runs"]["rf"]["apart_in_space"]["macro_f1"].pop("low")
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(plain, SCHEMA, jsonschema.Draft202012Validator)
 
 
 def test_labels_made_of_the_image_and_classes_too_small_are_said():

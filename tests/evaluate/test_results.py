@@ -1,17 +1,22 @@
-"""What notebook 09 writes: the page, its numbers, a style beside each map; all found where the layout says."""
+"""What notebook 09 writes: numbers, tables, pictures, the page made of them, layers; found where the layout says."""
 
 import json
+import shutil
 
 import dask.array as da
+import jsonschema
 import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import files, raster
-from lulc_kit.evaluate import report, results
+from lulc_kit import catalog, files, params, raster
+from lulc_kit.errors import LulcError
+from lulc_kit.evaluate import doubt, results, runs
 from lulc_kit.layout import Layout
-from lulc_kit.raster import writing
-from tests.evaluate import test_report
+from tests.evaluate import test_report, test_trust
 
 
 def test_covered_counts_pixels_with_a_class():
@@ -20,21 +25,101 @@ def test_covered_counts_pixels_with_a_class():
     assert results.covered(codes.copy(data=da.from_array(codes.data))) == 0.75
 
 
-def test_page_numbers_and_styles_are_written(tmp_path):
-    layout = Layout(tmp_path)
-    judged = test_report.evaluation(other=test_report.GOOD)
-    box = GeoBox((2, 4), from_origin(0, 0, 10, 10), "EPSG:32633")
-    codes = raster.array(np.array([[[0, 1, 2, 0], [1, 1, 1, 1]]], np.uint8), box, ["class"])
-    for run in ("rf", "other"):
-        writing.write(layout.run(run).map, codes, dtype="uint8", nodata=0)
-    files.write_json(layout.catalog, {"type": "FeatureCollection", "features": [], "lulc:attribution": "Whose data"})
-    pictures = report.Pictures(**{key: test_report.Figure(figsize=(1, 1)) for key in test_report.FIGURES})
-    results.write(judged, pictures, "havelland", layout)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A study of which 09 has everything: samples with features, a stack, two runs with maps; and what 09 makes."""
+    layout = test_trust.study(tmp_path_factory.mktemp("study") / "s")
+    catalog.write(layout.catalog, catalog.Catalog([catalog.Scene("2020-01-02", "L2A", {})], {}, "Whose data"))
+    files.write_json(layout.record("06_rf"), test_report.RECORD)
+    files.write_json(layout.record("09_evaluate"), test_report.RECORD | {"step": "09_evaluate"})
+    p = params.Evaluate(study="s", resamples=100, density=20)
+    judged = runs.evaluate(layout, resamples=100)
+    trusted = results.examine(judged, test_trust.samples(layout), p, layout)
+    results.write_doubt(trusted, p, layout)
+    pictures = {"runs": Figure(figsize=(1, 1)), "map": {"rf": Figure(figsize=(1, 1)), "x": None}, "image": None}
+    results.write(judged, trusted, pictures, p, layout)
+    return layout, judged, trusted, p
+
+
+def test_numbers_keep_to_the_schema_and_the_page_says_them(whole):
+    layout, judged, trusted, _ = whole
+    numbers = json.loads(layout.accuracy.read_text(encoding="utf-8"))
+    jsonschema.validate(numbers, test_report.SCHEMA, jsonschema.Draft202012Validator)
+    best = judged.ranked()[0]
+    assert list(trusted) == list(numbers["trust"]) == [best]
+    assert sum(numbers["trust"][best]["parts"].values()) == pytest.approx(1)
     text = test_report.Page(layout.report.read_text(encoding="utf-8")).text
-    assert "Whose data" in text and "25 % of the scene is cloud" in text
-    assert json.loads(layout.accuracy.read_text())["runs"]["rf"]["apart_in_space"]["macro_f1"]
-    assert {p.name for p in layout.report.parent.iterdir()} == {"index.html", "accuracy.json"}
-    assert all("Marsh" in layout.run(run).style.read_text() for run in ("rf", "other"))
-    maps = results.read_maps(judged, layout)
-    assert list(maps) == judged.ranked()
-    np.testing.assert_array_equal(maps["rf"], codes)
+    assert "Whose data" in text and "06_rf" in text and "09_evaluate" not in text
+    assert {path.name for path in layout.report.parent.iterdir()} == {
+        *("index.html", "accuracy.json", "pictures", "tables")
+    }
+    assert {path.stem for path in layout.picture("x").parent.iterdir()} == {"runs", "map_rf"}
+    assert all("Water" in layout.run(run).style.read_text() for run in judged.runs)
+    assert list(results.read_maps(judged, layout)) == judged.ranked()
+
+
+def test_the_page_made_again_is_the_same_page(whole, tmp_path):
+    layout, *_ = whole
+    again = Layout(shutil.copytree(layout.folder, tmp_path / "s"))
+    before = again.report.read_bytes()
+    again.report.unlink()
+    results.write_page(again)
+    assert again.report.read_bytes() == before
+    files.write_json(again.accuracy, files.read_json(again.accuracy) | {"format": "lulc_kit accuracy 0"})
+    with pytest.raises(LulcError, match=r"another version of the kit \(lulc_kit accuracy 0; .*Run 09_evaluate again"):
+        results.write_page(again)
+    again.accuracy.unlink()
+    with pytest.raises(LulcError, match="does not exist"):
+        results.write_page(again)
+    assert again.report.read_bytes() == before
+
+
+def test_tables_hold_what_the_numbers_say(whole):
+    layout, judged, trusted, _ = whole
+    best = judged.ranked()[0]
+    matrix = pd.read_csv(layout.table(f"confusion_{best}"), index_col=0)
+    np.testing.assert_array_equal(matrix.to_numpy(), judged.runs[best].matrix)
+    table = pd.read_csv(layout.table("runs"))
+    row = table[(table["run"] == best) & (table["split"] == "apart_in_space") & (table["score"] == "macro")].iloc[0]
+    assert row["value"] == pytest.approx(judged.runs[best].macro.value)
+    blocks = pd.read_csv(layout.table(f"class_sets_blocks_{best}"))
+    assert blocks["pixels"].sum() == trusted[best].sets["pixels"].sum()
+    assert results.coverage(trusted, judged.classes).loc["all classes", "pixels"] == blocks["pixels"].sum()
+    assert results.coverage({}, judged.classes) is None
+
+
+def test_layers_of_doubt_are_named_described_and_read_back(whole):
+    layout, judged, *_ = whole
+    run = layout.run(judged.ranked()[0])
+    care, index = results.read_doubt(run, "care"), results.read_doubt(run, "applicability")
+    mapped = raster.read_codes(run.map).data[0].compute() > 0
+    np.testing.assert_array_equal(care.data[0].compute() > 0, mapped)
+    np.testing.assert_array_equal(np.isfinite(index.data[0].compute()), mapped)
+    assert raster.tags(run.doubt("density"))["meaning"].endswith("counted up to 20")
+    assert raster.tags(run.doubt("set_size"))["meaning"].endswith("an error rate of 0.1")
+    assert (care.data[0].compute()[index.data[0].compute() > 1] == 4).all()
+    assert results.read_doubt(layout.run("none"), "care") is None and results.parts_of_care(layout.run("none")) == {}
+    assert results.read_certainty(layout.run("none")) is None
+    parts = results.parts_of_care(run)
+    assert list(parts) == list(doubt.CARE.names)
+    assert parts["unlike the training samples"] == pytest.approx((care.data[0].compute() == 4).sum() / mapped.sum())
+
+
+def test_runs_to_be_doubted_are_chosen_and_unknown_ones_refused(whole):
+    layout, judged, _, p = whole
+
+    def examined(*wanted):
+        return results.examine(judged, test_trust.samples(layout), p.model_copy(update={"doubt": [*wanted]}), layout)
+
+    assert list(examined("poor", "rf")) == ["poor", "rf"]
+    assert examined() == {}
+    with pytest.raises(LulcError, match="doubt names the run gone, and there are: poor, rf"):
+        examined("gone")
+
+
+def test_pictures_of_an_earlier_run_do_not_stay_on_the_page(whole, tmp_path):
+    layout, judged, trusted, p = whole
+    again = Layout(shutil.copytree(layout.folder, tmp_path / "s"))
+    test_report.png(again.picture("x").parent, "map_gone")
+    results.write(judged, trusted, {"runs": Figure(figsize=(1, 1))}, p, again)
+    assert [path.stem for path in again.picture("x").parent.iterdir()] == ["runs"]

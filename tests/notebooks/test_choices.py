@@ -133,7 +133,11 @@ ROWS: dict[str, list[Any]] = {
         {"sequences": "fixed", "gaps": "linear", "seed": 0},
         {"sequences": "random", "gaps": "mean"},
     ],
-    "09_evaluate": [{"seed": 0}],
+    "09_evaluate": [
+        {"seed": 0, "doubt": None, "sets_by_class": False, "density": 0},
+        {"doubt": [], "sets_by_class": True, "least_margin": 0.0},
+        {"doubt": ["fcn", "rf"], "applicability_by_class": True},
+    ],
 }
 ELSEWHERE = [
     ("01_download", "source", "sample"),  # needs the network: make demo

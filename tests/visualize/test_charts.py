@@ -117,3 +117,18 @@ def test_clouds_and_profiles_show_the_numbers_given():
     )
     (line,) = charts.profiles(rows, SCHEME).axes[0].get_lines()
     assert line.get_ydata().tolist() == [0.2, 0.6] and mcolors.to_hex(line.get_color()) == "#f096ff"
+
+
+def test_errors_and_coverage_show_the_numbers_given():
+    table = pd.DataFrame({"index": [0.2, 0.5, 1.4], "error": [0.1, 0.2, 0.5], "samples": [100, 100, 25]})
+    (ax,) = charts.errors_by_index(table, "t").axes
+    line = ax.containers[0].lines[0]
+    np.testing.assert_allclose(line.get_xydata(), table[["index", "error"]])
+    (bars,) = ax.containers[0].lines[2]
+    low, high = bars.get_segments()[2][:, 1]
+    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(0.25 / 25))
+    blocks = pd.DataFrame({"covered": [0.2, 1.0, 1.0], "pixels": [10, 30, 10]})
+    (ax,) = charts.coverage(blocks, 0.1, "t").axes
+    assert sum(patch.get_height() for patch in ax.patches) == 3
+    asked, whole = (line.get_xdata()[0] for line in ax.lines)
+    assert asked == 0.9 and whole == pytest.approx(42 / 50)

@@ -5,6 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from lulc_kit import classes, raster
 from lulc_kit.visualize import maps, style
@@ -116,3 +117,42 @@ def test_doubtful_labels_lie_where_they_are_in_the_colour_of_what_they_look_like
     np.testing.assert_allclose(crosses.get_offsets(), [[500.015, 4999.985]])
     assert "2 like another class" in ax.get_title() and "1 like none" in ax.get_title()
     assert len(maps.doubtful(codes([[10]]), suspects[:0], strangers[:0], SCHEME).axes[0].collections) == 0
+
+
+def test_doubt_is_painted_by_its_numbers():
+    index = codes([[0, 1, 2, 9]]).astype(float).where(lambda x: x != 9)
+    (ax, bar) = maps.applicability(index, "t").axes
+    painted = pixels(ax)[0]
+    assert tuple(painted[3]) == rgb(style.NODATA_COLOUR)
+    blue, pale, red = painted[:3].astype(int)
+    assert blue[2] > blue[0] and red[0] > red[2] and pale.min() > 150
+    assert "67% inside" in ax.get_title()
+    sizes = codes([[0, 1, 4, 9]]).astype(float).where(lambda x: x != 9)
+    (ax, bar) = maps.set_sizes(sizes, SCHEME, "t").axes
+    assert len({tuple(p) for p in pixels(ax)[0]}) == 4
+    assert list(bar.get_yticks()) == [0, 1, 2, 3, 4]
+
+
+def test_certainty_shows_each_layer_and_of_several_bands_the_greatest():
+    bands = raster.array(np.array([[[10, 255]], [[70, 30]]], np.uint8), grid(1, 2), ["a", "b"])
+    first, second, _ = maps.certainty({"probability": bands, "margin": codes([[20, 60]])}, "t").axes
+    assert (first.get_title(), second.get_title()) == ("probability", "margin")
+    (drawn,) = first.get_images()
+    assert drawn.get_array().tolist() == [[70, None]]
+    assert tuple(pixels(first)[0, 1]) == rgb(style.NODATA_COLOUR)
+
+
+def test_the_scale_bar_shows_on_land_of_any_colour():
+    """On black and on white ground, as on any between, there are pixels of the bar that differ from the ground."""
+    for ground in (0.0, 0.5, 1.0):
+        figure, ax = plt.subplots(figsize=(4, 4))
+        ax.imshow(np.full((4, 4, 3), ground), extent=(500, 501, 4999, 5000))
+        plt.close(figure)
+        style.decorate(ax, grid(100, 100))
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        (bar,) = ax.get_lines()
+        x, y = ax.transData.transform(bar.get_xydata().mean(axis=0)).round().astype(int)
+        shown = np.asarray(canvas.buffer_rgba())[::-1, :, :3].astype(int)
+        beside = shown[y - 8 : y + 9, x]
+        assert np.abs(beside - round(255 * ground)).max() > 100, ground

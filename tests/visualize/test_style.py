@@ -75,6 +75,8 @@ PROFILE = pd.DataFrame(
 PART = (0.5, 0.4, 0.6)
 LOSSES = pd.DataFrame({"loss": [0.2, 0.1], "low": 0.0, "high": 0.3, "family": "bands"}, index=["all bands", "x"])
 BINS = pd.DataFrame({"confidence": [0.4, 0.9], "accuracy": [0.5, 0.8], "pixels": [10, 90]})
+ERRORS = pd.DataFrame({"index": [0.2, 0.9], "error": [0.1, 0.3], "samples": [50, 50]})
+COVERED = pd.DataFrame({"covered": [0.2, 1.0], "pixels": [10, 30]})
 CURVE = pd.DataFrame({"mean": [0.5, 0.6], "lowest": [0.4, 0.6], "highest": [0.6, 0.6]}, index=[10, 20])
 DRAWN = {
     maps.class_map: lambda n: (codes([[10, 40]]), named(n), n, n),
@@ -82,6 +84,9 @@ DRAWN = {
     maps.categories: lambda n: (codes([[1, 2]]), {1: n, 2: f"other {n}"}, {1: "red", 2: "blue"}, n),
     maps.folds: lambda n: (split(), n),
     maps.confidence: lambda n: (codes([[50, 90]]), n),
+    maps.certainty: lambda n: ({n: codes([[50, 90]]), "margin": codes([[10, 255]])}, n),
+    maps.applicability: lambda n: (codes([[0, 2]]).astype(float), n),
+    maps.set_sizes: lambda n: (codes([[0, 2]]).astype(float), named(n), n),
     maps.doubtful: lambda n: (codes([[10, 40]]), SUSPECTS.assign(suggested=n), SUSPECTS, named(n)),
     images.composites: lambda n: (image(bands=(n, "B3", "B2")), [[n, "B3", "B2"]], (2, 98), n),
     images.band_panels: lambda n: (image(bands=(n, "B3")), n),
@@ -99,6 +104,8 @@ DRAWN = {
     charts.profiles: lambda n: (PROFILE.assign(**{"class": n}), named(n)),
     charts.importances: lambda n: (LOSSES.rename(index={"x": n}),),
     charts.reliability: lambda n: ({n: BINS}, n),
+    charts.errors_by_index: lambda n: (ERRORS, n),
+    charts.coverage: lambda n: (COVERED, 0.1, n),
     charts.learning_curve: lambda n: (CURVE.rename_axis(n), n),
     charts.observations: lambda n: (DAYS["date"], DAYS["clear"]),
     charts.clear_observations: lambda n: (codes([[0, 1]]), DAYS),

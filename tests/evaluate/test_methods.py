@@ -1,0 +1,76 @@
+"""The methods paragraph: what was done stands in it, what was not does not."""
+
+import dataclasses
+
+import pytest
+
+from lulc_kit.evaluate import methods
+from tests.evaluate.test_report import GOOD, NAMES, evaluation, numbers
+
+SECOND = {"step": "02_preprocess", "parameters": {"mask": "scl", "mask_buffer": 60.0, "sharpen": "local"}}
+SECOND["parameters"] |= {"composite": "median", "correction": "none"}
+FIFTH = {"step": "05_samples", "parameters": {"per_class": 3000}}
+
+
+def test_data_features_samples_split_models_and_versions_are_said():
+    found = numbers(evaluation(other=GOOD))
+    text = methods.paragraph(found, [SECOND, FIFTH])
+    for said in (
+        "Sentinel-2 Level-2A data of 2020-01-02 were brought to a grid of 7 × 5 pixels of 10 m (EPSG:32633).",
+        "Clouds and shadows were masked by Sen2Cor's scene classification with a buffer of 60 m",
+        "described by 1 feature: B2.",
+        f"The 4 classes ({', '.join(NAMES)})",
+        "at most 3,000 of each class trained a model",
+        "cross-validation in 3 folds of whole <640 m> blocks",
+        "2 models were compared on the same folds (rf: model <i>rf</i>; other:",
+        "90% intervals from 1,000 bootstrap resamples of whole blocks",
+        "area of applicability and local point density",
+        "error rate of 0.1 within each class",
+        "lulc_kit 0.1.0 on Python 3.11.0 (numpy 2.0)",
+    ):
+        assert said in text, said
+    assert "None" not in text and "  " not in text
+
+
+def test_what_was_not_done_is_not_said():
+    found = numbers(evaluation(), table=True) | {"trust": {}}
+    text = methods.paragraph(found, [])
+    assert "Samples came as a table of 400 rows." in text
+    for word in ("applicability", "conformal", "Clouds", "grid", "pixels"):
+        assert word not in text
+    cited = " ".join(methods.sources(found, []))
+    assert "Meyer" not in cited and "Sadinle" not in cited and "Lahiri" in cited
+
+
+@pytest.mark.parametrize(
+    ("correction", "sharpen", "composite", "says"),
+    [
+        ("sen2cor", "none", "best", "Reflectance was corrected by Sen2Cor, clouds"),
+        ("dark_object", "local", "medoid", "dark-object subtraction, clouds"),
+        ("none", "none", "median", "coarser bands were interpolated, and dates were combined by median."),
+        ("none", "local", "best", "combined by the pixel farthest from clouds."),
+    ],
+)
+def test_processing_follows_the_parameters(correction, sharpen, composite, says):
+    changed = SECOND["parameters"] | {"correction": correction, "sharpen": sharpen, "composite": composite}
+    assert says in methods.paragraph(numbers(evaluation()), [SECOND | {"parameters": changed}])
+
+
+def test_simulated_data_are_called_so_and_many_dates_are_a_span():
+    found = numbers(evaluation(), attribution="SIMULATED: no measurement", dates=["2020-01-02", "2020-05-01"])
+    assert "Simulated Sentinel-2 Level-2A data of 2 dates from 2020-01-02 to 2020-05-01" in methods.paragraph(found, [])
+
+
+@pytest.mark.parametrize(
+    ("model", "separation", "first", "other"),
+    [
+        ("random forest of 100 trees", "4 folds of whole 640 m blocks", "Roberts et al. 2017", "Breiman"),
+        ("FCN (U-Net, filters 4)", "folds matched (kNNDM)", "Linnenbrink", "Ronneberger"),
+    ],
+)
+def test_sources_are_those_of_what_was_done(model, separation, first, other):
+    about = {"rf": {"model": model, "features": ["B2"], "folds": "f"}}
+    judged = dataclasses.replace(evaluation(), about=about, separation=separation)
+    cited = methods.sources(numbers(judged), [])
+    assert cited[0].startswith(first) and any(c.startswith(other) for c in cited)
+    assert all("doi:" in c or "Pedregosa" in c for c in cited)
