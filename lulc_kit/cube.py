@@ -95,9 +95,9 @@ class Cube:
         """Open a date lazily, with every pixel that its mask leaves out as NaN (see `raster.read`)."""
         return self.image(date, bands, chunk).where(self.mask(date, chunk).data[0] == Reason.CLEAR)
 
-    def observations(self) -> xr.DataArray:
-        """Count on how many dates each pixel is clear: uint16, (1, y, x), lazily."""
-        masks = [self.mask(date) for date in self.dates]
+    def observations(self, dates: Sequence[str] | None = None) -> xr.DataArray:
+        """Count on how many of the dates (None: all) each pixel is clear: uint16, (1, y, x), lazily."""
+        masks = [self.mask(date) for date in (self.dates if dates is None else dates)]
         counts = sum((m.data == Reason.CLEAR).astype(np.uint16) for m in masks)
         return raster.array(counts, masks[0].odc.geobox, ["clear observations"])
 

@@ -59,3 +59,12 @@ def test_a_late_package_is_the_package() -> None:
 def test_images_that_others_made_have_a_grid_for_the_front_door() -> None:
     code = "import lulc_kit, xarray\nlulc_kit.compute_indices\nassert hasattr(xarray.DataArray([0]), 'odc')"
     assert "odc.geo.xr" in loaded(code)
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_of_openmp_wait_without_spinning_unless_the_user_says_so(own: str | None, expected: str) -> None:
+    variables = {k: v for k, v in environment().items() if k != "OMP_WAIT_POLICY"}
+    variables |= {"OMP_WAIT_POLICY": own} if own else {}
+    code = "import lulc_kit, os; print(os.environ['OMP_WAIT_POLICY'])"
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected

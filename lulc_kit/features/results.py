@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from lulc_kit import catalog, files, params, raster
 from lulc_kit import families as families_of
+from lulc_kit.cube import Cube
 from lulc_kit.errors import BandError, MissingFileError, ParameterError
-from lulc_kit.features import components, external, indices, roads, stack
+from lulc_kit.features import components, embeddings, external, indices, periods, roads, stack
 from lulc_kit.features.components import Components
 from lulc_kit.intake import rasters, vectors
-from lulc_kit.late import pd, xr
+from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 
@@ -81,16 +86,25 @@ def _roads(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataAr
     return roads.compute(lines, image.odc.geobox, all_touched=p.roads_all_touched, maximum=p.roads_distance)
 
 
-def _external(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
+def _external(image: xr.DataArray, p: params.Features, layout: Layout, family: str = "external") -> xr.DataArray | None:
     layers = []
     for entry in p.external:
+        if entry.family != family:
+            continue
         first, *more = own = _own(entry)
         if more:
             tiles = [Path(tile) for tile in own]
             path = external.join(tiles, layout.features / f"{external.export_name(tiles[0])}.vrt")
         else:
             path = rasters.plain(rasters.describe(first, PARAMETERS), first, layout.features, entry.nodata)
-        layers.append(external.read(path, image.odc.geobox, **entry.model_dump(exclude={"file"})))
+        named = entry.model_dump(include={"bands", "prefix", "align", "nodata"})
+        found = external.read(path, image.odc.geobox, **named)
+        if entry.year is not None:
+            embeddings.check_year(entry.file, entry.year, raster.tags(layout.composite).get("dates", "").split())
+            with raster.open(path) as source:
+                plain_integers = source.scales[0] == 1 and np.dtype(source.dtypes[0]).kind in "iu"
+            found = embeddings.decode(found, entry.scale, plain_integers, entry.file)
+        layers.append(found)
     return stack.merge(*layers) if layers else None
 
 
@@ -141,32 +155,91 @@ def _own(entry: params.features.External) -> list[str | Path]:
 
 
 def time(p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.DataArray | None]:
-    """Compute statistics over the cube's dates, write them, and open that file, as `texture` does.
+    """Compute layers of the cube's dates (statistics, months, the dates themselves), write and open them.
 
     Raises
     ------
     LulcError
-        If a layer is neither a band of the cube nor an index of its bands, or no date lies in ``time_dates``.
+        If a layer is neither a band of the cube nor an index of its bands, or no date lies in ``time_dates`` or in one
+        of ``time_months``.
     """
     if not p.time_layers:
         return None, None
-    from lulc_kit.cube import Cube
     from lulc_kit.features import temporal  # numba takes its time to load
 
     cube = Cube(layout.cube)
+    dates = _dates(p, cube)
+    series = [_layers(cube.clear(date), p.time_layers) for date in dates]
+    parts = [temporal.compute(series, dates, p.time_statistics, p.time_min)]
+    for period in p.time_months:
+        within = periods.dates_in(period, dates)
+        median = temporal.compute([series[dates.index(date)] for date in within], within, ["p50"], 1)
+        parts.append(_renamed(median, p.time_layers, period))
+    if p.time_each:
+        parts += [_renamed(image, p.time_layers, date) for date, image in zip(dates, series, strict=True)]
+    found = stack.merge(*parts)
+    tags = {"dates": " ".join(dates), "least": str(p.time_min)}
+    # Each band of each date, the layers made of them, and the two put together.
+    needed = len(dates) * (cube.image(dates[0]).sizes["band"] + 2 * len(p.time_layers))
+    writing.write_all([writing.Output(layout.time, found, tags=tags)], layers=needed)
+    return raster.read(layout.time), raster.preview(layout.time)
+
+
+def followed(p: params.Features, layout: Layout) -> xr.DataArray | None:
+    """Open the first of ``time_layers`` on all dates, lazily: (date, y, x), NaN where it is not clear; None without."""
+    if not p.time_layers:
+        return None
+    cube = Cube(layout.cube)
+    dates = _dates(p, cube)
+    layers = [_layers(cube.clear(date), p.time_layers[:1]).isel(band=0, drop=True) for date in dates]
+    return xr.concat(layers, "date").assign_coords(date=dates).rename(p.time_layers[0])
+
+
+def wave(
+    values: npt.NDArray[np.floating], dates: Sequence[str], order: int
+) -> tuple[list[datetime.date], npt.NDArray[np.float64]]:
+    """Return the days and the wave fitted to one pixel of `followed`: `temporal.curve`."""
+    from lulc_kit.features import temporal  # numba takes its time to load
+
+    return temporal.curve(values, dates, order)
+
+
+def _dates(p: params.Features, cube: Cube) -> list[str]:
+    """Return the cube's dates that count."""
     dates = cube.between(p.time_dates)
     if not dates:
         raise ParameterError(
             f"time_dates: no date of the cube lies from {' to '.join(p.time_dates or [])}. It has {len(cube.dates)}: "
             f"{', '.join(cube.dates[:20])}."
         )
-    series = [_layers(cube.clear(date), p.time_layers) for date in dates]
-    found = temporal.compute(series, dates, p.time_statistics, p.time_min)
-    tags = {"dates": " ".join(dates), "least": str(p.time_min)}
-    # Each band of each date, the layers made of them, and the two put together.
-    needed = len(dates) * (cube.image(dates[0]).sizes["band"] + 2 * len(p.time_layers))
-    writing.write_all([writing.Output(layout.time, found, tags=tags)], layers=needed)
-    return raster.read(layout.time), raster.preview(layout.time)
+    return dates
+
+
+def _renamed(layers: xr.DataArray, names: Sequence[str], ending: str) -> xr.DataArray:
+    return layers.assign_coords(band=[f"{name}_{ending}" for name in names])
+
+
+def clear_by_month(p: params.Features, layout: Layout) -> pd.DataFrame | None:
+    """Count what the cube's dates show, month by month; None where no ``time_layers`` are asked for.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``month`` (``YYYY-MM``), every month from the first to the last; ``dates``, ``clear`` (clear observations
+        of a pixel, on average), ``never`` (part of the pixels that have none, 0–1).
+    """
+    if not p.time_layers:
+        return None
+    cube = Cube(layout.cube)
+    dates = _dates(p, cube)
+    by_month: dict[str, list[str]] = {str(m): [] for m in pd.period_range(dates[0], dates[-1], freq="M")}
+    for date in dates:
+        by_month[date[:7]].append(date)
+    counts = [cube.observations(of).data for of in by_month.values() if of]
+    summed = da.compute(*((count.mean(), (count == 0).mean()) for count in counts))
+    seen = iter(summed)
+    rows = [(month, len(of), *(next(seen) if of else (0.0, 1.0))) for month, of in by_month.items()]
+    return pd.DataFrame(rows, columns=["month", "dates", "clear", "never"]).set_index("month")
 
 
 def _layers(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
@@ -189,6 +262,7 @@ FAMILIES: dict[str, Callable[[xr.DataArray, params.Features, Layout], xr.DataArr
     "terrain": _terrain,
     "roads": _roads,
     "external": _external,
+    "embedding": lambda image, p, layout: _external(image, p, layout, "embedding"),
     "context": lambda image, p, layout: context(image, p),
     "time": _time,
     "dispersion": _dispersion,

@@ -16,7 +16,7 @@ from lulc_kit.errors import ParameterError
 from lulc_kit.late import da, xr
 
 PLAIN = ("mean", "std", "iqr", "min", "max", "min_day", "max_day", "amplitude", "slope", "count")
-HARMONIC = ("amplitude1", "phase1", "amplitude2", "phase2")
+HARMONIC = ("amplitude1", "phase1", "amplitude2", "phase2", "level")
 ROUNDS = 5
 """Of reweighting in the robust fit."""
 
@@ -49,9 +49,9 @@ def statistics(
         - ``slope``: of a straight line by least squares, unit per year; NaN if all observations are of one day;
         - ``count``: number of observations;
         - ``amplitude1``, ``phase1``, ``amplitude2``, ``phase2``: of a wave of a year, and of half a year, over a
-          constant (harmonic regression, Jakubauskas et al. 2001, PE&RS 67:461–470), fitted robustly (Huber's weights
-          on the median absolute deviation); the phase is when the wave is highest, days from 1 January. Both waves
-          are fitted where one of ``…2`` is asked for. NaN with fewer observations than twice the coefficients.
+          constant, ``level`` (harmonic regression, Jakubauskas et al. 2001, PE&RS 67:461–470), fitted robustly (Huber's
+          weights on the median absolute deviation); the phase is when the wave is highest, days from 1 January. Both
+          waves are fitted where one of ``…2`` is asked for. NaN with fewer observations than twice the coefficients.
     minimum
         A pixel with fewer observations gets NaN, but for its count.
 
@@ -87,6 +87,39 @@ def statistics(
     since = np.array([(d - first).days for d in days], np.float64)
     _each(np.ascontiguousarray(images), of_year, since, codes, order, minimum, out)
     return out
+
+
+def curve(
+    values: npt.NDArray[np.floating], dates: Sequence[str], order: int = 1
+) -> tuple[list[datetime.date], npt.NDArray[np.float64]]:
+    """Return the waves that `statistics` fits to one pixel, every tenth day from the first to the last date.
+
+    Parameters
+    ----------
+    values
+        (time,), NaN where a date shows nothing.
+    dates
+        ``YYYY-MM-DD`` of each, in order.
+    order
+        1: a wave of a year; 2: and one of half a year.
+
+    Returns
+    -------
+    list of datetime.date
+        The days.
+    numpy.ndarray
+        The fit on each, in the unit of the values; NaN with too few observations.
+    """
+    names = ["level", "amplitude1", "phase1", "amplitude2", "phase2"][: 1 + 2 * order]
+    level, *waves = (float(v) for v in statistics(values[:, None, None], dates, names).ravel())
+    first, last = datetime.date.fromisoformat(dates[0]), datetime.date.fromisoformat(dates[-1])
+    days = [first + datetime.timedelta(days=k) for k in range(0, (last - first).days + 1, 10)]
+    since = np.array([(day - datetime.date(first.year, 1, 1)).days for day in days], float)
+    fitted = np.full(len(days), level)
+    for k in range(order):
+        height, crest = waves[2 * k : 2 * k + 2]
+        fitted += height * np.cos(2 * np.pi * (k + 1) * (since - crest) / 365.25)
+    return days, fitted
 
 
 def _code(name: str) -> int:
@@ -132,7 +165,7 @@ def compute(series: Sequence[xr.DataArray], dates: Sequence[str], names: Sequenc
 @numba.njit(nogil=True, cache=True)
 def _each(images: Any, of_year: Any, since: Any, codes: Any, order: int, minimum: int, out: Any) -> None:
     dates, rows, columns = images.shape
-    seen, when, waves = np.empty(dates), np.empty(dates, np.int64), np.empty(4)
+    seen, when, waves = np.empty(dates), np.empty(dates, np.int64), np.empty(5)
     for row in range(rows):
         for column in range(columns):
             n = 0
@@ -221,6 +254,7 @@ def _waves(y: Any, t: Any, order: int, waves: Any) -> None:
             break
         for i in range(n):
             weights[i] = 1.0 if left[i] <= limit else limit / left[i]
+    waves[4] = fit[0]
     for k in range(order):
         a, b = fit[1 + 2 * k], fit[2 + 2 * k]
         waves[2 * k] = np.hypot(a, b)

@@ -16,12 +16,27 @@ class External(Model):
     """A raster that somebody else computed, for the stack of notebook 04."""
 
     file: str = Field(description="any raster, or the tiles of one Earth Engine export: exports/NAME-*.tif")
+    family: Literal["external", "embedding"] = Field(
+        "external", description="embedding: what a foundation model makes of a year; say which year"
+    )
+    year: int | None = Field(None, ge=1970, le=2100, description="of an embedding; that of the study's images")
+    scale: float | Literal["alphaearth"] | None = Field(
+        None, description="what its numbers are multiplied by; alphaearth: the 8-bit numbers of that product's files"
+    )
     bands: Names | None = Field(None, description="which of its bands; null: all")
     prefix: str = Field("", description="what the bands' names get in front")
     align: Literal["nearest", "bilinear", "cubic", "average"] | None = Field(
         None, description="how to resample it; null: refuse it if its pixels are not the grid's"
     )
     nodata: Nodata | None = Field(None, description="number that means nodata, if the file does not say")
+
+    @model_validator(mode="after")
+    def _dated(self) -> Self:
+        if (self.family == "embedding") != (self.year is not None):
+            raise ValueError("an embedding is of a year: write family: embedding and year, or neither")
+        if self.scale is not None and self.family != "embedding":
+            raise ValueError("scale is of an embedding; other rasters say their own scale, or gdal_translate -scale")
+        return self
 
 
 TextureFeature = Literal[
@@ -40,9 +55,10 @@ TextureFeature = Literal[
 Statistic = Annotated[
     str,
     Field(
-        pattern=r"^(p(\d{1,2}|100)|mean|std|iqr|min|max|min_day|max_day|amplitude|slope|count|(amplitude|phase)[12])$"
+        pattern=r"^(p(\d{1,2}|100)|mean|std|iqr|min|max|min_day|max_day|amplitude|slope|count|level|(amplitude|phase)[12])$"
     ),
 ]
+Period = Annotated[str, Field(pattern=r"^((\d{4}-)?(0[1-9]|1[0-2])|(0[1-9]|1[0-2])\.\.(0[1-9]|1[0-2]))$")]
 Directions = Annotated[list[Literal[0, 45, 90, 135]], Field(min_length=1)]
 
 
@@ -90,11 +106,16 @@ class Features(Parameters):
         ["p10", "p50", "p90"],
         min_length=1,
         description="p0 to p100, mean, std, iqr, min, max, min_day, max_day, amplitude, slope, count, amplitude1, "
-        "phase1, amplitude2, phase2",
+        "phase1, amplitude2, phase2, level",
     )
     time_dates: list[Date] | None = Field(
         None, min_length=2, max_length=2, description="first and last day that count; null: the whole cube"
     )
+    time_months: list[Period] = Field(
+        [],
+        description='medians of months and seasons, too: ["2018-07", "07", "06..08"]: that July, any July, any summer',
+    )
+    time_each: bool = Field(False, description="the layers of each date as they are, too: for few, clear dates")
     time_min: int = Field(3, ge=1, le=1000, description="a pixel with fewer clear dates has no statistics")
     dem_resampling: Literal["bilinear", "cubic", "average"] = Field(
         "bilinear", description="how the elevation model comes onto the grid; average if it is finer than the grid"
@@ -106,7 +127,9 @@ class Features(Parameters):
     roads_distance: float = Field(
         2000.0, gt=0, le=50000, description="distances to roads are exact up to this one, metres"
     )
-    external: list[External] = Field([], description="rasters that others computed: file, bands, prefix, align, nodata")
+    external: list[External] = Field(
+        [], description="rasters that others computed: file, bands, prefix, align, nodata, family, year, scale"
+    )
     stack: Names | None = Field(
         None,
         description="layers of the stack, in order; null: bands, indices, terrain, roads, external, context, time, "
@@ -122,6 +145,10 @@ class Features(Parameters):
             raise ValueError(
                 f"texture_distance {self.texture_distance} does not fit into texture_window {self.texture_window}"
             )
+        if twice := [period for period in self.time_months if self.time_months.count(period) > 1]:
+            raise ValueError(f"time_months: {twice[0]} occurs twice")
+        if (self.time_months or self.time_each) and not self.time_layers:
+            raise ValueError("time_months and time_each need time_layers: the bands and indices that are followed")
         if even := [side for side in self.context_windows if side % 2 == 0]:
             raise ValueError(f"context_windows must be odd, found {even[0]}")
         layers = len(self.texture_bands) * len(self.texture_features)

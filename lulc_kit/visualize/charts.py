@@ -325,6 +325,22 @@ def clear_observations(counts: xr.DataArray, dates: pd.DataFrame) -> Figure:
     return figure
 
 
+@picture
+def clear_months(table: pd.DataFrame) -> Figure:
+    """Draw how often a pixel is clear in each month, and which part never is (`features.results.clear_by_month`)."""
+    figure, (top, low) = subplots(2, figsize=(9, 4), sharex=True)
+    place = np.arange(len(table))
+    top.bar(place, table["clear"], color="#0072B2")
+    top.set_ylabel("clear dates\nof a pixel")
+    top.set_title("Clear observations, month by month")
+    low.bar(place, 100 * table["never"], color="#999999")
+    low.set_ylabel("pixels without\nany, %")
+    low.set_ylim(0, 100)
+    shown = np.unique(np.linspace(0, len(table) - 1, min(len(table), 12)).round().astype(int))
+    low.set_xticks(shown, table.index[shown], rotation=40, ha="right")
+    return figure
+
+
 def _clear_by_day(ax: Axes, days: pd.DatetimeIndex) -> None:
     """Give an axes the part of clear pixels upward, and days along, however few: never hours."""
     from matplotlib.dates import ConciseDateFormatter, date2num

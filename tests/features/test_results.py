@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 import dask
@@ -160,12 +161,28 @@ def test_statistics_over_the_clear_dates(folder):
     clear = np.where(cloudy[1:], np.nan, 1)
     red, infrared = images[1:].transpose(1, 0, 2, 3)
     count = np.isfinite(clear).sum(axis=0)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
         median = np.nanmedian((infrared - red) / (infrared + red) * clear, axis=0)
     expected = np.where(count >= 3, median, np.nan)
     np.testing.assert_allclose(found.sel(band="NDVI_p50"), expected, atol=1e-6)
     np.testing.assert_array_equal(found.sel(band="B4_count"), count)
     assert {layout.image("*"), layout.time} & {*steps.reads(p, layout), *steps.writes(p, layout)} == {layout.time}
+    by_month = results.clear_by_month(p, layout)
+    assert by_month.index.tolist() == ["2021-05", "2021-06", "2021-07", "2021-08", "2021-09"]
+    np.testing.assert_allclose(by_month["never"], [*cloudy[1:3].mean(axis=(1, 2)), 1, *cloudy[3:].mean(axis=(1, 2))])
+    np.testing.assert_allclose(by_month["clear"], 1 - by_month["never"])
+    some = {"time_months": ["2021-06", "05..08", "09"], "time_each": True, "stack": None}
+    found = run(check(**wanted | some), folder)
+    clouded = np.where(cloudy[:, None], np.nan, images)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        summer = np.nanmedian(clouded[1:4, 0], axis=0)
+    np.testing.assert_array_equal(found.sel(band="B4_2021-06"), clouded[2, 0].astype(np.float32))
+    np.testing.assert_allclose(found.sel(band="B4_05..08"), summer, atol=1e-6)
+    np.testing.assert_array_equal(found.sel(band="B4_2021-09-15"), found.sel(band="B4_09"))
+    with pytest.raises(LulcError, match="time_months: no date of the cube lies in 2021-07"):
+        run(check(**wanted | {"time_months": ["2021-07"]}), folder)
     with pytest.raises(LulcError, match="time_dates: no date of the cube lies from 2030-01-01"):
         run(check(**wanted | {"time_dates": ["2030-01-01", "2030-02-01"]}), folder)
     with pytest.raises(LulcError, match="B12"):

@@ -102,3 +102,22 @@ def test_an_unknown_statistic_is_refused(name):
         temporal.statistics(np.ones((2, 1, 1)), days(2), [name])
     with pytest.raises(LulcError, match="one for each"):
         temporal.statistics(np.ones((2, 1, 1)), days(3), ["mean"])
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_curve_is_the_wave_that_made_the_observations(order):
+    dates = days(30, "2019-02-03", 11)
+    january = datetime.date(2019, 1, 1)
+
+    def wave(day):
+        t = 2 * np.pi * (day - january).days / 365.25
+        return 0.5 + 0.2 * np.cos(t - 1.3) + (order == 2) * 0.1 * np.cos(2 * t - 0.4)
+
+    values = np.array([wave(datetime.date.fromisoformat(d)) for d in dates])
+    values[[3, 11]] = np.nan
+    values[7] = 0.9  # a cloud that the mask missed
+    drawn, fitted = temporal.curve(values, dates, order)
+    assert drawn[0].isoformat() == dates[0] and (drawn[-1] - drawn[0]).days > 300
+    # Huber's weights damp what lies far off, they do not remove it.
+    np.testing.assert_allclose(fitted, [wave(day) for day in drawn], atol=0.01)
+    assert np.isnan(temporal.curve(values[:4], dates[:4], order)[1]).all()

@@ -105,10 +105,15 @@ ROWS: dict[str, list[Any]] = {
             "texture_standardize": True,
             "dem_resampling": "average",
             "flat_aspect": 0,
-            "external": [{"file": "data/height.tif", "align": None, "nodata": 0}],
+            "external": [
+                {"file": "data/height.tif", "align": None, "nodata": 0},
+                {"file": "data/vectors.tif", "align": "nearest", "family": "embedding", "scale": "alphaearth"}
+                | {"year": int(scene.DATES[0][:4]), "prefix": "A"},
+            ],
         },
         {"texture_directions": [0, 45, 90, 135], "stack": ["B2", "NDVI"]},
-        {"texture_bands": [], "time_layers": ["NDVI", "B4"], "time_statistics": ["p50", "phase1"], "time_min": 1},
+        {"texture_bands": [], "time_layers": ["NDVI", "B4"], "time_statistics": ["p50", "phase1"], "time_min": 1}
+        | {"time_months": [scene.DATES[0][:7]], "time_each": True},
     ],
     "05_samples": [
         *({"scheme": scheme, "classes": classes(scheme), "layer": "fields"} for scheme in SCHEMES),
@@ -253,6 +258,8 @@ def write_data(project: Path) -> None:
         target.scales, target.offsets = [scene.SCALE] * 4, [scene.OFFSET] * 4
     hills = np.add.outer(np.arange(200.0), np.arange(200.0)).astype(np.float32)
     scene.write(data / "dem.tif", np.maximum(hills, 150), 5.0)
+    # Four numbers of (90 / 127.5)² are a vector of length 1.
+    scene.write(data / "vectors.tif", np.full((4, 40, 40), 90, np.int8), 25.0)
     scene.write(data / "canopy.tif", np.stack([hills[:40, :40]] * 2), 25.0)
     scene.write(data / "height.tif", hills[:SIDE, :SIDE], 10.0)
     scene.write(data / "classes.tif", (scene.truth()[:SIDE, :SIDE] + 1).astype(np.uint8), 10.0)

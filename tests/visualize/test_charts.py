@@ -59,6 +59,13 @@ def test_clear_observations_are_shown_by_pixel_and_by_date(most):
     assert f"of {most} date(s)" in picture.get_title() and scale.get_ylabel() == "clear dates (grey: never clear)"
 
 
+def test_months_show_how_often_a_pixel_is_clear_and_how_many_never_are():
+    table = pd.DataFrame({"dates": [3, 0], "clear": [1.5, 0], "never": [0.25, 1]}, ["2020-01", "2020-02"])
+    top, low = charts.clear_months(table).axes
+    assert [b.get_height() for b in top.patches] == [1.5, 0] and [b.get_height() for b in low.patches] == [25, 100]
+    assert [t.get_text() for t in low.get_xticklabels()] == ["2020-01", "2020-02"]
+
+
 def test_loadings_and_spectra_show_the_numbers_given():
     table = pd.DataFrame({"explained": [0.8, 0.2], "B2": [0.6, -0.8], "B3": [0.8, 0.6]}, index=["PC1", "PC2"])
     ax = charts.loadings(table).axes[0]
