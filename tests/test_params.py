@@ -61,7 +61,10 @@ def test_the_study_of_the_source_workflow_holds_together() -> None:
     features, labels = steps["04_features"], steps["05_samples"]
     assert isinstance(first, params.Download) and isinstance(cube, params.Preprocess)
     assert isinstance(features, params.Features) and isinstance(labels, params.Samples)
-    assert features.stack == TWENTY
+    year = [f"{layer}_{name}" for layer in features.time_layers for name in features.time_statistics]
+    assert features.stack == TWENTY + year
+    assert {getattr(steps[step], "features", None) == TWENTY for step in ("06_knn", "06_rf")} == {True}
+    assert getattr(steps["06_rf_year"], "features", TWENTY) is None  # all of the stack
     families = [*features.bands, *features.indices, *terrain.LAYERS]
     assert set(TWENTY) <= set(families) and first.dem is not None
     known = area.read(first.area, first.crs)  # type: ignore[arg-type]
