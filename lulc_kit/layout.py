@@ -282,6 +282,15 @@ class Layout:
         return self.report.parent / "tables" / f"{name}.csv"
 
     @property
+    def drawn(self) -> Path:
+        """How the points for interpretation were drawn; who interprets them does not look at it."""
+        return self.folder / "interpretation" / "design.json"
+
+    def points(self, suffix: str) -> Path:
+        """Return the points for interpretation as ``.gpkg``, ``.kml`` or ``.csv``; the user fills one of them in."""
+        return self.folder / "interpretation" / f"points{suffix}"
+
+    @property
     def plan(self) -> Path:
         """Names of the steps that the study has."""
         return self.folder / "steps" / "plan.json"
