@@ -171,7 +171,7 @@ def read(path: Path, drawn: Drawn) -> Interpreted:
     if kinds:
         raise LulcError(
             f"{path} holds {', '.join(sorted(kinds))}, not points. Whole polygons are a cluster sample: their pixels "
-            f"are not independent, and their chance to be drawn is not known, so no accuracy of the map follows from them. "
+            f"are not independent, and their chance to be drawn is unknown: nothing follows from them for the map. "
             f"Interpret the points that were drawn; polygons can be an independent test set (validation in 05)."
         )
     others = sorted({*_words(rows["sample"])} - {drawn.name})
