@@ -96,7 +96,7 @@ def _judged(p: Any, layout: Layout) -> list[Path]:
         rows = [[run.crossval_table, run.about] for run in runs or [layout.run("*")]]
         return [layout.samples, layout.classes, *(path for paths in rows for path in paths)]
     found = [layout.catalog, layout.composite, *_labels(layout)]
-    found += [layout.validation] if layout.validation.exists() else []
+    found += [path for path in (layout.validation, *([layout.drawn] if p.interpreted else [])) if path.exists()]
     for run in runs or [layout.run("*")]:
         found += [run.map, *(run.layer(name) for name in MAP_LAYERS)]
         found += [run.crossval, run.crossval_probability, run.about]
@@ -162,6 +162,8 @@ def of_users(p: params.Parameters, layout: Layout) -> list[Path]:
 def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     if isinstance(p, params.Download):
         return [files.on_disk(files.located(name)) for name in _of_download(p) if name]
+    if isinstance(p, params.Evaluate):
+        return [files.located(p.interpreted)] if p.interpreted else []
     own = [*_of_labels(p), *_of_gap(p)] if isinstance(p, params.Samples) else []
     if isinstance(p, params.Samples) and "reference" not in _label_files(p):
         return own

@@ -100,6 +100,19 @@ def disagreement(matrix: Matrix) -> dict[str, float]:
     return {"quantity": float(quantity), "allocation": float(1 - np.trace(parts) - quantity)}
 
 
+def kappa(matrix: npt.NDArray[np.floating | np.integer]) -> npt.NDArray[np.float64]:
+    """Cohen's kappa (1960, doi:10.1177/001316446002000104): agreement beyond what the margins would give by chance.
+
+    Reviewers ask for it. It says nothing that overall accuracy and the two disagreements do not say better, and maps of
+    other class shares do not compare by it (Pontius & Millones 2011, doi:10.1080/01431161.2011.552923; Foody 2020,
+    doi:10.1016/j.rse.2019.111630). Leading axes are kept; NaN where all lies in one class.
+    """
+    whole = matrix.sum(axis=(-2, -1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        chance = (matrix.sum(axis=-1) * matrix.sum(axis=-2)).sum(axis=-1) / np.square(whole, dtype=float)
+        return np.asarray((overall_accuracy(matrix) - chance) / (1 - chance))
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number with its confidence interval."""

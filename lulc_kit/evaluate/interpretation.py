@@ -22,6 +22,8 @@ from lulc_kit.layout import Layout
 
 WGS84 = "EPSG:4326"
 
+Codes = npt.NDArray[np.integer]
+
 FORMATS = (".gpkg", ".kml", ".csv")
 """Endings of the files of points: GIS programs, Google Earth, spreadsheets."""
 
@@ -41,8 +43,8 @@ class Interpreted:
         Those of a second interpreter; 0 where none looked.
     """
 
-    reference: npt.NDArray[np.int64]
-    second: npt.NDArray[np.int64]
+    reference: Codes
+    second: Codes
 
 
 def table(drawn: Drawn, *, blind: bool = True) -> gpd.GeoDataFrame:
@@ -55,8 +57,8 @@ def table(drawn: Drawn, *, blind: bool = True) -> gpd.GeoDataFrame:
     blind
         Leave out what the map says.
     """
-    affine = drawn.grid.affine
-    x, y = affine * (drawn.column + 0.5, drawn.row + 0.5)
+    a, column, row = drawn.grid.affine, drawn.column + 0.5, drawn.row + 0.5
+    x, y = a.a * column + a.b * row + a.c, a.d * column + a.e * row + a.f
     places = gpd.GeoSeries(gpd.points_from_xy(x, y), crs=str(drawn.grid.crs))
     degrees = places.to_crs(WGS84)
     count = len(drawn.row)
@@ -79,12 +81,12 @@ def write(drawn: Drawn, layout: Layout, *, blind: bool = True) -> None:
     Raises
     ------
     LulcError
-        If a sample that lies there has been filled in, at least in part: it would be lost.
+        If a sample lies there already: somebody may have begun to interpret it.
     """
-    if begun := [path for path in map(layout.points, FORMATS) if _filled(path)]:
+    if layout.drawn.exists():
         raise LulcError(
-            f"{begun[0]} has been filled in, and another sample was asked for. Move the folder {begun[0].parent} away "
-            f"to draw anew, or set the parameters sample_… back to what they were."
+            f"Another sample lies in {layout.drawn.parent}, and somebody may have begun to interpret it. Move that "
+            f"folder away to draw anew, or set the parameters sample_… of 09 back to what it was drawn with."
         )
     points = table(drawn, blind=blind)
     with files.replacing(layout.points(".gpkg")) as part:
@@ -95,16 +97,6 @@ def write(drawn: Drawn, layout: Layout, *, blind: bool = True) -> None:
         # The mark at its beginning tells Excel that it is UTF-8.
         points.drop(columns="geometry").to_csv(part, index=False, encoding="utf-8-sig")
     files.write_json(layout.drawn, drawn.to_dict())
-
-
-def _filled(path: Path) -> bool:
-    if not path.exists():
-        return False
-    try:
-        there = _open(path)
-    except LulcError:
-        return True  # whatever somebody made of it
-    return any((_words(there[name]) != "").any() for name in (REFERENCE, SECOND) if name in there)
 
 
 def _open(path: Path) -> gpd.GeoDataFrame:
@@ -181,7 +173,7 @@ def read(path: Path, drawn: Drawn) -> Interpreted:
             f"in this study is {drawn.name}, drawn from the map of run {drawn.run}. Name the file that was drawn with "
             f"it, or bring back the design.json that belongs to this file."
         )
-    number = pd.to_numeric(_words(rows["point"]), errors="coerce").fillna(-1).astype(int).to_numpy()
+    number = pd.to_numeric(_words(rows["point"]), errors="coerce").fillna(-1).to_numpy(np.int64)
     _check_points(path, number, len(drawn.row))
     rows = rows.iloc[np.argsort(number)].reset_index(drop=True)
     _check_places(path, rows, drawn)
@@ -200,7 +192,7 @@ def _list(numbers: Iterable[object], most: int = 10) -> str:
     return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
 
 
-def _check_points(path: Path, number: npt.NDArray[np.int64], count: int) -> None:
+def _check_points(path: Path, number: Codes, count: int) -> None:
     values, times = np.unique(number, return_counts=True)
     missing = np.setdiff1d(np.arange(1, count + 1), values)
     if missing.size:
@@ -228,7 +220,7 @@ def _check_places(path: Path, rows: gpd.GeoDataFrame, drawn: Drawn) -> None:
         )
 
 
-def _values(path: Path, column: pd.Series, classes: Scheme) -> npt.NDArray[np.int64]:
+def _values(path: Path, column: pd.Series, classes: Scheme) -> Codes:
     known = {str(c.value): c.value for c in classes.classes} | {c.name.casefold(): c.value for c in classes.classes}
     words = _words(column)
     found = words.str.casefold().map({"": 0} | known)

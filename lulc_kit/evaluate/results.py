@@ -10,9 +10,11 @@ import numpy as np
 from lulc_kit import catalog, classes, files, mapping, params, provenance, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import FormatError, ParameterError
-from lulc_kit.evaluate import accuracy, doubt, report, trust
+from lulc_kit.evaluate import accuracy, doubt, report, survey, trust
 from lulc_kit.evaluate.accuracy import Estimate
 from lulc_kit.evaluate.runs import Evaluation
+from lulc_kit.evaluate.sampling import HOW, Drawn
+from lulc_kit.evaluate.survey import Survey
 from lulc_kit.evaluate.trust import Trust
 from lulc_kit.late import pd, xr
 from lulc_kit.layout import MAP_LAYERS, Layout, RunLayout
@@ -92,7 +94,47 @@ def parts_of_care(run: RunLayout) -> dict[str, float]:
     return {c.name: float(counts[c.value] / mapped) for c in doubt.CARE.classes}
 
 
-def numbers(judged: Evaluation, trusted: Mapping[str, Trust], p: params.Evaluate, layout: Layout) -> dict[str, Any]:
+def draw_sample(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Drawn | None:
+    """Draw points for interpretation, as the parameters have it; None if none are wanted, or they have come back."""
+    if p.interpreted or not (p.sample_points or p.sample_error):
+        return None
+    return survey.draw(
+        judged,
+        layout,
+        points=p.sample_points,
+        standard_error=p.sample_error,
+        how=p.sample_design,
+        allocation=p.sample_allocation,
+        least=p.sample_least,
+        run=p.sample_run,
+        blind=p.sample_blind,
+        seed=p.seed,
+    )
+
+
+def describe_sample(drawn: Drawn | None) -> pd.DataFrame | None:
+    """Return how many points each class has; None without a sample."""
+    if drawn is None:
+        return None
+    points = [int((drawn.stratum == value).sum()) for value in drawn.classes.values]
+    table = pd.DataFrame({"class": drawn.classes.names, "mapped pixels": drawn.pixels, "points": points})
+    return table.set_index("class").rename_axis(f"{HOW[drawn.how]}, from the map of run {drawn.run}")
+
+
+def assess_sample(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Survey | None:
+    """Say what the interpreted points say of the maps; None if there are none yet."""
+    if p.interpreted is None or p.interpreted_date is None:
+        return None
+    return survey.assess(judged, layout, files.located(p.interpreted), p.interpreted_date)
+
+
+def numbers(
+    judged: Evaluation,
+    trusted: Mapping[str, Trust],
+    p: params.Evaluate,
+    layout: Layout,
+    surveyed: Survey | None = None,
+) -> dict[str, Any]:
     """Return all numbers as plain data: what ``accuracy.json`` holds (`accuracy.schema.json`)."""
     maps = read_maps(judged, layout)
     return {
@@ -104,6 +146,7 @@ def numbers(judged: Evaluation, trusted: Mapping[str, Trust], p: params.Evaluate
             name: known.to_dict(judged.classes) | {"parts": parts_of_care(layout.run(name))}
             for name, known in trusted.items()
         },
+        "survey": None if surveyed is None else surveyed.to_dict(),
         "parameters": p.model_dump(mode="json", exclude={"outputs", "memory", "study"}),
         "versions": provenance.versions(),
     }
@@ -147,6 +190,7 @@ def write(
     pictures: Mapping[str, Figure | Mapping[str, Figure | None] | None],
     p: params.Evaluate,
     layout: Layout,
+    surveyed: Survey | None = None,
 ) -> None:
     """Write all numbers as data and as tables, the pictures, the page made of them, and a QGIS style for each map.
 
@@ -160,8 +204,10 @@ def write(
         The notebook's parameters.
     layout
         The study's files.
+    surveyed
+        What a probability sample says of the maps; None without one.
     """
-    files.write_json(layout.accuracy, numbers(judged, trusted, p, layout))
+    files.write_json(layout.accuracy, numbers(judged, trusted, p, layout, surveyed))
     for old in layout.picture("x").parent.glob(layout.picture("*").name):
         old.unlink()
     for name, shown in pictures.items():
@@ -169,7 +215,7 @@ def write(
             if figure is not None:
                 with files.replacing(layout.picture(f"{name}_{run}" if run else name)) as part:
                     figure.savefig(part, dpi=110, bbox_inches="tight")
-    for name, table in tables(judged, trusted).items():
+    for name, table in (tables(judged, trusted) | survey_tables(surveyed)).items():
         with files.replacing(layout.table(name)) as part:
             table.to_csv(part)
     for run in read_maps(judged, layout) or {}:
@@ -229,6 +275,18 @@ def tables(judged: Evaluation, trusted: Mapping[str, Trust]) -> dict[str, pd.Dat
         found[f"class_sets_{run}"] = known.coverage(judged.classes)
         found[f"class_sets_blocks_{run}"] = known.by_block()
         found[f"errors_by_dissimilarity_{run}"] = known.by_index.rename_axis("group")
+    return found
+
+
+def survey_tables(surveyed: Survey | None) -> dict[str, pd.DataFrame]:
+    """Lay out what a probability sample says: areas, and for each run accuracy by class and points by both classes."""
+    if surveyed is None:
+        return {}
+    names = list(surveyed.classes.names)
+    found = {"survey_areas": surveyed.areas()}
+    for run, counts in surveyed.matrices.items():
+        found[f"survey_accuracy_{run}"] = surveyed.scores(run)
+        found[f"survey_points_{run}"] = pd.DataFrame(counts, names, names).rename_axis("mapped as")
     return found
 
 

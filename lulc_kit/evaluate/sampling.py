@@ -59,8 +59,8 @@ class Drawn:
         Of each point, 0 at the upper left. Points are in random order, and numbered from 1.
     stratum
         Class that the map had at each point.
-    seed
-        Seed of the draw.
+    asked
+        What it was drawn with, as plain data: a sample is drawn anew only if something else is asked for.
     """
 
     how: str
@@ -72,12 +72,12 @@ class Drawn:
     row: npt.NDArray[np.int64]
     column: npt.NDArray[np.int64]
     stratum: npt.NDArray[np.int64]
-    seed: int
+    asked: Mapping[str, Any]
 
     @property
     def name(self) -> str:
         """A short name by which a file says which sample it belongs to."""
-        of = f"{self.how} {self.seed} {self.map} {self.row.tolist()} {self.column.tolist()}"
+        of = f"{self.how} {self.map} {self.row.tolist()} {self.column.tolist()}"
         return hashlib.sha256(of.encode()).hexdigest()[:10]
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Drawn:
             "how": self.how,
             "run": self.run,
             "map": self.map,
-            "seed": self.seed,
+            "asked": dict(self.asked),
             "crs": crs.to_wkt() if crs else None,
             "transform": list(self.grid.affine)[:6],
             "shape": list(self.grid.shape),
@@ -106,10 +106,11 @@ class Drawn:
         from affine import Affine
 
         rows, columns = data["shape"]
-        places = {name: np.asarray(data[name], np.int64) for name in ("pixels", "row", "column", "stratum")}
         grid = GeoBox((int(rows), int(columns)), Affine(*data["transform"]), data["crs"])
-        told = {name: str(data[name]) for name in ("how", "run", "map")}
-        return cls(**told, classes=Scheme.from_dict(data["classes"]), grid=grid, seed=int(data["seed"]), **places)
+        how, run, mark = (str(data[name]) for name in ("how", "run", "map"))
+        pixels, row, column, stratum = (np.asarray(data[n], np.int64) for n in ("pixels", "row", "column", "stratum"))
+        classes, asked = Scheme.from_dict(data["classes"]), dict(data["asked"])
+        return cls(how, run, mark, classes, grid, pixels, row, column, stratum, asked)
 
 
 def fingerprint(codes: Codes) -> str:

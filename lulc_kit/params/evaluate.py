@@ -1,6 +1,8 @@
 """09: how far the maps can be trusted."""
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from lulc_kit.params.base import Fraction, Megabytes, Name, Parameters, Seed
 
@@ -25,3 +27,35 @@ class Evaluate(Parameters):
     )
     least_margin: Fraction = Field(0.1, description="lead of the first class over the second below which care is due")
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
+    sample_points: int = Field(
+        0, ge=0, le=100_000, description="points to draw from the map for interpretation; 0: none, or as sample_error"
+    )
+    sample_error: float | None = Field(
+        None, gt=0, lt=0.5, description="instead: as many points as give overall accuracy this standard error (0–1)"
+    )
+    sample_design: Literal["stratified", "simple", "systematic"] = Field(
+        "stratified", description="stratified by the map's classes, simple random, or on a grid with a random start"
+    )
+    sample_allocation: Literal["equal", "proportional", "neyman"] = Field(
+        "equal", description="a class's share of stratified points: the same, by its pixels, or to the least error"
+    )
+    sample_least: int = Field(25, ge=2, le=10_000, description="points of each class at least, of stratified ones")
+    sample_run: Name | None = Field(None, description="run from whose map the points are drawn; null: the best")
+    sample_blind: bool = Field(True, description="whether what the map says is kept from the interpreter")
+    interpreted: str | None = Field(None, min_length=1, description="file of the points, filled in; null: none yet")
+    interpreted_date: str | None = Field(
+        None,
+        pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$",
+        description='of what the interpreter looked at: "2021-06-15", "2021-06" or "2021"',
+    )
+
+    @model_validator(mode="after")
+    def _checks(self) -> Self:
+        if self.sample_points and self.sample_error is not None:
+            raise ValueError("sample_points and sample_error both say how many points; set one of them to 0 or null")
+        if self.interpreted is not None and self.interpreted_date is None:
+            raise ValueError(
+                "interpreted is given without interpreted_date: of which day (or year) are the images that the "
+                "interpreter looked at? A reference of another year than the map's finds changes, not errors"
+            )
+        return self

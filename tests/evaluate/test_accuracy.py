@@ -1,5 +1,7 @@
 """Accuracy: published tables, scikit-learn as the other implementation, and intervals whose closed form is known."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -86,6 +88,26 @@ def test_quantity_and_allocation_add_up_to_what_is_wrong(matrix):
 def test_swapped_pixels_are_allocation_and_surplus_is_quantity():
     assert accuracy.disagreement(np.array([[5, 5], [5, 5]])) == pytest.approx({"quantity": 0, "allocation": 0.5})
     assert accuracy.disagreement(np.array([[5, 5], [0, 10]])) == pytest.approx({"quantity": 0.25, "allocation": 0})
+
+
+@given(matrix=matrices)
+@settings(deadline=None)
+def test_kappa_is_scikit_learn_s(matrix):
+    if not matrix.sum():
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = metrics.cohen_kappa_score(*pixels(matrix))
+    np.testing.assert_allclose(accuracy.kappa(matrix), expected, atol=1e-12)
+
+
+def test_published_kappas():
+    # Congalton & Green: 0.65; Pontius on Olofsson's shares.
+    assert accuracy.kappa(CONGALTON) == pytest.approx(0.653516, abs=5e-7)
+    pixel_weights = np.array([200_000, 150_000, 3_200_000, 6_450_000]) / 1e7
+    shares = OLOFSSON / OLOFSSON.sum(axis=1, keepdims=True) * pixel_weights[:, None]
+    assert accuracy.kappa(shares) == pytest.approx(0.888814, abs=5e-7)
+    assert np.isnan(accuracy.kappa(np.diag([5, 0])))
 
 
 def test_unlabelled_and_unmapped_pixels_never_count():

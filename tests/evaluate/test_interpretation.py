@@ -23,7 +23,7 @@ def drawn(seed=1, points=(10, 10, 10), codes=CODES):
     pixels = sampling.count_pixels(codes, SCHEME.values)
     stratum = codes[row, column].astype(int)
     mark = sampling.fingerprint(codes)
-    return sampling.Drawn("stratified", "rf", mark, SCHEME, GRID, pixels, row, column, stratum, seed)
+    return sampling.Drawn("stratified", "rf", mark, SCHEME, GRID, pixels, row, column, stratum, {"seed": seed})
 
 
 def truth(sample):
@@ -151,12 +151,9 @@ def test_files_that_are_missing_say_what_to_do(tmp_path, layout):
         interpretation.read(tmp_path / "empty.csv", drawn())
 
 
-@pytest.mark.parametrize("suffix", interpretation.FORMATS)
-def test_a_sample_that_somebody_has_begun_is_never_written_over(layout, suffix):
-    interpretation.write(drawn(2), layout)  # nobody had
-    fill(layout, drawn(2), suffix).replace(layout.points(suffix))
-    before = layout.points(suffix).read_bytes()
-    with pytest.raises(LulcError, match="has been filled in, and another sample was asked for"):
+def test_a_sample_that_somebody_may_have_begun_is_never_written_over(layout):
+    before = {path: path.read_bytes() for path in layout.drawn.parent.iterdir()}
+    assert {path.suffix for path in before} == {*interpretation.FORMATS, ".json"}
+    with pytest.raises(LulcError, match="Another sample lies in .*interpretation.*Move that folder away"):
         interpretation.write(drawn(3), layout)
-    assert layout.points(suffix).read_bytes() == before
-    assert interpretation.read_drawn(layout).name == drawn(2).name
+    assert {path: path.read_bytes() for path in layout.drawn.parent.iterdir()} == before

@@ -14,7 +14,7 @@ import pytest
 
 from lulc_kit import params
 from lulc_kit.classes import LandClass, Scheme
-from lulc_kit.evaluate import accuracy, calibration, report
+from lulc_kit.evaluate import accuracy, calibration, design, report, survey
 from lulc_kit.evaluate.runs import Evaluation
 
 NAMES = ("Water", "Forest <b>&", "Scrub", "Marsh")
@@ -304,3 +304,35 @@ def test_labels_made_of_the_image_and_classes_too_small_are_said():
     page = Page(write(dataclasses.replace(evaluation(), scarce=[row], doubt="Made by <k-means>."))).text
     assert "Made by <k-means>." in page and "Too little for a score" in page
     assert page.index("Too little") < page.index("12")
+
+
+def surveyed(agreement=None):
+    counts = np.array([[40, 0, 0, 0], [2, 30, 8, 0], [0, 6, 33, 1], [1, 2, 4, 33]])
+    pixels = np.array([4000, 3000, 2000, 1000])
+    runs = {"rf": design.stratified(counts, pixels)}
+    notes = ("No spread was seen in <Water>.",)
+    given = {"runs": runs, "matrices": {"rf": counts}, "assisted": None, "more": 480, "agreement": agreement}
+    how = {"classes": SCHEME, "how": "stratified by the map's classes", "run": "rf", "date": "2021", "confidence": 0.95}
+    return survey.Survey(**how, pixels=pixels, hectare=0.01, **given, notes=notes)
+
+
+def test_without_a_probability_sample_the_page_has_no_areas_and_says_so():
+    text = Page(write(evaluation())).text
+    assert "No probability sample of the map has been interpreted" in text
+    assert "Set sample_points of notebook 09 to draw one" in text
+    assert "hectares" in text and "Areas, in hectares" not in text
+
+
+def test_with_a_probability_sample_it_has_areas_with_intervals_and_keeps_the_two_accuracies_apart():
+    found = surveyed(survey.Agreement(20, 0.9, 0.7, 0.97, 0.86))
+    data = json.loads(json.dumps(numbers(evaluation()) | {"survey": found.to_dict()}, allow_nan=False))
+    jsonschema.validate(data, SCHEMA, jsonschema.Draft202012Validator)
+    text = " ".join(Page(report.render(data, {}, [RECORD])).text.split())
+    assert "not of the method on its labels: 160 points, stratified by the map's classes" in text
+    assert "is of 2021" in text and "480 more points" in text and "A second interpreter looked at 20" in text
+    assert "Do not count pixels" not in text and "No probability sample" not in text
+    area = found.areas().loc["Water"]
+    # By hand: 100 ha × (0.4 · 1 + 0.3 · 2/40 + 0.1 · 1/40).
+    assert area["area_ha"] == pytest.approx(100 * (0.4 + 0.3 * 2 / 40 + 0.1 / 40))
+    assert f"Water40.0{area['area_ha']:.1f} ({area['low_ha']:.1f}–{area['high_ha']:.1f})" in text
+    assert "No spread was seen in <Water>." in text

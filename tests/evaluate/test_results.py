@@ -4,6 +4,7 @@ import json
 import shutil
 
 import dask.array as da
+import geopandas as gpd
 import jsonschema
 import numpy as np
 import pandas as pd
@@ -123,3 +124,29 @@ def test_pictures_of_an_earlier_run_do_not_stay_on_the_page(whole, tmp_path):
     test_report.png(again.picture("x").parent, "map_gone")
     results.write(judged, trusted, {"runs": Figure(figsize=(1, 1))}, p, again)
     assert [path.stem for path in again.picture("x").parent.iterdir()] == ["runs"]
+
+
+def test_points_are_drawn_only_if_they_are_wanted_and_have_not_come_back(whole, tmp_path):
+    layout, judged, trusted, p = whole
+    again = Layout(shutil.copytree(layout.folder, tmp_path / "s"))
+    assert results.draw_sample(judged, p, again) is None and results.describe_sample(None) is None
+    assert results.assess_sample(judged, p, again) is None and results.survey_tables(None) == {}
+    asked = p.model_copy(update={"sample_points": 30, "sample_least": 5, "sample_run": "rf"})
+    drawn = results.draw_sample(judged, asked, again)
+    table = results.describe_sample(drawn)
+    assert table["points"].sum() == 30 and table.index.name == "stratified by the map's classes, from the map of run rf"
+    points = gpd.read_file(again.points(".gpkg"))
+    names = dict(zip(judged.classes.values, judged.classes.names, strict=True))
+    points.assign(reference=[names[v] for v in drawn.stratum.tolist()]).to_file(tmp_path / "seen.gpkg")
+    back = asked.model_copy(update={"interpreted": str(tmp_path / "seen.gpkg"), "interpreted_date": "2020"})
+    assert results.draw_sample(judged, back, again) is None
+    surveyed = results.assess_sample(judged, back, again)
+    assert surveyed.runs["rf"].overall_accuracy == 1  # a person who sees what the map says
+    results.write(judged, trusted, {"runs": Figure(figsize=(1, 1))}, back, again, surveyed)
+    numbers = json.loads(again.accuracy.read_text(encoding="utf-8"))
+    jsonschema.validate(numbers, test_report.SCHEMA, jsonschema.Draft202012Validator)
+    assert numbers["survey"]["runs"]["rf"]["overall_accuracy"]["value"] == 1
+    areas = pd.read_csv(again.table("survey_areas"), index_col=0)
+    assert areas["area_ha"].tolist() == pytest.approx(areas["counted_ha"].tolist())
+    assert pd.read_csv(again.table("survey_points_rf"), index_col=0).to_numpy().sum() == 30
+    assert "Areas, in hectares" in again.report.read_text(encoding="utf-8")

@@ -119,7 +119,16 @@ def test_a_drawn_sample_is_plain_data_and_back():
     pixels = sampling.count_pixels(codes, [1, 3, 5])
     assert pixels.tolist() == [(codes == v).sum() for v in (1, 3, 5)]
     one = sampling.Drawn(
-        "stratified", "rf", sampling.fingerprint(codes), scheme, grid, pixels, row, column, codes[row, column], 1
+        "stratified",
+        "rf",
+        sampling.fingerprint(codes),
+        scheme,
+        grid,
+        pixels,
+        row,
+        column,
+        codes[row, column],
+        {"seed": 1},
     )
     other = sampling.Drawn.from_dict(json.loads(json.dumps(one.to_dict())))
     assert other.name == one.name and other.classes == scheme and grids.same(other.grid, grid)

@@ -139,9 +139,14 @@ ROWS: dict[str, list[Any]] = {
         {"sequences": "random", "gaps": "mean"},
     ],
     "09_evaluate": [
-        {"seed": 0, "doubt": None, "sets_by_class": False, "density": 0},
-        {"doubt": [], "sets_by_class": True, "least_margin": 0.0},
-        {"doubt": ["fcn", "rf"], "applicability_by_class": True},
+        {"seed": 0, "doubt": None, "sets_by_class": False, "density": 0}
+        | {"sample_points": 60, "sample_least": 10, "sample_blind": False},
+        {"doubt": [], "sets_by_class": True, "least_margin": 0.0}
+        | {"sample_error": 0.05, "sample_allocation": "proportional", "sample_least": 2, "sample_run": "rf"},
+        {"doubt": ["fcn", "rf"], "applicability_by_class": True}
+        | {"sample_points": 60, "sample_allocation": "neyman", "sample_least": 10},
+        {"doubt": [], "sample_points": 60, "sample_design": "simple"},
+        {"doubt": [], "sample_points": 60, "sample_design": "systematic"},
     ],
 }
 ELSEWHERE = [
@@ -315,3 +320,30 @@ def test_an_empty_list_that_means_nothing_is_refused(
     project = shutil.copytree(prepared(notebook), tmp_path / "project")
     with pytest.raises(LulcError, match=name.split(".")[-1]):
         execute(notebook, all_parameters(notebook, row), project)
+
+
+def test_points_that_a_person_has_interpreted_come_back(prepared: Callable[[str], Path], tmp_path: Path) -> None:
+    """09 draws points; filled in with the truth they say how good the map is, and where the page has no areas else."""
+    project = shutil.copytree(prepared("09_evaluate"), tmp_path / "project")
+    drawing = all_parameters("09_evaluate", {"sample_points": 90})
+    execute("09_evaluate", drawing, project)
+    page = project / "outputs/tiny/report/index.html"
+    assert "No probability sample of the map has been interpreted" in page.read_text(encoding="utf-8")
+    points = gpd.read_file(project / "outputs/tiny/interpretation/points.gpkg")
+    column = ((points.geometry.x - scene.LEFT) // 10).astype(int)
+    row = ((scene.TOP - points.geometry.y) // 10).astype(int)
+    truth = np.array(list(scene.SPECTRA))[scene.truth()[row, column]]
+    points.assign(reference=truth).to_file(project / "seen.gpkg")
+    with pytest.raises(LulcError, match="interpreted_date"):
+        execute("09_evaluate", drawing | {"interpreted": "seen.gpkg"}, project)
+    given = drawing | {"interpreted": "seen.gpkg", "interpreted_date": "2023"}
+    shown = execute("09_evaluate", given, project)
+    surveyed = shown["surveyed"]
+    mapped = rasterio.open(project / f"outputs/tiny/maps/{surveyed.run}.tif").read(1)[row, column]
+    names = dict(zip(surveyed.classes.values, surveyed.classes.names, strict=True))
+    assert surveyed.matrices[surveyed.run].trace() == sum(names[m] == t for m, t in zip(mapped, truth, strict=True))
+    assert "Areas, in hectares" in page.read_text(encoding="utf-8")
+    with contextlib.chdir(project):
+        assert study.Study(shown["p"]).outdated(shown["p"]) is None
+        points.assign(reference=truth[::-1]).to_file(project / "seen.gpkg")
+        assert study.Study(shown["p"]).outdated(shown["p"]) == "inputs changed"
