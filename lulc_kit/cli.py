@@ -100,6 +100,43 @@ def show(
 
 
 @app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="Name under params/, or path of a parameter folder.")],
+    outputs: Annotated[str | None, typer.Option("--outputs", help="Folder of all results.")] = None,
+) -> None:
+    """Make the report page of a study again from the numbers and pictures that 09 left, without computing anything."""
+    from lulc_kit import lock, run, study
+    from lulc_kit.evaluate import results
+
+    try:
+        layout = study.Study(run.plan(name, outputs=outputs)[-1].parameters).layout
+        with lock.held(layout):
+            results.write_page(layout)
+    except LulcError as error:
+        raise _fail(error) from None
+    typer.echo(f"report: {layout.report}")
+
+
+@app.command()
+def compare(
+    names: Annotated[list[str], typer.Argument(help="Names under params/, or paths of parameter folders.")],
+    outputs: Annotated[str | None, typer.Option("--outputs", help="Folder of all results.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="The page; default compare.html in that folder.")] = None,
+) -> None:
+    """Put the reports of several studies side by side on one page: numbers, classes, maps."""
+    from lulc_kit import run, study
+    from lulc_kit.evaluate import compare as comparison
+
+    try:
+        studies = [study.Study(run.plan(name, outputs=outputs)[-1].parameters) for name in names]
+        target = to or studies[0].folder.parent / "compare.html"
+        comparison.write({home.name: home.layout for home in studies}, target)
+    except LulcError as error:
+        raise _fail(error) from None
+    typer.echo(f"comparison: {target}")
+
+
+@app.command()
 def download(
     name: Annotated[str, typer.Argument(help="Name under params/, or path of a parameter folder.")],
     outputs: Annotated[str | None, typer.Option("--outputs", help="Folder of all results.")] = None,

@@ -27,7 +27,9 @@ def small(project: Path) -> Path:
 def test_help_lists_all_commands() -> None:
     result = lulc("--help")
     assert result.exit_code == 0
-    assert all(name in result.stdout for name in ("run", "show", "new", "sample", "download", "doctor"))
+    assert all(
+        name in result.stdout for name in ("run", "show", "new", "sample", "download", "report", "compare", "doctor")
+    )
 
 
 def test_quick_commands_import_nothing_slow() -> None:

@@ -182,10 +182,14 @@ def _measure(x: Numbers, fold: npt.NDArray[np.integer], weights: Sequence[float]
 
 
 def _mean_distance(points: Numbers) -> float:
-    from scipy.spatial.distance import cdist
-
-    rows = [cdist(points[start : start + ROWS], points).sum() for start in range(0, len(points), ROWS)]
-    return float(sum(rows) / (len(points) * (len(points) - 1)))
+    # |a − b|² = |a|² + |b|² − 2ab: one product of matrices, many times faster than distance by distance. The digits
+    # that neighbours lose by it do not matter to a mean.
+    squares, total = (points**2).sum(axis=1), 0.0
+    for start in range(0, len(points), ROWS):
+        part = slice(start, start + ROWS)
+        apart = squares[part, None] + squares - 2 * points[part] @ points.T
+        total += np.sqrt(np.clip(apart, 0, None, out=apart), out=apart).sum()
+    return float(total / (len(points) * (len(points) - 1)))
 
 
 def _among(space: Space, points: Numbers, fold: npt.NDArray[np.integer], which: str) -> Space:

@@ -67,6 +67,8 @@ def examine(judged: Evaluation, samples: Samples, p: params.Evaluate, layout: La
             error_rate=p.error_rate,
             sets_by_class=p.sets_by_class,
             applicability_by_class=p.applicability_by_class,
+            most=p.applicability_samples,
+            seed=p.seed,
         )
         for name in wanted
     }

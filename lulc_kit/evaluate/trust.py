@@ -125,6 +125,8 @@ def examine(
     error_rate: float = 0.1,
     sets_by_class: bool = True,
     applicability_by_class: bool = False,
+    most: int = 5000,
+    seed: int = 1,
 ) -> Trust:
     """Measure where a run was taught, and calibrate its class sets.
 
@@ -139,6 +141,9 @@ def examine(
     sets_by_class, applicability_by_class
         Whether each class is calibrated by itself (`conformal.calibrate`), and measured by itself
         (`applicability.fit_by_class`).
+    most, seed
+        At most so many training samples make the space, drawn at random: the time of a map grows with their number,
+        and more of them hardly move what is inside (docs/trust.md).
 
     Raises
     ------
@@ -150,7 +155,9 @@ def examine(
     worth = weights(about)
     x = samples.table[list(samples.features(about["features"]))].to_numpy(float)
     fold, label = samples.table["fold"].to_numpy(), samples.table["label"].to_numpy()
-    known = np.isfinite(x).all(axis=1)
+    known = np.flatnonzero(np.isfinite(x).all(axis=1))
+    if len(known) > most:
+        known = np.sort(np.random.default_rng(seed).permutation(known)[:most])
     x, fold, label = x[known], fold[known], label[known]
     spaces: Space | Mapping[int, Space]
     if applicability_by_class:

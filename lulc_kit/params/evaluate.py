@@ -22,6 +22,9 @@ class Evaluate(Parameters):
     applicability_by_class: bool = Field(
         False, description="a pixel is compared with the training samples of the class it is mapped as, not with all"
     )
+    applicability_samples: int = Field(
+        5000, ge=100, le=10_000_000, description="at most so many training samples, drawn at random, are compared with"
+    )
     density: int = Field(
         50, ge=0, le=254, description="training samples near each pixel are counted up to this; 0: not at all"
     )

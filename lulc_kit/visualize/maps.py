@@ -215,7 +215,7 @@ def applicability(index: xr.DataArray, title: str) -> Figure:
     part = f" ({(known <= 1).mean():.0%} inside)" if known.size else ""
     ax.set_title(title + part)
     decorate(ax, index.odc.geobox)
-    label = "dissimilarity over its threshold: inside up to 1 (grey: no data)"
+    label = "dissimilarity over its threshold (grey: no data)"
     figure.colorbar(drawn, ax=ax, label=label, shrink=0.8, extend="max")
     return figure
 

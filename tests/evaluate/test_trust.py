@@ -103,6 +103,14 @@ def test_the_space_is_that_of_the_samples_weighed_by_importance(layout, found):
     np.testing.assert_allclose(plain.spaces.index, alike.index)
 
 
+def test_of_many_samples_some_are_drawn_and_again_the_same(layout, found):
+    few, again = (trust.examine(layout.run("rf"), samples(layout), most=200, seed=3) for _ in range(2))
+    assert len(few.spaces.points) == 200 == few.by_index["samples"].sum()
+    np.testing.assert_array_equal(few.spaces.points, again.spaces.points)
+    assert few.spaces.threshold > found.spaces.threshold  # fewer samples lie farther apart, here and in the map
+    pd.testing.assert_frame_equal(few.sets, found.sets)
+
+
 def test_importances_count_only_if_one_is_worth_something():
     assert trust.weights({"features": ["a", "b"], "importance": {"b": 0.1, "a": -0.2, "all bands": 3}}) == [0, 0.1]
     assert trust.weights({"features": ["a"], "importance": {"a": -0.2}}) is None
