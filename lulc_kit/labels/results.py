@@ -23,7 +23,7 @@ from lulc_kit.labels.distances import Points
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
 from lulc_kit.labels.splitters import SPLITTERS, Splitter
-from lulc_kit.labels.translation import Meanings
+from lulc_kit.translation import Meanings
 from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing

@@ -188,3 +188,76 @@ def _in_range(found: npt.NDArray[Any], want: Sequence[float], name: str, what: s
             f"Class {name}: the range [{low:g}, {high:g}] needs numbers, but {what} holds words. "
             f"Name the words that mean the class."
         ) from None
+
+
+ALIKE: dict[tuple[str, str], dict[str, str]] = {
+    ("esri", "workflow"): {
+        "Water": "Water",
+        "Trees": "Forest",
+        "Grass": "Meadow",
+        "Crops": "Farmland",
+        "Scrub": "Meadow",
+        "Built": "Build-up",
+        "Bare": "Other land",
+        "Snow/ice": "Other land",
+        "Rangeland": "Meadow",
+    },
+    ("worldcover", "workflow"): {
+        "Tree cover": "Forest",
+        "Shrubland": "Meadow",
+        "Grassland": "Meadow",
+        "Cropland": "Farmland",
+        "Built-up": "Build-up",
+        "Bare / sparse vegetation": "Other land",
+        "Snow and ice": "Other land",
+        "Permanent water bodies": "Water",
+        "Mangroves": "Forest",
+    },
+    ("esri", "forest"): {"Trees": "Forest"}
+    | dict.fromkeys(("Water", "Grass", "Crops", "Scrub", "Built", "Bare", "Snow/ice", "Rangeland"), "Not forest"),
+    ("worldcover", "forest"): {"Tree cover": "Forest", "Mangroves": "Forest"}
+    | dict.fromkeys(
+        (
+            *("Shrubland", "Grassland", "Cropland", "Built-up", "Bare / sparse vegetation", "Snow and ice"),
+            *("Permanent water bodies", "Moss and lichen"),
+        ),
+        "Not forest",
+    ),
+}
+"""Which class of one scheme is which of another. What may be either (wetlands, clouds) is left out."""
+
+
+def between(named: Mapping[int, str], source: str | None, scheme: Scheme) -> dict[str, list[int]]:
+    """Return for each class of a scheme the values of another map that mean it, by name or by `ALIKE`.
+
+    Parameters
+    ----------
+    named
+        Names of the map's classes by value.
+    source
+        Name of its scheme, if it is one of the kit's.
+    scheme
+        The scheme that is wanted.
+
+    Raises
+    ------
+    LulcError
+        If no class of the map is any of the scheme's.
+
+    Examples
+    --------
+    >>> between({2: "Trees", 4: "Flooded vegetation", 7: "Built"}, "esri", classes.scheme("forest"))
+    {'Forest': [2], 'Not forest': [7]}
+    """
+    alike = ALIKE.get((source or "", scheme.name), {})
+    found: dict[str, list[int]] = {}
+    for value, name in named.items():
+        own = name if name in scheme.names else alike.get(name)
+        if own in scheme.names:
+            found.setdefault(str(own), []).append(int(value))
+    if not found:
+        raise ParameterError(
+            f"None of the classes {', '.join(list(named.values())[:20]) or '(none is named)'} is one of the scheme "
+            f"{scheme.name!r} ({', '.join(scheme.names)}). Say with 'classes' which values mean which class."
+        )
+    return found

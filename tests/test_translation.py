@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lulc_kit import classes
 from lulc_kit.errors import LulcError
-from lulc_kit.labels import translation
+from lulc_kit import translation
 
 SCHEME = classes.scheme("workflow")
 WORDS = st.one_of(st.none(), st.text(max_size=5), st.integers(-5, 300), st.floats(allow_nan=True, allow_infinity=False))
@@ -60,3 +60,30 @@ def test_classes_that_differ_by_capitals_alone_are_named():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         translation.meanings(["forest", "lake"], None, None)
+
+
+def test_reference_maps_come_in_the_workflow_s_classes():
+    """From the facts of both makers: wetlands and clouds may be either, and are left out."""
+    workflow = classes.scheme("workflow")
+    esri = {c.value: c.name for c in classes.scheme("esri").classes}
+    assert translation.between(esri, "esri", workflow) == {
+        **{"Water": [1], "Forest": [2], "Meadow": [3, 6, 11], "Farmland": [5], "Build-up": [7], "Other land": [8, 9]}
+    }
+    cover = {c.value: c.name for c in classes.scheme("worldcover").classes}
+    found = translation.between(cover, "worldcover", workflow)
+    assert found["Forest"] == [10, 95] and found["Meadow"] == [20, 30] and found["Water"] == [80]
+    assert 90 not in [v for values in found.values() for v in values]
+
+
+@pytest.mark.parametrize("pair", translation.ALIKE)
+def test_every_class_that_is_alike_exists(pair):
+    source, target = map(classes.scheme, pair)
+    assert set(translation.ALIKE[pair]) <= set(source.names)
+    assert set(translation.ALIKE[pair].values()) == set(target.names)
+
+
+def test_classes_of_the_same_name_are_the_same_and_none_is_refused():
+    own = classes.own(["oak", "pine"])
+    assert translation.between({4: "pine", 9: "rock"}, None, own) == {"pine": [4]}
+    with pytest.raises(LulcError, match=r"classes rock is one of the scheme 'own' \(oak, pine\)"):
+        translation.between({9: "rock"}, None, own)
