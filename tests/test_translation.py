@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lulc_kit import classes
+from lulc_kit import classes, translation
 from lulc_kit.errors import LulcError
-from lulc_kit import translation
 
 SCHEME = classes.scheme("workflow")
 WORDS = st.one_of(st.none(), st.text(max_size=5), st.integers(-5, 300), st.floats(allow_nan=True, allow_infinity=False))

@@ -14,9 +14,9 @@ from lulc_kit.classes import LandClass, Scheme
 from lulc_kit.errors import BandError, GridError, LulcError
 from lulc_kit.labels import weak
 from lulc_kit.labels.sources import LABELLED, PARAMETERS, UNNAMED, Labels
-from lulc_kit.translation import Meanings, meanings, occurring, translate
 from lulc_kit.late import pd
 from lulc_kit.raster import warping
+from lulc_kit.translation import Meanings, meanings, occurring, translate
 
 BORDER = "left out: not all around it is of its class"
 DISAGREED = "left out: another map or year says otherwise, or nothing"

@@ -23,12 +23,12 @@ from lulc_kit.labels.distances import Points
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
 from lulc_kit.labels.splitters import SPLITTERS, Splitter
-from lulc_kit.translation import Meanings
 from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 from lulc_kit.samples import Samples
 from lulc_kit.study import Study
+from lulc_kit.translation import Meanings
 
 MOST_SHOWN = 40
 """Features of a table that one picture shows."""

@@ -18,8 +18,8 @@ from lulc_kit.errors import GridError, LulcError, ParameterError
 from lulc_kit.intake import vectors
 from lulc_kit.intake.vectors import Vectors
 from lulc_kit.labels.sources import LABELLED, PARAMETERS, UNNAMED, Labels
-from lulc_kit.translation import Meanings, meanings, occurring, translate
 from lulc_kit.late import pd
+from lulc_kit.translation import Meanings, meanings, occurring, translate
 
 if TYPE_CHECKING:
     import geopandas as gpd

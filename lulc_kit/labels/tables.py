@@ -17,9 +17,9 @@ from odc.geo.geobox import GeoBox
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import BandError, LulcError
 from lulc_kit.labels.sources import LABELLED, UNNAMED, Labels
-from lulc_kit.translation import Meanings, meanings, translate
 from lulc_kit.late import pd
 from lulc_kit.samples import is_reserved
+from lulc_kit.translation import Meanings, meanings, translate
 
 INCOMPLETE = "left out: a feature, the place or the group is missing"
 

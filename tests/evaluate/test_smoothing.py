@@ -88,7 +88,11 @@ def test_the_sieve_leaves_large_patches_and_gives_small_ones_to_a_neighbour(seed
                 assert (found[inside] == value).all()
             else:
                 around = ndimage.binary_dilation(inside) & ~inside & (codes > 0)
-                assert len(np.unique(found[inside])) == 1 and set(found[inside]) <= {value, *codes[around], *found[around]}
+                assert len(np.unique(found[inside])) == 1 and set(found[inside]) <= {
+                    value,
+                    *codes[around],
+                    *found[around],
+                }
 
 
 def test_a_speck_becomes_its_largest_neighbour():
