@@ -166,15 +166,23 @@ def compute(series: Sequence[xr.DataArray], dates: Sequence[str], names: Sequenc
 def _each(images: Any, of_year: Any, since: Any, codes: Any, order: int, minimum: int, out: Any) -> None:
     dates, rows, columns = images.shape
     seen, when, waves = np.empty(dates), np.empty(dates, np.int64), np.empty(5)
+    ordered, line = np.empty(dates), np.empty((columns, dates))
+    ranks = ((codes <= 100) | (codes == 103) | (codes == 104) | (codes == 105) | (codes == 108)).any()
     for row in range(rows):
+        # Date by date, as they lie in memory, then pixel by pixel.
+        for k in range(dates):
+            for column in range(columns):
+                line[column, k] = images[k, row, column]
         for column in range(columns):
             n = 0
             for k in range(dates):
-                value = images[k, row, column]
+                value = line[column, k]
                 if not np.isnan(value):
                     seen[n], when[n] = value, k
                     n += 1
-            x = np.sort(seen[:n])
+            x = ordered[:n]
+            if ranks:
+                _sort(seen[:n], x)
             if order > 0 and n >= max(minimum, 2 * (1 + 2 * order)):
                 _waves(seen[:n], since[when[:n]], order, waves)
             else:
@@ -208,6 +216,20 @@ def _each(images: Any, of_year: Any, since: Any, codes: Any, order: int, minimum
                     out[i, row, column] = _slope(seen[:n], since[when[:n]] / 365.25)
                 else:
                     out[i, row, column] = waves[code - 111]
+
+
+@numba.njit(nogil=True, cache=True)
+def _sort(values: Any, out: Any) -> None:
+    """Sort by insertion, the quickest for the few dates of a year; many are left to numpy."""
+    if len(values) > 64:
+        out[:] = np.sort(values)
+        return
+    for i in range(len(values)):
+        value, j = values[i], i
+        while j > 0 and out[j - 1] > value:
+            out[j] = out[j - 1]
+            j -= 1
+        out[j] = value
 
 
 @numba.njit(nogil=True, cache=True)

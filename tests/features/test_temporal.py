@@ -34,7 +34,7 @@ def days(count, first="2019-02-03", step=23):
 
 @settings(max_examples=30, deadline=None)
 @given(
-    count=st.integers(1, 12),
+    count=st.integers(1, 12) | st.just(70),
     missing=st.sampled_from([0.0, 0.4, 0.9, 1.0]),
     dtype=st.sampled_from([np.float32, np.float64]),
     seed=st.integers(0, 99),
