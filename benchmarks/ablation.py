@@ -29,6 +29,8 @@ from lulc_kit.samples import Samples
 STUDIES, MODELS = ("havelland", "romania", "simulated"), ("rf", "hgb")
 GAP = 80.0
 """Metres: half the widest window, and a pixel."""
+SEGMENT = 50
+"""Pixels of a segment."""
 BASE = "bands"
 Layers = Mapping[str, npt.NDArray[np.float32]]
 
@@ -46,6 +48,7 @@ def families(study: str, layout: Layout) -> tuple[Layers, dict[str, tuple[float,
     path = Path("params") / study / "04_features.yaml"
     p = params.Features.check(yaml.safe_load(path.read_text()) or {}, str(path))
     p = p.model_copy(update={"context_windows": params.features.CONTEXT, "context_statistics": ["mean"]})
+    p = p.model_copy(update={"segment_size": SEGMENT})
     image = raster.read(layout.composite)
     found, costs = {}, {}
 

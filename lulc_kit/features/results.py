@@ -16,7 +16,7 @@ from lulc_kit import catalog, files, params, raster
 from lulc_kit import families as families_of
 from lulc_kit.cube import Cube
 from lulc_kit.errors import BandError, MissingFileError, ParameterError
-from lulc_kit.features import components, embeddings, external, indices, periods, roads, stack
+from lulc_kit.features import components, embeddings, external, indices, periods, roads, segments, stack
 from lulc_kit.features.components import Components
 from lulc_kit.intake import rasters, vectors
 from lulc_kit.late import da, pd, xr
@@ -131,6 +131,11 @@ def context(image: xr.DataArray, p: params.Features) -> xr.DataArray | None:
     from lulc_kit.features import context as surroundings  # numba takes its time to load
 
     return surroundings.compute(_layers(image, p.context_layers or p.bands), p.context_windows, p.context_statistics)
+
+
+def _segments(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:
+    layers = _layers(image, p.context_layers or p.bands)
+    return segments.compute(layers, p.segment_size, p.segment_compactness, p.context_statistics)
 
 
 def closeup(image: xr.DataArray, p: params.Features, side: int = 300) -> xr.DataArray | None:
@@ -264,6 +269,7 @@ FAMILIES: dict[str, Callable[[xr.DataArray, params.Features, Layout], xr.DataArr
     "external": _external,
     "embedding": lambda image, p, layout: _external(image, p, layout, "embedding"),
     "context": lambda image, p, layout: context(image, p),
+    "segments": _segments,
     "time": _time,
     "dispersion": _dispersion,
 }

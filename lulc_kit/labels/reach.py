@@ -16,7 +16,7 @@ def of_features(
     ----------
     parameters
         Of notebook 04, as it recorded them: every one that is called ``…window`` or ``…windows`` is the side of moving
-        windows, pixels.
+        windows, pixels; ``segment_size`` the pixels of a segment, taken to reach as far as a square twice as wide.
     stack
         Names of the layers of the stack.
     texture
@@ -40,4 +40,6 @@ def of_features(
         sides = [s for s in (value if isinstance(value, list | tuple) else [value]) if s]
         if sides:
             found[name] = max(sides) // 2 * resolution
+    if size := parameters.get("segment_size", 0):
+        found["segment_size"] = round(2 * size**0.5) * resolution
     return found

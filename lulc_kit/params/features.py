@@ -95,9 +95,17 @@ class Features(Parameters):
     context_windows: list[Annotated[int, Field(ge=3, le=99)]] = Field(
         CONTEXT, description="sides of moving windows whose averages go into the stack, pixels, odd; []: none"
     )
-    context_layers: Names | None = Field(None, description="bands and indices that are averaged; null: bands")
+    context_layers: Names | None = Field(
+        None, description="bands and indices that are averaged, also over segments; null: bands"
+    )
     context_statistics: list[Literal["mean", "std"]] = Field(
         ["mean", "std"], min_length=1, description="mean, standard deviation, or both"
+    )
+    segment_size: int = Field(
+        0, ge=0, le=100_000, description="pixels of a segment, about, whose averages go into the stack; 0: none"
+    )
+    segment_compactness: float = Field(
+        0.1, gt=0, le=100, description="how much nearness weighs against likeness in a segment"
     )
     time_layers: list[str] = Field(
         [], description="bands and indices whose statistics over the cube's dates go into the stack; []: none"
@@ -132,8 +140,8 @@ class Features(Parameters):
     )
     stack: Names | None = Field(
         None,
-        description="layers of the stack, in order; null: bands, indices, terrain, roads, external, context, time, "
-        "components",
+        description="layers of the stack, in order; null: bands, indices, terrain, roads, external, context, segments, "
+        "time, components",
     )
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
 

@@ -16,6 +16,8 @@ TEXTURE = ["B8_entropy", "B8_contrast"]
         ({"texture_window": 7}, ["B2", "PC1"], {}),
         ({}, ["B2", "B11", "B9"], {"the pixels of B9": 60.0}),
         ({"means_windows": [3, 15]}, ["B2"], {"means_windows": 70.0}),
+        ({"segment_size": 25}, ["B2"], {"segment_size": 100.0}),
+        ({"segment_size": 0}, ["B2"], {}),
         ({"means_windows": [], "texture_levels": 32}, ["B2"], {}),
     ],
 )
