@@ -83,6 +83,7 @@ def distances(curves: Mapping[str, npt.NDArray[np.floating]], title: str) -> Fig
     longest = max(d.max() for d in finite.values())
     if longest > 50 * max(1e-9, min(np.median(d) for d in finite.values())):
         ax.set_xscale("symlog", linthresh=max(1.0, min(d[d > 0].min(initial=longest) for d in finite.values())))
+        ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlim(0, longest)
     ax.set_xlabel("distance to the nearest one, m")
     ax.set_ylabel("part of all")
@@ -165,9 +166,15 @@ def curves(table: pd.DataFrame, label: str, title: str) -> Figure:
     return figure
 
 
+SHOWN = 30
+"""Features of a picture of importances, at most."""
+
+
 @picture
 def importances(table: pd.DataFrame) -> Figure:
     """Draw what shuffling costs, families first, each in the order of its loss and in the colour of its family.
+
+    Of many features those that cost most are drawn, `SHOWN` of them; the title says how many are not.
 
     Parameters
     ----------
@@ -175,7 +182,9 @@ def importances(table: pd.DataFrame) -> Figure:
         For each feature and family ``loss``, ``low``, ``high`` and ``family``.
     """
     whole = table.index.isin([f"all {name}" for name in table["family"]])
-    table = pd.concat([table[part].sort_values("loss", ascending=False) for part in (whole, ~whole)])
+    families, features = (table[part].sort_values("loss", ascending=False) for part in (whole, ~whole))
+    left_out = len(features) - SHOWN
+    table = pd.concat([families, features[:SHOWN]])
     figure, ax = subplots(figsize=(8, 0.25 * len(table) + 1.2))
     names, places = table["family"].unique(), np.arange(len(table))
     palette = plt.get_cmap("viridis", len(names)) if len(names) > len(QUALITATIVE) else QUALITATIVE.__getitem__
@@ -187,7 +196,7 @@ def importances(table: pd.DataFrame) -> Figure:
     ax.invert_yaxis()
     ax.axvline(0, color="black", lw=0.8)
     ax.set_xlabel("loss of macro-F1 when shuffled (line: least and greatest of the repeats)")
-    ax.set_title("What the model looks at")
+    ax.set_title("What the model looks at" + (f" ({left_out} features that cost less are not shown)" * (left_out > 0)))
     ax.legend(fontsize=8)
     return figure
 
@@ -367,7 +376,7 @@ def balance(table: pd.DataFrame, classes: Scheme) -> Figure:
     words = [", ".join(f"{table.loc[kind, name]} {name}" for name in independent) for kind in table.index]
     ax.bar_label(bars, words, padding=4, fontsize=8)
     ax.invert_yaxis()
-    ax.margins(x=0.25)
+    ax.margins(x=0.4)
     ax.set_xlabel("samples")
     ax.set_title("How many samples each class has, and where they come from")
     return figure

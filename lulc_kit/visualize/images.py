@@ -155,16 +155,19 @@ def _earthpy() -> Iterator[Any]:
     Importing it makes a folder in the home directory, and its functions show their figure at once, which a notebook
     would then show twice.
     """
-    shown, before = plt.show, set(plt.get_fignums())
+    # The module itself: what is set on a late import's stand-in, others do not see.
+    from matplotlib import pyplot
+
+    shown, before = pyplot.show, set(pyplot.get_fignums())
     with tempfile.TemporaryDirectory() as home, environment.changed({"HOME": home, "USERPROFILE": home}):
         import earthpy.plot
-    plt.show = lambda *_, **__: None
+    pyplot.show = lambda *_, **__: None
     try:
         yield earthpy.plot
     finally:
-        plt.show = shown
-        for number in set(plt.get_fignums()) - before:
-            plt.close(number)
+        pyplot.show = shown
+        for number in set(pyplot.get_fignums()) - before:
+            pyplot.close(number)
 
 
 PANELS = 30

@@ -59,6 +59,24 @@ def test_clear_observations_are_shown_by_pixel_and_by_date(most):
     assert f"of {most} date(s)" in picture.get_title() and scale.get_ylabel() == "clear dates (grey: never clear)"
 
 
+def test_of_many_features_those_that_cost_most_are_drawn():
+    losses = np.random.default_rng(1).permutation(90) / 100
+    rows = {f"f{k}": {"loss": v, "low": v, "high": v, "family": "bands"} for k, v in enumerate(losses)}
+    rows["all bands"] = {"loss": 0.01, "low": 0, "high": 0.1, "family": "bands"}
+    ax = charts.importances(pd.DataFrame.from_dict(rows, orient="index")).axes[0]
+    drawn = [t.get_text() for t in ax.get_yticklabels()]
+    assert drawn == ["all bands", *(f"f{k}" for k in np.argsort(-losses)[: charts.SHOWN])]
+    assert "60 features that cost less are not shown" in ax.get_title()
+
+
+def test_distances_over_many_powers_of_ten_have_plain_numbers():
+    figure = charts.distances({"near": np.array([0.0, 10, 20]), "far": np.array([300.0, 9000, 40000])}, "so")
+    figure.canvas.draw()
+    labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
+    assert figure.axes[0].get_xscale() == "symlog" and "0" in labels
+    assert all(float(label) >= 0 for label in labels)
+
+
 def test_months_show_how_often_a_pixel_is_clear_and_how_many_never_are():
     table = pd.DataFrame({"dates": [3, 0], "clear": [1.5, 0], "never": [0.25, 1]}, ["2020-01", "2020-02"])
     top, low = charts.clear_months(table).axes

@@ -74,6 +74,18 @@ def test_pictures_of_an_image_carry_its_caption():
     assert text.get_window_extent().width < narrow.bbox.width
 
 
+def test_a_notebook_shows_each_picture_once(monkeypatch):
+    from matplotlib import pyplot
+
+    shown = []
+    monkeypatch.setattr(pyplot, "show", lambda *_, **__: shown.append(pyplot.get_fignums()))
+    before, show = pyplot.get_fignums(), pyplot.show
+    assert images.band_panels(image()) and images.histograms(image())
+    # earthpy would show its figures itself, and what stays open pyplot shows at the end of a cell.
+    assert shown == [] and pyplot.get_fignums() == before
+    assert pyplot.show is show
+
+
 def test_importing_earthpy_leaves_no_file_in_the_home_folder(tmp_path):
     home = tmp_path / "home"
     home.mkdir()

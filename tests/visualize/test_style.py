@@ -98,6 +98,7 @@ DRAWN = {
     charts.distances: lambda n: ({n: np.array([1.0, 2.0]), "map to sample": np.array([3.0, 300.0])}, n),
     charts.confusions: lambda n: ({n: np.eye(4, dtype=int)}, named(n)),
     charts.estimates: lambda n: ({n: {n: PART}, "random": {"a": PART}}, n, n),
+    charts.clear_months: lambda n: (pd.DataFrame({"dates": [1], "clear": [1.0], "never": [0.0]}, index=["2020-01"]),),
     charts.balance: lambda n: (pd.DataFrame({"samples": [3], "blocks": [2]}, index=[n]), named(n)),
     charts.separability: lambda n: (pd.DataFrame([[0, 1.5], [1.5, 0]], [n, "b"], [n, "b"]),) * 2,
     charts.clouds: lambda n: (pd.DataFrame({"clear": [1.0], n: [0.0]}, index=["2020-01-01"]), named(n)),
