@@ -39,6 +39,18 @@ class RunLayout:
         """Return the network that was not trained with a fold; ``"*"`` for the pattern of all."""
         return self.models / f"fold_{fold}.keras"
 
+    def card(self, fold: int | str) -> Path:
+        """Return what a network is: data, settings, scores, limits."""
+        return self.network(fold).with_suffix(".md")
+
+    def checkpoint(self, fold: int) -> Path:
+        """Return what lets the training of a network go on; it is gone when the run is done."""
+        return self.models / f"checkpoint_{fold}.npz"
+
+    def log(self, fold: int) -> Path:
+        """Return the table of a network's training."""
+        return self.folder / "logs" / self.name / f"fold_{fold}.csv"
+
     @property
     def about(self) -> Path:
         """What the run is, and which labels and folds it was made with."""

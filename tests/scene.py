@@ -126,8 +126,8 @@ def parameters(data: Path) -> dict[str, dict[str, Any]]:
         },
         "06_knn": {"run": "knn", "model": "knn", "neighbours": 5},
         "06_rf": {"run": "rf", "model": "rf", "trees": 10},
-        "07_fcn": {"run": "fcn", "features": [*FINE, *COARSE], "filters": [4], "patch": 16, "epochs": 1},
-        "08_lstm": {"run": "lstm", "length": 2, "dates": None, "epochs": 1, "draws": 1, "sequences": "fixed"},
+        "07_fcn": {"run": "fcn", "features": [*FINE, *COARSE], "filters": [4], "patch": 16, "steps": 2},
+        "08_lstm": {"run": "lstm", "length": 2, "dates": None, "steps": 2, "draws": 1, "sequences": "fixed"},
         "09_evaluate": {"resamples": 100},
     }
     return {step: {"study": "tiny"} | values for step, values in steps.items()}

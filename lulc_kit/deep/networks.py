@@ -6,6 +6,7 @@ lstm-sentinel2-landcover does.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,13 +14,55 @@ import numpy.typing as npt
 from keras import layers
 
 STANDARDIZE = "standardize"
-"""Name of the FCN's first layer, which subtracts the mean and divides by the spread."""
+"""Name of a network's first layer, which subtracts the mean and divides by the spread."""
 SCORES = "scores"
-"""Name of the FCN's last layer before the softmax."""
+"""Name of the last layer that learns, before temperature and softmax."""
+TEMPERATURE = "temperature"
+"""Name of the layer that divides the scores by the temperature, 1 until `set_temperature`."""
+JOINT = "joint"
+"""Name of the FCN+LSTM's layer that joins the dates."""
+LEAST = 1e-7
+"""States of the LSTM count as at least this."""
+_EPSILON = 1e-12
+
+
+def standardize(
+    image: keras.KerasTensor, mean: npt.NDArray[np.float32], variance: npt.NDArray[np.float32]
+) -> keras.KerasTensor:
+    """Let a network standardize its input itself.
+
+    Mean and variance are weights (batch normalization that is never trained), so that one compiled network serves all
+    folds.
+    """
+    layer = layers.BatchNormalization(center=False, scale=False, epsilon=_EPSILON, trainable=False, name=STANDARDIZE)
+    out = layer(image)
+    layer.set_weights([np.asarray(mean), np.asarray(variance)])
+    return out
+
+
+def softmax(scores: keras.KerasTensor) -> keras.KerasTensor:
+    """Turn scores into probabilities, at a temperature that is a weight of the network (see `set_temperature`)."""
+    layer = layers.BatchNormalization(center=False, scale=False, epsilon=_EPSILON, trainable=False, name=TEMPERATURE)
+    return layers.Softmax(name="probabilities")(layer(scores))
+
+
+def set_temperature(model: keras.Model, temperature: float) -> None:
+    """Have a network divide its scores by this before the softmax (see `calibration`)."""
+    mean, variance = model.get_layer(TEMPERATURE).get_weights()
+    model.get_layer(TEMPERATURE).set_weights([mean, np.full_like(variance, temperature**2)])
+
+
+def temperature_of(model: keras.Model) -> float:
+    """Return the temperature of a network's softmax."""
+    return float(np.sqrt(np.asarray(model.get_layer(TEMPERATURE).moving_variance)[0]))
 
 
 def fcn(
-    mean: npt.NDArray[np.float32], variance: npt.NDArray[np.float32], classes: int, filters: Sequence[int]
+    mean: npt.NDArray[np.float32],
+    variance: npt.NDArray[np.float32],
+    classes: int,
+    filters: Sequence[int],
+    dropout: float = 0.0,
 ) -> keras.Model:
     """Build an FCN.
 
@@ -31,6 +74,9 @@ def fcn(
         Number of classes.
     filters
         Filters at each level; each level but the last halves the image.
+    dropout
+        Part of the channels that is set to 0 in training before the last layer and at the coarsest level, 0 to 1
+        (Tompson et al. 2015, arXiv 1411.4280).
 
     Returns
     -------
@@ -39,22 +85,22 @@ def fcn(
         2^(levels − 1).
     """
     image = keras.Input((None, None, len(mean)), name="features")
-    # Batch normalization that is never trained: mean and variance are weights, so that one compiled network serves
-    # all folds.
-    standardize = layers.BatchNormalization(center=False, scale=False, epsilon=1e-12, trainable=False, name=STANDARDIZE)
-    x = standardize(image)
-    standardize.set_weights([np.asarray(mean), np.asarray(variance)])
+    x = standardize(image, mean, variance)
     skipped = []
     for number in filters[:-1]:
         x = _convolve(_convolve(x, number), number)
         skipped.append(x)
         x = layers.MaxPooling2D()(x)
     x = _convolve(_convolve(x, filters[-1]), filters[-1])
+    if dropout and len(filters) > 1:
+        x = layers.SpatialDropout2D(dropout)(x)
     for number, skip in zip(reversed(filters[:-1]), reversed(skipped), strict=True):
         x = layers.Concatenate()([layers.UpSampling2D(interpolation="bilinear")(x), skip])
         x = _convolve(_convolve(x, number), number)
+    if dropout:
+        x = layers.SpatialDropout2D(dropout)(x)
     x = layers.Conv2D(classes, 1, name=SCORES)(x)
-    return keras.Model(image, layers.Softmax(name="probabilities")(x), name="fcn")
+    return keras.Model(image, softmax(x), name="fcn")
 
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {"fcn": fcn}
@@ -75,8 +121,7 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = Fals
     """Put a trained FCN on every date and join the dates.
 
     The FCN without its softmax scores each date; a bidirectional ConvLSTM of ``classes`` filters with softmax
-    activation, both directions averaged, gives its last state. The state is not normalized: divide by its sum over
-    classes (Keras' cross-entropy does so by itself).
+    activation, both directions averaged, gives its last state, whose logarithm is the score of the whole sequence.
 
     Parameters
     ----------
@@ -93,7 +138,7 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = Fals
     Returns
     -------
     keras.Model
-        (batch, time, side, side, band) → (batch, side, side, class), positive.
+        (batch, time, side, side, band) → (batch, side, side, class) probabilities.
     """
     scores = keras.Model(trained.input, trained.get_layer(SCORES).output, name="fcn_scores")
     # The statistics of a handful of patches and dates would drown those the FCN learnt from the whole scene.
@@ -106,8 +151,8 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = Fals
     if flagged:
         x = layers.Concatenate()([x, sequence[..., bands:]])
     lstm = layers.ConvLSTM2D(classes, 3, padding="same", activation="softmax")
-    x = layers.Bidirectional(lstm, merge_mode="ave", name="probabilities")(x)
-    return keras.Model(sequence, x, name="fcn_lstm")
+    x = layers.Bidirectional(lstm, merge_mode="ave", name=JOINT)(x)
+    return keras.Model(sequence, softmax(keras.ops.log(x + LEAST)), name="fcn_lstm")
 
 
 def resize(model: keras.Model, trained: keras.Model, side: int) -> keras.Model:
@@ -115,3 +160,51 @@ def resize(model: keras.Model, trained: keras.Model, side: int) -> keras.Model:
     other = fcn_lstm(trained, model.output_shape[-1], side, model.input_shape[-1] > trained.input_shape[-1])
     other.set_weights(model.get_weights())
     return other
+
+
+def reach(model: keras.Model) -> int:
+    """Return how far from a pixel lies what a network sees of it, pixels, in the worst place on its poolings' grid.
+
+    A pixel at a level of scale s covers [i·s − left, i·s + s − 1 + right] of the input; each layer widens that.
+    """
+    return max(_extents(model)[1:])
+
+
+def stride(model: keras.Model) -> int:
+    """Return the pixels by which a network's poolings shrink the image: tiles must begin at multiples of it."""
+    return int(max((s for s, _, _ in _walk(model).values()), default=1))
+
+
+def _extents(model: keras.Model) -> tuple[int, int, int]:
+    return _walk(model)[id(model.output)]
+
+
+def _walk(model: keras.Model) -> dict[int, tuple[int, int, int]]:
+    """Return scale, left and right of every tensor of a network, by its identity."""
+    found: dict[int, tuple[int, int, int]] = {id(model.input): (1, 0, 0)}
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        for node in model._nodes_by_depth[depth]:
+            seen = [found[id(t)] for t in node.input_tensors if id(t) in found]
+            if seen:
+                scale, left, right = seen[0][0], max(s[1] for s in seen), max(s[2] for s in seen)
+                for out in node.output_tensors:
+                    found[id(out)] = _through(node.operation, scale, left, right)
+    return found
+
+
+def _through(layer: Any, scale: int, left: int, right: int) -> tuple[int, int, int]:
+    if isinstance(layer, layers.TimeDistributed):
+        return _through(layer.layer, scale, left, right)
+    if isinstance(layer, keras.Model):
+        own = _extents(layer)
+        return scale * own[0], left + scale * own[1], right + scale * own[2]
+    if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D):
+        wide = scale * layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
+        return scale * layer.strides[0], left + wide // 2, right + wide - wide // 2
+    if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
+        return scale * layer.pool_size[0], left, right
+    if isinstance(layer, layers.UpSampling2D):
+        fine = scale // layer.size[0]
+        between = 2 * fine if layer.interpolation == "bilinear" else 0
+        return fine, left + between, right + between
+    return scale, left, right

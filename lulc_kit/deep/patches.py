@@ -1,9 +1,9 @@
 """Training patches: where they lie, and batches of them for Keras.
 
-Flips and quarter turns move whole pixels, so that labels are never interpolated.
+Flips and quarter turns move whole pixels, so that labels are never interpolated. A batch is a function of the seed and
+its number alone: training that was cut off goes on with the patches it would have had.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,13 @@ import numpy.typing as npt
 
 from lulc_kit.errors import LulcError, ParameterError
 
+CAP = 10.0
+"""Capped class weights are at most so many times that of the most frequent class."""
+
+Array = npt.NDArray[np.float32]
+Read = Callable[[int, int, int, int], Array]
+"""Gives the image of a window (top, bottom, left, right), (row, column, band) or (time, row, column, band), no NaN."""
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -21,56 +28,67 @@ class Targets:
 
     Attributes
     ----------
-    classes
-        int32, (row, column): 0 … n−1 in the order of the classes; 0 also where the weight is 0.
+    codes
+        uint8, (row, column): 0 for pixels that must teach nothing (unlabelled, nodata, test fold, gap, validation),
+        otherwise the position of the class, counted from 1.
     weights
-        float32, (row, column): 0 for pixels that must teach nothing (unlabelled, nodata, test fold, gap), otherwise
-        the weight of the pixel's class. Mean over the pixels that teach is 1.
+        float32, (class + 1,): of pixels by their code, 0 for code 0. Mean over the pixels that teach is 1.
     """
 
-    classes: npt.NDArray[np.int32]
-    weights: npt.NDArray[np.float32]
+    codes: npt.NDArray[np.uint8]
+    weights: Array
 
 
-def targets(
-    labels: npt.NDArray[np.integer],
-    trainable: npt.NDArray[np.bool_],
-    valid: npt.NDArray[np.bool_],
-    values: tuple[int, ...],
-) -> Targets:
-    """Turn labels into targets with class weights 1/n (n: pixels of the class that teach).
-
-    Parameters
-    ----------
-    labels
-        Class values, (row, column), 0 for no label.
-    trainable
-        Pixels that may teach.
-    valid
-        Pixels with all features.
-    values
-        Class values, in the network's order.
+def encode(
+    labels: npt.NDArray[np.integer], may: npt.NDArray[np.bool_], values: tuple[int, ...]
+) -> npt.NDArray[np.uint8]:
+    """Return the position of each pixel's class, counted from 1; 0 for no label and where the pixel may not teach.
 
     Raises
     ------
     LulcError
-        If a class has no pixel that teaches.
+        If nothing is left, one class alone, or a class has no pixel that teaches.
     """
-    teach = trainable & valid & (labels > 0)
-    classes = np.zeros(labels.shape, np.int32)
-    weights = np.zeros(labels.shape, np.float32)
-    for position, value in enumerate(values):
-        members = teach & (labels == value)
-        count = int(members.sum())
-        if count == 0:
-            raise LulcError(f"No training pixel of class {value} is left outside the test fold.")
-        classes[members] = position
-        weights[members] = 1 / count
-    weights *= teach.sum() / weights.sum()
-    return Targets(classes, weights)
+    places = np.zeros(max(max(values), int(labels.max(initial=0))) + 1, np.uint8)
+    places[list(values)] = np.arange(1, len(values) + 1)
+    codes = np.where(may, places[labels], 0).astype(np.uint8)
+    counts = np.bincount(codes.ravel(), minlength=len(values) + 1)[1:]
+    if not counts.any():
+        raise LulcError(
+            "No pixel is left to learn from: outside the test fold and its gap none has both a label and all features. "
+            "Look at the folds in 05, and at nodata in 04's features."
+        )
+    if len(values) < 2:
+        raise LulcError(f"There is one class alone, of value {values[0]}: a network needs two to tell apart. Add one.")
+    if not counts.all():
+        gone = ", ".join(str(v) for v, n in zip(values, counts, strict=True) if not n)
+        raise LulcError(
+            f"No training pixel of class {gone} is left outside the test fold. Lower the gap or the number of folds "
+            f"in 05, or give the class more labels."
+        )
+    return codes
 
 
-def positions(weights: npt.NDArray[np.float32], patch: int) -> npt.NDArray[np.int64]:
+def targets(codes: npt.NDArray[np.uint8], classes: int, weighting: str) -> Targets:
+    """Weigh classes by how many pixels n teach them.
+
+    Parameters
+    ----------
+    codes
+        See `Targets`.
+    classes
+        Number of classes.
+    weighting
+        ``none``: all alike; ``sqrt``: 1/√n; ``capped``: 1/n, at most `CAP` times the least.
+    """
+    counts = np.bincount(codes.ravel(), minlength=classes + 1)[1:].astype(np.float64)
+    n = np.maximum(counts, 1)
+    weights = {"none": np.ones(classes), "sqrt": n**-0.5, "capped": np.minimum(1 / n, CAP / n.max())}[weighting]
+    weights *= counts.sum() / (weights * counts).sum()
+    return Targets(codes, np.concatenate([[0.0], weights]).astype(np.float32))
+
+
+def positions(codes: npt.NDArray[np.integer], patch: int) -> npt.NDArray[np.int64]:
     """Return the upper left corners (row, column) of patches, side by side, that hold anything to learn.
 
     Raises
@@ -78,24 +96,58 @@ def positions(weights: npt.NDArray[np.float32], patch: int) -> npt.NDArray[np.in
     LulcError
         If the scene is smaller than a patch.
     """
-    height, width = weights.shape
+    height, width = codes.shape
     if min(height, width) < patch:
         raise ParameterError(f"The scene of {height}×{width} px is smaller than a patch of {patch} px. Lower 'patch'.")
 
     def starts(length: int) -> list[int]:
         return sorted({*range(0, length - patch + 1, patch), length - patch})
 
-    corners = [(r, c) for r in starts(height) for c in starts(width) if weights[r : r + patch, c : c + patch].any()]
+    corners = [(r, c) for r in starts(height) for c in starts(width) if codes[r : r + patch, c : c + patch].any()]
     return np.array(corners, np.int64)
 
 
+@dataclass(frozen=True)
+class Augment:
+    """How patches are changed, beside flips and quarter turns.
+
+    Attributes
+    ----------
+    mean, spread
+        Of each band, (band,): mean and standard deviation of the pixels that teach.
+    jitter
+        Standard deviation of the changes of each band's contrast (about the mean) and brightness, in parts of its
+        spread, drawn for each patch.
+    drop
+        Probability that a band of a patch becomes its mean; one band always stays.
+    """
+
+    mean: Array
+    spread: Array
+    jitter: float = 0.0
+    drop: float = 0.0
+
+    def __call__(self, image: Array, generator: np.random.Generator) -> Array:
+        """Change an image (…, band); bands beyond those of ``mean`` stay as they are."""
+        if not self.jitter and not self.drop:
+            return image
+        bands = len(self.mean)
+        contrast, brightness = self.jitter * generator.standard_normal((2, bands))
+        gone = generator.random(bands) < self.drop
+        gone[generator.integers(bands)] = False
+        scale, shift = np.where(gone, 0, 1 + contrast), np.where(gone, 0, brightness * self.spread)
+        out = image.copy()
+        out[..., :bands] = (image[..., :bands] - self.mean) * scale + self.mean + shift
+        return out
+
+
 class Patches(keras.utils.PyDataset):
-    """Batches of (images, classes, weights) cut at positions that are shuffled and shifted anew in every epoch.
+    """Batches of (images, classes, weights), cut at random offsets; batch i is a function of the seed and i.
 
     Parameters
     ----------
     read
-        Gives the image of a patch from (row, column): (patch, patch, band) or (time, patch, patch, band), no NaN.
+        Gives the image of a window.
     goals
         The targets.
     patch
@@ -103,49 +155,67 @@ class Patches(keras.utils.PyDataset):
     batch
         Patches in a batch.
     seed
-        Seed of shuffles, shifts, flips and turns.
+        Seed of offsets, flips, turns and changes.
+    steps
+        Number of batches.
+    augment
+        Other changes.
     """
 
     def __init__(
         self,
-        read: Callable[[int, int], npt.NDArray[np.float32]],
+        read: Read,
         goals: Targets,
         patch: int,
         batch: int,
         seed: int,
+        steps: int,
+        augment: Augment | None = None,
     ) -> None:
         super().__init__()
         self.read, self.goals, self.patch, self.batch = read, goals, patch, batch
-        self.generator = np.random.default_rng(seed)
-        self.corners = positions(goals.weights, patch)
-        self.on_epoch_end()
+        self.seed, self.steps, self.augment = seed, steps, augment
+        self.corners = positions(goals.codes, patch)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.corners) / self.batch)
+        return self.steps
 
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order and shifts."""
-        height, width = self.goals.weights.shape
-        shift = self.generator.integers(-self.patch // 2, self.patch // 2 + 1, self.corners.shape)
-        limit = np.array([height - self.patch, width - self.patch])
-        self.epoch = self.generator.permutation(np.clip(self.corners + shift, 0, limit))
+    def draw(self, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+        """Draw the corners of a batch: of patches that hold anything to learn, shifted by up to half a patch."""
+        height, width = self.goals.codes.shape
+        corners = self.corners[generator.integers(len(self.corners), size=self.batch)]
+        shift = generator.integers(-self.patch // 2, self.patch // 2 + 1, corners.shape)
+        return np.clip(corners + shift, 0, [height - self.patch, width - self.patch])
 
-    def weights(self, row: int, column: int) -> npt.NDArray[np.float32]:
+    def choose(self, generator: np.random.Generator) -> Any:
+        """Draw what all patches of a batch share; nothing for single images."""
+        return None
+
+    def image(self, row: int, column: int, shared: Any) -> Array:
+        """Return the image of the patch with this upper left corner."""
+        return self.read(row, row + self.patch, column, column + self.patch)
+
+    def weights(self, row: int, column: int, shared: Any) -> Array:
         """Return the weights of the patch with this upper left corner."""
-        return self.goals.weights[row : row + self.patch, column : column + self.patch]
+        return self.goals.weights[self.goals.codes[row : row + self.patch, column : column + self.patch]]
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        corners = self.epoch[index * self.batch : (index + 1) * self.batch]
+        generator = np.random.default_rng([self.seed, index])
+        shared = self.choose(generator)
         images, classes, weights = [], [], []
-        for row, column in corners:
-            turn, mirror = int(self.generator.integers(4)), bool(self.generator.integers(2))
-            window = np.s_[row : row + self.patch, column : column + self.patch]
-            images.append(_turn(self.read(row, column), turn, mirror, -3))
-            classes.append(_turn(self.goals.classes[window], turn, mirror, -2))
-            weights.append(_turn(self.weights(row, column), turn, mirror, -2))
-        return np.stack(images), np.stack(classes), np.stack(weights)
+        for row, column in self.draw(generator):
+            turn, mirror = int(generator.integers(4)), bool(generator.integers(2))
+            codes = self.goals.codes[row : row + self.patch, column : column + self.patch]
+            image = self.image(row, column, shared)
+            if self.augment is not None:
+                image = self.augment(image, generator)
+            images.append(turned(image, turn, mirror, -3))
+            classes.append(turned(np.maximum(codes, 1).astype(np.int32) - 1, turn, mirror, -2))
+            weights.append(turned(self.weights(row, column, shared), turn, mirror, -2))
+        return np.stack(images).astype(np.float32, copy=False), np.stack(classes), np.stack(weights)
 
 
-def _turn(array: npt.NDArray[Any], turn: int, mirror: bool, row_axis: int) -> npt.NDArray[Any]:
+def turned(array: npt.NDArray[Any], turn: int, mirror: bool, row_axis: int) -> npt.NDArray[Any]:
+    """Turn an array by so many quarters, then, by choice, mirror its rows (the axis given; columns follow it)."""
     array = np.rot90(array, turn, axes=(row_axis, row_axis + 1))
     return np.flip(array, axis=row_axis) if mirror else array

@@ -7,11 +7,11 @@ from functools import partial
 import dask
 import keras
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from lulc_kit import families, mapping, params, raster
-from lulc_kit.deep import networks, sequences, training
+from lulc_kit.deep import networks, prediction, sequences, storage, training
+from lulc_kit.deep.scene import Scene
 from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.samples import Samples
@@ -27,36 +27,57 @@ def open_stack(p: params.FCN, layout: Layout) -> xr.DataArray:
     return raster.select(stack, own or [str(b) for b in stack.band.values])
 
 
-def train_fcn(scene: training.Scene, p: params.FCN) -> tuple[list[keras.Model], pd.DataFrame]:
+def train_fcn(scene: Scene, p: params.FCN, layout: Layout) -> training.Trained:
     """Train the FCNs that the parameters describe (see `training.train`)."""
-    build = partial(networks.NETWORKS["fcn"], filters=p.filters)
-    return training.train(scene, build, p.patch, _fit(p), p.run)
+    build = partial(networks.NETWORKS["fcn"], filters=p.filters, dropout=p.dropout)
+    return training.train(scene, build, p.patch, _fit(p), p.run, layout.run(p.run))
 
 
 def train_lstm(
-    scene: training.Scene, series: sequences.Series, first: "FCNRun", p: params.LSTM
-) -> tuple[list[keras.Model], pd.DataFrame]:
+    scene: Scene, series: sequences.Series, first: "FCNRun", p: params.LSTM, layout: Layout
+) -> training.Trained:
     """Train the FCN+LSTMs that the parameters describe (see `sequences.train`)."""
-    return sequences.train(scene, series, first.networks, first.patch, _choice(p), _fit(p), p.run)
+    run = layout.run(p.run)
+    return sequences.train(scene, series, first.networks, first.patch, _choice(p), _fit(p), p.run, run)
 
 
 def _fit(p: params.FCN | params.LSTM) -> training.Fit:
-    return training.Fit(p.epochs, p.learning_rate, p.batch, p.seed)
+    return training.Fit(
+        steps=p.steps,
+        rate=p.learning_rate,
+        batch=p.batch,
+        seed=p.seed,
+        schedule=p.schedule,
+        share=p.inner_validation,
+        loss=p.loss,
+        smoothing=p.label_smoothing,
+        weighting=p.class_weight,
+        jitter=p.jitter,
+        drop=p.band_dropout,
+        minutes=p.minutes,
+    )
 
 
 def _choice(p: params.LSTM) -> sequences.Choice:
     return sequences.Choice(p.length, p.sequences == "random", p.draws)
 
 
-def write_fcn(
-    models: Sequence[keras.Model], stack: xr.DataArray, samples: Samples, p: params.FCN, layout: Layout
-) -> None:
+def write_fcn(trained: training.Trained, stack: xr.DataArray, samples: Samples, p: params.FCN, layout: Layout) -> None:
     """Map the whole scene by the mean of the folds' networks, and write all files of the run."""
     run, bands = layout.run(p.run), [str(b) for b in stack.band.values]
-    _map(stack, [training.predictor(m) for m in models], samples, run, training.HALO)
-    training.save(models, run)
-    text = f"FCN (U-Net, filters {', '.join(map(str, p.filters))}), mean of {len(models)} networks, {p.epochs} epochs"
-    mapping.write_about(run, text, bands, samples.fingerprint, patch=p.patch)
+    margin = max(prediction.halo(networks.reach(m)) for m in trained.networks)
+    _map(stack, [prediction.predictor(m, p.flips) for m in trained.networks], samples, run, margin)
+    storage.save(trained.networks, run)
+    text = (
+        f"FCN (U-Net, filters {', '.join(map(str, p.filters))}), mean of {len(trained.networks)} networks, "
+        f"{_steps(trained)}"
+    )
+    more = {"patch": p.patch, "classes": [*samples.scheme.names]}
+    mapping.write_about(run, text, bands, samples.fingerprint, **more)
+
+
+def _steps(trained: training.Trained) -> str:
+    return f"{' / '.join(map(str, trained.kept))} steps"
 
 
 @dataclass(frozen=True)
@@ -79,7 +100,10 @@ def open_fcn(run: RunLayout, samples: Samples) -> FCNRun:
     about = mapping.read_about(run)
     if about["folds"] != samples.fingerprint:
         raise LulcError(f"Run {run.name} was trained on other folds than those of notebook 05. Run 07_fcn again.")
-    return FCNRun(training.load(run), about["features"], about["patch"])
+    models = storage.load(run)
+    for model in models:
+        storage.check(model, about["features"], about.get("classes", []), samples.scheme.names)
+    return FCNRun(models, about["features"], about["patch"])
 
 
 def read_series(layout: Layout, bands: Sequence[str], p: params.LSTM) -> sequences.Series:
@@ -101,7 +125,7 @@ def read_series(layout: Layout, bands: Sequence[str], p: params.LSTM) -> sequenc
 
 
 def write_lstm(
-    models: Sequence[keras.Model],
+    trained: training.Trained,
     first: FCNRun,
     series: sequences.Series,
     samples: Samples,
@@ -110,13 +134,14 @@ def write_lstm(
 ) -> None:
     """Map the whole scene by the mean of the folds' networks, and write all files of the run."""
     run = layout.run(p.run)
-    probabilities = sequences.predict(series, models, first.networks, _choice(p), p.seed)
+    probabilities = sequences.predict(series, trained.networks, first.networks, _choice(p), p.seed, p.flips)
     stack = sequences.as_stack(probabilities, samples.on_grid()[0])
     _map(stack, sequences.predictors(*probabilities.shape[:2]), samples, run, 0)
-    training.save(models, run)
+    storage.save(trained.networks, run)
     text = (
         f"FCN+LSTM over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, gaps filled "
-        f"{'linearly in time and flagged' if series.filled else 'by the mean'}, starting from run {p.fcn}"
+        f"{'linearly in time and flagged' if series.filled else 'by the mean'}, starting from run {p.fcn}, "
+        f"{_steps(trained)}"
     )
     mapping.write_about(run, text, first.features, samples.fingerprint)
 

@@ -7,12 +7,13 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
 from lulc_kit import raster
-from lulc_kit.deep import gaps, networks, patches, training
+from lulc_kit.deep import gaps, networks, patches, prediction, training
+from lulc_kit.deep.scene import Scene
 from lulc_kit.errors import LulcError
+from lulc_kit.layout import RunLayout
 from lulc_kit.mapping import Predictor
 
 
@@ -81,63 +82,94 @@ def draw(count: int, length: int, generator: np.random.Generator) -> npt.NDArray
 class SequencePatches(patches.Patches):
     """Patches over sequences of dates; with random sequences every batch has its own.
 
-    ``images`` hold no NaN; ``seen``, (time, row, column), says where they are real. A pixel that no date of a
-    sequence shows teaches nothing.
+    Parameters
+    ----------
+    images
+        What the network sees, (time, row, column, band), no NaN.
+    seen
+        Where it is real, (time, row, column): a pixel that no date of a sequence shows teaches nothing.
+    choice
+        Which dates make a sequence.
+    goals, patch, batch, seed, steps, augment
+        See `patches.Patches`.
     """
 
     def __init__(
         self,
         images: npt.NDArray[np.float32],
         seen: npt.NDArray[np.bool_],
+        choice: Choice,
         goals: patches.Targets,
         patch: int,
-        choice: Choice,
         batch: int,
         seed: int,
+        steps: int,
+        augment: patches.Augment | None = None,
     ) -> None:
         self.images, self.seen, self.choice = images, seen, choice
-        self.chosen = fixed(len(images), choice.length)
+        super().__init__(lambda t, b, c, d: images[:, t:b, c:d], goals, patch, batch, seed, steps, augment)
 
-        def read(row: int, column: int) -> npt.NDArray[np.float32]:
-            return self.images[self.chosen, row : row + patch, column : column + patch]
+    def choose(self, generator: np.random.Generator) -> npt.NDArray[np.intp]:
+        """Draw the dates of a batch."""
+        count = len(self.images)
+        return draw(count, self.choice.length, generator) if self.choice.random else fixed(count, self.choice.length)
 
-        super().__init__(read, goals, patch, batch, seed)
+    def image(self, row: int, column: int, shared: Any) -> npt.NDArray[np.float32]:
+        """Return the images of a patch on the dates of its batch."""
+        return self.images[shared, row : row + self.patch, column : column + self.patch]
 
-    def weights(self, row: int, column: int) -> npt.NDArray[np.float32]:
-        """Return the weights of a patch, 0 where no date of the present sequence shows the pixel."""
+    def weights(self, row: int, column: int, shared: Any) -> npt.NDArray[np.float32]:
+        """Return the weights of a patch, 0 where no date of the sequence shows the pixel."""
         window = np.s_[row : row + self.patch, column : column + self.patch]
-        return super().weights(row, column) * self.seen[self.chosen][:, *window].any(axis=0)
-
-    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        if self.choice.random:
-            self.chosen = draw(len(self.images), self.choice.length, self.generator)
-        return super().__getitem__(index)
+        return super().weights(row, column, shared) * self.seen[shared][:, *window].any(axis=0)
 
 
 def train(
-    scene: training.Scene,
+    scene: Scene,
     series: Series,
     fcns: Sequence[keras.Model],
     patch: int,
     choice: Choice,
     fit: training.Fit,
     name: str = "",
-) -> tuple[list[keras.Model], pd.DataFrame]:
-    """Train one FCN+LSTM for each fold, starting from the FCN of the same fold (see `training.train`)."""
+    store: RunLayout | None = None,
+) -> training.Trained:
+    """Train one FCN+LSTM for each fold, starting from the FCN of the same fold (see `training.train`).
+
+    Inner validation sees the fixed sequence, of random ones too.
+    """
     if len(fcns) != scene.folds:
         raise LulcError(f"There are {len(fcns)} networks for {scene.folds} folds. Run 07_fcn again.")
-    models, history = [], {}
     classes = len(scene.classes.values)
-    lent = networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, patch, series.filled)
-    trainer = training.Trainer(lent, fit)
-    for k, fcn in enumerate(fcns, 1):
-        training.set_seed(fit.seed + k)
-        goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
+    lent = keras.models.clone_model(fcns[0])
+    margin = margin_of(fcns[0], choice)
+    shown = fixed(len(series.dates), choice.length)
+    side = min(training.SIDE, prediction.tile_side(*scene.labels.shape)) + 2 * margin
+    other = networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, side, series.filled)
+
+    def begin(fold: training.Fold) -> tuple[keras.Model, patches.Patches, training.Validation | None]:
+        fcn = fcns[fold.number - 1]
         model = networks.fcn_lstm(fcn, classes, patch, series.filled)
-        data = SequencePatches(inputs(series, fcn), series.seen, goals, patch, choice, fit.batch, fit.seed + k)
-        history[f"fold {k}"] = trainer.fit(model, data, f"{name}: fold {k} of {scene.folds}")
-        models.append(model)
-    return models, pd.DataFrame(history, index=pd.RangeIndex(1, fit.epochs + 1, name="epoch"))
+        images = inputs(series, fcn)
+        seed = fit.seed + fold.number
+        data = SequencePatches(
+            *(images, series.seen, choice, fold.goals, patch, fit.batch, seed, fit.steps, fold.augment)
+        )
+        codes = np.zeros((1, 1), np.uint8) if fold.validates is None else fold.validates
+        codes = np.where(series.seen[shown].any(axis=0), codes, 0).astype(np.uint8)
+        if not codes.any():
+            return model, data, None
+        sequence = images[shown]
+        validation = training.Validation(lambda t, b, c, d: sequence[:, t:b, c:d], codes, margin, fit.seed, other)
+        return model, data, validation
+
+    compiled = networks.fcn_lstm(lent, classes, patch, series.filled)
+    return training.train_folds(scene, begin, fit, name, store, compiled)
+
+
+def margin_of(fcn: keras.Model, choice: Choice) -> int:
+    """Return the margin of tiles (see `prediction.halo`): the ConvLSTM sees a pixel farther for each date."""
+    return prediction.halo(networks.reach(fcn) + choice.length)
 
 
 def fill(images: npt.NDArray[np.float32], fcn: keras.Model) -> npt.NDArray[np.float32]:
@@ -156,7 +188,12 @@ def inputs(series: Series, fcn: keras.Model) -> npt.NDArray[np.float32]:
 
 
 def predict(
-    series: Series, models: Sequence[keras.Model], fcns: Sequence[keras.Model], choice: Choice, seed: int
+    series: Series,
+    models: Sequence[keras.Model],
+    fcns: Sequence[keras.Model],
+    choice: Choice,
+    seed: int,
+    flips: bool = False,
 ) -> npt.NDArray[np.float32]:
     """Return each fold's class probabilities for the whole scene, (fold, class, row, column).
 
@@ -171,13 +208,18 @@ def predict(
         choices = [fixed(count, choice.length)]
     shown = np.stack([series.seen[chosen].any(axis=0) for chosen in choices])[..., None]
     out = []
-    side = training.tile_side(*series.images.shape[1:3]) + 2 * training.HALO
+    margin = margin_of(fcns[0], choice)
+    side = prediction.tile_side(*series.images.shape[1:3]) + 2 * margin
     model = networks.resize(models[0], keras.models.clone_model(fcns[0]), side)
+
+    def one(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return prediction.apply(model, image)
+
+    network = prediction.flipped(one) if flips else one
     for trained, fcn in zip(models, fcns, strict=True):
         model.set_weights(trained.get_weights())
         images = inputs(series, fcn)
-        states = [training.apply_tiles(images[chosen], lambda tile: training.apply(model, tile)) for chosen in choices]
-        each = np.stack([s / s.sum(axis=-1, keepdims=True) for s in states])
+        each = np.stack([prediction.apply_tiles(images[chosen], network, margin) for chosen in choices])
         with np.errstate(invalid="ignore"):
             mean = np.where(shown, each, 0).sum(axis=0) / shown.sum(axis=0)
         out.append(np.moveaxis(mean, -1, 0))

@@ -1,93 +1,128 @@
-"""Training of the networks, one for each fold, and their use as predictors.
+"""Training of networks, one for each fold, as long as it pays.
+
+Training runs in steps of one batch and is looked at every `EVERY` steps: the network predicts the inner validation part
+(`inner`), which is cut from the land that may teach it, as it would predict the map. Its macro-F1 there decides when
+the learning rate falls, when training ends and which weights are kept; its probabilities there set the temperature.
 
 The map is made by the mean of all folds' networks; its accuracy is that of each single network on the fold it never
 saw, which is, if anything, the lower of the two.
 
-Repeatability: seeds fix the order of patches and the first weights, and TensorFlow's ops are made deterministic, so
-the same seed on the same machine with the same versions gives the same networks up to the last digits of floating
-point; across machines or thread counts sums are ordered differently, and a few pixels of the map may differ.
+Repeatability: seeds fix the patches and the first weights, and TensorFlow's ops are made deterministic, so the same
+seed on the same machine with the same versions gives the same networks up to the last digits of floating point, also
+if training was cut off in between; across machines or thread counts sums are ordered differently, and a few pixels of
+the map may differ. A budget in minutes ends training by the clock, which nothing repeats.
 """
 
-import weakref
+import hashlib
+import json
+import math
+import re
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import xarray as xr
 
-from lulc_kit import files
-from lulc_kit.deep import networks, patches
-from lulc_kit.errors import FormatError, MissingFileError
+from lulc_kit.deep import calibration, checkpoint, inner, losses, networks, patches, prediction
+from lulc_kit.deep.scene import Scene
+from lulc_kit.errors import LulcError
 from lulc_kit.layout import RunLayout
-from lulc_kit.mapping import Array, Predictor
 from lulc_kit.progress import bar
-from lulc_kit.samples import Samples
 
-HALO = 32
-"""Pixels around a block that a network sees in prediction; their own classes are thrown away."""
-TILE = 256
-"""Side of the tiles that are predicted at once, pixels, at most (a multiple of 8)."""
+EVERY = 20
+"""Steps between two looks at the inner validation part."""
+LEAST = 200
+"""Steps before which no network is given up, whatever the size of the scene."""
+PATIENCE = 8
+"""Looks without a gain after which the learning rate falls, or training ends."""
+FALLS, FALL = 2, 0.3
+"""How often the learning rate falls on a plateau, and to which part."""
+WARM = 50
+"""Steps over which the learning rate rises to its full height."""
+WINDOWS, SIDE = 24, 64
+"""Windows of inner validation at most, and their side, pixels."""
+MENDING = 0.1
+"""Part of the learning rate with which training goes on once after it broke."""
 
-
-class Scene:
-    """What a network learns from, in memory: features, labels, and the split.
-
-    Parameters
-    ----------
-    stack
-        Features, (band, y, x).
-    samples
-        Labels, their classes and their folds apart in space.
-    """
-
-    def __init__(self, stack: xr.DataArray, samples: Samples) -> None:
-        self.features = np.moveaxis(stack.data.compute(), 0, -1)
-        self.labels = np.asarray(samples.on_grid()[0].data[0])
-        self.trainable = samples.trainable()
-        self.valid = np.isfinite(self.features).all(axis=-1)
-        self.classes = samples.scheme
-        self.bands = [str(b) for b in stack.band.values]
-
-    @property
-    def folds(self) -> int:
-        """Number of folds."""
-        return len(self.trainable)
+Build = Callable[[patches.Array, patches.Array, int], keras.Model]
+"""Makes an untrained network from the mean and variance of each feature and the number of classes."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How a network is trained.
+    """How networks are trained.
 
     Attributes
     ----------
-    epochs
-        Passes over the training patches.
+    steps
+        Batches at most.
     rate
-        Learning rate of Adam; it falls along a cosine to 0 (Loshchilov & Hutter 2017, arXiv 1608.03983).
+        Learning rate of Adam at its height.
     batch
         Patches in a batch.
     seed
-        Seed of first weights and of the order of patches.
+        Of first weights, patches and the inner validation part.
+    schedule
+        ``plateau``: the rate falls when inner validation gains no more, and training ends when it has fallen enough;
+        ``cosine``: it falls along a cosine to 0 at the last step (Loshchilov & Hutter 2017, arXiv 1608.03983). Both
+        begin with `WARM` steps of rising.
+    share
+        Part of the training pixels for inner validation.
+    loss, smoothing
+        Name in `losses.LOSSES`; label smoothing.
+    weighting
+        Class weights (`patches.targets`).
+    jitter, drop
+        Changes of the bands (`patches.Augment`).
+    minutes
+        For all folds together; None: no budget.
     """
 
-    epochs: int
+    steps: int
     rate: float
     batch: int
     seed: int = 1
+    schedule: str = "plateau"
+    share: float = 0.2
+    loss: str = "cross_entropy"
+    smoothing: float = 0.0
+    weighting: str = "none"
+    jitter: float = 0.0
+    drop: float = 0.0
+    minutes: float | None = None
 
 
-def train(
-    scene: Scene,
-    build: Callable[[npt.NDArray[np.float32], npt.NDArray[np.float32], int], keras.Model],
-    patch: int,
-    fit: Fit,
-    name: str = "",
-) -> tuple[list[keras.Model], pd.DataFrame]:
+@dataclass
+class Trained:
+    """Networks of one run.
+
+    Attributes
+    ----------
+    networks
+        For fold 1, 2, …: trained on what is apart in space from it.
+    log
+        One row for each look: ``fold``, ``step``, ``seconds``, ``rate``, ``loss`` (mean since the look before),
+        ``validation_loss`` and ``validation_f1`` (macro-F1), NaN without inner validation.
+    kept
+        For each fold the step whose weights were kept.
+    """
+
+    networks: list[keras.Model]
+    log: pd.DataFrame
+    kept: list[int]
+
+    def curves(self, column: str) -> pd.DataFrame:
+        """Return a column of the log by step (rows) and fold (columns)."""
+        table = self.log.pivot_table(index="step", columns="fold", values=column, dropna=False)
+        return table.rename(columns=lambda k: f"fold {k}")
+
+
+def train(scene: Scene, build: Build, patch: int, fit: Fit, name: str = "", store: RunLayout | None = None) -> Trained:
     """Train one network for each fold, on what is apart in space from that fold.
 
     Parameters
@@ -95,39 +130,90 @@ def train(
     scene
         What they learn from.
     build
-        Makes an untrained network from the mean and variance of each feature and the number of classes.
+        Makes an untrained network; it has a layer of scores and ends with `networks.softmax`.
     patch
         Side of the training patches, pixels.
     fit
         How they are trained.
     name
         Of the run, shown with the progress.
-
-    Returns
-    -------
-    list of keras.Model
-        For fold 1, 2, ….
-    pandas.DataFrame
-        The loss by epoch (rows) and fold (columns).
+    store
+        Where checkpoints and logs are kept, from which a run that was cut off goes on; None: nowhere.
     """
-    models, history = [], {}
-    trainer = None
+
+    def begin(fold: "Fold") -> tuple[keras.Model, patches.Patches, Validation | None]:
+        mean, variance = fold.mean, fold.variance
+
+        def read(top: int, bottom: int, left: int, right: int) -> patches.Array:
+            window = scene.features[top:bottom, left:right]
+            return np.where(np.isfinite(window), window, mean)
+
+        model = build(mean, variance, len(scene.classes.values))
+        data = patches.Patches(read, fold.goals, patch, fit.batch, fit.seed + fold.number, fit.steps, fold.augment)
+        margin = prediction.halo(networks.reach(model))
+        return model, data, None if fold.validates is None else Validation(read, fold.validates, margin, fit.seed)
+
+    return train_folds(scene, begin, fit, name, store)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What a network of one fold learns from: number from 1, statistics of the features, targets, validation."""
+
+    number: int
+    mean: patches.Array
+    variance: patches.Array
+    goals: patches.Targets
+    validates: npt.NDArray[np.uint8] | None
+    augment: patches.Augment
+
+
+def prepare(scene: Scene, k: int, fit: Fit) -> Fold:
+    """Say what the network of fold k (from 1) learns from, and cut the inner validation part from it."""
+    codes = patches.encode(scene.labels, scene.trainable[k - 1] & scene.valid, scene.classes.values)
+    apart = inner.split(codes, scene.blocks, fit.share, inner.gap(scene.fold, scene.trainable), fit.seed + k)
+    teaches, validates = apart or (codes, None)
+    mean, variance = scene.statistics(teaches > 0)
+    goals = patches.targets(teaches, len(scene.classes.values), fit.weighting)
+    return Fold(k, mean, variance, goals, validates, patches.Augment(mean, np.sqrt(variance), fit.jitter, fit.drop))
+
+
+def train_folds(
+    scene: Scene,
+    begin: Callable[[Fold], tuple[keras.Model, patches.Patches, "Validation | None"]],
+    fit: Fit,
+    name: str,
+    store: RunLayout | None,
+    compiled: keras.Model | None = None,
+) -> Trained:
+    """Train a network for each fold; ``begin`` makes it, its patches and its inner validation.
+
+    All have one architecture and are computed with one compiled network: ``compiled``, or a copy of the first.
+    """
+    models, logs, kept = [], [], []
+    trainer = None if compiled is None else Trainer(compiled, fit)
     for k in range(1, scene.folds + 1):
         set_seed(fit.seed + k)
-        goals = patches.targets(scene.labels, scene.trainable[k - 1], scene.valid, scene.classes.values)
-        teach = goals.weights > 0
-        mean, variance = scene.features[teach].mean(axis=0), scene.features[teach].var(axis=0)
-        model = build(mean, np.maximum(variance, 1e-12), len(scene.classes.values))
+        fold = prepare(scene, k, fit)
+        model, data, validation = begin(fold)
         trainer = trainer or Trainer(keras.models.clone_model(model), fit)
-        filled = np.where(np.isfinite(scene.features), scene.features, mean)
-
-        def read(row: int, column: int, source: npt.NDArray[np.float32] = filled) -> npt.NDArray[np.float32]:
-            return source[row : row + patch, column : column + patch]
-
-        data = patches.Patches(read, goals, patch, fit.batch, fit.seed + k)
-        history[f"fold {k}"] = trainer.fit(model, data, f"{name}: fold {k} of {scene.folds}")
+        keeper = checkpoint.Keeper(store, k, _fingerprint(model, fold, data, fit))
+        state = trainer.fit(model, data, validation, keeper, f"{name}: fold {k} of {scene.folds}", scene.folds)
         models.append(model)
-    return models, pd.DataFrame(history, index=pd.RangeIndex(1, fit.epochs + 1, name="epoch"))
+        kept.append(state.best_step)
+        logs.append(pd.DataFrame(state.rows).assign(fold=k))
+    return Trained(models, pd.concat(logs, ignore_index=True), kept)
+
+
+def _fingerprint(model: keras.Model, fold: Fold, data: patches.Patches, fit: Fit) -> str:
+    """Return a hash of all that training depends on: a checkpoint of anything else is not gone on from."""
+    network = re.sub(r'_\d+"', '"', json.dumps(model.get_config(), default=str))  # layers are numbered as they are made
+    parts = {"fit": asdict(fit), "patch": data.patch, "network": network, "statistics": fold.mean.tolist()}
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+    digest.update(fold.variance.tobytes() + fold.goals.codes.tobytes())
+    for array in model.get_weights():
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def set_seed(seed: int) -> None:
@@ -139,6 +225,90 @@ def set_seed(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+class Validation:
+    """The inner validation part of a fold, predicted in windows as the map would be.
+
+    Parameters
+    ----------
+    read
+        Gives windows of the image.
+    codes
+        What validates, (row, column), like `patches.Targets.codes`.
+    margin
+        See `prediction.apply_tiles`.
+    seed
+        Draws `WINDOWS` windows where there are more.
+    other
+        A network that takes the compiled one's weights and predicts windows in its place; None: that one itself.
+    """
+
+    def __init__(
+        self,
+        read: patches.Read,
+        codes: npt.NDArray[np.uint8],
+        margin: int,
+        seed: int,
+        other: keras.Model | None = None,
+    ) -> None:
+        self.read, self.codes, self.margin, self.other = read, codes, margin, other
+        self.side = min(SIDE, prediction.tile_side(*codes.shape))
+        corners = [
+            (row, column)
+            for row in range(0, codes.shape[0], self.side)
+            for column in range(0, codes.shape[1], self.side)
+            if codes[row : row + self.side, column : column + self.side].any()
+        ]
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(corners))[:WINDOWS])
+        self.corners = [corners[i] for i in chosen]
+
+    def probabilities(self, model: keras.Model) -> tuple[patches.Array, npt.NDArray[np.intp]]:
+        """Return class probabilities (pixel, class) and true classes (pixel,) of what validates."""
+        network = model
+        if self.other is not None:
+            self.other.set_weights(model.get_weights())
+            network = self.other
+        said, true = [], []
+        for row, column in self.corners:
+            codes = self.codes[row : row + self.side, column : column + self.side]
+            out = prediction.middle(
+                self.read,
+                (self.codes.shape[0], self.codes.shape[1]),
+                *(row, column, self.side),
+                lambda tile: prediction.apply(network, tile),
+                self.margin,
+            )[: codes.shape[0], : codes.shape[1]]
+            said.append(out[codes > 0])
+            true.append(codes[codes > 0].astype(np.intp) - 1)
+        return np.concatenate(said), np.concatenate(true)
+
+
+def macro_f1(classes: npt.NDArray[np.integer], found: npt.NDArray[np.integer]) -> float:
+    """Return the mean F1 of the classes that occur in ``classes``, 0 to 1."""
+    there, counts = np.unique(classes, return_counts=True)
+    right = np.array([np.sum((classes == c) & (found == c)) for c in there])
+    called = np.array([np.sum(found == c) for c in there])
+    return float(np.mean(2 * right / (counts + called)))
+
+
+@dataclass
+class State:
+    """How far training is; with the network's and the optimizer's numbers it is all that goes on."""
+
+    step: int = 0
+    factor: float = 1.0
+    falls: int = 0
+    idle: int = 0
+    best: float = -math.inf
+    best_step: int = 0
+    mended: bool = False
+    done: bool = False
+    seconds: float = 0.0
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+Numbers = list[npt.NDArray[Any]]
+
+
 class Trainer:
     """Trains networks of one architecture one after the other, compiled once.
 
@@ -147,119 +317,138 @@ class Trainer:
     compiled
         A network of that architecture, to compute with; its weights are lent by the networks that are trained.
     how
-        Epochs and learning rate.
+        How.
     """
 
     def __init__(self, compiled: keras.Model, how: Fit) -> None:
         self.compiled, self.how = compiled, how
         compiled.compile(
-            optimizer=keras.optimizers.Adam(how.rate, clipnorm=1.0),
-            loss=keras.losses.SparseCategoricalCrossentropy(),
+            optimizer=keras.optimizers.Adam(how.rate, clipnorm=1.0), loss=losses.Masked(how.loss, how.smoothing)
         )
+        compiled.optimizer.build(compiled.trainable_variables)
 
-    def fit(self, model: keras.Model, data: patches.Patches, name: str) -> list[float]:
-        """Train a network, which starts from the weights it has; return the loss of each epoch."""
+    def fit(
+        self,
+        model: keras.Model,
+        data: patches.Patches,
+        validation: Validation | None,
+        keeper: checkpoint.Keeper,
+        name: str,
+        sharers: int = 1,
+    ) -> State:
+        """Train a network, which starts from the weights it has, and give it the best weights and its temperature.
+
+        Raises
+        ------
+        LulcError
+            If the loss is no number even at a lower rate.
+        """
+        self._begin(model)
+        best: Numbers = model.get_weights()
+        state = State()
+        if (kept := keeper.load()) is not None:
+            state = State(**kept.state)
+            best = kept.best
+            self._restore(kept.numbers)
+        last = self._numbers(), best, State(**asdict(state))
+        with bar(self.how.steps, name, "steps") as progress, ThreadPoolExecutor(1) as ahead:
+            progress.update(state.step)
+            while not state.done:
+                began = time.perf_counter()
+                loss = self._run(data, state, ahead)
+                if not math.isfinite(loss):
+                    state, best = self._mend(last, name)
+                    last = last[0], best, State(**asdict(state))
+                    progress.update(state.step - progress.n)
+                    continue
+                said = None if validation is None else validation.probabilities(self.compiled)
+                state.seconds += time.perf_counter() - began
+                if self._judge(state, loss, said):
+                    best = self.compiled.get_weights()
+                    state.best_step = state.step
+                if self._falls(state, sharers):
+                    self.compiled.set_weights(best)
+                last = self._numbers(), best, State(**asdict(state))
+                keeper.save(asdict(state), *last[:2])
+                progress.update(state.step - progress.n)
+        self.compiled.set_weights(best)
+        model.set_weights(best)
+        if validation is not None:
+            networks.set_temperature(model, calibration.temperature(*validation.probabilities(self.compiled)))
+        return state
+
+    def rate(self, state: State, step: int) -> float:
+        """Return the learning rate of a step."""
+        warm = min(1.0, (step + 1) / WARM)
+        if self.how.schedule == "cosine":
+            return self.how.rate * state.factor * warm * (1 + math.cos(math.pi * step / self.how.steps)) / 2
+        return self.how.rate * state.factor * warm
+
+    def _begin(self, model: keras.Model) -> None:
         self.compiled.set_weights(model.get_weights())
-        for state in self.compiled.optimizer.variables:
-            state.assign(keras.ops.zeros_like(state))
+        for variable in self.compiled.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        weights = {id(v) for v in self.compiled.weights}
+        drawn = [v for v in self.compiled.variables if id(v) not in weights]  # states of what dropout draws
+        for i, variable in enumerate(drawn):
+            variable.assign(np.array([self.how.seed, i], np.uint32))
 
-        def rate(epoch: int, _: float) -> float:
-            return float(self.how.rate * (1 + np.cos(np.pi * epoch / self.how.epochs)) / 2)
+    def _run(self, data: patches.Patches, state: State, ahead: ThreadPoolExecutor) -> float:
+        """Take the steps up to the next look; return their mean loss."""
+        found = []
+        stop = min(state.step + EVERY, self.how.steps)
+        batch = ahead.submit(data.__getitem__, state.step)
+        for step in range(state.step, stop):
+            images, classes, weights = batch.result()
+            if step + 1 < stop:  # the next batch is cut while this one is learnt
+                batch = ahead.submit(data.__getitem__, step + 1)
+            self.compiled.optimizer.learning_rate = self.rate(state, step)
+            found.append(float(self.compiled.train_on_batch(images, classes, weights)))
+        state.step = stop
+        return float(np.mean(found))
 
-        with bar(self.how.epochs, name, "epochs") as progress:
-            shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: progress.update(1))
-            falling = keras.callbacks.LearningRateScheduler(rate)
-            history = self.compiled.fit(data, epochs=self.how.epochs, verbose=0, callbacks=[falling, shown])
-        model.set_weights(self.compiled.get_weights())
-        return [float(loss) for loss in history.history["loss"]]
+    def _judge(self, state: State, loss: float, said: tuple[Any, Any] | None) -> bool:
+        """Note how well the network does; return whether it never did better."""
+        row = {"step": state.step, "seconds": state.seconds, "rate": self.rate(state, state.step - 1), "loss": loss}
+        score = float(state.step)  # nobody validates: the last is the best
+        if said is None:
+            row |= {"validation_loss": math.nan, "validation_f1": math.nan}
+        else:
+            probabilities, true = said
+            score = macro_f1(true, probabilities.argmax(axis=1))
+            row |= {"validation_loss": calibration.log_loss(probabilities, true, 1.0), "validation_f1": score}
+        state.rows.append(row)
+        if score > state.best:
+            state.best, state.idle = score, 0
+            return True
+        state.idle += 1
+        return False
 
+    def _falls(self, state: State, sharers: int) -> bool:
+        """Decide whether training ends, or the learning rate falls; return whether the latter."""
+        spent = self.how.minutes is not None and state.seconds >= 60 * self.how.minutes / sharers
+        state.done = state.step >= self.how.steps or spent
+        if self.how.schedule == "cosine" or state.idle < PATIENCE or state.step < LEAST or state.done:
+            return False
+        state.idle, state.falls, state.factor = 0, state.falls + 1, state.factor * FALL
+        state.done = state.falls > FALLS
+        return not state.done
 
-def save(models: Sequence[keras.Model], run: RunLayout) -> None:
-    """Store the folds' networks."""
-    for k, model in enumerate(models, 1):
-        with files.replacing(run.network(k)) as part:
-            model.save(part)
+    def _mend(self, last: tuple[Numbers, Numbers, State], name: str) -> tuple[State, Numbers]:
+        """Go back to the last good look with a lower rate."""
+        numbers, best, before = last
+        if before.mended:
+            raise LulcError(
+                f"{name}: the loss is no finite number, and was none at a tenth of the learning rate either. Lower "
+                f"'learning_rate', and look for huge numbers in the features."
+            )
+        self._restore(numbers)
+        return State(**asdict(before) | {"mended": True, "factor": before.factor * MENDING}), best
 
+    def _numbers(self) -> Numbers:
+        return [np.array(v) for v in (*self.compiled.variables, *self.compiled.optimizer.variables)]
 
-def load(run: RunLayout) -> list[keras.Model]:
-    """Load the folds' networks (safe mode: a file that holds code is refused)."""
-    paths = sorted(run.models.glob(run.network("*").name), key=lambda path: (len(path.name), path.name))
-    if not paths:
-        raise MissingFileError(f"{run.models} has no networks. Run 07_fcn for this run first.")
-    return [_load(path) for path in paths]
-
-
-def _load(path: Path) -> keras.Model:
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # of the archive, of HDF5, of what the file says of its layers
-        raise FormatError(
-            f"{path} is not a network of this kit ({str(error)[:200]}). Run 07_fcn for this run again."
-        ) from error
-
-
-def predictor(model: keras.Model) -> Predictor:
-    """Make a predictor of an FCN (see `lulc_kit.mapping`): pixels without data are filled, and come out as NaN."""
-    mean = networks.mean_of(model)
-
-    def predict(features: Array) -> Array:
-        image = np.moveaxis(features, 0, -1)
-        missing = ~np.isfinite(image).all(axis=-1)
-        filled = np.where(np.isfinite(image), image, mean).astype(np.float32)
-        out = apply_tiles(filled, lambda tile: apply(model, tile))
-        out[missing] = np.nan
-        return np.moveaxis(out, -1, 0)
-
-    return predict
-
-
-def tile_side(height: int, width: int) -> int:
-    """Return the side of the tiles, without their margin, in which `apply_tiles` predicts an image of this size."""
-    return min(TILE, -(-max(height, width) // 8) * 8)
-
-
-_TRACED: "weakref.WeakKeyDictionary[keras.Model, tuple[int, ...]]" = weakref.WeakKeyDictionary()
-
-
-def apply(model: keras.Model, tile: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Give one image, without a batch axis, to a network.
-
-    TensorFlow answers images of a second size with a graph for every size, in which bilinear upsampling fails: each
-    size gets a graph of its own.
-    """
-    if _TRACED.get(model) != tile.shape:
-        model.make_predict_function(force=True)
-        _TRACED[model] = tile.shape
-    return np.asarray(model.predict_on_batch(tile[None]))[0]
-
-
-def apply_tiles(
-    image: npt.NDArray[np.float32], predict: Callable[[Any], npt.NDArray[np.float32]]
-) -> npt.NDArray[np.float32]:
-    """Predict an image in overlapping tiles of one size and keep the middle of each.
-
-    Parameters
-    ----------
-    image
-        (…, row, column, band); it is mirrored outwards at its edges.
-    predict
-        From a tile (…, row, column, band), with a margin of HALO pixels, to (row, column, class).
-    """
-    height, width = image.shape[-3:-1]
-    tile = tile_side(height, width)
-    rows, columns = -(-height // tile) * tile, -(-width // tile) * tile
-    around = [(0, 0)] * (image.ndim - 3) + [
-        (HALO, HALO + rows - height),
-        (HALO, HALO + columns - width),
-        (0, 0),
-    ]
-    padded = np.pad(image, around, mode="symmetric")
-    side = tile + 2 * HALO
-    out: list[list[npt.NDArray[np.float32]]] = []
-    for row in range(0, rows, tile):
-        line = []
-        for column in range(0, columns, tile):
-            seen = padded[..., row : row + side, column : column + side, :]
-            line.append(predict(seen)[HALO:-HALO, HALO:-HALO])
-        out.append(line)
-    return np.concatenate([np.concatenate(line, axis=1) for line in out])[:height, :width]
+    def _restore(self, numbers: Sequence[npt.NDArray[Any]]) -> None:
+        variables = (*self.compiled.variables, *self.compiled.optimizer.variables)
+        for variable, number in zip(variables, numbers, strict=True):
+            variable.assign(number)

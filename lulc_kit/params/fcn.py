@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import Field
 
 from lulc_kit.params.base import Name, Names
-from lulc_kit.params.runs import RunParameters
+from lulc_kit.params.runs import TrainedParameters
 
 
-class FCN(RunParameters):
+class FCN(TrainedParameters):
     """07: a fully convolutional network."""
 
     notebook = "07_fcn"
@@ -18,9 +18,7 @@ class FCN(RunParameters):
     filters: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
         [16, 32, 64], min_length=1, max_length=3, description="filters at each level of the encoder"
     )
-    epochs: int = Field(10, ge=1, le=1000, description="passes over the training patches")
-    batch: int = Field(32, ge=1, le=4096, description="patches in a batch")
-    learning_rate: float = Field(0.001, gt=0, le=1, description="of Adam; falls along a cosine to 0")
+    dropout: float = Field(0.0, ge=0, lt=1, description="part of the channels that is left out in each step")
 
     @property
     def reach(self) -> int:
@@ -29,4 +27,4 @@ class FCN(RunParameters):
         Two convolutions of 3 × 3 at each level on the way down and up, a pooling and a bilinear doubling between them;
         at level n each counts 2ⁿ pixels.
         """
-        return 9 * 2 ** (len(self.filters) - 1) - 7
+        return 8 * 2 ** (len(self.filters) - 1) - 6

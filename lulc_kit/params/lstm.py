@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from lulc_kit.params.base import Date, Name
-from lulc_kit.params.runs import RunParameters
+from lulc_kit.params.runs import TrainedParameters
 
 
-class LSTM(RunParameters):
+class LSTM(TrainedParameters):
     """08: the FCN over sequences of dates, joined by a convolutional LSTM."""
 
     notebook = "08_lstm"
@@ -30,9 +30,7 @@ class LSTM(RunParameters):
         description="what clouds hide: mean: says nothing; linear: filled in time, with a band that says so",
     )
     draws: int = Field(4, ge=1, le=1000, description="random sequences averaged in the prediction, for random")
-    epochs: int = Field(15, ge=1, le=1000, description="passes over the training patches")
     batch: int = Field(4, ge=1, le=4096, description="patches in a batch")
-    learning_rate: float = Field(0.002, gt=0, le=1, description="of Adam; falls along a cosine to 0")
 
     @property
     def reach(self) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lulc_kit import deep, params
-from lulc_kit.deep import networks, training
+from lulc_kit.deep import networks, prediction, storage
 from lulc_kit.layout import RunLayout
 
 MEAN, VARIANCE = np.array([0.2, 50.0], np.float32), np.array([0.01, 400.0], np.float32)
@@ -51,7 +51,7 @@ def test_lstm_scores_each_date_by_the_trained_fcn():
 
 def test_lstm_is_bidirectional_over_any_number_of_dates():
     model = networks.fcn_lstm(network(), 3, 16)
-    joint = model.get_layer("probabilities")
+    joint = model.get_layer(networks.JOINT)
     assert isinstance(joint, keras.layers.Bidirectional)
     lstm = joint.forward_layer
     assert (lstm.filters, lstm.kernel_size, lstm.activation) == (3, (3, 3), keras.activations.softmax)
@@ -63,7 +63,7 @@ def test_lstm_is_bidirectional_over_any_number_of_dates():
 
 def test_lstm_with_both_directions_alike_does_not_care_which_way_time_runs():
     model = networks.fcn_lstm(network(), 3, 16)
-    joint = model.get_layer("probabilities")
+    joint = model.get_layer(networks.JOINT)
     joint.backward_layer.set_weights(joint.forward_layer.get_weights())
     x = np.stack([images(1, seed=d)[0] for d in range(4)])[None]
     np.testing.assert_allclose(np.asarray(model(x)), np.asarray(model(x[:, ::-1])), atol=1e-6)
@@ -85,19 +85,19 @@ def test_lstm_of_another_side_has_the_same_weights_and_says_the_same_inside():
 def test_stored_and_loaded_networks_predict_the_same(tmp_path):
     fcns = [network(seed=s) for s in (1, 2)]
     stored, joined = RunLayout(tmp_path, "fcn"), RunLayout(tmp_path, "lstm")
-    training.save(fcns, stored)
+    storage.save(fcns, stored)
     lstm = networks.fcn_lstm(fcns[0], 3, 16)
-    training.save([lstm], joined)
+    storage.save([lstm], joined)
     assert sorted(p.name for p in stored.models.iterdir()) == ["fold_1.keras", "fold_2.keras"]
     x = images()
-    for before, after in zip(fcns, training.load(stored), strict=True):
+    for before, after in zip(fcns, storage.load(stored), strict=True):
         np.testing.assert_array_equal(np.asarray(before(x)), np.asarray(after(x)))
-    loaded = training.load(stored)
+    loaded = storage.load(stored)
     with_nan = np.moveaxis(x[0], -1, 0).copy()
     with_nan[0, 2, 3] = np.nan
     for before, after in zip(fcns, loaded, strict=True):
-        np.testing.assert_array_equal(training.predictor(before)(with_nan), training.predictor(after)(with_nan))
-    (after,) = training.load(joined)
+        np.testing.assert_array_equal(prediction.predictor(before)(with_nan), prediction.predictor(after)(with_nan))
+    (after,) = storage.load(joined)
     np.testing.assert_array_equal(np.asarray(lstm(x[None])), np.asarray(after(x[None])))
 
 
@@ -129,5 +129,41 @@ def test_the_network_sees_as_far_as_its_parameters_say(filters):
         before, after = np.asarray(scores(x))
         rows, columns, _ = np.nonzero(np.abs(after - before) > 1e-9 * np.abs(before))
         farthest = max(farthest, np.abs(rows - middle).max(), np.abs(columns - middle).max())
-    assert farthest <= reach
-    assert farthest >= 0.8 * reach, "the bound is no guess"
+    assert farthest == networks.reach(model) == reach
+    assert networks.stride(model) == 2 ** (len(filters) - 1)
+
+
+def test_reach_knows_dilation_and_poolings_without_way_back():
+    image = keras.Input((None, None, 1))
+    x = keras.layers.Conv2D(2, 3, padding="same", dilation_rate=4)(image)
+    x = keras.layers.DepthwiseConv2D(5, padding="same")(keras.layers.ReLU()(x))
+    x = keras.layers.Conv2D(1, 1)(x)
+    model = keras.Model(image, x)
+    for layer in model.layers[1:]:
+        layer.set_weights([np.abs(w) + 0.01 for w in layer.get_weights()])
+    point = np.zeros((1, 33, 33, 1), np.float32)
+    point[0, 16, 16] = 1
+    answer = np.asarray(model(point) - model(0 * point))
+    rows, _ = np.nonzero(np.abs(answer[0, ..., 0]) > 1e-9)
+    assert np.abs(rows - 16).max() == networks.reach(model) == 4 + 2
+
+
+def test_the_temperature_divides_the_scores_and_is_stored(tmp_path):
+    model, x = network(), images()
+    scores = np.asarray(keras.Model(model.input, model.get_layer(networks.SCORES).output)(x))
+    np.testing.assert_allclose(np.asarray(model(x)), np.asarray(keras.ops.softmax(scores)), atol=1e-6)
+    networks.set_temperature(model, 2.5)
+    np.testing.assert_allclose(np.asarray(model(x)), np.asarray(keras.ops.softmax(scores / 2.5)), atol=1e-6)
+    storage.save([model], RunLayout(tmp_path, "fcn"))
+    (again,) = storage.load(RunLayout(tmp_path, "fcn"))
+    assert networks.temperature_of(again) == pytest.approx(2.5)
+    np.testing.assert_array_equal(np.asarray(again(x)), np.asarray(model(x)))
+
+
+def test_dropout_drops_in_training_only():
+    keras.utils.set_random_seed(1)
+    model = networks.fcn(MEAN, VARIANCE, 3, (4, 8), dropout=0.5)
+    x = images()
+    np.testing.assert_array_equal(np.asarray(model(x)), np.asarray(model(x)))
+    drop = [layer for layer in model.layers if isinstance(layer, keras.layers.SpatialDropout2D)]
+    assert [layer.rate for layer in drop] == [0.5, 0.5]

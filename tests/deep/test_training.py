@@ -1,27 +1,29 @@
-"""Training and prediction: learns what can be learnt, from nothing it must not see, and tiles leave no seams."""
+"""Training: learns what can be learnt, from nothing it must not see, as long as it pays, and goes on when cut off."""
+
+import math
+import signal
+import subprocess
+import sys
+import textwrap
+import time
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
-from scipy import ndimage
+from sklearn.metrics import f1_score
 
 from lulc_kit import classes, params, raster
-from lulc_kit.deep import networks, results, training
+from lulc_kit.deep import networks, patches, prediction, results, training
+from lulc_kit.deep.scene import Scene
 from lulc_kit.errors import LulcError
-from lulc_kit.layout import RunLayout
+from lulc_kit.layout import Layout
 from tests.labelled import labelled
+from tests.scene import REPOSITORY, environment
 
 SCHEME = classes.scheme("workflow").subset([1, 3, 5])
 SHAPE = (64, 96)
-
-
-def network(filters=(4, 8), seed=1):
-    keras.utils.set_random_seed(seed)
-    return networks.fcn(np.zeros(2, np.float32), np.ones(2, np.float32), 3, filters)
 
 
 def scene(labels=None, seed=1):
@@ -38,121 +40,248 @@ def scene(labels=None, seed=1):
     near = np.abs(np.arange(SHAPE[1]) - 47.5) < 4  # the gap
     train = [(fold > 0) & (fold != k) & ~near for k in (1, 2)]
     box = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
-    folds = dict(zip(["fold", "train_1", "train_2"], [fold, *train], strict=True))
+    block = np.kron(np.arange(1, 97).reshape(8, 12), np.ones((8, 8), int)) * (labels > 0)
+    folds = {"fold": fold, "block": block, "train_1": train[0], "train_2": train[1]}
     features = raster.array(stack.astype(np.float32), box, ["a", "b"]).chunk({"band": 1, "y": 40, "x": 40})
-    learnt = training.Scene(features, labelled(scheme=SCHEME, labels=labels, folds=folds, box=box))
+    learnt = Scene(features, labelled(scheme=SCHEME, labels=labels, folds=folds, box=box))
     return learnt, values, fold
 
 
 def parameters(**more):
-    defaults = {"run": "t", "patch": 16, "filters": [6], "epochs": 12, "batch": 4, "learning_rate": 0.03}
+    defaults = {"run": "t", "patch": 16, "filters": [6], "steps": 80, "batch": 4, "learning_rate": 0.03}
     return params.FCN(**defaults | more)
 
 
 @pytest.fixture(scope="module")
-def trained():
+def trained(tmp_path_factory):
     learnt, _, _ = scene()
-    return results.train_fcn(learnt, parameters())
-
-
-def test_scene_holds_features_labels_folds_and_what_is_valid():
-    learnt, _, fold = scene()
-    assert learnt.features.shape == (*SHAPE, 2)
-    assert (learnt.folds, learnt.bands) == (2, ["a", "b"])
-    missing = np.zeros(SHAPE, bool)
-    missing[30:33, 40:44] = True
-    np.testing.assert_array_equal(learnt.valid, ~missing)
-    assert learnt.trainable.dtype == bool
-    assert not learnt.trainable[0][fold == 1].any()
+    layout = Layout(tmp_path_factory.mktemp("study"))
+    return results.train_fcn(learnt, parameters(), layout), layout
 
 
 def test_a_network_learns_what_can_be_learnt(trained):
-    models, history = trained
+    found, _ = trained
     learnt, values, _ = scene()
     image = np.moveaxis(learnt.features, -1, 0)
-    for k, model in enumerate(models, 1):
-        found = np.array([1, 3, 5])[np.nan_to_num(training.predictor(model)(image)).argmax(axis=0)]
+    for k, model in enumerate(found.networks, 1):
+        said = np.array([1, 3, 5])[np.nan_to_num(prediction.predictor(model)(image)).argmax(axis=0)]
         held_out = (np.arange(SHAPE[1]) < 48 if k == 1 else np.arange(SHAPE[1]) >= 48) & learnt.valid
-        assert (found == values)[held_out].mean() > 0.95
-    assert history.columns.tolist() == ["fold 1", "fold 2"]
-    assert history.index.tolist() == list(range(1, 13)) and history.index.name == "epoch"
-    assert (history.iloc[-1] < history.iloc[0] / 2).all()
+        assert (said == values)[held_out].mean() > 0.95
+
+
+def test_the_log_says_how_training_went_and_lies_beside_the_run_as_a_table(trained):
+    found, layout = trained
+    for k in (1, 2):
+        own = found.log[found.log["fold"] == k]
+        assert own["step"].tolist() == [20, 40, 60, 80]
+        assert own["loss"].iloc[-1] < own["loss"].iloc[0] / 2
+        assert own["validation_f1"].iloc[-1] > own["validation_f1"].iloc[0]
+        best = own.loc[own["validation_f1"].idxmax(), "step"]
+        assert found.kept[k - 1] == best
+        lines = layout.run("t").log(k).read_text().splitlines()
+        assert lines[0] == "step,seconds,rate,loss,validation_loss,validation_f1" and len(lines) == 5
+    assert found.curves("loss").columns.tolist() == ["fold 1", "fold 2"]
+    assert found.curves("loss").index.name == "step"
 
 
 def test_standardization_is_that_of_the_pixels_that_teach(trained):
     learnt, _, _ = scene()
-    for k, model in enumerate(trained[0], 1):
+    for k, model in enumerate(trained[0].networks, 1):
+        fold = training.prepare(learnt, k, training.Fit(80, 0.03, 4))
+        teach = fold.goals.codes > 0
+        assert not (teach & ~(learnt.trainable[k - 1] & learnt.valid & (learnt.labels > 0))).any()
         norm = model.get_layer("standardize")
-        teach = learnt.trainable[k - 1] & learnt.valid & (learnt.labels > 0)
         np.testing.assert_allclose(np.ravel(norm.moving_mean), learnt.features[teach].mean(axis=0), rtol=1e-4)
         np.testing.assert_allclose(np.ravel(norm.moving_variance), learnt.features[teach].var(axis=0), rtol=1e-4)
 
 
-def test_the_same_seed_gives_the_same_networks_and_what_must_not_teach_does_not():
+def test_inner_validation_is_cut_from_the_training_land_alone_and_as_far_away(trained):
+    learnt, _, _ = scene()
+    for k in (1, 2):
+        part = training.prepare(learnt, k, training.Fit(80, 0.03, 4))
+        assert learnt.trainable[k - 1][part.validates > 0].all()
+        assert not ((part.validates > 0) & (part.goals.codes > 0)).any()
+
+
+def test_the_same_seed_gives_the_same_networks_and_what_must_not_teach_does_not(tmp_path):
     (learnt, values, _), (same, _, _), (changed, _, _) = (scene() for _ in range(3))
     for one in (learnt, same, changed):
         one.trainable = one.trainable[:1]
-    p = parameters(epochs=2)
-    first, again = results.train_fcn(learnt, p), results.train_fcn(same, p)
+    p = parameters(steps=30, dropout=0.2, jitter=0.1, band_dropout=0.1)
+    first, again = (results.train_fcn(s, p, Layout(tmp_path / n)) for n, s in (("a", learnt), ("b", same)))
     # Other labels wherever fold 1 must not learn: its test pixels, the gap, no data.
     changed.labels = np.where(learnt.trainable[0] & learnt.valid, learnt.labels, np.array([0, 3, 0, 5, 0, 1])[values])
     assert (changed.labels != learnt.labels).sum() > 1000
-    other = results.train_fcn(changed, p)
-    for a, b, c in zip(first[0][0].get_weights(), again[0][0].get_weights(), other[0][0].get_weights(), strict=True):
+    other = results.train_fcn(changed, p, Layout(tmp_path / "c"))
+    for a, b, c in zip(*(f.networks[0].get_weights() for f in (first, again, other)), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
-    assert first[1].equals(again[1])
+    assert first.log.drop(columns="seconds").equals(again.log.drop(columns="seconds"))
 
 
-def test_nodata_in_is_nodata_out_and_only_there(trained):
-    image = np.moveaxis(scene()[0].features, -1, 0).copy()
-    image[1, 5, 6] = np.inf
-    found = training.predictor(trained[0][0])(image)
-    missing = ~np.isfinite(image).all(axis=0)
-    assert np.isnan(found[:, missing]).all()
-    assert found.shape == (3, *SHAPE)
-    np.testing.assert_allclose(found[:, ~missing].sum(axis=0), 1, rtol=1e-5)
+@pytest.mark.parametrize("loss", ["focal", "dice"])
+def test_other_losses_learn_it_too(loss, tmp_path):
+    learnt, _, _ = scene()
+    learnt.trainable = learnt.trainable[:1]
+    p = parameters(loss=loss, label_smoothing=0.05, class_weight="sqrt", schedule="cosine")
+    found = results.train_fcn(learnt, p, Layout(tmp_path))
+    assert found.log["validation_f1"].max() > 0.95
+    assert found.log["rate"].iloc[-1] < 0.01 * 0.03, "along a cosine to 0"
 
 
-def test_one_network_predicts_images_of_any_sizes_one_after_the_other():
-    model = network()
-    one, other = training.predictor(model), training.predictor(model)
+def begun(fit, tmp_path=None):
+    """Return a trainer, a network, its patches and its validation, of fold 1."""
+    learnt, _, _ = scene()
+    training.set_seed(1)
+    fold = training.prepare(learnt, 1, fit)
+    model = networks.fcn(fold.mean, fold.variance, 3, [6])
+
+    def read(top, bottom, left, right):
+        return np.nan_to_num(learnt.features[top:bottom, left:right])
+
+    data = patches.Patches(read, fold.goals, 16, fit.batch, 1, fit.steps)
+    trainer = training.Trainer(keras.models.clone_model(model), fit)
+    return trainer, model, data, training.Validation(read, fold.validates, 8, 1)
+
+
+def keeper(run=None):
+    return training.checkpoint.Keeper(run, 1, "x")
+
+
+def test_training_ends_when_inner_validation_gains_no_more(monkeypatch):
+    """A validation that says from the first look on what it will say: the rate falls twice, then all is over."""
+    monkeypatch.setattr(training, "EVERY", 2)
+    monkeypatch.setattr(training, "LEAST", 4)
+    monkeypatch.setattr(training, "PATIENCE", 3)
+    trainer, model, data, validation = begun(training.Fit(10_000, 0.01, 2))
+    scores = iter([0.1, 0.9])
+    monkeypatch.setattr(training, "macro_f1", lambda true, found: next(scores, 0.5))
+    state = trainer.fit(model, data, validation, keeper(), "")
+    # The best at the second look, and three looks without a gain, three times over.
+    assert (state.step, state.best_step, state.falls) == (2 * (2 + 9), 4, 3)
+    rates = [row["rate"] / (min(1, row["step"] / training.WARM)) for row in state.rows]
+    np.testing.assert_allclose(rates, [0.01] * 5 + [0.003] * 3 + [0.0009] * 3, rtol=1e-6)
+
+
+def test_no_network_is_given_up_before_the_least_number_of_steps(monkeypatch):
+    monkeypatch.setattr(training, "EVERY", 2)
+    monkeypatch.setattr(training, "LEAST", 60)
+    monkeypatch.setattr(training, "PATIENCE", 1)
+    trainer, model, data, validation = begun(training.Fit(10_000, 0.01, 2))
+    monkeypatch.setattr(training, "macro_f1", lambda true, found: 0.5)
+    assert trainer.fit(model, data, validation, keeper(), "").step >= 60
+
+
+def test_the_best_weights_are_kept_and_the_temperature_fits_them(monkeypatch):
+    trainer, model, data, validation = begun(training.Fit(60, 0.03, 2))
+    scores = iter([0.9, 0.5, 0.5])
+    monkeypatch.setattr(training, "macro_f1", lambda true, found: next(scores))
+    state = trainer.fit(model, data, validation, keeper(), "")
+    assert state.best_step == 20
+    other, same, data, validation = begun(training.Fit(20, 0.03, 2))
+    monkeypatch.undo()
+    other.fit(same, data, validation, keeper(), "")
+    for a, b in zip(model.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    found = networks.temperature_of(model)
+    networks.set_temperature(model, 1.0)
+    said, true = validation.probabilities(model)
+    least = min(np.geomspace(0.25, 10, 400), key=lambda t: training.calibration.log_loss(said, true, t))
+    assert found == pytest.approx(least, rel=0.02) and found != 1
+
+
+def test_a_budget_of_time_ends_training():
+    trainer, model, data, validation = begun(training.Fit(100_000, 0.01, 2, minutes=0.05))
+    began = time.perf_counter()
+    state = trainer.fit(model, data, validation, keeper(), "")
+    assert state.step < 100_000 and time.perf_counter() - began < 60
+
+
+def test_without_inner_validation_training_goes_its_full_length():
+    trainer, model, data, _ = begun(training.Fit(45, 0.01, 2))
+    state = trainer.fit(model, data, None, keeper(), "")
+    assert (state.step, state.best_step) == (45, 45)
+    assert all(math.isnan(row["validation_f1"]) for row in state.rows)
+    assert networks.temperature_of(model) == 1
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_loss_that_is_no_number_goes_back_once_to_the_last_good_look(times, monkeypatch):
+    fit = training.Fit(80, 0.01, 2)
+    trainer, model, data, validation = begun(fit)
+    broken, seen = iter(range(times)), []
+    plain = data.read
+
+    def read(*window):
+        seen.append(window)
+        if len(seen) > 110 and next(broken, None) is not None:  # in the third stretch of 40 windows
+            return plain(*window) * np.nan
+        return plain(*window)
+
+    data.read = read
+    if times == 2:
+        monkeypatch.setattr(data, "read", lambda *w: plain(*w) * np.nan)
+        with pytest.raises(LulcError, match=r"no finite number.*Lower 'learning_rate'"):
+            trainer.fit(model, data, validation, keeper(), "a run")
+        return
+    state = trainer.fit(model, data, validation, keeper(), "")
+    assert state.mended and state.step == 80
+    rates = [row["rate"] / min(1, row["step"] / training.WARM) for row in state.rows]
+    np.testing.assert_allclose(rates, [0.01, 0.01, 0.001, 0.001], rtol=1e-6)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_macro_f1_is_that_of_scikit_learn():
     generator = np.random.default_rng(1)
-    large, small = (generator.normal(size=(2, *s)).astype(np.float32) for s in ((90, 70), (20, 33)))
-    first = one(large)
-    assert one(small).shape == (3, 20, 33)
-    np.testing.assert_array_equal(other(large), first)
-    np.testing.assert_array_equal(one(large), first)
+    true, found = generator.integers(0, 4, 500), generator.integers(0, 5, 500)
+    wanted = f1_score(true, found, average=None, labels=[0, 1, 2, 3]).mean()
+    assert training.macro_f1(true, found) == pytest.approx(wanted)
 
 
-@given(height=st.integers(1, 90), width=st.integers(1, 90), tile=st.sampled_from([8, 16, 40]))
-@settings(max_examples=25, deadline=None)
-def test_tiles_leave_no_seams_where_the_halo_covers_what_is_seen(height, width, tile):
-    image = np.random.default_rng(1).random((height, width, 2)).astype(np.float32)
-    seen = 2 * training.HALO + 1
+KILLED = """
+    import sys, pathlib
+    from lulc_kit.layout import Layout
+    from lulc_kit.deep import results, checkpoint
+    from tests.deep.test_training import scene, parameters
 
-    def mean(block):
-        return ndimage.uniform_filter(block, (seen, seen, 0), mode="constant")
+    learnt, _, _ = scene()
+    told = checkpoint.Keeper.save
+
+    def save(self, state, *numbers):
+        told(self, state, *numbers)
+        print(self.fold, state["step"], flush=True)
+
+    checkpoint.Keeper.save = save
+    results.train_fcn(learnt, parameters(dropout=0.2, jitter=0.1), Layout(pathlib.Path(sys.argv[1])))
+"""
+
+
+def test_training_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "killed")]
+    began = subprocess.Popen(command, cwd=REPOSITORY, env=environment(), stdout=subprocess.PIPE, text=True)
+    for line in began.stdout:
+        if line.split() == ["2", "40"]:  # fold 1 is done, fold 2 half done
+            began.send_signal(signal.SIGKILL)
+            break
+    began.wait()
+    began.stdout.close()
+    learnt, _, _ = scene()
+    p = parameters(dropout=0.2, jitter=0.1)
+    steps = []
+    plain = training.Trainer._run
+
+    def counted(self, data, state, ahead):
+        steps.append(state.step)
+        return plain(self, data, state, ahead)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "TILE", tile)
-        found = training.apply_tiles(image, mean)
-    around = np.pad(image, [(training.HALO, training.HALO)] * 2 + [(0, 0)], mode="symmetric")
-    expected = mean(around)[training.HALO : -training.HALO, training.HALO : -training.HALO]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_tiles_of_a_network_equal_the_whole_image(monkeypatch):
-    model = network((4, 8))  # sees 10 pixels around, fewer than the halo
-    image = np.random.default_rng(1).normal(size=(2, 80, 112)).astype(np.float32)
-    whole = training.predictor(model)(image)
-    for tile in (16, 40):
-        monkeypatch.setattr(training, "TILE", tile)
-        np.testing.assert_allclose(training.predictor(model)(image), whole, atol=1e-5)
-    monkeypatch.setattr(training, "HALO", 2)
-    assert np.abs(training.predictor(model)(image) - whole).max() > 1e-4, "with too small a halo there are seams"
-
-
-def test_a_folder_without_networks_is_refused(tmp_path):
-    with pytest.raises(LulcError, match=r"no networks. Run 07_fcn"):
-        training.load(RunLayout(tmp_path, "fcn"))
+        patch.setattr(training.Trainer, "_run", counted)
+        went_on = results.train_fcn(learnt, p, Layout(tmp_path / "killed"))
+    assert steps in ([40, 60], [60]), "nothing is learnt anew"
+    unbroken = results.train_fcn(learnt, p, Layout(tmp_path / "unbroken"))
+    assert went_on.kept == unbroken.kept
+    for one, other in zip(went_on.networks, unbroken.networks, strict=True):
+        for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
+    columns = ["fold", "step", "rate", "loss", "validation_f1"]
+    np.testing.assert_allclose(went_on.log[columns], unbroken.log[columns], atol=1e-5)

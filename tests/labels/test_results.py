@@ -90,16 +90,16 @@ def at(layout: Layout, **more: Any) -> tuple[params.Samples, Labels, xr.DataArra
 
 
 def test_the_kit_knows_how_far_features_and_networks_see(near: Layout) -> None:
-    """7 pixels: three beyond the middle one. Two levels: 11 pixels; each date of three one more."""
+    """7 pixels: three beyond the middle one. Two levels: 10 pixels; each date of three one more."""
     p, _, layers, _ = at(near)
-    expected = {"the pixels of B11": 20, "texture_window": 30, "run fcn": 110, "run lstm": 140}
+    expected = {"the pixels of B11": 20, "texture_window": 30, "run fcn": 100, "run lstm": 130}
     assert results.reaches(p, layers, near) == expected
     assert results.gap(p, expected) == 80
-    assert results.splitter(*at(near, gap=None)) == BlockSplit(n_splits=2, spacing=640, buffer=140)
+    assert results.splitter(*at(near, gap=None)) == BlockSplit(n_splits=2, spacing=640, buffer=130)
 
 
 def test_a_gap_that_is_seen_across_is_warned_of_with_both_numbers(near: Layout) -> None:
-    with pytest.warns(UserWarning, match=r"gap is 110 m, but this reaches farther: run lstm 140 m\."):
+    with pytest.warns(UserWarning, match=r"gap is 110 m, but this reaches farther: run lstm 130 m\."):
         results.splitter(*at(near, gap=110.0))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
