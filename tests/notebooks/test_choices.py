@@ -133,10 +133,16 @@ ROWS: dict[str, list[Any]] = {
         {"run": "logreg", "model": "logreg", "calibrate": "sigmoid", "class_weight": None},
         {"run": "naive", "model": "sklearn.naive_bayes.GaussianNB", "settings": {"var_smoothing": 1e-6}},
     ],
-    "07_fcn": [{"features": None, "seed": 0}],
+    "07_fcn": [
+        {"features": None, "seed": 0, "minutes": None, "schedule": "plateau", "class_weight": "capped"},
+        {"schedule": "cosine", "loss": "focal", "class_weight": "sqrt", "flips": True, "inner_validation": 0.0},
+        {"loss": "dice", "class_weight": "none", "flips": False, "minutes": 1.0},
+    ],
     "08_lstm": [
-        {"sequences": "fixed", "gaps": "linear", "seed": 0},
-        {"sequences": "random", "gaps": "mean"},
+        {"sequences": "fixed", "gaps": "linear", "seed": 0, "schedule": "cosine", "loss": "dice", "flips": True},
+        {"sequences": "random", "gaps": "mean", "loss": "focal", "class_weight": "sqrt", "minutes": None},
+        {"loss": "cross_entropy", "class_weight": "capped", "schedule": "plateau", "flips": False},
+        {"class_weight": "none", "inner_validation": 0.0},
     ],
     "09_evaluate": [
         {"seed": 0, "doubt": None, "sets_by_class": False, "density": 0}
