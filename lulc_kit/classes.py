@@ -161,6 +161,42 @@ def scheme(name: str) -> Scheme:
         ) from None
 
 
+def join(schemes: Mapping[str, Scheme]) -> Scheme:
+    """Return the classes that occur in any of some schemes, by value; the first one's colours and title.
+
+    Parameters
+    ----------
+    schemes
+        Schemes, by whose they are.
+
+    Raises
+    ------
+    LulcError
+        Lists the classes of both if a value means another class, or a class has another value.
+
+    Examples
+    --------
+    >>> forest = scheme("workflow").subset([3])
+    >>> join({"here": forest, "there": scheme("workflow").subset([5, 3])}).names
+    ('Forest', 'Water')
+    """
+    (whose, first), *others = schemes.items()
+    found = {c.value: c for c in first.classes}
+    for other, theirs in others:
+        values = {c.name: c.value for c in found.values()}
+        for c in theirs.classes:
+            if values.get(c.name, c.value) != c.value or found.get(c.value, c).name != c.name:
+                lists = "".join(
+                    f"\n  {name}: {', '.join(f'{k.value} {k.name}' for k in s.classes)}" for name, s in schemes.items()
+                )
+                raise ParameterError(
+                    f"The classes of {whose} and {other} are not the same:{lists}\nGive both the same scheme and "
+                    f"'classes' in 05_samples.yaml."
+                )
+        found = {c.value: c for c in theirs.classes} | found
+    return replace(first, classes=tuple(found[value] for value in sorted(found)))
+
+
 def own(names: Sequence[str], title: str = "Classes of one's own") -> Scheme:
     """Make a scheme of names: values 1, 2, … in their order, colours that can be told apart.
 

@@ -166,21 +166,29 @@ def new(
     reference: Annotated[
         str | None, typer.Option("--reference", help="Labels for them: a file of yours, or esri or worldcover.")
     ] = None,
+    apply: Annotated[
+        str | None,
+        typer.Option("--apply", metavar="STUDY[/RUN]", help="Map with the models that were trained in this study."),
+    ] = None,
 ) -> None:
     """Start a study of your own: a folder of commented parameter files under params/.
 
     With --area and --dates it downloads, preprocesses and shows; with --reference it goes on to maps and a report.
+    With --apply nothing is trained: the models of another study map this one.
     """
     from lulc_kit import scaffold
 
     try:
-        folder = scaffold.new(name, like, area, dates, reference)
+        folder = scaffold.new(name, like, area, dates, reference, apply)
     except LulcError as error:
         raise _fail(error) from None
     typer.echo(f"Made {folder}:")
     for path in sorted(folder.iterdir()):
         typer.echo(f"    {path.name}")
-    if area is None:
+    if apply is not None:
+        where = "" if area else f"Edit {folder.name}/01_download.yaml first: the scenes are still those of {apply}. "
+        typer.echo(f"{where}When {apply} has run: lulc run {name}")
+    elif area is None:
         typer.echo(f"Edit {folder.name}/01_download.yaml and 05_samples.yaml first, then: lulc run {name}")
     else:
         typer.echo(f"Then: lulc run {name}")

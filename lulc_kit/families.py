@@ -14,6 +14,11 @@ def tag(families: Mapping[str, str]) -> dict[str, str]:
     return {TAG: json.dumps(families)}
 
 
+def parse(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the family of each layer, by layer, of a stack with these tags; empty if they do not say."""
+    return dict(json.loads(tags.get(TAG, "{}")))
+
+
 def read(stack: Path) -> dict[str, str]:
     """Return the family of each layer of a stack, by layer; empty if the file does not say."""
-    return dict(json.loads(raster.tags(stack).get(TAG, "{}")))
+    return parse(raster.tags(stack))

@@ -153,6 +153,10 @@ class Layout:
 
     folder: Path
 
+    def other(self, study: str) -> "Layout":
+        """Return the files of another study, whose folder lies beside this one's."""
+        return Layout(self.folder.parent / study)
+
     @property
     def catalog(self) -> Path:
         """Which scenes there are (STAC)."""
@@ -228,6 +232,11 @@ class Layout:
     def time(self) -> Path:
         """Statistics over the dates of the cube."""
         return self.features / "time.tif"
+
+    @property
+    def grey_levels(self) -> Path:
+        """The grey levels of the texture layers, by band."""
+        return self.texture.with_suffix(".json")
 
     def components(self, of: str = "") -> Path:
         """Return the principal components of the bands, or (``of="texture"``) of the texture layers.

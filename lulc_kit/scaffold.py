@@ -76,6 +76,7 @@ def new(
     area: Sequence[float] | None = None,
     dates: Sequence[str] | None = None,
     reference: str | None = None,
+    apply: str | None = None,
 ) -> Path:
     """Make ``params/<name>``: from a study that exists, or with every parameter explained.
 
@@ -91,7 +92,11 @@ def new(
         First and last day of these, ``YYYY-MM-DD``.
     reference
         What the labels of such a study are: a file of one's own, ``"esri"`` or ``"worldcover"``. Without, the study
-        ends with the pictures of notebook 03.
+        ends with the pictures of notebook 03, or with the maps of ``apply``.
+    apply
+        ``study`` or ``study/run``: make the features as that study does, and map with its models, which have been
+        trained. With labels (``reference``) the same models are trained here too, so that 09 says what travelling
+        costs.
 
     Raises
     ------
@@ -103,12 +108,20 @@ def new(
     folder = files.project_folder() / "params" / name
     if folder.exists():
         raise ParameterError(f"{folder} exists already. Choose another name, or edit the files there.")
-    if (area is None) != (dates is None) or (like is not None and area is not None) or (reference and area is None):
+    if like is not None and apply is not None:
+        raise ParameterError("--like copies a study, --apply uses its models: give one of them.")
+    labelled_elsewhere = reference and area is None and apply is None
+    if (area is None) != (dates is None) or (like is not None and area is not None) or labelled_elsewhere:
         raise ParameterError(
             "A study of an area needs --area LEFT BOTTOM RIGHT TOP and --dates FIRST LAST together, and neither --like "
-            "nor, without them, --reference."
+            "nor, without them or --apply, --reference."
         )
-    if like is None:
+    if apply is not None:
+        values = _applied(apply, name, _of_area(area, dates, reference) if area and dates else {}, reference)
+        for step, chosen_here in values.items():
+            params.model_of(step).check({"study": name} | chosen_here, f"lulc new {name}")
+        texts = {step: commented(step, {"study": name} | values[step]) for step in values}
+    elif like is None:
         chosen = OWN if area is None or dates is None else _of_area(area, dates, reference)
         texts = {step: commented(step, {"study": name} | values) for step, values in chosen.items()}
         for step, values in chosen.items():
@@ -152,6 +165,40 @@ def _of_area(area: Sequence[float], dates: Sequence[str], reference: str | None)
     if reference in _TO_WORKFLOW:
         found["05_samples"] = {"field": None, "classes": _TO_WORKFLOW[reference], "homogeneous": 3}
     return {step: values for step, values in found.items() if reference or step in SEEN}
+
+
+ELSEWHERE = {"02_preprocess": ("crs", "bbox", "dates", "composite_dates")}
+"""Parameters that say where and when a study is: they do not hold elsewhere."""
+
+
+def _applied(
+    apply: str, name: str, of_area: dict[str, dict[str, Any]], reference: str | None
+) -> dict[str, dict[str, Any]]:
+    """Return the parameters of a study that another one's models map, by step."""
+    from lulc_kit.run import folder_of
+
+    origin, _, only = apply.partition("/")
+    paths = {path.stem: path for path in sorted(folder_of(origin).glob("*.yaml"))}
+    there = {step: params.load(path) for step, path in paths.items()}
+    study = str(there.get("04_features", {}).get("study", origin))
+    runs = [step for step in there if step.startswith("06_") and only in ("", step[3:])]
+    if not runs or "04_features" not in there:
+        known = ", ".join(step[3:] for step in there if step.startswith("06_")) or "none"
+        raise ParameterError(f"--apply {apply}: {origin} has no such run of notebook 06. Its runs: {known}.")
+    found = {step: there[step] for step in (*SEEN, "04_features") if step in there}
+    found["01_download"] = of_area.get("01_download", found.get("01_download", {}) | {"reference": reference})
+    for step, names in ELSEWHERE.items():
+        found[step] = {k: v for k, v in found.get(step, {}).items() if k not in names}
+    found["04_features"] = found["04_features"] | {"fitted_in": found["04_features"].get("fitted_in") or study}
+    for step in runs:
+        travelled = f"{step[3:]}_from_{study}"
+        found[f"06_{travelled}"] = {"run": travelled, "trained": there[step].get("trained") or f"{study}/{step[3:]}"}
+    if reference:
+        labels = there.get("05_samples", {})
+        found["05_samples"] = of_area["05_samples"] if reference in _TO_WORKFLOW and of_area else labels
+        found |= {step: there[step] for step in runs if "trained" not in there[step]}
+        found["09_evaluate"] = there.get("09_evaluate", {})
+    return {step: found[step] | {"study": name} for step in sorted(found)}
 
 
 def commented(step: str, values: dict[str, Any]) -> str:

@@ -74,14 +74,45 @@ def _maps(p: Any, layout: Layout) -> list[Path]:
     run = layout.run(p.run)
     if layout.tabular:
         return [run.crossval_table, run.about]
-    layers = [run.layer(name) for name in MAP_LAYERS]
-    return [run.map, *layers, run.crossval, run.crossval_probability, run.about]
+    mapped = [run.map, *(run.layer(name) for name in MAP_LAYERS), run.about]
+    return [*mapped, run.crossval, run.crossval_probability] if _is_judged(p, layout) else mapped
+
+
+def _is_judged(p: Any, layout: Layout) -> bool:
+    """Whether a run is tested on labels of the study: all are, but what was trained elsewhere maps without, too."""
+    return not (_origins(p) and not layout.samples.exists())
+
+
+def _origins(p: params.Parameters) -> list[str]:
+    """Return the other studies that a step takes something from."""
+    trained, fitted = getattr(p, "trained", None), getattr(p, "fitted_in", None)
+    named = [*getattr(p, "samples", []), *([trained.split("/")[0]] if trained else []), *([fitted] if fitted else [])]
+    return [study for study in dict.fromkeys(named) if study != p.study]
+
+
+def lent(p: params.Parameters, layout: Layout) -> list[Path]:
+    """Return the files of other studies that a step reads: a model, samples, what features were fitted with."""
+    found: list[Path] = []
+    if isinstance(p, params.Features) and p.fitted_in:
+        there = layout.other(p.fitted_in)
+        found += [there.components().with_suffix(".json")] if p.components else []
+        found += [there.grey_levels] if p.texture_bands else []
+        textured = p.texture_bands and p.texture_components
+        found += [there.components("texture").with_suffix(".json")] if textured else []
+    if isinstance(p, params.Baselines):
+        for study in _origins(p) if p.samples else []:
+            found += [layout.other(study).samples, layout.other(study).classes]
+        if p.trained:
+            study, name = p.trained.split("/")
+            run = layout.other(study).run(name)
+            found += [run.about, run.model]
+    return found
 
 
 def _features(p: Any, layout: Layout) -> list[Path]:
     written = [layout.stack]
     if p.texture_bands:
-        written.append(layout.texture)
+        written += [layout.texture, layout.grey_levels]
     if p.time_layers:
         written.append(layout.time)
     for count, of in ((p.components, ""), (p.texture_components if p.texture_bands else 0, "texture")):
@@ -136,8 +167,10 @@ _TABLE: _Table = {
     ),
     "05_samples": (lambda p, at: [] if p.is_table else [at.catalog, at.stack], _sampled),
     "06_baselines": (
-        lambda p, at: [at.samples, at.classes] if at.tabular else [at.stack, *_labels(at)],
-        lambda p, at: [*_maps(p, at), at.run(p.run).model],
+        lambda p, at: (
+            [at.samples, at.classes] if at.tabular else [at.stack, *(_labels(at) if _is_judged(p, at) else [])]
+        ),
+        lambda p, at: [*_maps(p, at), *([] if p.trained else [at.run(p.run).model])],
     ),
     "07_fcn": (
         lambda p, at: [at.stack, *_labels(at)],

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,14 @@ class Study:
             if not matches:
                 raise steps.missing(pattern, p, self.layout)
             found += matches
+        for path in steps.lent(p, self.layout):
+            if not path.exists():
+                study = path.relative_to(self.folder.parent).parts[0]
+                raise MissingFileError(
+                    f"{p.step} takes {path} from the study {study}, and that is not there. Run that study first (lulc "
+                    f"run {study}), or name another one in {p.step}.yaml."
+                )
+            found.append(path)
         for path in steps.of_users(p, self.layout):
             if not path.exists():
                 raise MissingFileError(f"{p.step} needs {path}, which is not there. Check the path in its parameters.")
@@ -133,8 +142,10 @@ class Study:
         return notebook + provenance.changed(record.modules, provenance.sources())
 
     def mark(self, path: Path, known: dict[str, FileMark]) -> FileMark:
-        """Mark a file; inside the study its path is relative, so that results may be moved."""
-        name = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else str(path)
+        """Mark a file; of this study, and of those beside it, its path is relative, so that results may be moved."""
+        name = str(path)
+        if path.is_relative_to(self.folder.parent):
+            name = Path(os.path.relpath(path, self.folder)).as_posix()
         return FileMark.of(path, name, known.get(name))
 
 

@@ -112,3 +112,47 @@ def test_nothing_is_left_when_writing_fails(project: Path, monkeypatch: pytest.M
     with pytest.raises(LulcError, match="No space left"):
         scaffold.new("a")
     assert not (project / "params/a").exists()
+
+
+@pytest.fixture
+def trained(project: Path) -> Path:
+    """A study with two forests, one of them travelled itself."""
+    folder = scaffold.new("here")
+    for path in folder.glob("0[67]_*.yaml"):
+        path.unlink()
+    (folder / "02_preprocess.yaml").write_text("study: here\nmask: scl\nbbox: [1.0, 2.0, 3.0, 4.0]\nsharpen: none\n")
+    (folder / "04_features.yaml").write_text("study: here\nbands: [B2, B3, B4]\ncomponents: 2\n")
+    (folder / "06_rf.yaml").write_text("study: here\nrun: rf\ntrees: 7\n")
+    (folder / "06_old.yaml").write_text("study: here\nrun: old\ntrained: far/rf\n")
+    return folder
+
+
+def test_a_study_is_mapped_by_the_models_of_another(trained: Path) -> None:
+    scaffold.new("there", apply="here")
+    steps = {planned.step: planned.parameters for planned in run.plan("there")}
+    assert [s for s in steps if s[:2] > "03"] == ["04_features", "06_old_from_here", "06_rf_from_here"]
+    first, features, forest = steps["02_preprocess"], steps["04_features"], steps["06_rf_from_here"]
+    assert isinstance(first, params.Preprocess) and isinstance(features, params.Features)
+    assert (first.bbox, first.sharpen) == (None, "none")  # how, but not where
+    assert (features.fitted_in, features.bands, features.components) == ("here", ["B2", "B3", "B4"], 2)
+    assert isinstance(forest, params.Baselines) and forest.trained == "here/rf"
+    assert getattr(steps["06_old_from_here"], "trained", None) == "far/rf"
+
+
+def test_one_run_with_labels_is_trained_there_too(trained: Path) -> None:
+    scaffold.new("there", apply="here/rf", area=AREA, dates=DATES, reference="data/mine.gpkg")
+    steps = {planned.step: planned.parameters for planned in run.plan("there")}
+    assert {s for s in steps if s[:2] > "04"} == {"05_samples", "06_rf", "06_rf_from_here", "09_evaluate"}
+    first = steps["01_download"]
+    assert isinstance(first, params.Download) and (first.area, first.reference) == (list(AREA), "data/mine.gpkg")
+    assert getattr(steps["06_rf"], "trees", None) == 7
+
+
+@pytest.mark.parametrize(
+    ("apply", "says"),
+    [("here/gone", "Its runs: old, rf"), ("nowhere", "no study 'nowhere'"), ("here", "give one of them")],
+)
+def test_models_that_are_not_there_leave_nothing(apply: str, says: str, trained: Path) -> None:
+    with pytest.raises(LulcError, match=says):
+        scaffold.new("there", "here" if apply == "here" else None, apply=apply)
+    assert not trained.with_name("there").exists()

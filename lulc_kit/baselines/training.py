@@ -76,12 +76,15 @@ class Fitted:
     chosen
         What tuning chose: one row for each model (``all samples``, ``fold 1`` …), one column for each setting; None
         without tuning.
+    left_out
+        Of samples of several studies: how the model of the others does in each (`pooling.left_out`).
     """
 
     final: Pipeline
     by_split: Mapping[str, Sequence[Pipeline]]
     features: tuple[str, ...]
     chosen: pd.DataFrame | None = None
+    left_out: pd.DataFrame | None = None
 
 
 def inner_folds(

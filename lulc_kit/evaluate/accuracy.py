@@ -142,7 +142,7 @@ class Accuracy:
     overall, macro
         Overall accuracy and macro-F1.
     classes
-        For each class: precision, recall, f1, iou as `Estimate`, and ``pixels``.
+        For each class that occurs or is predicted: precision, recall, f1, iou as `Estimate`, and ``pixels``.
     samples
         Macro-F1 of each resample, to compare runs pair by pair.
     """
@@ -199,6 +199,8 @@ def assess(matrices: Matrix, classes: Scheme, *, confidence: float, resamples: i
     scores, many = per_class(whole), per_class(drawn)
     rows: dict[str, dict[str, Estimate | int]] = {}
     for i, name in enumerate(classes.names):
+        if not whole[i].any() and not whole[:, i].any():
+            continue  # a class that is neither here nor mistaken for one that is
         rows[name] = {"pixels": int(whole[i].sum())}
         for score in ("precision", "recall", "f1", "iou"):
             rows[name][score] = estimate(scores[score][i], many[score][:, i])

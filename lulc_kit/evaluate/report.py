@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from lulc_kit.evaluate import methods
+from lulc_kit.evaluate import methods, travelled
 
 FORMAT = "lulc_kit accuracy 1"
 """What ``accuracy.json`` says of itself; the number rises when something that was there is gone or means another."""
@@ -127,6 +127,7 @@ def render(numbers: Mapping[str, Any], pictures: Mapping[str, Path], records: Se
             validated=[run for run in order if "independent_test_set" in numbers["runs"][run]],
             verdicts=verdicts(numbers, best),
             confused=confused(numbers, best),
+            travelled=[travelled.sentence(row) for row in numbers.get("travelled", ())],
             chosen={run: chosen_settings(numbers["runs"][run]["about"]) for run in order},
             matched="kNNDM" in numbers["separation"],
             level=f"{numbers['confidence']:.0%}",

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lulc_kit import grids, mapping, raster
-from lulc_kit.classes import Scheme
+from lulc_kit.classes import Scheme, join
 from lulc_kit.errors import FormatError, LulcError, MissingFileError
-from lulc_kit.evaluate import accuracy, calibration
+from lulc_kit.evaluate import accuracy, calibration, travelled
 from lulc_kit.evaluate.accuracy import Accuracy, Estimate
 from lulc_kit.evaluate.calibration import Calibration
 from lulc_kit.late import da, pd
@@ -52,6 +52,8 @@ class Evaluation:
         Why the labels are probably no observation of the ground; empty where nothing says so.
     unmapped
         By run's name: labelled pixels that the run left without a class, so that no score knows of them.
+    study
+        Name of the study.
     """
 
     classes: Scheme
@@ -66,6 +68,7 @@ class Evaluation:
     scarce: Sequence[Mapping[Any, Any]] = ()
     doubt: str = ""
     unmapped: Mapping[str, int] = field(default_factory=dict)
+    study: str = ""
 
     def table(self) -> pd.DataFrame:
         """One row per run, best macro-F1 first."""
@@ -83,10 +86,14 @@ class Evaluation:
                     "flatters_by": f"{leak.macro.value - run.macro.value:+.3f}" if leak else "–",
                 }
             )
-        return pd.DataFrame(rows).set_index("run")
+        return pd.DataFrame(rows, columns=None if rows else ["run"]).set_index("run")
 
-    def estimates(self) -> dict[str, dict[str, tuple[float, float, float]]]:
-        """Macro-F1 with its interval, by kind of split and run: what a figure of all runs shows."""
+    def travelled(self) -> pd.DataFrame:
+        """Return what travelling costs the models that were trained elsewhere (`travelled.costs`)."""
+        return travelled.costs(self.runs, self.about, self.study, self.confidence)
+
+    def estimates(self) -> dict[str, dict[str, tuple[float, float, float]]] | None:
+        """Macro-F1 with its interval, by kind of split and run: what a figure of all runs shows; None without runs."""
         found = {
             title: {r: (runs[r].macro.value, runs[r].macro.low, runs[r].macro.high) for r in self.ranked() if r in runs}
             for title, runs in (
@@ -95,7 +102,7 @@ class Evaluation:
                 ("independent test set", self.validated),
             )
         }
-        return {title: runs for title, runs in found.items() if runs}
+        return {title: runs for title, runs in found.items() if runs} or None
 
     def class_estimates(self) -> dict[str, dict[str, tuple[float, float, float]]]:
         """F1 of each class with its interval, by run and class."""
@@ -119,9 +126,9 @@ class Evaluation:
         }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("run").round(3)
 
-    def reliability(self) -> dict[str, pd.DataFrame]:
-        """Return the points of each run's reliability diagram (`Calibration.bins`), best run first."""
-        return {run: self.calibration[run].bins for run in self.ranked()}
+    def reliability(self) -> dict[str, pd.DataFrame] | None:
+        """Return the points of each run's reliability diagram (`Calibration.bins`), best first; None without runs."""
+        return {run: self.calibration[run].bins for run in self.ranked()} or None
 
     def class_table(self, run: str) -> pd.DataFrame:
         """Precision, recall, F1 and IoU of each class, with intervals, and its number of test pixels."""
@@ -170,6 +177,7 @@ class Evaluation:
                 for name in self.ranked()
             },
             "comparison": accuracy.compare(self.runs, self.confidence).to_dict("records"),
+            "travelled": self.travelled().to_dict("records"),
         }
 
 
@@ -251,10 +259,12 @@ def evaluate(
         If there is no run, or a run was made with other labels or folds than those that lie there now.
     """
     samples = Samples.read(layout)
+    names = layout.runs() if runs is None else runs
+    scheme = _with_foreign([layout.run(name) for name in names], samples)
     found: dict[str, dict[str, Accuracy]] = {split: {} for split in SPLITS}
     validated: dict[str, Accuracy] = {}
     about, unmapped = {}, {}
-    for name in layout.runs() if runs is None else runs:
+    for name in names:
         run = layout.run(name)
         about[name] = mapping.read_about(run)
         if about[name]["folds"] != samples.fingerprint:
@@ -263,21 +273,21 @@ def evaluate(
                 f"Run it again (lulc run {layout.folder.name}), or delete {run.models.relative_to(layout.folder)} and "
                 f"{run.map.relative_to(layout.folder)}."
             )
-        assess = partial(accuracy.assess, classes=samples.scheme, confidence=confidence, resamples=resamples, seed=seed)
+        assess = partial(accuracy.assess, classes=scheme, confidence=confidence, resamples=resamples, seed=seed)
         for split, labels, codes, block in _unseen(run, samples):
-            matrices = accuracy.by_block(labels, codes, block, samples.scheme.values)
+            matrices = accuracy.by_block(labels, codes, block, scheme.values)
             found[split][name] = assess(matrices)
             if split == "fold":
                 labelled = np.isin(labels, samples.scheme.values).sum()
                 unmapped[name] = int(labelled - matrices.sum())
-        if (tested := _tested(run, layout, samples.scheme)) is not None:
+        if (tested := _tested(run, layout, scheme)) is not None:
             validated[name] = assess(tested)
     if not found["fold"]:
         raise MissingFileError(f"No run in {layout.folder}. Run notebook 06, 07 or 08 first.")
     sure = {name: _calibration(layout.run(name), samples) for name in found["fold"]}
     apart, random = found["fold"], found["random_fold"]
     return Evaluation(
-        samples.scheme,
+        scheme,
         samples.separation,
         apart,
         random,
@@ -289,4 +299,24 @@ def evaluate(
         samples.scarce,
         samples.doubt,
         unmapped,
+        layout.folder.name,
     )
+
+
+def alone(layout: Layout, run: str) -> Evaluation:
+    """Judge one run by itself, as `evaluate` does; nothing without labels, where a model from elsewhere maps."""
+    if layout.samples.exists():
+        return evaluate(layout, runs=[run])
+    return Evaluation(Scheme("none", "No labels", ()), "no labels", {}, {}, {}, 0.95, {}, study=layout.folder.name)
+
+
+def _with_foreign(runs: Sequence[RunLayout], samples: Samples) -> Scheme:
+    """Return the classes labelled here, and those that models from elsewhere mistake them for."""
+    scheme = samples.scheme
+    for run in runs:
+        about = mapping.read_about(run)
+        if travelled.origin(about):
+            theirs = Scheme.from_dict(about["classes"])
+            called = [np.unique(codes[labels > 0]) for _, labels, codes, _ in _unseen(run, samples)]
+            scheme = join({samples.scheme.name: scheme, run.name: theirs.subset(np.concatenate(called))})
+    return scheme

@@ -200,3 +200,18 @@ def write(path: Path, fitted: Components) -> None:
         ],
     }
     files.write_json(path, content)
+
+
+def read(path: Path) -> Components:
+    """Return the components that `write` wrote; a LulcError if the file is missing or is not that."""
+    with files.written(path, "04_features") as content:
+        rows, bands = content["components"], tuple(content["bands"])
+        return Components(
+            bands,
+            np.array(content["mean"], np.float64),
+            np.array([[row["loadings"][band] for band in bands] for row in rows], np.float64),
+            np.array([row["variance"] for row in rows], np.float64),
+            float(content["total_variance"]),
+            np.array(content["scale"], np.float64),
+            rows[0]["name"].rstrip("0123456789"),
+        )

@@ -1,13 +1,15 @@
 """Grey levels for texture: a quantizer is found once for a scene and then serves every block of it."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from lulc_kit import files
 from lulc_kit.errors import ParameterError
 from lulc_kit.features._cooccurrence import quantize_tile
 
@@ -154,3 +156,14 @@ def _check_range(value_range: Sequence[float]) -> tuple[float, float]:
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ParameterError(f"value_range must be (lowest, highest) with lowest < highest, got {value_range!r}.")
     return low, high
+
+
+def write(path: Path, fitted: Mapping[str, Quantizer]) -> None:
+    """Write the quantizers of bands, by name, as JSON."""
+    files.write_json(path, {band: asdict(quantizer) for band, quantizer in fitted.items()})
+
+
+def read(path: Path) -> dict[str, Quantizer]:
+    """Return the quantizers that `write` wrote, by band; a LulcError if the file is missing or is not that."""
+    with files.written(path, "04_features") as content:
+        return {band: Quantizer(**{**one, "edges": tuple(one["edges"])}) for band, one in content.items()}

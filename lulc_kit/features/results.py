@@ -7,27 +7,32 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit import catalog, files, params, raster
+from lulc_kit import catalog, files, params, raster, travel
 from lulc_kit import families as families_of
 from lulc_kit.cube import Cube
 from lulc_kit.errors import BandError, MissingFileError, ParameterError
-from lulc_kit.features import components, embeddings, external, indices, periods, roads, segments, stack
+from lulc_kit.features import components, embeddings, external, indices, periods, roads, segments, stack, units
 from lulc_kit.features.components import Components
 from lulc_kit.intake import rasters, vectors
 from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 
+if TYPE_CHECKING:
+    from lulc_kit.features.quantize import Quantizer
+
 PARAMETERS = "04_features.yaml"
 
 
 def texture(image: xr.DataArray, p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.DataArray | None]:
     """Compute texture, write it, and open that file: it is used twice, and computed once.
+
+    Its grey levels are those of the study ``fitted_in`` if it is given; they are written beside it.
 
     Returns
     -------
@@ -36,17 +41,74 @@ def texture(image: xr.DataArray, p: params.Features, layout: Layout) -> tuple[xr
     xarray.DataArray
         The same in a few hundred rows and columns, for a picture.
     """
-    from lulc_kit.features import texture_layers  # numba takes its time to load
+    from lulc_kit.features import quantize, texture_layers  # numba takes its time to load
     from lulc_kit.features.texture import Settings
 
-    settings = Settings(**{field.name: getattr(p, f"texture_{field.name}") for field in fields(Settings)})
-    layers = texture_layers.compute(image, p.texture_bands, settings)
-    if layers is None:
+    if not p.texture_bands:
         return None, None
+    settings = Settings(**{field.name: getattr(p, f"texture_{field.name}") for field in fields(Settings)})
+    if p.fitted_in is None:
+        levels = texture_layers.fit_quantizers(raster.select(image, p.texture_bands), settings)
+    else:
+        levels = _lent_levels(quantize.read(layout.other(p.fitted_in).grey_levels), p)
+    layers = texture_layers.compute(image, p.texture_bands, settings, levels)
+    assert layers is not None, "there are bands"
+    quantize.write(layout.grey_levels, dict(zip(p.texture_bands, levels, strict=True)))
     about = {name: str(value) for name, value in p.model_dump().items() if name.startswith("texture_")}
     # Each band of a block, its neighbours', and the two put together.
     writing.write_all([writing.Output(layout.texture, layers, tags=about)], layers=4 * len(p.texture_bands))
     return raster.read(layout.texture), raster.preview(layout.texture)
+
+
+def _lent_levels(known: Mapping[str, Quantizer], p: params.Features) -> list[Quantizer]:
+    """Return the grey levels of the texture's bands, fitted in another study, if they are what is asked for here."""
+    there = {band: quantizer.levels for band, quantizer in known.items()}
+    here = dict.fromkeys(p.texture_bands, p.texture_levels)
+    if any(there.get(band) != levels for band, levels in here.items()):
+        raise ParameterError(
+            f"fitted_in: {p.fitted_in} has no such grey levels.\n  there (levels by band): {_listed(there)}\n  here:"
+            f"  {_listed(here)}\nSet texture_bands and texture_levels as in {p.fitted_in}, or fitted_in: null."
+        )
+    return [known[band] for band in p.texture_bands]
+
+
+def _listed(found: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in found.items()) or "none"
+
+
+def projection(
+    image: xr.DataArray | None, p: params.Features, layout: Layout, of: Literal["", "texture"] = ""
+) -> Components | None:
+    """Fit principal components to layers, or take those of the study ``fitted_in``; None if none are asked for.
+
+    Parameters
+    ----------
+    image
+        The layers, all of which take part; None for none.
+    p, layout
+        The parameters, and names of the study's files.
+    of
+        What the layers are: bands, or texture.
+
+    Raises
+    ------
+    LulcError
+        If that study has no components of these layers, or fewer; see also `components.fit`.
+    """
+    count, standardize, prefix = (p.components, False, "PC")
+    if of:
+        count, standardize, prefix = (p.texture_components, p.texture_standardize, "TPC")
+    if p.fitted_in is None or image is None or not count:
+        return components.explain(image, count, standardize=standardize, prefix=prefix)
+    lent = components.read(layout.other(p.fitted_in).components(of).with_suffix(".json"))
+    here = tuple(str(band) for band in image.band.values)
+    if (lent.bands, len(lent.variance)) != (here, count):
+        raise ParameterError(
+            f"fitted_in: {p.fitted_in} has other components.\n  there: {len(lent.variance)} of {', '.join(lent.bands)}"
+            f"\n  here:  {count} of {', '.join(here)}\nSet bands, texture and components as in {p.fitted_in}, or "
+            f"fitted_in: null."
+        )
+    return lent
 
 
 def _bands(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray:
@@ -279,7 +341,7 @@ With an elevation model the first three are, by default, the 20 bands of the sou
 """
 
 
-COMPONENT = re.compile(r"T?PC\d+")
+COMPONENT = re.compile(r"(T?PC)\d+")
 """Names that notebook 04 gives components of bands and of texture."""
 
 
@@ -345,24 +407,62 @@ def choose(
 
 
 def write(
-    layout: Layout, features: xr.DataArray, projected: Mapping[str, tuple[xr.DataArray | None, Components | None]]
+    features: xr.DataArray,
+    projected: Mapping[str, tuple[xr.DataArray | None, Components | None]],
+    p: params.Features,
+    layout: Layout,
 ) -> None:
     """Write the stack, and components with their loadings. What the files share is computed once.
 
     Parameters
     ----------
-    layout
-        Names of the study's files.
     features
         The stack.
     projected
         Components and what they are made of, None if there are none, by what they are of: ``""`` for the bands,
         ``"texture"`` (`Layout.components`).
+    p, layout
+        The parameters, which are written into the stack as far as a model must find them again elsewhere
+        (`lulc_kit.travel`), and names of the study's files.
     """
-    outputs = [writing.Output(layout.stack, features, tags=features.attrs)]
+    outputs = []
     for of, (layers, fitted) in projected.items():
         if layers is not None and fitted is not None:
             path = layout.components(of)
             outputs.append(writing.Output(path, layers))
             components.write(path.with_suffix(".json"), fitted)
+    outputs.insert(0, writing.Output(layout.stack, features, tags=features.attrs | _made(features, p, layout)))
     writing.write_all(outputs, "features", layers=2 * sum(o.data.sizes["band"] for o in outputs))
+
+
+def _made(features: xr.DataArray, p: params.Features, layout: Layout) -> dict[str, str]:
+    """Return the tag that says how the layers of a stack were made."""
+    family: Mapping[str, str] = families_of.parse(features.attrs)
+    composite = raster.tags(layout.composite)
+    textured = {
+        **{f"texture {name}": str(getattr(p, f"texture_{name}")) for name in TEXTURE},
+        "grey levels": _fingerprint(layout.grey_levels),
+    }
+    facts = {
+        travel.ALWAYS: {name: composite.get(tag, "–") for tag, name in COMPOSITE.items()},
+        "PC": {"components": _fingerprint(layout.components().with_suffix(".json"))},
+        "TPC": textured | {"components of texture": _fingerprint(layout.components("texture").with_suffix(".json"))},
+        "texture": textured,
+        "time": {"fewest clear dates": str(p.time_min)},
+    }
+    layers = {}
+    for name in map(str, features.band.values):
+        found = COMPONENT.fullmatch(name)
+        layers[name] = (found[1] if found else family[name], units.of(name, family[name]))
+    return travel.tag(layers, facts)
+
+
+COMPOSITE = {"level": "level", "correction": "correction", "coarse_bands": "20 m and 60 m bands"}
+"""What a composite's tags say of every layer made of it, and that in words."""
+TEXTURE = ("window", "levels", "directions", "distance", "convention", "quantizer")
+"""Parameters of texture that a layer's name does not tell."""
+
+
+def _fingerprint(path: Path) -> str:
+    """Return the first digits of a file's hash; "none" if there is no such file."""
+    return files.sha256(path)[:12] if path.exists() else "none"

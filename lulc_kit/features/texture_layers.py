@@ -22,7 +22,9 @@ def fit_quantizers(image: xr.DataArray, settings: Settings) -> list[Quantizer]:
     return [settings.fit(band) for band in few]
 
 
-def compute(image: xr.DataArray, bands: Sequence[str], settings: Settings) -> xr.DataArray | None:
+def compute(
+    image: xr.DataArray, bands: Sequence[str], settings: Settings, quantizers: Sequence[Quantizer] | None = None
+) -> xr.DataArray | None:
     """Compute texture of bands, lazily.
 
     Each band's grey levels are those of the whole scene, and a block sees as far over its border as the window
@@ -36,6 +38,8 @@ def compute(image: xr.DataArray, bands: Sequence[str], settings: Settings) -> xr
         Bands whose texture is wanted.
     settings
         Which features, and how.
+    quantizers
+        Grey levels of each band, where they were fitted before, here or elsewhere; None to fit them to the image.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def compute(image: xr.DataArray, bands: Sequence[str], settings: Settings) -> xr
     if not bands:
         return None
     chosen = raster.select(image, bands)
-    fitted = fit_quantizers(chosen, settings)
+    fitted = quantizers or fit_quantizers(chosen, settings)
 
     names = [f"{band}_{feature}" for band in bands for feature in settings.features]
 

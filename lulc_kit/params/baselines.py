@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from lulc_kit.params.base import Megabytes, Name, Names
-from lulc_kit.params.runs import RunParameters
+from lulc_kit.params.runs import Travelling
 
 MODELS = ("knn", "rf", "hgb", "svm", "logreg")
 
@@ -18,7 +18,7 @@ def _model(value: str) -> str:
     )
 
 
-class Baselines(RunParameters):
+class Baselines(Travelling):
     """06: classifiers that look at one pixel at a time."""
 
     notebook = "06_baselines"
@@ -49,4 +49,12 @@ class Baselines(RunParameters):
                 f"tune is {self.tune}, but only {', '.join(MODELS)} know what to draw from: "
                 f"write tune: 0 and give 'settings' for {self.model}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _own_samples(self) -> Self:
+        if self.learning_curve and (self.trained or self.samples):
+            raise ValueError("learning_curve is of this study's own samples: set it to false")
+        if self.trained and self.features:
+            raise ValueError("with 'trained' the features are those of the model: set features to null")
         return self

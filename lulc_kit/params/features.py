@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lulc_kit.params.base import Date, Megabytes, Model, Names, Nodata, Parameters
+from lulc_kit.params.base import Date, Megabytes, Model, Name, Names, Nodata, Parameters
 from lulc_kit.sentinel2 import MTF
 
 BANDS = [name for name in MTF if name != "B1"]
@@ -143,6 +143,9 @@ class Features(Parameters):
         description="layers of the stack, in order; null: bands, indices, terrain, roads, external, context, segments, "
         "time, components",
     )
+    fitted_in: Name | None = Field(
+        None, description="study whose grey levels and components are used, for a model from there; null: this one's"
+    )
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
 
     @model_validator(mode="after")
@@ -167,6 +170,8 @@ class Features(Parameters):
             )
         if self.components > len(self.bands):
             raise ValueError(f"components is {self.components}, but there are {len(self.bands)} bands: set it lower")
+        if self.fitted_in == self.study:
+            raise ValueError(f"fitted_in is this study itself, {self.study}: write null")
         if self.stack is not None and len(set(self.stack)) < len(self.stack):
             raise ValueError(f"a layer occurs twice in stack: {self.stack}")
         return self

@@ -1,10 +1,13 @@
 """What notebooks 06 to 08 share."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lulc_kit.params.base import Name, Parameters, Seed
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_\-]*"
+RunOf = Annotated[str, Field(pattern=rf"^{_NAME}/{_NAME}$")]
 
 
 class RunParameters(Parameters):
@@ -37,3 +40,26 @@ class TrainedParameters(RunParameters):
     jitter: float = Field(0.0, ge=0, le=1, description="random contrast and brightness of bands, parts of their spread")
     band_dropout: float = Field(0.0, ge=0, lt=1, description="probability that a band of a patch becomes its mean")
     flips: bool = Field(False, description="map by the mean over four flips of the scene")
+
+
+class Travelling(RunParameters):
+    """What notebooks have whose models map other studies than the one they were trained in."""
+
+    trained: RunOf | None = Field(
+        None, description="STUDY/RUN: the model of that run maps this study, nothing is trained; null: train"
+    )
+    samples: list[Name] = Field(
+        [], description="studies whose samples train together, each tested by the others; []: this one's"
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.trained is not None and self.samples:
+            raise ValueError("'trained' takes a model as it is, 'samples' trains one: give one of them")
+        if self.trained is not None and self.trained.split("/")[0] == self.study:
+            raise ValueError(f"trained is a run of this study itself, {self.trained}: name one of another study")
+        if len(set(self.samples)) < len(self.samples) or len(self.samples) == 1:
+            raise ValueError(
+                f"samples must name two studies or more, each once (this one, too, if it takes part): {self.samples}"
+            )
+        return self

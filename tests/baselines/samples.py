@@ -1,10 +1,13 @@
 """A table of samples of three classes for the tests of this room."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from lulc_kit import params
 from lulc_kit.baselines import results
+from lulc_kit.layout import Layout
 from tests.labelled import labelled
 
 FEATURES = ["B4", "NDVI", "DEM"]
@@ -32,4 +35,4 @@ def parameters(model, **more):
 
 
 def train(table, p):
-    return results.train(labelled(table), p)
+    return results.train(labelled(table), p, Layout(Path("nowhere")))

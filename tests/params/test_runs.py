@@ -1,8 +1,11 @@
 """What the notebooks of a run share: its name is that of files, and its seed a whole number."""
 
+from typing import Any
+
 import pytest
 
 from lulc_kit import params
+from lulc_kit.errors import ParameterError
 from tests.params.refused import refused
 
 RUNS = [model for model in params.NOTEBOOKS.values() if issubclass(model, params.RunParameters)]
@@ -17,3 +20,22 @@ def test_a_run_is_named_like_a_file_and_has_a_seed(model: type[params.RunParamet
 
 def test_runs_are_those_of_the_three_notebooks() -> None:
     assert [model.notebook[:2] for model in RUNS] == ["06", "07", "08"]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"trained": "rf"}, "trained"),
+        ({"trained": "a/b/c"}, "trained"),
+        ({"trained": "../a/rf"}, "trained"),
+        ({"trained": "s/rf"}, "a run of this study itself"),
+        ({"trained": "a/rf", "samples": ["a", "b"]}, "give one of them"),
+        ({"trained": "a/rf", "features": ["B2"]}, "those of the model"),
+        ({"trained": "a/rf", "learning_curve": True}, "own samples"),
+        ({"samples": ["a"]}, "two studies or more"),
+        ({"samples": ["a", "a"]}, "each once"),
+    ],
+)
+def test_a_model_has_one_origin(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        params.Baselines.check({"study": "s", "run": "x"} | values, "06_x.yaml")
