@@ -54,10 +54,10 @@ def catalog(folder: str, ancillary: Mapping[str, Path], copies: Path) -> Catalog
     return Catalog(scenes, ancillary, SIMULATED if made_up else real)
 
 
-def simulated(layout: Layout, *, size: int, tiles: int, seed: int) -> Catalog:
+def simulated(layout: Layout, *, size: int, tiles: int, seed: int, later: bool = False) -> Catalog:
     """Make the simulated study's products in the study's folder, and describe them; see `lulc_kit.simulated`."""
     from lulc_kit.simulated import simulate
 
-    made = simulate(layout.folder, size=size, tiles=tiles, seed=seed)
+    made = simulate(layout.folder, size=size, tiles=tiles, seed=seed, later=later)
     scenes = [describe(product) for product in open_products(layout.scenes)]
     return Catalog(scenes, {"reference": made.training, "dem": made.dem, "roads": made.roads}, SIMULATED)

@@ -20,7 +20,9 @@ SOURCES: dict[str, Callable[[params.Download, Layout, Choice | None], Catalog]] 
     "sample": lambda p, layout, _: sample.catalog(p.sample, layout),
     "files": lambda p, layout, _: own_files.catalog(p.scenes, ancillary(p), layout.scenes),
     "products": lambda p, layout, _: products.catalog(str(p.products), ancillary(p), layout.scenes),
-    "simulated": lambda p, layout, _: products.simulated(layout, size=p.size, tiles=p.tiles, seed=p.seed),
+    "simulated": lambda p, layout, _: products.simulated(
+        layout, size=p.size, tiles=p.tiles, seed=p.seed, later=p.later
+    ),
     "stac": lambda p, layout, choice: stac.catalog(choice or _searched(p), layout, p.bands),
     "safe": lambda p, layout, choice: whole.catalog(
         choice or search(p), layout, bands=p.bands, fetch=p.fetch, cart=p.cart

@@ -106,6 +106,9 @@ class Download(Parameters):
     size: int = Field(510, ge=256, le=10980, description="side of a tile, pixels of 10 m, for source: simulated")
     tiles: int = Field(2, ge=1, le=2, description="adjacent tiles, for source: simulated")
     seed: Seed = Field(1, description="seed of the landscape, for source: simulated")
+    later: bool = Field(
+        False, description="for source: simulated: the same land two years on, fields built over and woods felled"
+    )
     area: Box | str | None = Field(
         None, description="left, bottom, right, top in degrees; a file of polygons; or a tile, T50SMC; to search"
     )

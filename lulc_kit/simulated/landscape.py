@@ -25,6 +25,8 @@ ROAD_WIDTH = {"primary": 15.0, "secondary": 11.0, "tertiary": 8.0, "track": 0.0}
 ROAD_KINDS = tuple(ROAD_WIDTH)
 _ROAD_HALF = np.array([w / 2 for w in ROAD_WIDTH.values()])
 STREET = 8.0  # metres, width of a town's street
+NEAR = -0.8  # score of a town's surroundings, as far as it grows; 0 is its edge
+BUILT, CUT = 0.5, 0.25  # parts of the fields there that are built over, and of the parcels of wood that are cut
 LATTICE = 20.0  # metres between the nodes at which the slow fields are evaluated
 
 
@@ -42,6 +44,7 @@ class Plan(NamedTuple):
     forest: float
     other: float
     meadow: float
+    later: bool = False  # the same land some years on
 
 
 class Relief(NamedTuple):
@@ -303,6 +306,8 @@ def _countryside(
     # Woods: half fractal outline, half whole parcels, as woods meet fields.
     forest = _at(relief.forest, r, c) + 0.16 * (unit(lot, 0, plan.seed + 58) - 0.5)
     if forest > plan.forest:
+        if plan.later and unit(lot, 9, plan.seed + 91) < CUT:
+            return HEATH, 0  # felled: dry litter and some grass
         broad = perlin(x / 420, y / 420, plan.seed + 59) + 0.9 * (unit(lot, 1, plan.seed + 59) - 0.5)
         return (BROADLEAF if broad > 0.05 else CONIFER), 0
     other = _at(relief.other, r, c)
@@ -319,7 +324,9 @@ def _countryside(
     moist = _at(relief.height, r, c) + 0.5 * (unit(lot, 3, plan.seed + 61) - 0.5)
     if moist < plan.meadow:
         return (MOWN if unit(lot, 4, plan.seed + 62) < 0.6 else PASTURE), lot
-    chance = unit(lot, 5, plan.seed + 63)
+    if plan.later and _at(relief.town, r, c) > NEAR and unit(lot, 10, plan.seed + 92) < BUILT:
+        return _in_town(x, y, _at(relief.town, r, c), plan), 0
+    chance = unit(lot, 105 if plan.later else 5, plan.seed + 63)  # another year, another crop
     share = 0.0
     crop = CROPS - 1
     for k in range(CROPS):
@@ -387,7 +394,7 @@ def _paint(
     return covers, brightness, vigour
 
 
-def make_plan(size: int, width: int, height: int, seed: int) -> Plan:
+def make_plan(size: int, width: int, height: int, seed: int, *, later: bool = False) -> Plan:
     """Choose the landscape's sizes for a tile of `size` pixels and fit its thresholds to the whole study.
 
     Parameters
@@ -399,6 +406,9 @@ def make_plan(size: int, width: int, height: int, seed: int) -> Plan:
         Extent of the study in 10 m pixels.
     seed
         Any integer.
+    later
+        The same land some years on: of the fields around towns half are built over, of the parcels of wood a quarter
+        is felled (*Other land*), and every field bears another crop. All else is as it was.
 
     Returns
     -------
@@ -421,7 +431,12 @@ def make_plan(size: int, width: int, height: int, seed: int) -> Plan:
     water, reed, meadow = np.quantile(field.height, [0.055, 0.085, 0.27])
     forest, other = np.quantile(field.forest, 0.74), np.quantile(field.other, 0.93)
     return plan._replace(
-        water=float(water), reed=float(reed), forest=float(forest), other=float(other), meadow=float(meadow)
+        water=float(water),
+        reed=float(reed),
+        forest=float(forest),
+        other=float(other),
+        meadow=float(meadow),
+        later=later,
     )
 
 

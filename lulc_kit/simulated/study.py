@@ -27,6 +27,8 @@ DATES = (
     "2022-02-19", "2022-03-26", "2022-04-20", "2022-05-15", "2022-06-14",
 )  # fmt: skip
 TILES = ("33UVU", "33UWU")
+YEARS = 2
+"""How much later the other year of the same land is (``later``)."""
 FULL = 10980  # pixels, edge of a whole tile
 EPSG = 32633
 _RIGHT, _TOP = 509760, 5900040  # upper-right corner of 33UVU, metres
@@ -120,6 +122,7 @@ def simulate(
     tiles: int = 2,
     dates: Sequence[str | dt.date] | None = None,
     seed: int = 0,
+    later: bool = False,
 ) -> SimulatedStudy:
     """Make a study with a known truth: Sentinel-2 L2A products and all that a user would have beside them.
 
@@ -140,6 +143,10 @@ def simulate(
         reprocessed (05.00), with an offset although it is old. The day nearest to 1 June is cloudless.
     seed
         The same seed gives the same rasters, byte for byte.
+    later
+        The same land `YEARS` years on, under another sky: fields around towns have been built over, woods felled, and
+        every field bears another crop (`landscape.make_plan`). ``truth/classes.tif`` of both says where. The dates
+        are by default the same days, `YEARS` years on.
 
     Returns
     -------
@@ -164,6 +171,8 @@ def simulate(
     (['S2A_MSIL2A_20220614T101031'], 'classes.tif')
     """
     folder = Path(folder)
+    if later and dates is None:
+        dates = [f"{int(day[:4]) + YEARS}{day[4:]}" for day in DATES]
     frame, days = _checked(size, tiles, dates)
     _refuse_foreign(folder)
     part = folder / ".part"
@@ -172,16 +181,18 @@ def simulate(
     for name in ("scenes", "ancillary", "reference", "truth", "work"):
         (part / name).mkdir(parents=True)
     clear = min(days, key=lambda day: abs(day.timetuple().tm_yday - 152))
-    plan = landscape.make_plan(frame.size, frame.width, frame.size, seed)
+    plan = landscape.make_plan(frame.size, frame.width, frame.size, seed, later=later)
+    sky_seed = seed + later * len(DATES) * 1000
     count = len(frame.strips()) * (1 + len(days))
     with files.report_full(part, partial=[part]), progress.bar(count, "Simulating", "strip") as shown:
         ground = _lay_ground(part, plan, frame, shown)
         for number, identity in enumerate(_identities(days)):
             weather = sky.CLEAR if days[number] == clear else sky.WEATHERS[number % len(sky.WEATHERS)]
-            _observe(part, ground, frame, identity, weather, seed=[seed, number], shown=shown)
+            _observe(part, ground, frame, identity, weather, seed=[sky_seed, number], shown=shown)
         _write_ancillary(part, plan, frame, seed)
         shutil.rmtree(part / "work")
-        (part / "README.txt").write_text(_readme(frame, days, clear, seed), encoding="utf-8")
+        text = _readme(frame, days, clear, seed, later)
+        (part / "README.txt").write_text(text, encoding="utf-8")
     _move_in(part, folder)
     truth = folder / "truth"
     return SimulatedStudy(
@@ -443,13 +454,14 @@ def _write_ancillary(part: Path, plan: landscape.Plan, frame: _Frame, seed: int)
     polygons.to_file(part / "reference" / "training.gpkg", layer="training", layer_options=_SAID)
 
 
-def _readme(frame: _Frame, days: Sequence[dt.date], clear: dt.date, seed: int) -> str:
+def _readme(frame: _Frame, days: Sequence[dt.date], clear: dt.date, seed: int, later: bool) -> str:
+    land = f"the land {YEARS} years after that of the same seed" if later else "the land"
     return f"""SIMULATED. No satellite saw this: landscape, weather and images were computed by lulc_kit.
 It is a teaching and testing instrument. Accuracies reached on it say nothing about the earth.
 
 scenes/      Sentinel-2 L2A products in SAFE layout, {len(frame.lefts)} tile(s) of {frame.size} x {frame.size}
 pixels
-             at 10 m, {len(days)} dates from {days[0]} to {days[-1]}; seed {seed}
+             at 10 m, {len(days)} dates from {days[0]} to {days[-1]}; {land}, seed {seed}
 ancillary/   dem.tif: terrain, about 30 m, EPSG:4326; roads.gpkg: lines with a field "highway"
 reference/   training.gpkg: polygons with the fields "class", "name" and "fclass"
 truth/       classes.tif: true classes at 10 m ({", ".join(f"{v} {name}" for v, name in CLASSES.items())})

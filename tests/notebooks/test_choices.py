@@ -162,6 +162,7 @@ ELSEWHERE = [
     ("01_download", "scenes", []),
     ("01_download", "source", "products"),  # tests/preprocess/test_products.py
     ("01_download", "source", "simulated"),
+    ("01_download", "later", True),  # tests/simulated
     ("01_download", "source", "stac"),  # tests/download/test_stac.py
     ("01_download", "source", "safe"),  # tests/download/test_whole.py
     *(("01_download", "fetch", word) for word in ("s3", "zip")),

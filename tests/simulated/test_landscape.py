@@ -65,3 +65,25 @@ def test_products_are_brighter_where_the_slope_faces_the_sun(study):
     )
     assert expected > 1.1
     assert found == pytest.approx(expected, abs=0.25 * (expected - 1))
+
+
+def test_later_only_fields_are_built_over_and_only_woods_felled():
+    """The known change: half of the fields near towns, a quarter of the woods, all else as it was but for the crops."""
+    painted = [
+        landscape.paint(landscape.make_plan(SIZE, SIZE, SIZE, seed=5, later=later), 0, SIZE, SIZE).covers
+        for later in (False, True)
+    ]
+    before, after = (phenology.COVER_CLASS[covers] for covers in painted)
+    build_up, farmland, forest, meadow, other = 1, 2, 3, 4, 6
+    changed = before != after
+    happened = set(zip(before[changed].tolist(), after[changed].tolist(), strict=True))
+    assert happened == {(farmland, build_up), (farmland, meadow), (forest, other)}  # a new town has its parks
+    assert 0.15 < (after[before == forest] == other).mean() < 0.35
+    built = after[before == farmland] == build_up
+    assert 0.03 < built.mean() < 0.2
+    # Change lies in parcels, not in specks: most of it has only change around it.
+    assert binary_erosion(changed, iterations=4).sum() > 0.4 * changed.sum()
+    kept = (before == farmland) & (after == farmland) & (painted[0] >= phenology.FIRST_CROP)
+    assert (painted[0][kept] != painted[1][kept]).mean() > 0.7
+    same = ~changed & (before != farmland)
+    np.testing.assert_array_equal(painted[0][same], painted[1][same])
