@@ -36,24 +36,37 @@ def run_(
 ) -> None:
     """Run studies through their notebooks, going on where an earlier run stopped.
 
+    A study with a table of areas (areas.csv or areas.gpkg beside its parameter files) is a region: each area goes
+    through the steps by itself, as many at once as there are workers, and their maps are joined.
     All parameter files are checked first. Exit code: 0 if every step is done, 1 if one failed, 2 for wrong usage.
     """
-    from lulc_kit import run
+    from lulc_kit import run, study
+    from lulc_kit.region import regions
 
     try:
         given = run.parse_settings(settings or [])
         plans = [run.plan(name, given, outputs) for name in studies]
-        chosen = []
+        chosen, of_areas = [], []
         for name, steps in zip(studies, plans, strict=True):
             names = [s.step for s in steps]
             for wanted in [*(only or []), *([start] if start else [])]:
                 if not any(n == wanted or (wanted == start and n.startswith(wanted)) for n in names):
                     raise ParameterError(f"Study {name} has no step {wanted}. It has: {', '.join(names)}.")
-            chosen += [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
+            wanted_here = [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
+            items = regions.items_of(name, steps, [s.step for s in wanted_here])
+            if items is None:
+                chosen += wanted_here
+            else:
+                of_areas.append((study.Study(steps[0].parameters), items))
+        regional = {region.name for region, _ in of_areas}
         for steps in plans:
-            run.announce(steps)
-        with run.cluster(scheduler, workers):
-            run.run(chosen, force=force, say=typer.echo)
+            if steps[0].parameters.study not in regional:
+                run.announce(steps)
+        if chosen:
+            with run.cluster(scheduler, workers):
+                run.run(chosen, force=force, say=typer.echo)
+        for region, items in of_areas:
+            regions.execute(region, items, scheduler=scheduler, workers=workers, force=force, say=typer.echo)
         pages, rows = run.results([s for steps in plans for s in steps])
     except LulcError as error:
         raise _fail(error) from None
@@ -79,10 +92,16 @@ def show(
 ) -> None:
     """Print what each step of a study wrote, when, and whether it is up to date."""
     from lulc_kit import run, study
+    from lulc_kit.region import regions
 
     try:
         steps = run.plan(name, outputs=outputs)
-        for planned in steps:
+        items = regions.items_of(name, steps, [s.step for s in steps])
+        for item in items or []:
+            states = {s.step: item.study.outdated(s.parameters, verify=verify) for s in item.steps}
+            late = [f"{step} ({reason})" for step, reason in states.items() if reason is not None]
+            typer.secho(f"{item.area}: {', '.join(late) or 'up to date'}", fg="yellow" if late else "green")
+        for planned in steps if items is None else []:
             home = study.Study(planned.parameters)
             reason, record = home.outdated(planned.parameters, verify=verify), home.record(planned.step)
             state = "up to date" if reason is None else reason

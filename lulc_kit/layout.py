@@ -312,6 +312,11 @@ class Layout:
         return self.folder / "interpretation" / f"points{suffix}"
 
     @property
+    def areas(self) -> Path:
+        """What became of each area of a region."""
+        return self.report.with_name("areas.json")
+
+    @property
     def plan(self) -> Path:
         """Names of the steps that the study has."""
         return self.folder / "steps" / "plan.json"

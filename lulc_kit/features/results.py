@@ -448,6 +448,7 @@ def _made(features: xr.DataArray, p: params.Features, layout: Layout) -> dict[st
         "PC": {"components": _fingerprint(layout.components().with_suffix(".json"))},
         "TPC": textured | {"components of texture": _fingerprint(layout.components("texture").with_suffix(".json"))},
         "texture": textured,
+        "segments": {f"segment {name}": str(getattr(p, f"segment_{name}")) for name in ("size", "compactness")},
         "time": {"fewest clear dates": str(p.time_min)},
     }
     layers = {}

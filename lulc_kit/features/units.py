@@ -26,6 +26,6 @@ def of(name: str, family: str) -> str:
         return "days"
     if family == "time" and name.endswith(COUNTS):
         return "dates"
-    if family in ("bands", "context", "time"):
+    if family in ("bands", "context", "segments", "time"):
         return "reflectance" if name.split("_")[0] in BANDS else "1"
     return OWN.get(name, "1") if family == "terrain" else "1"
