@@ -44,6 +44,14 @@ def _shift(one: GeoBox, other: GeoBox) -> tuple[int, int] | None:
     return begins
 
 
+def shared(one: GeoBox, other: GeoBox) -> float:
+    """Return the part of a grid's ground (0–1) that another one, in whatever CRS, covers too."""
+    if one.crs is None or other.crs is None:
+        return 0.0
+    ground = one.extent.geom
+    return float(other.extent.to_crs(one.crs).geom.intersection(ground).area / ground.area)
+
+
 def describe(geobox: GeoBox) -> str:
     """Return CRS, size, resolution and upper left corner in one line; a grid that is not north up says so."""
     crs = geobox.crs.to_epsg() if geobox.crs else None

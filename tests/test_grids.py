@@ -80,3 +80,11 @@ def test_nesting() -> None:
     ):
         assert grids.nested(grid(), fine) is None
     assert grids.nested(SOUTH_UP, grid(8, 8, side=5)) is None
+
+
+def test_the_shared_part_of_two_grids() -> None:
+    here = grid(10, 20)
+    assert grids.shared(here, here) == pytest.approx(1)
+    assert grids.shared(here, grid(10, 20, left=500_100)) == pytest.approx(0.5)
+    assert grids.shared(here, grid(10, 20, left=500_200)) == 0  # they only touch
+    assert grids.shared(here, here.to_crs("EPSG:32632")) > 0.9

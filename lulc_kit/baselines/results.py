@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lulc_kit import families as families_of
-from lulc_kit import files, mapping, params, raster, travel
+from lulc_kit import files, grids, mapping, params, raster, travel
 from lulc_kit.classes import Scheme, join
 from lulc_kit.errors import FormatError
 from lulc_kit.late import pd
@@ -159,11 +159,20 @@ def write(fitted: Fitted, own: Samples | None, p: params.Baselines, layout: Layo
         _map(fitted, own, scheme, p, layout)
         if travel.TAG in raster.tags(layout.stack):
             about["stack"] = travel.describe(layout.stack, fitted.features)
+        about["same_place"] = _same_place(p, layout)
     if not p.trained:
         storage.save(fitted.final, run.model)
     about |= {} if fitted.chosen is None else {"chosen": fitted.chosen.to_dict("index")}
     about |= {} if fitted.left_out is None else {"left_out": fitted.left_out.to_dict("index")}
     mapping.write_about(run, words, fitted.features, "" if own is None else own.fingerprint, **about)
+
+
+def _same_place(p: params.Baselines, layout: Layout) -> list[str]:
+    """Return the other studies that taught a model on this very ground: labels there and here may be the same."""
+    taught = [p.trained.split("/")[0]] if p.trained else p.samples
+    stacks = {study: layout.other(study).stack for study in taught if study != p.study}
+    here = raster.grid(layout.stack)
+    return [study for study, stack in stacks.items() if stack.exists() and grids.shared(raster.grid(stack), here) > 0]
 
 
 def _map(fitted: Fitted, own: Samples | None, scheme: Scheme, p: params.Baselines, layout: Layout) -> None:

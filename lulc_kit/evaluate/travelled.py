@@ -9,7 +9,7 @@ from lulc_kit.evaluate import accuracy
 from lulc_kit.evaluate.accuracy import Accuracy
 from lulc_kit.late import pd
 
-COLUMNS = ["run", "trained in", "macro_f1", "here", "cost", "low", "high"]
+COLUMNS = ["run", "trained in", "same place", "macro_f1", "here", "cost", "low", "high"]
 
 
 def origin(about: Mapping[str, Any]) -> str:
@@ -37,7 +37,8 @@ def costs(
     Returns
     -------
     pandas.DataFrame
-        One row for each model from elsewhere: ``run``, ``trained in``, its ``macro_f1``, the best run trained
+        One row for each model from elsewhere: ``run``, ``trained in``, whether that was the ``same place`` at another
+        time, its ``macro_f1``, the best run trained
         ``here``, ``cost``: how much lower its macro-F1 is than that one's, and the cost's interval, ``low`` and
         ``high``. Without a run trained here the last four are None.
     """
@@ -46,11 +47,12 @@ def costs(
     best = max(here, key=lambda name: runs[name].macro.value) if here else None
     rows: list[list[object]] = []
     for name, places in away.items():
-        row: list[object] = [name, places, runs[name].macro.value, best, None, None, None]
+        same = bool(about[name].get("same_place"))
+        row: list[object] = [name, places, same, runs[name].macro.value, best, None, None, None]
         if best is not None:
             (pair,) = accuracy.compare({best: runs[best], name: runs[name]}, confidence).to_dict("records")
             low, high = (pair["low"], pair["high"]) if pair["better"] == best else (-pair["high"], -pair["low"])
-            row[4:] = [runs[best].macro.value - runs[name].macro.value, low, high]
+            row[5:] = [runs[best].macro.value - runs[name].macro.value, low, high]
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS).astype(object)
 
@@ -63,10 +65,13 @@ def _elsewhere(about: Mapping[str, Any], study: str) -> str:
 
 def sentence(row: Mapping[Any, Any]) -> str:
     """Say a row of `costs` in words."""
-    said = (
-        f"Run “{row['run']}” was trained in {row['trained in']} and has seen no label of this study: tested on all of "
-        f"them, its macro-F1 is {row['macro_f1']:.3f}."
-    )
+    seen = "and has seen no label of this study: tested on all of them, its macro-F1 is"
+    if row["same place"]:
+        seen = (
+            "on this very ground at another time, where it may have learnt these same labels, so that what follows "
+            "flatters: tested on all of them here, its macro-F1 is"
+        )
+    said = f"Run “{row['run']}” was trained in {row['trained in']} {seen} {row['macro_f1']:.3f}."
     if row["here"] is None:
         return f"{said} Nothing was trained here to compare it with."
     told = "" if row["low"] > 0 or row["high"] < 0 else ", which these labels cannot tell from nothing"

@@ -47,5 +47,12 @@ def test_several_studies_are_those_but_this_one() -> None:
     assert "Nothing was trained here" in travelled.sentence(row)
 
 
+def test_another_time_of_the_same_place_is_said_to_flatter() -> None:
+    about = {"away": {"origin": "then/rf", "same_place": ["then"]}}
+    (row,) = travelled.costs({"away": RUNS["away"]}, about, "now", 0.95).to_dict("records")
+    said = travelled.sentence(row)
+    assert "on this very ground at another time" in said and "flatters" in said and "seen no label" not in said
+
+
 def test_studies_without_travellers_have_no_row() -> None:
     assert travelled.costs({"rf": RUNS["rf"]}, ABOUT, "near", 0.95).empty

@@ -106,7 +106,7 @@ def test_a_study_without_labels_is_mapped_by_the_stored_model(here: Layout, ther
         mapped = file.read(1).ravel()
     assert known.mean() > 0.9 and (mapped == expected).mean() > 0.999  # ties of votes may fall to another class
     about = mapping.read_about(run)
-    assert about["origin"] == "west/rf" and about["model"].endswith("trained in west/rf")
+    assert about["same_place"] == [] and about["origin"] == "west/rf" and about["model"].endswith("trained in west/rf")
 
 
 def test_a_travelled_step_is_outdated_when_the_model_changes(
