@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,7 +133,7 @@ def _submitted(client: distributed.Client, items: Sequence[Item], force: bool) -
 
     project = files.project_folder()
     waiting = {client.submit(run_one, item, project, force, pure=False): item for item in items}
-    for future in distributed.as_completed(list(waiting)):
+    for future in distributed.as_completed(list(waiting), loop=client.loop):
         error = future.exception()
         yield future.result() if error is None else _lost(waiting[future], error)
 
@@ -160,7 +161,8 @@ def run_one(item: Item, project: Path, force: bool = False) -> Outcome:
         os.chdir(project)
         try:
             run.announce(item.steps)
-            run.run(item.steps, force=force, say=lambda line: None)
+            with redirect_stdout(io.StringIO()):  # progress of many areas at once; their notebooks keep it
+                run.run(item.steps, force=force, say=lambda line: None)
         except LulcError as error:
             return _measured(item, str(error))
     return _measured(item, None)
