@@ -179,7 +179,7 @@ _TABLE: _Table = {
     "08_lstm": (
         lambda p, at: [
             *(at.stack, *_labels(at), at.image(DATES)),
-            *(at.run(p.fcn).network("*"), at.run(p.fcn).about),
+            *((at.run(p.fcn).network("*"), at.run(p.fcn).about) if p.starts_from_fcn else ()),
         ],
         lambda p, at: [*_maps(p, at), at.run(p.run).network("*")],
     ),

@@ -103,7 +103,51 @@ def fcn(
     return keras.Model(image, softmax(x), name="fcn")
 
 
-NETWORKS: dict[str, Callable[..., keras.Model]] = {"fcn": fcn}
+def fcn_light(
+    mean: npt.NDArray[np.float32],
+    variance: npt.NDArray[np.float32],
+    classes: int,
+    filters: Sequence[int],
+    dropout: float = 0.0,
+) -> keras.Model:
+    """Build a light FCN: no pooling, one convolution of 3 × 3 at each level, dilated by 1, 2, 4, ….
+
+    Dilated convolutions see farther without making the image smaller (Yu & Koltun 2016, arXiv:1511.07122). It takes
+    images of any size; parameters (dropout before the last layer only) and result as for `fcn`.
+    """
+    image = keras.Input((None, None, len(mean)), name="features")
+    x = standardize(image, mean, variance)
+    for level, number in enumerate(filters):
+        x = _convolve(x, number, 3, 2**level)
+    if dropout:
+        x = layers.SpatialDropout2D(dropout)(x)
+    x = layers.Conv2D(classes, 1, name=SCORES)(x)
+    return keras.Model(image, softmax(x), name="fcn_light")
+
+
+def mlp(
+    mean: npt.NDArray[np.float32],
+    variance: npt.NDArray[np.float32],
+    classes: int,
+    filters: Sequence[int],
+    dropout: float = 0.0,
+) -> keras.Model:
+    """Build a multilayer perceptron of single pixels: what is gained without any neighbourhood.
+
+    Its dense layers are convolutions of 1 × 1, so that it takes images of any size; ``filters`` are their units.
+    Parameters (dropout before the last layer only) and result as for `fcn`.
+    """
+    image = keras.Input((None, None, len(mean)), name="features")
+    x = standardize(image, mean, variance)
+    for number in filters:
+        x = _convolve(x, number, 1)
+    if dropout:
+        x = layers.SpatialDropout2D(dropout)(x)
+    x = layers.Conv2D(classes, 1, name=SCORES)(x)
+    return keras.Model(image, softmax(x), name="mlp")
+
+
+NETWORKS: dict[str, Callable[..., keras.Model]] = {"fcn": fcn, "fcn_light": fcn_light, "mlp": mlp}
 """Networks for single images, built from mean, variance, number of classes and settings; one more is an entry here."""
 
 
@@ -112,8 +156,8 @@ def mean_of(fcn: keras.Model) -> npt.NDArray[np.float32]:
     return np.asarray(fcn.get_layer(STANDARDIZE).moving_mean, np.float32)
 
 
-def _convolve(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
-    x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+def _convolve(x: keras.KerasTensor, filters: int, side: int = 3, dilation: int = 1) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, side, padding="same", use_bias=False, dilation_rate=dilation)(x)
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
@@ -198,13 +242,15 @@ def _through(layer: Any, scale: int, left: int, right: int) -> tuple[int, int, i
     if isinstance(layer, keras.Model):
         own = _extents(layer)
         return scale * own[0], left + scale * own[1], right + scale * own[2]
-    if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D):
-        wide = scale * layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
-        return scale * layer.strides[0], left + wide // 2, right + wide - wide // 2
-    if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
-        return scale * layer.pool_size[0], left, right
-    if isinstance(layer, layers.UpSampling2D):
-        fine = scale // layer.size[0]
-        between = 2 * fine if layer.interpolation == "bilinear" else 0
+    # The last axis of a kernel or pool is that of columns; before it may stand that of dates.
+    if isinstance(layer, layers.Conv2D | layers.Conv3D | layers.DepthwiseConv2D | layers.SeparableConv2D):
+        wide = scale * layer.dilation_rate[-1] * (layer.kernel_size[-1] - 1)
+        return scale * layer.strides[-1], left + wide // 2, right + wide - wide // 2
+    if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D | layers.MaxPooling3D):
+        return scale * layer.pool_size[-1], left, right
+    if isinstance(layer, layers.UpSampling2D | layers.UpSampling3D):
+        fine = scale // layer.size[-1]
+        # Between two coarse pixels bilinear interpolation looks at the next one, too.
+        between = scale if getattr(layer, "interpolation", "nearest") == "bilinear" else scale - fine
         return fine, left + between, right + between
     return scale, left, right

@@ -7,10 +7,11 @@ from functools import partial
 import dask
 import keras
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from lulc_kit import families, mapping, params, raster
-from lulc_kit.deep import networks, prediction, sequences, storage, training
+from lulc_kit.deep import dated, networks, prediction, sequences, storage, training
 from lulc_kit.deep.scene import Scene
 from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
@@ -29,15 +30,17 @@ def open_stack(p: params.FCN, layout: Layout) -> xr.DataArray:
 
 def train_fcn(scene: Scene, p: params.FCN, layout: Layout) -> training.Trained:
     """Train the FCNs that the parameters describe (see `training.train`)."""
-    build = partial(networks.NETWORKS["fcn"], filters=p.filters, dropout=p.dropout)
+    build = partial(networks.NETWORKS[p.network], filters=p.filters, dropout=p.dropout)
     return training.train(scene, build, p.patch, _fit(p), p.run, layout.run(p.run))
 
 
 def train_lstm(
     scene: Scene, series: sequences.Series, first: "FCNRun", p: params.LSTM, layout: Layout
 ) -> training.Trained:
-    """Train the FCN+LSTMs that the parameters describe (see `sequences.train`)."""
+    """Train the networks of dates that the parameters describe (see `sequences.train` and `dated.train`)."""
     run = layout.run(p.run)
+    if not p.starts_from_fcn:
+        return dated.train(scene, series, p.network, first.patch, _choice(p), _fit(p), p.run, run)
     return sequences.train(scene, series, first.networks, first.patch, _choice(p), _fit(p), p.run, run)
 
 
@@ -68,8 +71,9 @@ def write_fcn(trained: training.Trained, stack: xr.DataArray, samples: Samples, 
     margin = max(prediction.halo(networks.reach(m)) for m in trained.networks)
     _map(stack, [prediction.predictor(m, p.flips) for m in trained.networks], samples, run, margin)
     storage.save(trained.networks, run)
+    title = {"fcn": "FCN (U-Net)", "fcn_light": "light FCN (dilated)", "mlp": "multilayer perceptron"}[p.network]
     text = (
-        f"FCN (U-Net, filters {', '.join(map(str, p.filters))}), mean of {len(trained.networks)} networks, "
+        f"{title}, filters {', '.join(map(str, p.filters))}, mean of {len(trained.networks)} networks, "
         f"{_steps(trained)}"
     )
     more = {"patch": p.patch, "classes": [*samples.scheme.names]}
@@ -82,7 +86,10 @@ def _steps(trained: training.Trained) -> str:
 
 @dataclass(frozen=True)
 class FCNRun:
-    """A finished run of notebook 07: its networks by fold, the features they read, the side of its patches."""
+    """A finished run of notebook 07: its networks by fold, the features they read, the side of its patches.
+
+    Of networks of dates that start from none: no networks.
+    """
 
     networks: list[keras.Model]
     features: list[str]
@@ -106,8 +113,31 @@ def open_fcn(run: RunLayout, samples: Samples) -> FCNRun:
     return FCNRun(models, about["features"], about["patch"])
 
 
+def open_first(p: params.LSTM, samples: Samples, layout: Layout) -> FCNRun:
+    """Open what a network of dates starts from: a run of notebook 07, or nothing but bands and side of patches.
+
+    Raises
+    ------
+    LulcError
+        See `open_fcn`; if the cube has too few dates for a sequence.
+    """
+    if p.starts_from_fcn:
+        return open_fcn(layout.run(p.fcn), samples)
+    of_dates = raster.header(layout.image(_dates(p, layout)[0])).names
+    return FCNRun([], p.features or [b for b in raster.header(layout.stack).names if b in of_dates], p.patch)
+
+
 def read_series(layout: Layout, bands: Sequence[str], p: params.LSTM) -> sequences.Series:
     """Read the dates of the cube that the parameters name; a LulcError if they are too few for a sequence."""
+    dates, images = _dates(p, layout), []
+    for day in dates:
+        clear = raster.read_codes(layout.mask(day)).data[0] == 0
+        image = raster.read(layout.image(day), bands).where(clear)
+        images.append(np.moveaxis(image.data.compute(), 0, -1))
+    return sequences.Series(np.stack(images).astype(np.float32), dates, p.gaps == "linear")
+
+
+def _dates(p: params.LSTM, layout: Layout) -> list[str]:
     ending = layout.mask("").name
     days = sorted(path.name.removesuffix(ending) for path in layout.cube.glob(f"*{ending}"))
     dates = [d for d in days if p.dates is None or p.dates[0] <= d <= p.dates[1]]
@@ -116,12 +146,18 @@ def read_series(layout: Layout, bands: Sequence[str], p: params.LSTM) -> sequenc
             f"A sequence needs {p.length} dates, and the cube has {len(dates)} between {p.dates}. "
             f"Widen 'dates', lower 'length', or lower 'min_clear' in 02_preprocess.yaml."
         )
-    images = []
-    for day in dates:
-        clear = raster.read_codes(layout.mask(day)).data[0] == 0
-        image = raster.read(layout.image(day), bands).where(clear)
-        images.append(np.moveaxis(image.data.compute(), 0, -1))
-    return sequences.Series(np.stack(images).astype(np.float32), dates, p.gaps == "linear")
+    return dates
+
+
+def attention(
+    trained: training.Trained, series: sequences.Series, samples: Samples, p: params.LSTM
+) -> pd.DataFrame | None:
+    """Measure which dates an L-TAE or U-TAE looks at, by class (see `dated.attention`); None for other networks."""
+    if p.network not in ("ltae", "utae"):
+        return None
+    labels = np.asarray(samples.on_grid()[0].data[0])
+    classes = dict(zip(samples.scheme.names, samples.scheme.values, strict=True))
+    return dated.attention(series, trained.networks, labels, classes)
 
 
 def write_lstm(
@@ -134,14 +170,18 @@ def write_lstm(
 ) -> None:
     """Map the whole scene by the mean of the folds' networks, and write all files of the run."""
     run = layout.run(p.run)
-    probabilities = sequences.predict(series, trained.networks, first.networks, _choice(p), p.seed, p.flips)
+    if p.starts_from_fcn:
+        probabilities = sequences.predict(series, trained.networks, first.networks, _choice(p), p.seed, p.flips)
+    else:
+        probabilities = dated.predict(series, trained.networks, _choice(p), p.seed, p.flips)
     stack = sequences.as_stack(probabilities, samples.on_grid()[0])
     _map(stack, sequences.predictors(*probabilities.shape[:2]), samples, run, 0)
     storage.save(trained.networks, run)
+    title = {"fcn_lstm": "FCN+LSTM", "tempcnn": "TempCNN", "ltae": "L-TAE", "utae": "small U-TAE"}[p.network]
     text = (
-        f"FCN+LSTM over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, gaps filled "
-        f"{'linearly in time and flagged' if series.filled else 'by the mean'}, starting from run {p.fcn}, "
-        f"{_steps(trained)}"
+        f"{title} over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, gaps filled "
+        f"{'linearly in time and flagged' if series.filled else 'by the mean' if p.starts_from_fcn else 'by nothing'}"
+        f"{f', starting from run {p.fcn}' if p.starts_from_fcn else ''}, {_steps(trained)}"
     )
     mapping.write_about(run, text, first.features, samples.fingerprint)
 

@@ -1,6 +1,6 @@
 """Sequences of dates for the FCN+LSTM: always the same dates, or drawn anew for every batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from lulc_kit.deep.scene import Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import RunLayout
 from lulc_kit.mapping import Predictor
+
+Says = Callable[[npt.NDArray[np.intp]], npt.NDArray[np.float32]]
+"""From the numbers of the chosen dates to class probabilities of the scene, (row, column, class)."""
 
 
 class Series:
@@ -143,7 +146,6 @@ def train(
     classes = len(scene.classes.values)
     lent = keras.models.clone_model(fcns[0])
     margin = margin_of(fcns[0], choice)
-    shown = fixed(len(series.dates), choice.length)
     side = min(training.SIDE, prediction.tile_side(*scene.labels.shape)) + 2 * margin
     other = networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, side, series.filled)
 
@@ -155,16 +157,41 @@ def train(
         data = SequencePatches(
             *(images, series.seen, choice, fold.goals, patch, fit.batch, seed, fit.steps, fold.augment)
         )
-        codes = np.zeros((1, 1), np.uint8) if fold.validates is None else fold.validates
-        codes = np.where(series.seen[shown].any(axis=0), codes, 0).astype(np.uint8)
-        if not codes.any():
-            return model, data, None
-        sequence = images[shown]
-        validation = training.Validation(lambda t, b, c, d: sequence[:, t:b, c:d], codes, margin, fit.seed, other)
-        return model, data, validation
+        return model, data, validation(fold, images, series.seen, choice, margin, fit.seed, other)
 
     compiled = networks.fcn_lstm(lent, classes, patch, series.filled)
     return training.train_folds(scene, begin, fit, name, store, compiled)
+
+
+def validation(
+    fold: training.Fold,
+    images: npt.NDArray[np.float32],
+    seen: npt.NDArray[np.bool_],
+    choice: Choice,
+    margin: int,
+    seed: int,
+    other: keras.Model | None = None,
+) -> training.Validation | None:
+    """Make the inner validation of a fold on the fixed sequence; None where nobody validates, or no date shows it.
+
+    Parameters
+    ----------
+    fold
+        The fold.
+    images, seen, choice
+        See `SequencePatches`.
+    margin, seed, other
+        See `training.Validation`.
+    """
+    shown = fixed(len(images), choice.length)
+    if fold.validates is None or not (codes := np.where(seen[shown].any(axis=0), fold.validates, 0)).any():
+        return None
+    sequence = images[shown]
+
+    def read(top: int, bottom: int, left: int, right: int) -> npt.NDArray[np.float32]:
+        return sequence[:, top:bottom, left:right]
+
+    return training.Validation(read, codes.astype(np.uint8), margin, seed, other)
 
 
 def margin_of(fcn: keras.Model, choice: Choice) -> int:
@@ -200,14 +227,6 @@ def predict(
     With random sequences the mean of ``choice.draws`` of them is taken, the same ones for every fold. A sequence says
     nothing of a pixel that none of its dates shows; a pixel that no sequence shows is NaN.
     """
-    count = len(series.dates)
-    generator = np.random.default_rng(seed)
-    if choice.random:
-        choices = [draw(count, choice.length, generator) for _ in range(choice.draws)]
-    else:
-        choices = [fixed(count, choice.length)]
-    shown = np.stack([series.seen[chosen].any(axis=0) for chosen in choices])[..., None]
-    out = []
     margin = margin_of(fcns[0], choice)
     side = prediction.tile_side(*series.images.shape[1:3]) + 2 * margin
     model = networks.resize(models[0], keras.models.clone_model(fcns[0]), side)
@@ -216,10 +235,36 @@ def predict(
         return prediction.apply(model, image)
 
     network = prediction.flipped(one) if flips else one
-    for trained, fcn in zip(models, fcns, strict=True):
-        model.set_weights(trained.get_weights())
-        images = inputs(series, fcn)
-        each = np.stack([prediction.apply_tiles(images[chosen], network, margin) for chosen in choices])
+
+    def folds() -> Iterator[Says]:
+        for trained, fcn in zip(models, fcns, strict=True):
+            model.set_weights(trained.get_weights())
+            images = inputs(series, fcn)
+            yield lambda chosen, images=images: prediction.apply_tiles(images[chosen], network, margin)  # type: ignore[misc]
+
+    return average(series, choice, seed, folds())
+
+
+def average(series: Series, choice: Choice, seed: int, folds: Iterable[Says]) -> npt.NDArray[np.float32]:
+    """Return what each fold says of the scene on average over sequences, (fold, class, row, column) (see `predict`).
+
+    Parameters
+    ----------
+    series, choice, seed
+        The dates, and which of them make sequences.
+    folds
+        For each fold what its network says of the dates that are chosen.
+    """
+    count = len(series.dates)
+    generator = np.random.default_rng(seed)
+    if choice.random:
+        choices = [draw(count, choice.length, generator) for _ in range(choice.draws)]
+    else:
+        choices = [fixed(count, choice.length)]
+    shown = np.stack([series.seen[chosen].any(axis=0) for chosen in choices])[..., None]
+    out = []
+    for says in folds:
+        each = np.stack([says(chosen) for chosen in choices])
         with np.errstate(invalid="ignore"):
             mean = np.where(shown, each, 0).sum(axis=0) / shown.sum(axis=0)
         out.append(np.moveaxis(mean, -1, 0))

@@ -258,7 +258,8 @@ def reaches(p: params.Samples, stack: xr.DataArray, layout: Layout) -> dict[str,
     found |= {f"run {name}": fcn.reach * resolution for name, fcn in fcns.items()}
     for n in networks:
         if isinstance(n, params.LSTM):
-            found[f"run {n.run}"] = (fcns.get(n.fcn, params.FCN.check({}, "07_fcn")).reach + n.reach) * resolution
+            first = fcns.get(n.fcn, params.FCN.check({}, "07_fcn")).reach if n.starts_from_fcn else 0
+            found[f"run {n.run}"] = (first + n.reach) * resolution
     return found
 
 

@@ -1,6 +1,6 @@
 """07: a fully convolutional network."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,10 +13,13 @@ class FCN(TrainedParameters):
 
     notebook = "07_fcn"
     run: Name = Field("fcn", description="name of this run; its files carry it")
+    network: Literal["fcn", "fcn_light", "mlp"] = Field(
+        "fcn", description="fcn: a U-Net; fcn_light: dilated, without pooling; mlp: single pixels"
+    )
     features: Names | None = Field(None, description="bands of the stack to use; null: all but context")
     patch: int = Field(32, ge=16, le=512, multiple_of=8, description="side of the training patches, pixels")
     filters: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
-        [16, 32, 64], min_length=1, max_length=3, description="filters at each level of the encoder"
+        [16, 32, 64], min_length=1, max_length=3, description="filters at each level of the encoder; of mlp units of each layer"
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="part of the channels that is left out in each step")
 
@@ -24,7 +27,8 @@ class FCN(TrainedParameters):
     def reach(self) -> int:
         """How far from a pixel lies what the network sees of it, pixels: half its receptive field.
 
-        Two convolutions of 3 × 3 at each level on the way down and up, a pooling and a bilinear doubling between them;
-        at level n each counts 2ⁿ pixels.
+        Of ``fcn`` two convolutions of 3 × 3 at each level on the way down and up, a pooling and a bilinear doubling
+        between them; at level n each counts 2ⁿ pixels. Of ``fcn_light`` one convolution at each level, dilated by 2ⁿ.
         """
-        return 8 * 2 ** (len(self.filters) - 1) - 6
+        coarsest = 2 ** (len(self.filters) - 1)
+        return {"fcn": 8 * coarsest - 6, "fcn_light": 2 * coarsest - 1, "mlp": 0}[self.network]

@@ -5,6 +5,8 @@ import os
 import keras
 import numpy as np
 import pytest
+from scipy import ndimage
+from scipy.special import softmax
 
 from lulc_kit import deep, params
 from lulc_kit.deep import networks, prediction, storage
@@ -110,6 +112,43 @@ def test_what_the_libraries_say_while_they_load_is_not_heard_and_all_else_is(cap
         raise ImportError("broken")
     os.write(2, b"heard again")
     assert capfd.readouterr().err == "heard again"
+
+
+def trainable(model):
+    return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+
+
+def test_mlp_is_dense_layers_on_single_pixels():
+    keras.utils.set_random_seed(1)
+    model = networks.mlp(MEAN, VARIANCE, 3, (7, 5))
+    assert trainable(model) == 2 * 7 + 2 * 7 + 7 * 5 + 2 * 5 + (5 + 1) * 3
+    x = images(side=6)
+    first, second = (layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D) and not layer.use_bias)
+    score, bias = model.get_layer(networks.SCORES).get_weights()
+    pixels = (x.reshape(-1, 2) - MEAN) / np.sqrt(VARIANCE)
+    for layer in (first, second):  # its normalization starts as none, but for Keras' 1e-3
+        pixels = np.maximum(pixels @ layer.get_weights()[0][0, 0] / np.sqrt(1 + 1e-3), 0)
+    expected = softmax(pixels @ score[0, 0] + bias, axis=-1)
+    np.testing.assert_allclose(np.asarray(model(x)).reshape(-1, 3), expected, atol=1e-5)
+
+
+def test_fcn_light_convolves_with_ever_wider_steps():
+    keras.utils.set_random_seed(1)
+    assert trainable(networks.fcn_light(MEAN, VARIANCE, 3, (4, 5, 6))) == (
+        9 * (2 * 4 + 4 * 5 + 5 * 6) + 2 * (4 + 5 + 6) + (6 + 1) * 3
+    )
+    model = networks.fcn_light(MEAN, VARIANCE, 3, (1, 1, 1))
+    kernels = [layer.get_weights()[0] for layer in model.layers if isinstance(layer, keras.layers.Conv2D)][:3]
+    x = images(1, side=15)
+    levels = np.moveaxis((x[0] - MEAN) / np.sqrt(VARIANCE), -1, 0)
+    for kernel, step in zip(kernels, (1, 2, 4), strict=True):
+        wide = np.zeros((kernel.shape[2], 2 * step + 1, 2 * step + 1))
+        wide[:, ::step, ::step] = np.moveaxis(kernel[..., 0], -1, 0)
+        sums = sum(ndimage.correlate(a, b, mode="constant") for a, b in zip(levels, wide, strict=True))
+        levels = np.maximum(sums, 0)[None] / np.sqrt(1 + 1e-3)  # its normalization starts as none, but for the 1e-3
+    assert (levels > 0).mean() > 0.1
+    found = keras.Model(model.input, model.get_layer(networks.SCORES).input)(x)
+    np.testing.assert_allclose(np.asarray(found)[0, ..., 0], levels[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("filters", [(3,), (3, 3), (3, 3, 3)])
