@@ -436,3 +436,32 @@ def profiles(table: pd.DataFrame, classes: Scheme) -> Figure:
     ax.set_title("The classes in time: median and middle half of the clear samples")
     ax.legend(fontsize=8)
     return figure
+
+
+@picture
+def attention(table: pd.DataFrame, classes: Scheme) -> Figure:
+    """Draw how much a network of dates looks at each date, by class.
+
+    Parameters
+    ----------
+    table
+        For each date (index, ``YYYY-MM-DD``) and class (columns) the weight in parts of an even share: 1 is as much as
+        any other date, 2 twice as much; NaN where the date shows no pixel of the class.
+    classes
+        The classes, with their colours.
+    """
+    from matplotlib.dates import ConciseDateFormatter
+
+    figure, ax = subplots(figsize=(9, 3.5))
+    days = pd.to_datetime(table.index)
+    ax.axhline(1, color="#888888", lw=1, linestyle="--")
+    for c in classes.classes:
+        if c.name in table:
+            ax.plot(days, table[c.name], "o-", color=c.colour, markeredgecolor="black", markersize=4, label=c.name)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+    ax.set_ylim(0)
+    ax.set_ylabel("attention, even shares")
+    ax.set_facecolor("#e8e8e8")  # yellow and cyan would vanish on white
+    ax.set_title("Which dates the network looks at (dashed: all alike)")
+    ax.legend(fontsize=8)
+    return figure

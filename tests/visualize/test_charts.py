@@ -157,3 +157,15 @@ def test_errors_and_coverage_show_the_numbers_given():
     assert sum(patch.get_height() for patch in ax.patches) == 3
     asked, whole = (line.get_xdata()[0] for line in ax.lines)
     assert asked == 0.9 and whole == pytest.approx(42 / 50)
+
+
+def test_attention_shows_each_class_s_dates_and_the_even_share():
+    dates = pd.Index(["2020-01-01", "2020-06-01", "2020-09-01"], name="date")
+    table = pd.DataFrame({"Cropland": [0.5, 2.0, 0.5], "Tree cover": [1.0, np.nan, 1.0]}, dates)
+    ax = charts.attention(table, SCHEME).axes[0]
+    even, trees, crops = ax.get_lines()  # in the scheme's order
+    assert even.get_ydata() == [1, 1] and crops.get_ydata().tolist() == [0.5, 2, 0.5]
+    np.testing.assert_array_equal(trees.get_ydata(), [1, np.nan, 1])
+    assert [mcolors.to_hex(line.get_color()) for line in (trees, crops)] == ["#006400", "#f096ff"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["Tree cover", "Cropland"]
+    assert charts.attention(None, SCHEME) is None
