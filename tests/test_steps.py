@@ -116,3 +116,9 @@ def test_the_area_s_file_counts_and_a_tile_is_none(project: Path) -> None:
     for area, expected in (("data/area.geojson", ["area.geojson"]), ("T50SMC", []), ([12.0, 52.0, 13.0, 53.0], [])):
         p = check("01_download", area=area, **days)
         assert [path.name for path in steps.of_users(p, Layout(project / "outputs/s"))] == expected
+
+
+def test_networks_that_start_from_none_read_no_run_of_notebook_07() -> None:
+    run_of_07 = AT.run("fcn").network("*")
+    assert run_of_07 in steps.reads(check("08_lstm"), AT)
+    assert run_of_07 not in steps.reads(check("08_lstm", network="ltae"), AT)

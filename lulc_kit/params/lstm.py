@@ -16,7 +16,7 @@ class LSTM(TrainedParameters):
     run: Name = Field("lstm_random", description="name of this run; its files carry it")
     network: Literal["fcn_lstm", "tempcnn", "ltae", "utae"] = Field(
         "fcn_lstm",
-        description="fcn_lstm: the FCN on each date; tempcnn, ltae: single pixels in time; utae: a U-Net with attention",
+        description="fcn_lstm: the FCN by date; tempcnn, ltae: single pixels in time; utae: U-Net with attention",
     )
     fcn: Name = Field("fcn", description="run of notebook 07 whose networks read the single dates, for fcn_lstm")
     features: Names | None = Field(

@@ -1,4 +1,4 @@
-"""Networks of dates: sizes in closed form, L-TAE in NumPy, what is hidden, what order means, and what they can learn."""
+"""Networks of dates: their size, L-TAE in NumPy, what is hidden, what order means, and what they can learn."""
 
 import importlib.util
 import json
@@ -38,7 +38,10 @@ def network(name, seed=1, bands=BANDS, classes=CLASSES, **more):
     model = temporal.TEMPORAL[name](mean, variance, classes, LENGTH, **more)
     generator = np.random.default_rng(seed)
     for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.name not in (networks.STANDARDIZE, networks.TEMPERATURE):
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.name not in (
+            networks.STANDARDIZE,
+            networks.TEMPERATURE,
+        ):
             layer.set_weights([generator.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
     return model
 
@@ -134,7 +137,9 @@ def test_attention_sums_to_one_over_what_is_seen(name):
     seen = x[..., BANDS].reshape(2, LENGTH, 8 // cells, cells, 8 // cells, cells).max(axis=(3, 5))
     assert found.shape[:4] == seen.shape and found.shape[4] == 8
     assert (found[seen == 0] == 0).all() and (found[seen == 1] > 0).all()
-    np.testing.assert_allclose(found.sum(axis=1), np.broadcast_to(seen.max(axis=1)[..., None], found[:, 0].shape), atol=1e-5)
+    np.testing.assert_allclose(
+        found.sum(axis=1), np.broadcast_to(seen.max(axis=1)[..., None], found[:, 0].shape), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,6 +13,7 @@ from tests.params.refused import refused
     [
         ("patch", 20, "found 20"),
         ("filters", [1, 2, 3, 4], "filters"),
+        ("network", "cnn", "'cnn'"),
     ],
 )
 def test_wrong_values_are_named_with_what_was_found(name: str, value: Any, says: str) -> None:

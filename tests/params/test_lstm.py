@@ -13,7 +13,13 @@ from tests.params.refused import refused
     [
         ("length", 1, "found 1"),
         ("sequences", "all", "'all'"),
+        ("network", "lstm", "'lstm'"),
     ],
 )
 def test_wrong_values_are_named_with_what_was_found(name: str, value: Any, says: str) -> None:
     assert says in refused(params.LSTM, name, value)
+
+
+def test_only_the_lstm_starts_from_an_fcn() -> None:
+    found = {name: params.LSTM(network=name).starts_from_fcn for name in ("fcn_lstm", "tempcnn", "ltae", "utae")}
+    assert found == {"fcn_lstm": True, "tempcnn": False, "ltae": False, "utae": False}
