@@ -1,6 +1,7 @@
 """A real disk of 16 MB, more or less filled: each kind of file is whole, or a LulcError says what is full."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,8 @@ FREE = (0, 200, 1300, 3000, 4000, 4300, 5200, 5800, *range(6200, 6600, 40), 7000
 """Kilobytes. Between 6200 and 6600 GDAL loses the head of a COG of 600 × 600 and says nothing."""
 
 
-@pytest.mark.slow
-def test_files_on_a_full_disk(tmp_path):
-    disk = tmp_path / "disk"
+def on_a_small_disk(disk, what):
+    """Call a function of this module in a process that has a disk of its own; return what it prints."""
     disk.mkdir()
     if shutil.which("unshare") is None:
         pytest.skip("unshare is not there (util-linux), which gives a process a disk of its own")
@@ -27,13 +27,19 @@ def test_files_on_a_full_disk(tmp_path):
     if tried.returncode:
         pytest.skip(f"this system gives no process a disk of its own: {tried.stderr.strip()}")
     found = subprocess.run(
-        [*NAMESPACE, disk, sys.executable, "-m", "tests.test_full_disk", disk],
+        [*NAMESPACE, disk, sys.executable, "-m", "tests.test_full_disk", disk, what],
         capture_output=True,
         text=True,
         cwd=PROJECT,
     )
     assert found.returncode == 0, found.stderr
-    said = json.loads(found.stdout)
+    return json.loads(found.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_files_on_a_full_disk(tmp_path):
+    disk = tmp_path / "disk"
+    said = on_a_small_disk(disk, "write")
     assert {kind for kind, *_ in said} == set(_writers(disk))
     for kind, free, outcome, whole in said:
         assert whole, (kind, free, outcome)
@@ -42,6 +48,41 @@ def test_files_on_a_full_disk(tmp_path):
     for kind in _writers(disk):
         assert {outcome == "written" for k, _, outcome, _ in said if k == kind} == {True, False}, kind
     assert list(disk.iterdir()) == [], "it was the disk of that process"
+
+
+@pytest.mark.slow
+def test_a_download_that_fills_the_disk_goes_on_when_there_is_room(tmp_path):
+    disk = tmp_path / "disk"
+    error, left, first_byte, whole = on_a_small_disk(disk, "download")
+    assert f"{disk}/x.bin" in error and "MB free" in error
+    assert "x.bin" not in left
+    # What had come before the disk was full was not asked for again.
+    assert whole and first_byte > 1_000_000
+
+
+def _download(disk: Path) -> None:
+    from lulc_kit.download import transfer
+    from lulc_kit.errors import LulcError
+    from tests.services.cdse import Server
+
+    content = np.random.default_rng(1).bytes(6_000_000)
+    with Server() as server:
+        os.environ.update(server.environment())
+        server.files["x.bin"] = content
+        fill = disk / "fill"
+        fill.write_bytes(bytes(shutil.disk_usage(disk).free - 3_000_000))
+        wanted = transfer.Wanted(f"{server.url}/files/x.bin", disk / "x.bin")  # of a size that nobody says
+        try:
+            transfer.fetch(wanted, transfer.Web().open)
+            said = ""
+        except LulcError as error:
+            said = str(error)
+        left = [path.name for path in disk.iterdir()]
+        fill.unlink()
+        found = transfer.fetch(wanted, transfer.Web().open).read_bytes() == content
+        (*_, (_, _, headers)) = server.asked
+    first = int(headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+    sys.stdout.write(json.dumps([said, left, first, found]))
 
 
 def _writers(disk: Path) -> dict[str, tuple[Callable[[], None], Callable[[], bool]]]:
@@ -116,4 +157,4 @@ def _try_all(disk: Path) -> None:
 
 
 if __name__ == "__main__":
-    _try_all(Path(sys.argv[1]))
+    {"write": _try_all, "download": _download}[sys.argv[2]](Path(sys.argv[1]))
