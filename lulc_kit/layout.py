@@ -87,6 +87,15 @@ class RunLayout:
         """
         return self.folder / "doubt" / f"{self.name}_{name}.tif"
 
+    def agreement(self, reference: str) -> Path:
+        """Return where the map differs from another map of the land; ``"*"`` for the pattern of all."""
+        return self.folder / "agreement" / f"{self.name}_{reference}.tif"
+
+    @property
+    def smoothed(self) -> Path:
+        """The map without specks: another map, beside that of the run."""
+        return self.folder / "smoothed" / f"{self.name}.tif"
+
     @property
     def style(self) -> Path:
         """The map's style for QGIS."""

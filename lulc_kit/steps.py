@@ -140,7 +140,10 @@ def _report(p: Any, layout: Layout) -> list[Path]:
         return written
     asked = p.doubt is None or len(p.doubt) > 0
     names = [name for name in DOUBT_LAYERS if asked and (p.density or name != "density")]
-    return [*written, layout.run("*").style, *(layout.run("*").doubt(name) for name in names)]
+    any_run = layout.run("*")
+    written += [any_run.agreement("*")] if p.references else []
+    written += [any_run.smoothed] if p.smooth else []
+    return [*written, any_run.style, *(any_run.doubt(name) for name in names)]
 
 
 def _composites(p: Any, layout: Layout) -> list[Path]:
@@ -196,7 +199,7 @@ def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     if isinstance(p, params.Download):
         return [files.on_disk(files.located(name)) for name in _of_download(p) if name]
     if isinstance(p, params.Evaluate):
-        return [files.located(p.interpreted)] if p.interpreted else []
+        return _of_evaluation(p, layout)
     own = [*_of_labels(p), *_of_gap(p)] if isinstance(p, params.Samples) else []
     if isinstance(p, params.Samples) and "reference" not in _label_files(p):
         return own
@@ -209,6 +212,14 @@ def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     found = own + [f for role in roles for f in ancillary.get(role, [])]
     if isinstance(p, params.Features):
         found += [f for entry in p.external for f in files.named(entry.file)]
+    return found
+
+
+def _of_evaluation(p: params.Evaluate, layout: Layout) -> list[Path]:
+    named = [reference.file for reference in p.references]
+    found = [files.located(name) for name in [*named, p.interpreted] if name and name != "reference"]
+    if "reference" in named and layout.catalog.exists():
+        found += catalog.files_of(layout.catalog)[1].get("reference", [])
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,15 +11,17 @@ import numpy as np
 from lulc_kit import catalog, classes, files, mapping, params, provenance, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import FormatError, ParameterError
-from lulc_kit.evaluate import accuracy, doubt, report, survey, trust
+from lulc_kit.evaluate import accuracy, agreement, doubt, references, report, smoothed, survey, trust
 from lulc_kit.evaluate.accuracy import Estimate
+from lulc_kit.evaluate.agreement import Agreement
 from lulc_kit.evaluate.runs import Evaluation
 from lulc_kit.evaluate.sampling import HOW, Drawn
+from lulc_kit.evaluate.smoothed import Smoothed, Way
 from lulc_kit.evaluate.survey import Survey
 from lulc_kit.evaluate.trust import Trust
 from lulc_kit.late import pd, xr
 from lulc_kit.layout import MAP_LAYERS, Layout, RunLayout
-from lulc_kit.raster import blockwise
+from lulc_kit.raster import blockwise, writing
 from lulc_kit.samples import Samples
 
 if TYPE_CHECKING:
@@ -130,12 +133,86 @@ def assess_sample(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Sur
     return survey.assess(judged, layout, files.located(p.interpreted), p.interpreted_date)
 
 
+def compare_references(
+    judged: Evaluation, p: params.Evaluate, layout: Layout
+) -> dict[str, tuple[Agreement, xr.DataArray]] | None:
+    """Compare the best run's map with other maps, and write where they differ; None without any.
+
+    Returns
+    -------
+    dict
+        By the other map's name: how far they agree, and the layer of differences.
+
+    Raises
+    ------
+    LulcError
+        If a map cannot be read or translated (`references.open_codes`), or 01 fetched none.
+    """
+    if not p.references or layout.tabular:
+        return None
+    run, found = layout.run(judged.ranked()[0]), {}
+    ours = raster.read_codes(run.map)
+    for other in p.references:
+        path = _fetched(layout) if other.file == "reference" else files.located(other.file)
+        theirs = references.open_codes(path, ours.odc.geobox, judged.classes, other.scheme, other.classes)
+        matrix = agreement.count(ours.data[0], theirs.rechunk(ours.data[0].chunks), judged.classes.values)
+        layer = agreement.layer(ours, theirs)
+        colours = {c.value: c.rgb for c in agreement.DIFFERENCE.classes}
+        meaning = "; ".join(f"{c.value} {c.name}" for c in agreement.DIFFERENCE.classes)
+        tags = {"classes": meaning, "run": run.name, "reference": other.name}
+        writing.write(run.agreement(other.name), layer, dtype="uint8", nodata=0, colours=colours, tags=tags)
+        found[other.name] = (Agreement(other.name, run.name, matrix), raster.read_codes(run.agreement(other.name)))
+    return found
+
+
+def _fetched(layout: Layout) -> Path:
+    path = catalog.read(layout.catalog).ancillary.get("reference")
+    if path is None:
+        raise ParameterError(
+            "references names the map that notebook 01 fetched, and it fetched none. Give the path of a map, or set "
+            "'reference' in 01_download.yaml."
+        )
+    return path
+
+
+def smooth(judged: Evaluation, samples: Samples, p: params.Evaluate, layout: Layout) -> Smoothed | None:
+    """Smooth the map of a run into one of its own, and score both; None unless it is asked for.
+
+    Raises
+    ------
+    LulcError
+        If the run is none of the study's, or nothing would change.
+    """
+    if p.smooth is None or layout.tabular:
+        return None
+    name = p.smooth.run or judged.ranked()[0]
+    if name not in judged.runs:
+        raise ParameterError(f"smooth names the run {name}, and there are: {', '.join(judged.ranked())}.")
+    side = abs(raster.grid(layout.run(name).map).resolution.x)
+    way = Way(p.smooth.method, p.smooth.radius / side, round(p.smooth.least_area * 10_000 / side**2))
+    options = {"confidence": p.confidence, "resamples": p.resamples, "seed": p.seed}
+    found = smoothed.make(layout, name, samples, way, **options)
+    tags = {"classes": "; ".join(f"{c.value} {c.name}" for c in judged.classes.classes), "smoothed": found.words}
+    colours = {c.value: c.rgb for c in judged.classes.classes}
+    run = layout.run(name)
+    writing.write(run.smoothed, smoothed.raster_of(found, layout), dtype="uint8", nodata=0, colours=colours, tags=tags)
+    files.write_text(run.smoothed.with_suffix(run.style.suffix), classes.qml(judged.classes))
+    return found
+
+
+def read_smoothed(made: Smoothed | None, layout: Layout) -> xr.DataArray | None:
+    """Open the smoothed map, (1, y, x); None if there is none."""
+    return None if made is None else raster.read_codes(layout.run(made.run).smoothed)
+
+
 def numbers(
     judged: Evaluation,
     trusted: Mapping[str, Trust],
     p: params.Evaluate,
     layout: Layout,
     surveyed: Survey | None = None,
+    agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
+    made: Smoothed | None = None,
 ) -> dict[str, Any]:
     """Return all numbers as plain data: what ``accuracy.json`` holds (`accuracy.schema.json`)."""
     maps = read_maps(judged, layout)
@@ -149,6 +226,8 @@ def numbers(
             for name, known in trusted.items()
         },
         "survey": None if surveyed is None else surveyed.to_dict(),
+        "agreement": [found.to_dict(judged.classes) for found, _ in (agreed or {}).values()],
+        "smoothed": None if made is None else made.to_dict(),
         "parameters": p.model_dump(mode="json", exclude={"outputs", "memory", "study"}),
         "versions": provenance.versions(),
     }
@@ -193,6 +272,8 @@ def write(
     p: params.Evaluate,
     layout: Layout,
     surveyed: Survey | None = None,
+    agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
+    made: Smoothed | None = None,
 ) -> None:
     """Write all numbers as data and as tables, the pictures, the page made of them, and a QGIS style for each map.
 
@@ -208,8 +289,10 @@ def write(
         The study's files.
     surveyed
         What a probability sample says of the maps; None without one.
+    agreed, made
+        From `compare_references` and `smooth`.
     """
-    files.write_json(layout.accuracy, numbers(judged, trusted, p, layout, surveyed))
+    files.write_json(layout.accuracy, numbers(judged, trusted, p, layout, surveyed, agreed, made))
     for old in layout.picture("x").parent.glob(layout.picture("*").name):
         old.unlink()
     for name, shown in pictures.items():
@@ -217,7 +300,11 @@ def write(
             if figure is not None:
                 with files.replacing(layout.picture(f"{name}_{run}" if run else name)) as part:
                     figure.savefig(part, dpi=110, bbox_inches="tight")
-    for name, table in (tables(judged, trusted) | survey_tables(surveyed)).items():
+    laid_out = tables(judged, trusted) | survey_tables(surveyed)
+    for name, (found, _) in (agreed or {}).items():
+        kinds = list(judged.classes.names)
+        laid_out[f"agreement_{name}"] = pd.DataFrame(found.matrix, kinds, kinds).rename_axis("ours")
+    for name, table in laid_out.items():
         with files.replacing(layout.table(name)) as part:
             table.to_csv(part)
     for run in read_maps(judged, layout) or {}:

@@ -4,7 +4,34 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lulc_kit.params.base import Fraction, Megabytes, Name, Parameters, Seed
+from lulc_kit.params.base import Fraction, Megabytes, Metres, Model, Name, Parameters, Seed
+from lulc_kit.params.samples import Value
+
+
+class ReferenceMap(Model):
+    """Another map of the same land, with which the best run's is compared."""
+
+    name: Name = Field(description="what it is called on the page and in file names")
+    file: str = Field(min_length=1, description='a class map; "reference": the one that notebook 01 fetched')
+    scheme: Literal["esri", "worldcover"] | None = Field(
+        None, description="whose values they are; null: as the file says"
+    )
+    classes: dict[str, list[Value]] | None = Field(
+        None, description="values of it that mean each class: {Forest: [10, 95], Water: [80]}; null: by name"
+    )
+
+
+class Smoothing(Model):
+    """How a run's map is smoothed into a map of its own."""
+
+    run: Name | None = Field(None, description="the run; null: the best")
+    method: Literal["gaussian", "majority", "none"] = Field(
+        "gaussian", description="gaussian: of the probabilities; majority: of the classes in a window; none"
+    )
+    radius: Metres = Field(10.0, gt=0, description="deviation of the Gaussian, or half the window, metres")
+    least_area: float = Field(
+        0.0, ge=0, le=10_000, description="patches smaller than this go to their largest neighbour, hectares; 0: none"
+    )
 
 
 class Evaluate(Parameters):
@@ -29,6 +56,10 @@ class Evaluate(Parameters):
         50, ge=0, le=254, description="training samples near each pixel are counted up to this; 0: not at all"
     )
     least_margin: Fraction = Field(0.1, description="lead of the first class over the second below which care is due")
+    references: list[ReferenceMap] = Field([], description="other maps: name, file, scheme or classes; []: none")
+    smooth: Smoothing | None = Field(
+        None, description="one more map without specks: run, method, radius, least_area; null: none"
+    )
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
     sample_points: int = Field(
         0, ge=0, le=100_000, description="points to draw from the map for interpretation; 0: none, or as sample_error"

@@ -266,6 +266,23 @@ def test_three_numbers_stand_in_the_first_table_and_what_no_score_knows_of():
     assert "distance-matched (kNNDM): what the map is asked" in write(matched)
 
 
+def test_other_maps_and_the_smoothed_one_have_their_place_with_the_caution():
+    found = numbers(evaluation())
+    row = {"of ours": 0.75, "of theirs": None, "our share": 0.5, "their share": 0.25}
+    other = {"reference": "<esri>", "run": "rf", "pixels": 4321, "same": 0.625, "matrix": [[7] * 4] * 4}
+    est = {"value": 0.7, "low": 0.6, "high": 0.8}
+    each = {"macro_f1": est, "overall_accuracy": est}
+    smooth = {"run": "rf", "how": "by a <sieve>", "changed": 0.125, "before": each, "after": each}
+    smooth["gain"] = {"value": -0.012, "low": -0.03, "high": 0.004}
+    found |= {"agreement": [other | {"classes": {"Water": row}}], "smoothed": smooth}
+    text = " ".join(Page(report.render(found, {}, [])).text.split())
+    assert "Agreement is not accuracy" in text and "say the same of 62.5 % of 4,321 pixels" in text
+    assert "<esri>" in text and "smoothed: by a <sieve>" in text and "12.5 % of the pixels have another class" in text
+    assert "-0.012 (-0.030 … +0.004)" in text and "flatters smoothing" in text
+    plain = Page(report.render(numbers(evaluation()), {}, [])).text
+    assert "Agreement" not in plain and "without specks" not in plain
+
+
 def test_steps_say_what_they_took_and_what_went_in():
     html = write(evaluation())
     assert "<td>06_rf</td><td>2026-01-02 03:04</td>" in html and ">1.5</td>" in html and ">512</td>" in html

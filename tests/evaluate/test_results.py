@@ -17,6 +17,7 @@ from lulc_kit import catalog, files, params, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import doubt, results, runs
 from lulc_kit.layout import Layout
+from lulc_kit.raster import writing
 from tests.evaluate import test_report, test_trust
 
 
@@ -150,3 +151,43 @@ def test_points_are_drawn_only_if_they_are_wanted_and_have_not_come_back(whole, 
     assert areas["area_ha"].tolist() == pytest.approx(areas["counted_ha"].tolist())
     assert pd.read_csv(again.table("survey_points_rf"), index_col=0).to_numpy().sum() == 30
     assert "Areas, in hectares" in again.report.read_text(encoding="utf-8")
+
+
+def test_other_maps_are_compared_and_where_they_differ_is_written(whole, tmp_path):
+    layout, judged, *_ = whole
+    best = judged.ranked()[0]
+    ours = raster.read_codes(layout.run(best).map)
+    other = np.where(np.indices(ours.shape[1:])[0] < 9, 2, ours.data[0].compute())[None]  # value 2 is no class of ours
+    writing.write(tmp_path / "o.tif", ours.copy(data=other.astype(np.uint8)), dtype="uint8", nodata=0)
+    means = {name: [value] for name, value in zip(judged.classes.names, judged.classes.values, strict=True)}
+    entry = params.evaluate.ReferenceMap(name="other", file=str(tmp_path / "o.tif"), classes=means)
+    p = params.Evaluate(study="s", references=[entry])
+    found, layer = results.compare_references(judged, p, layout)["other"]
+    mapped = ours.data[0].compute() > 0
+    assert found.matrix.sum() == mapped[9:].sum() == np.trace(found.matrix)
+    assert (layer.data[0].compute()[:9] == 0).all() and set(np.unique(layer.data[0].compute()[9:])) <= {0, 1}
+    numbers = results.numbers(judged, {}, p, layout, agreed={"other": (found, layer)})
+    jsonschema.validate(json.loads(json.dumps(numbers)), test_report.SCHEMA, jsonschema.Draft202012Validator)
+    assert results.compare_references(judged, params.Evaluate(study="s"), layout) is None
+    fetched = params.evaluate.ReferenceMap(name="x", file="reference")
+    with pytest.raises(LulcError, match="notebook 01 fetched, and it fetched none"):
+        results.compare_references(judged, params.Evaluate(study="s", references=[fetched]), layout)
+
+
+def test_a_map_is_smoothed_beside_the_run_s_and_never_in_its_place(whole):
+    layout, judged, *_ = whole
+    run = layout.run("rf")
+    before = run.map.read_bytes()
+    p = params.Evaluate(study="s", resamples=100, smooth=params.evaluate.Smoothing(run="rf", least_area=0.05))
+    made = results.smooth(judged, test_trust.samples(layout), p, layout)
+    assert made.words.startswith("probabilities averaged by a Gaussian of 1 pixels, patches of fewer than 5 pixels")
+    np.testing.assert_array_equal(results.read_smoothed(made, layout).data[0].compute(), made.codes)
+    assert run.map.read_bytes() == before and "Water" in run.smoothed.with_suffix(".qml").read_text()
+    assert raster.tags(run.smoothed)["smoothed"] == made.words
+    numbers = results.numbers(judged, {}, p, layout, made=made)
+    jsonschema.validate(json.loads(json.dumps(numbers)), test_report.SCHEMA, jsonschema.Draft202012Validator)
+    assert results.smooth(judged, test_trust.samples(layout), params.Evaluate(study="s"), layout) is None
+    assert results.read_smoothed(None, layout) is None
+    wrong = params.Evaluate(study="s", smooth=params.evaluate.Smoothing(run="gone"))
+    with pytest.raises(LulcError, match="smooth names the run gone"):
+        results.smooth(judged, test_trust.samples(layout), wrong, layout)

@@ -65,6 +65,7 @@ def classes(scheme: str) -> dict[str, list[Any]]:
     return found
 
 
+OTHER = {"name": "other", "file": "data/classes.tif"}
 EVERY_FEATURE = list(typing.get_args(params.features.TextureFeature))
 
 ROWS: dict[str, list[Any]] = {
