@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lulc_kit.params.base import Fraction, Megabytes, Metres, Model, Name, Parameters, Seed
+from lulc_kit.params.base import Fraction, Megabytes, Model, Name, Parameters, Seed
 from lulc_kit.params.samples import Value
 
 
@@ -28,7 +28,7 @@ class Smoothing(Model):
     method: Literal["gaussian", "majority", "none"] = Field(
         "gaussian", description="gaussian: of the probabilities; majority: of the classes in a window; none"
     )
-    radius: Metres = Field(10.0, gt=0, description="deviation of the Gaussian, or half the window, metres")
+    radius: float = Field(10.0, gt=0, le=100_000, description="deviation of the Gaussian, or half the window, metres")
     least_area: float = Field(
         0.0, ge=0, le=10_000, description="patches smaller than this go to their largest neighbour, hectares; 0: none"
     )
@@ -53,7 +53,7 @@ class Evaluate(Parameters):
         5000, ge=100, le=10_000_000, description="at most so many training samples, drawn at random, are compared with"
     )
     density: int = Field(
-        50, ge=0, le=254, description="training samples near each pixel are counted up to this; 0: not at all"
+        0, ge=0, le=254, description="training samples near each pixel are counted up to this (slow); 0: not at all"
     )
     least_margin: Fraction = Field(0.1, description="lead of the first class over the second below which care is due")
     references: list[ReferenceMap] = Field([], description="other maps: name, file, scheme or classes; []: none")

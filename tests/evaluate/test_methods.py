@@ -14,6 +14,7 @@ FIFTH = {"step": "05_samples", "parameters": {"per_class": 3000}}
 
 def test_data_features_samples_split_models_and_versions_are_said():
     found = numbers(evaluation(other=GOOD))
+    found["parameters"]["density"] = 50
     text = methods.paragraph(found, [SECOND, FIFTH])
     for said in (
         "Sentinel-2 Level-2A data of 2020-01-02 were brought to a grid of 7 × 5 pixels of 10 m (EPSG:32633).",

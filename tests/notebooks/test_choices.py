@@ -150,11 +150,16 @@ ROWS: dict[str, list[Any]] = {
     ],
     "09_evaluate": [
         {"seed": 0, "doubt": None, "sets_by_class": False, "density": 0}
-        | {"sample_points": 60, "sample_least": 10, "sample_blind": False},
+        | {"sample_points": 60, "sample_least": 10, "sample_blind": False}
+        | {"references": [], "smooth": {"method": "gaussian", "run": None, "least_area": 0.0}},
         {"doubt": [], "sets_by_class": True, "least_margin": 0.0}
-        | {"sample_error": 0.05, "sample_allocation": "proportional", "sample_least": 2, "sample_run": "rf"},
-        {"doubt": ["fcn", "rf"], "applicability_by_class": True}
-        | {"sample_points": 60, "sample_allocation": "neyman", "sample_least": 10},
+        | {"sample_error": 0.05, "sample_allocation": "proportional", "sample_least": 2, "sample_run": "rf"}
+        | {"references": [OTHER | {"scheme": "esri", "classes": None}, OTHER | {"name": "b", "scheme": "worldcover"}]}
+        | {"smooth": {"method": "majority", "run": "fcn"}},
+        {"doubt": ["fcn", "rf"], "applicability_by_class": True, "density": 20}
+        | {"sample_points": 60, "sample_allocation": "neyman", "sample_least": 10}
+        | {"references": [OTHER | {"scheme": None, "classes": {"Forest": [1], "Water": [2], "Farmland": [3]}}]}
+        | {"smooth": {"method": "none", "least_area": 0.5}},
         {"doubt": [], "sample_points": 60, "sample_design": "simple"},
         {"doubt": [], "sample_points": 60, "sample_design": "systematic"},
     ],
@@ -239,7 +244,9 @@ def made(p: BaseModel, prefix: str = "") -> set[tuple[str, str]]:
     found = set()
     for name in type(p).model_fields:
         value = getattr(p, name)
-        if not isinstance(value, list):
+        if isinstance(value, BaseModel):
+            found |= made(value, f"{name}.")
+        elif not isinstance(value, list):
             found.add((prefix + name, "0" if value == 0 and value is not False else repr(value)))
         for entry in value if isinstance(value, list) else []:
             found |= made(entry, f"{name}.") if isinstance(entry, BaseModel) else {(prefix + name, f"[{entry!r}]")}
