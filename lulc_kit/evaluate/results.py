@@ -190,8 +190,7 @@ def smooth(judged: Evaluation, samples: Samples, p: params.Evaluate, layout: Lay
         raise ParameterError(f"smooth names the run {name}, and there are: {', '.join(judged.ranked())}.")
     side = abs(raster.grid(layout.run(name).map).resolution.x)
     way = Way(p.smooth.method, p.smooth.radius / side, round(p.smooth.least_area * 10_000 / side**2))
-    options = {"confidence": p.confidence, "resamples": p.resamples, "seed": p.seed}
-    found = smoothed.make(layout, name, samples, way, **options)
+    found = smoothed.make(layout, name, samples, way, confidence=p.confidence, resamples=p.resamples, seed=p.seed)
     tags = {"classes": "; ".join(f"{c.value} {c.name}" for c in judged.classes.classes), "smoothed": found.words}
     colours = {c.value: c.rgb for c in judged.classes.classes}
     run = layout.run(name)
