@@ -17,7 +17,9 @@ from lulc_kit.deep.patches import Read
 from lulc_kit.mapping import Array, Predictor
 
 TILE = 256
-"""Side of the tiles that are predicted at once, pixels, at most (a multiple of 8)."""
+"""Side of the tiles of sequences that are predicted at once, pixels, at most (a multiple of 8)."""
+BLOCK = 1024
+"""Side of the blocks in which single images are mapped (a multiple of 8): margins weigh little beside them."""
 ALIGNED = 8
 """Sides and margins of tiles are multiples of this, and of the networks' strides so."""
 Network = Callable[[Any], Array]
@@ -53,7 +55,8 @@ def predictor(model: keras.Model, flips: bool = False) -> Predictor:
         image = np.moveaxis(features, 0, -1)
         missing = ~np.isfinite(image).all(axis=-1)
         filled = np.where(np.isfinite(image), image, mean).astype(np.float32)
-        out = apply_tiles(filled, flipped(network) if flips else network, margin)
+        # A block of a map comes with its own margin, and is one tile.
+        out = apply_tiles(filled, flipped(network) if flips else network, margin, BLOCK + 2 * margin)
         out[missing] = np.nan
         return np.moveaxis(out, -1, 0)
 
@@ -74,9 +77,9 @@ def flipped(network: Network) -> Network:
     return mean
 
 
-def tile_side(height: int, width: int) -> int:
+def tile_side(height: int, width: int, most: int | None = None) -> int:
     """Return the side of the tiles, without their margin, in which `apply_tiles` predicts an image of this size."""
-    return min(TILE, -(-max(height, width) // ALIGNED) * ALIGNED)
+    return min(most or TILE, -(-max(height, width) // ALIGNED) * ALIGNED)
 
 
 _TRACED: "weakref.WeakKeyDictionary[keras.Model, tuple[int, ...]]" = weakref.WeakKeyDictionary()
@@ -94,7 +97,7 @@ def apply(model: keras.Model, tile: Array) -> Array:
     return np.asarray(model.predict_on_batch(tile[None]))[0]
 
 
-def apply_tiles(image: Array, network: Network, margin: int) -> Array:
+def apply_tiles(image: Array, network: Network, margin: int, most: int | None = None) -> Array:
     """Predict an image in overlapping tiles of one size and keep the middle of each.
 
     Parameters
@@ -105,9 +108,11 @@ def apply_tiles(image: Array, network: Network, margin: int) -> Array:
         Takes tiles with a margin.
     margin
         Pixels (see `halo`).
+    most
+        Side of a tile without its margin at most, a multiple of 8; None: `TILE`.
     """
     height, width = image.shape[-3:-1]
-    side = tile_side(height, width)
+    side = tile_side(height, width, most)
 
     def read(top: int, bottom: int, left: int, right: int) -> Array:
         return image[..., top:bottom, left:right, :]

@@ -189,6 +189,8 @@ def write_lstm(
 def _map(
     stack: xr.DataArray, predictors: Sequence[mapping.Predictor], samples: Samples, run: RunLayout, halo: int
 ) -> None:
+    if halo:  # large blocks: what lies around each is predicted for nothing
+        stack = stack.chunk({"y": prediction.BLOCK, "x": prediction.BLOCK})
     maps = mapping.predict(stack, None, {"fold": predictors}, samples.folds, samples.scheme, halo=halo)
     # A network uses all cores by itself, and Keras wants one caller at a time.
     with dask.config.set(scheduler="synchronous"):

@@ -76,14 +76,14 @@ def test_tiles_of_a_network_equal_the_whole_image(filters, flips, monkeypatch):
     x = image((80, 112))
     whole = predict(x)
     for tile in (16, 40):
-        monkeypatch.setattr(prediction, "TILE", tile)
+        monkeypatch.setattr(prediction, "BLOCK", tile)
         np.testing.assert_allclose(predict(x), whole, atol=1e-5)
 
 
 def test_with_too_small_a_margin_there_are_seams(monkeypatch):
     x = image((80, 112))
     whole = prediction.predictor(network())(x)
-    monkeypatch.setattr(prediction, "TILE", 16)
+    monkeypatch.setattr(prediction, "BLOCK", 16)
     monkeypatch.setattr(prediction, "halo", lambda reach: 2)
     assert np.abs(prediction.predictor(network())(x) - whole).max() > 1e-4
 
