@@ -72,18 +72,28 @@ def examine(judged: Evaluation, samples: Samples, p: params.Evaluate, layout: La
             applicability_by_class=p.applicability_by_class,
             most=p.applicability_samples,
             seed=p.seed,
+            taught=_taught(judged.about[name], p.study, layout),
         )
         for name in wanted
     }
 
 
-def write_doubt(trusted: Mapping[str, Trust], p: params.Evaluate, layout: Layout) -> None:
+def _taught(about: Mapping[str, Any], study: str, layout: Layout) -> list[Samples]:
+    """Return the samples that taught a model elsewhere; none where they are this study's own, or are gone."""
+    found = about.get("origin") or []
+    names = [found.split("/")[0]] if isinstance(found, str) else [name for name in found if name != study]
+    there = [layout.other(name) for name in names]
+    return [Samples.read(other) for other in there if other.samples.exists()]
+
+
+def write_doubt(judged: Evaluation, trusted: Mapping[str, Trust], p: params.Evaluate, layout: Layout) -> None:
     """Map for each run where its map is to be doubted; nothing for samples that are a table."""
     for name, known in () if layout.tabular else trusted.items():
         run = layout.run(name)
         stack = raster.read(layout.stack, mapping.read_about(run)["features"])
         percent = raster.read_codes(run.layer("probability"))
-        limits = doubt.Limits(known.spaces, known.least, 100 * p.least_margin, p.density)
+        least = known.least_of([str(b) for b in percent.band.values], judged.classes)
+        limits = doubt.Limits(known.spaces, least, 100 * p.least_margin, p.density)
         found = doubt.layers(stack, raster.read_codes(run.map), percent, limits)
         held = stack.sizes["band"] + percent.sizes["band"]
         doubt.write(found, run, held, most=p.density, error_rate=p.error_rate)

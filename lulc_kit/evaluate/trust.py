@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,8 @@ class Trust:
         Least percent with which each class is in a set, calibrated on all folds, (class,).
     sets
         What sets achieve on folds that had no say, by block and class (`conformal.judge`).
+    labelled
+        Values of the classes that have labels here, in the order of ``least``.
     """
 
     run: str
@@ -56,12 +58,18 @@ class Trust:
     by_class: bool
     least: npt.NDArray[np.int64]
     sets: pd.DataFrame
+    labelled: tuple[int, ...]
 
     def thresholds(self, classes: Scheme) -> dict[str, float]:
         """Return the threshold of the dissimilarity index, of all samples or by class."""
         if isinstance(self.spaces, Space):
             return {"all classes": self.spaces.threshold}
         return {c.name: self.spaces[c.value].threshold for c in classes.classes if c.value in self.spaces}
+
+    def least_of(self, names: Sequence[str], classes: Scheme) -> npt.NDArray[np.int64]:
+        """Return the least percent of classes, by name; of one without labels, which is in no set, more than all."""
+        found = dict(zip(classes.subset(self.labelled).names, self.least.tolist(), strict=True))
+        return np.array([found.get(name, 101) for name in names])
 
     def coverage(self, classes: Scheme) -> pd.DataFrame:
         """Part of sets that hold the true class, their mean size, and the part of single and empty ones, 0–1.
@@ -99,7 +107,7 @@ class Trust:
             "class_sets": {
                 "error_rate": self.error_rate,
                 "by_class": self.by_class,
-                "least_percent": dict(zip(classes.names, self.least.tolist(), strict=True)),
+                "least_percent": dict(zip(classes.subset(self.labelled).names, self.least.tolist(), strict=True)),
                 "coverage": self.coverage(classes).to_dict("index"),
                 "blocks": {
                     "number": len(blocks),
@@ -127,6 +135,7 @@ def examine(
     applicability_by_class: bool = False,
     most: int = 5000,
     seed: int = 1,
+    taught: Sequence[Samples] = (),
 ) -> Trust:
     """Measure where a run was taught, and calibrate its class sets.
 
@@ -144,6 +153,9 @@ def examine(
     most, seed
         At most so many training samples make the space, drawn at random: the time of a map grows with their number,
         and more of them hardly move what is inside (docs/trust.md).
+    taught
+        The samples that trained the model, where it was trained elsewhere: of the space of *these* it is measured how
+        far this study's samples and pixels lie from it. Empty: the study's own.
 
     Raises
     ------
@@ -153,22 +165,51 @@ def examine(
     """
     about = mapping.read_about(run)
     worth = weights(about)
-    x = samples.table[list(samples.features(about["features"]))].to_numpy(float)
-    fold, label = samples.table["fold"].to_numpy(), samples.table["label"].to_numpy()
-    known = np.flatnonzero(np.isfinite(x).all(axis=1))
-    if len(known) > most:
-        known = np.sort(np.random.default_rng(seed).permutation(known)[:most])
-    x, fold, label = x[known], fold[known], label[known]
+    x, fold, label, rows = _training(taught or [samples], about["features"], most, seed)
     spaces: Space | Mapping[int, Space]
     if applicability_by_class:
-        names = dict(zip(samples.scheme.values, samples.scheme.names, strict=True))
+        names = {c.value: c.name for one in (taught or [samples]) for c in one.scheme.classes}
         spaces = applicability.fit_by_class(x, fold, label, worth, names)
     else:
         spaces = applicability.fit(x, fold, worth)
-    by_index = errors(_index(spaces, label), _predicted(run, samples)[known], label)
+    if taught:
+        x, _, label, rows = _training([samples], about["features"], most, seed)
+        index = _index_of(spaces, x, label)
+    else:
+        index = _index(spaces, label)
+    by_index = errors(index, _predicted(run, samples)[rows], label)
     counts, judged = _sets(run, samples, error_rate, sets_by_class)
     least = conformal.calibrate(counts, error_rate, by_class=sets_by_class)
-    return Trust(run.name, spaces, worth is not None, by_index, error_rate, sets_by_class, least, judged)
+    values = samples.scheme.values
+    return Trust(run.name, spaces, worth is not None, by_index, error_rate, sets_by_class, least, judged, values)
+
+
+def _training(
+    taught: Sequence[Samples], features: Sequence[str], most: int, seed: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.intp]]:
+    """Return features, folds (no two studies share one), labels and rows of at most so many samples."""
+    tables = [samples.table for samples in taught]
+    x = np.concatenate([s.table[list(s.features(features))].to_numpy(float) for s in taught])
+    first = np.cumsum([0, *(int(table["fold"].max()) for table in tables[:-1])])
+    fold = np.concatenate([table["fold"].to_numpy() + begin for table, begin in zip(tables, first, strict=True)])
+    label = np.concatenate([table["label"].to_numpy() for table in tables])
+    known = np.flatnonzero(np.isfinite(x).all(axis=1))
+    if len(known) > most:
+        known = np.sort(np.random.default_rng(seed).permutation(known)[:most])
+    return x[known], fold[known], label[known], known
+
+
+def _index_of(
+    spaces: Space | Mapping[int, Space], x: npt.NDArray[np.float64], label: npt.NDArray[np.integer]
+) -> npt.NDArray[np.floating]:
+    """Return the dissimilarity of samples that did not teach, over the threshold; NaN of a class not taught."""
+    if isinstance(spaces, Space):
+        return spaces.dissimilarity(x) / max(spaces.threshold, applicability.TINY)
+    out = np.full(len(label), np.nan)
+    for value, space in spaces.items():
+        own = label == value
+        out[own] = space.dissimilarity(x[own]) / max(space.threshold, applicability.TINY)
+    return out
 
 
 def _index(spaces: Space | Mapping[int, Space], label: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:

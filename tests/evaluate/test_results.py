@@ -37,7 +37,7 @@ def whole(tmp_path_factory):
     p = params.Evaluate(study="s", resamples=100, density=20)
     judged = runs.evaluate(layout, resamples=100)
     trusted = results.examine(judged, test_trust.samples(layout), p, layout)
-    results.write_doubt(trusted, p, layout)
+    results.write_doubt(judged, trusted, p, layout)
     pictures = {"runs": Figure(figsize=(1, 1)), "map": {"rf": Figure(figsize=(1, 1)), "x": None}, "image": None}
     results.write(judged, trusted, pictures, p, layout)
     return layout, judged, trusted, p

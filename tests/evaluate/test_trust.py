@@ -204,3 +204,17 @@ def test_a_table_is_examined_like_a_map(layout, tmp_path):
     np.testing.assert_array_equal(found.least, conformal.calibrate(counts.sum(axis=0), 0.1))
     wrong = (codes[at] != table["label"]).sum()
     assert (found.by_index["error"] * found.by_index["samples"]).sum() == pytest.approx(wrong)
+
+
+def test_a_model_from_elsewhere_is_measured_from_the_samples_that_taught_it(layout):
+    """The same samples, moved: what lay near them lies far from those that taught now."""
+    here = samples(layout)
+    moved = here.table.assign(NDVI=here.table["NDVI"] + 20)
+    taught = Samples(moved, SCHEME, "3 folds of blocks", here.labels, here.folds)
+    away = trust.examine(layout.run("rf"), here, taught=[taught])
+    expected = applicability.fit(moved[list(NAMES)].to_numpy(), moved["fold"].to_numpy(), [0.4, 0])
+    assert away.spaces.threshold == pytest.approx(expected.threshold)
+    assert away.by_index["index"].min() > 5  # far beyond the threshold, all of them
+    assert away.by_index["samples"].sum() == trust.examine(layout.run("rf"), here).by_index["samples"].sum()
+    both = trust.examine(layout.run("rf"), here, taught=[taught, here])
+    assert both.by_index["index"].max() < 1  # this study's own samples are among those that taught

@@ -233,3 +233,5 @@ def test_a_class_that_is_not_here_counts_as_wrong(here: Layout, run: Run, projec
     expected = f1_score(true[true > 0], codes[true > 0], average="macro")
     assert judged.runs["away"].macro.value == pytest.approx(expected)
     assert judged.classes.names == ("Farmland", "Forest", "Water")
+    run("09_evaluate", "dry")
+    assert "Water" in layout.report.read_text(encoding="utf-8")
