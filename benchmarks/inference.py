@@ -1,0 +1,133 @@
+"""Mapping by the FCN: the map's own path beside the same graph fed from memory, and beside compiled programs.
+
+    python -m benchmarks.inference [--side 2048] [--model fold_1.keras --stack stack.tif]
+
+A stack of 20 bands of noise in a file, and a U-Net of 16, 32 and 64 filters with weights drawn at random, or a network
+and a stack of a study. Speed is given for all cores at full load: pixels by processor seconds, times cores, so that a
+machine that others use too tells the same. ONNX Runtime and OpenVINO take part where they are installed (packages
+tf2onnx, onnxruntime, openvino); they are no part of the kit. "The same class" compares with Keras, pixel by pixel.
+"""
+
+import argparse
+import importlib.util
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dask
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import report
+from benchmarks.sharpen import Peak
+from lulc_kit import mapping, raster
+from lulc_kit.classes import scheme
+from lulc_kit.deep import networks, prediction, storage
+from lulc_kit.raster import writing
+from tests.rasters import grid
+
+BANDS, FILTERS, TILE = 20, (16, 32, 64), 320
+Array = npt.NDArray[np.float32]
+
+
+def speed(work: Callable[[], object], pixels: int, runs: int = 5) -> float:
+    """Mpx/s of all cores at full load: the best of some runs, after one that does not count."""
+    work()
+    seconds = []
+    for _ in range(runs):
+        start = time.process_time()
+        work()
+        seconds.append(time.process_time() - start)
+    return pixels / min(seconds) * (os.cpu_count() or 1) / 1e6
+
+
+def compiled(model: keras.Model, tile: Array, folder: Path) -> dict[str, Callable[[], Array]]:
+    """Return programs of others that answer the tile, by name; those that are not installed are left out."""
+    found: dict[str, Callable[[], Array]] = {}
+    if not all(map(importlib.util.find_spec, ("tf2onnx", "onnxruntime"))):
+        return found
+    import onnxruntime
+    import tensorflow as tf
+    import tf2onnx
+
+    wanted = [tf.TensorSpec(tile.shape, tf.float32)]
+    graph = tf.function(lambda x: model(x, training=False), input_signature=wanted)
+    made, _ = tf2onnx.convert.from_function(graph, input_signature=wanted, opset=17)
+    path = folder / "network.onnx"
+    path.write_bytes(made.SerializeToString())
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting is no work
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    found["ONNX Runtime"] = lambda: session.run(None, {name: tile})[0]
+    if importlib.util.find_spec("openvino"):
+        import openvino
+
+        core = openvino.Core()
+        for title, settings in {"32 bits": {"INFERENCE_PRECISION_HINT": "f32"}, "its own choice of bits": {}}.items():
+            program = core.compile_model(core.read_model(path), "CPU", settings)
+            found[f"OpenVINO, {title}"] = lambda program=program: program(tile)[0]  # type: ignore[misc]
+    return found
+
+
+def measure(model: keras.Model, stack_path: Path, folder: Path) -> list[list[object]]:
+    """Return one row for each way to predict."""
+    stack = raster.read(stack_path)
+    part = np.moveaxis(np.asarray(stack[:, :TILE, :TILE].data, np.float32), 0, -1)
+    tile = np.where(np.isfinite(part), part, networks.mean_of(model)).astype(np.float32)[None]
+    size = tile.shape[1] * tile.shape[2]
+    keras_says = np.asarray(prediction.apply(model, tile[0]))
+    graph = speed(lambda: prediction.apply(model, tile[0]), size)
+    rows: list[list[object]] = [["Keras on TensorFlow, from memory", graph, 1.0, "", ""]]
+    predictor, margin = prediction.predictor(model), prediction.halo(networks.reach(model))
+    classes = scheme("workflow").subset(list(scheme("workflow").values)[: model.output_shape[-1]])
+
+    def whole() -> None:
+        blocks = stack.chunk({"y": prediction.BLOCK, "x": prediction.BLOCK})
+        maps = mapping.predict(blocks, predictor, {}, None, classes, layers=["class"], halo=margin)
+        with dask.config.set(scheduler="synchronous"):
+            maps.layers["class"].compute()
+
+    with Peak() as peak:
+        mapped = speed(whole, stack.shape[1] * stack.shape[2], 1)
+    rows.append(["the kit's map, from a file", mapped, mapped / graph, "", peak.gigabytes])
+    for name, work in compiled(model, tile, folder).items():
+        same = (work()[0].argmax(axis=-1) == keras_says.argmax(axis=-1)).mean()
+        found = speed(work, size)
+        rows.append([name, found, found / graph, f"{100 * same:.3f} %", ""])
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=2048, help="of the stack of noise, pixels")
+    parser.add_argument("--model", type=Path, help="a network of notebook 07")
+    parser.add_argument("--stack", type=Path, help="what it reads, all bands of it")
+    arguments = parser.parse_args()
+    columns = ["what", "data", "Mpx/s", "times the graph's speed", "the same class", "peak memory, GB"]
+    title = "Mapping by the FCN, beside the same graph and beside compiled programs"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.model:
+            data, path, model = "a study's", arguments.stack, storage._load(arguments.model)
+        else:
+            data, path = "noise", folder / "stack.tif"
+            generator = np.random.default_rng(1)
+            shape = (BANDS, arguments.side, arguments.side)
+            numbers = raster.array(
+                generator.normal(size=shape).astype(np.float32), grid(shape[1:]), [f"b{i}" for i in range(BANDS)]
+            )
+            writing.write_all([writing.Output(path, numbers)])
+            keras.utils.set_random_seed(1)
+            model = networks.fcn(np.zeros(BANDS, np.float32), np.ones(BANDS, np.float32), 6, FILTERS)
+        rows = report.earlier("inference", columns, lambda row: row["data"] == data)
+        rows += [[what, data, *rest] for what, *rest in measure(model, path, folder)]
+    note = "Mpx/s of all cores at full load: pixels by processor seconds, times cores."
+    report.publish("inference", title, columns, rows, note)
+
+
+if __name__ == "__main__":
+    main()
