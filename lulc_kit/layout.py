@@ -101,6 +101,11 @@ class RunLayout:
         """The map's style for QGIS."""
         return self.map.with_suffix(".qml")
 
+    @property
+    def attributes(self) -> Path:
+        """Names and colours of the map's values, where GDAL looks for them."""
+        return self.map.with_name(f"{self.map.name}.aux.xml")
+
 
 @dataclass(frozen=True)
 class CubeLayout:
@@ -324,6 +329,11 @@ class Layout:
     def areas(self) -> Path:
         """What became of each area of a region."""
         return self.report.with_name("areas.json")
+
+    @property
+    def project(self) -> Path:
+        """Image, labels, maps and doubt as a project of QGIS."""
+        return self.folder / f"{self.folder.name}.qgz"
 
     @property
     def plan(self) -> Path:

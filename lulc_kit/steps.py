@@ -143,7 +143,8 @@ def _report(p: Any, layout: Layout) -> list[Path]:
     any_run = layout.run("*")
     written += [any_run.agreement("*")] if p.references else []
     written += [any_run.smoothed] if p.smooth else []
-    return [*written, any_run.style, *(any_run.doubt(name) for name in names)]
+    written += [layout.project, any_run.style, any_run.attributes]
+    return [*written, *(any_run.doubt(name) for name in names)]
 
 
 def _composites(p: Any, layout: Layout) -> list[Path]:

@@ -18,7 +18,13 @@ def test_no_two_files_have_one_name_and_all_lie_in_the_study() -> None:
     layout = Layout(FOLDER)
     paths = [*names(layout).values(), *names(layout.run("rf")).values(), layout.run("fcn").map]
     paths += [layout.run("rf").layer("entropy"), layout.run("rf").doubt("care"), layout.run("rf_care").map]
-    paths += [layout.picture("runs"), layout.table("runs"), layout.run("fcn").network(1), layout.components()]
+    paths += [
+        layout.picture("runs"),
+        layout.table("runs"),
+        layout.project,
+        layout.run("fcn").network(1),
+        layout.components(),
+    ]
     paths += [layout.components("texture"), layout.image("2022-06-15"), layout.mask("2022-06-15")]
     assert len(set(paths)) == len(paths)
     assert [path for path in paths if not path.is_relative_to(FOLDER)] == [layout.lock]

@@ -11,9 +11,10 @@ import numpy as np
 from lulc_kit import catalog, classes, files, mapping, params, provenance, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import FormatError, ParameterError
-from lulc_kit.evaluate import accuracy, agreement, doubt, references, report, smoothed, survey, trust
+from lulc_kit.evaluate import accuracy, agreement, doubt, qgis, references, report, smoothed, survey, trust
 from lulc_kit.evaluate.accuracy import Estimate
 from lulc_kit.evaluate.agreement import Agreement
+from lulc_kit.evaluate.qgis import RasterLayer
 from lulc_kit.evaluate.runs import Evaluation
 from lulc_kit.evaluate.sampling import HOW, Drawn
 from lulc_kit.evaluate.smoothed import Smoothed, Way
@@ -316,9 +317,62 @@ def write(
     for name, table in laid_out.items():
         with files.replacing(layout.table(name)) as part:
             table.to_csv(part)
-    for run in read_maps(judged, layout) or {}:
-        files.write_text(layout.run(run).style, classes.qml(judged.classes))
+    write_qgis(judged, trusted, p, layout, list(agreed or {}), made)
     write_page(layout)
+
+
+def write_qgis(
+    judged: Evaluation,
+    trusted: Mapping[str, Trust],
+    p: params.Evaluate,
+    layout: Layout,
+    others: Sequence[str],
+    made: Smoothed | None,
+) -> None:
+    """Write a style and the names of the classes beside each map, and a project that shows all; nothing of a table."""
+    maps = read_maps(judged, layout)
+    if maps is None:
+        return
+    for run in maps:
+        files.write_text(layout.run(run).style, classes.qml(judged.classes))
+        files.write_text(layout.run(run).attributes, qgis.attributes(judged.classes))
+    order = judged.ranked()
+    runs, best = {run: layout.run(run) for run in order}, order[0]
+    spans = {"applicability": (0.0, 2.0), "density": (0.0, 254.0), "set_size": (0.0, float(len(judged.classes.values)))}
+    doubted = [
+        RasterLayer(
+            f"{run} {name}", runs[run].doubt(name), doubt.CARE if name == "care" else None, span=spans.get(name)
+        )
+        for run in trusted
+        for name in ("care", *spans)
+        if p.density or name != "density"
+    ]
+    apart = [RasterLayer(f"{best} and {o}", runs[best].agreement(o), agreement.DIFFERENCE) for o in others]
+    smooth_ = [RasterLayer(f"{made.run} smoothed", runs[made.run].smoothed, judged.classes)] if made else []
+    groups = {
+        "Doubt": doubted,
+        "Other maps": apart,
+        "Maps": [*(RasterLayer(r, at.map, judged.classes, shown=r == best) for r, at in runs.items()), *smooth_],
+        "Labels": [RasterLayer("labels", layout.labels, judged.classes)],
+        "Image": _image(layout),
+    }
+    box = maps[best].odc.geobox
+    data = qgis.project({n: found for n, found in groups.items() if found}, box, layout.folder.name, layout.project)
+    with files.replacing(layout.project) as part:
+        part.write_bytes(data)
+
+
+def _image(layout: Layout) -> list[RasterLayer]:
+    """Return the composite in true colour, or in its first three bands; nothing without one."""
+    if not layout.composite.exists():
+        return []
+    names = raster.band_names(layout.composite)
+    wanted = [n for n in ("B4", "B3", "B2") if n in names]
+    wanted = wanted if len(wanted) == 3 else (names * 3)[:3]
+    small = raster.preview(layout.composite, list(dict.fromkeys(wanted)), side=400)
+    low, high = np.nanpercentile(small.values, [2, 98])
+    colours = [(names.index(n) + 1, round(float(low), 4), round(float(high), 4)) for n in wanted]
+    return [RasterLayer("image", layout.composite, colours=colours, shown=True)]
 
 
 def write_page(layout: Layout) -> None:

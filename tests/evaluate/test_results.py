@@ -18,7 +18,7 @@ from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import doubt, results, runs
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
-from tests.evaluate import test_report, test_trust
+from tests.evaluate import test_qgis, test_report, test_trust
 
 
 def test_covered_counts_pixels_with_a_class():
@@ -58,6 +58,19 @@ def test_numbers_keep_to_the_schema_and_the_page_says_them(whole):
     assert {path.stem for path in layout.picture("x").parent.iterdir()} == {"runs", "map_rf"}
     assert all("Water" in layout.run(run).style.read_text() for run in judged.runs)
     assert list(results.read_maps(judged, layout)) == judged.ranked()
+
+
+def test_the_project_shows_every_raster_that_there_is(whole):
+    layout, judged, *_ = whole
+    _, root = test_qgis.read(layout.project.read_bytes())
+    groups = root.find("layer-tree-group")
+    assert [group.get("name") for group in groups] == ["Doubt", "Maps", "Labels"]  # this study has no image
+    sources = [layer.findtext("datasource") for layer in root.findall("projectlayers/maplayer")]
+    assert len(sources) == 4 + len(judged.runs) + 1
+    assert all((layout.project.parent / source).exists() for source in sources)
+    shown = [leaf.get("name") for leaf in root.iter("layer-tree-layer") if leaf.get("checked") == "Qt::Checked"]
+    assert shown == [judged.ranked()[0]]
+    assert all("Water" in layout.run(run).attributes.read_text(encoding="utf-8") for run in judged.runs)
 
 
 def test_the_page_made_again_is_the_same_page(whole, tmp_path):
