@@ -1,6 +1,6 @@
 """Area of applicability of a scene, written as COGs: time and memory by scene, samples and what is measured.
 
-    python -m benchmarks.applicability [--sides 1024 2048] [--samples 2000 5000 18000]
+    python -m benchmarks.applicability [--sides 1024] [--samples 2000 5000]
 
 A simulated stack of 20 bands that go together (five hidden layers of fields, with noise, mixed into 20 bands, noise
 again), six classes, training samples in 400 m blocks of the western half. All that notebook 09 writes of doubt is
@@ -83,13 +83,14 @@ def ours(folder: Path, side: int, space: applicability.Space, most: int) -> tupl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sides", type=int, nargs="+", default=[1024, 2048], help="rows and columns, pixels")
-    parser.add_argument("--samples", type=int, nargs="+", default=[2000, 5000, 18000], help="training samples")
+    parser.add_argument("--sides", type=int, nargs="+", default=[1024], help="rows and columns, pixels")
+    parser.add_argument("--samples", type=int, nargs="+", default=[2000, 5000], help="training samples")
+    parser.add_argument("--all", type=int, default=18000, help="samples of which these are a draw")
     parser.add_argument("--memory", type=int, default=3000, help="megabytes that may be taken")
     arguments = parser.parse_args()
     blockwise.limit_memory(arguments.memory)
     pixels = scene((128, 128), 3).reshape(BANDS, -1).T.astype(float)
-    everything = applicability.fit(*samples(max(arguments.samples)))
+    everything = applicability.fit(*samples(arguments.all))
     inside = everything.dissimilarity(pixels) <= everything.threshold
     rows = []
     for count in arguments.samples:
@@ -118,7 +119,13 @@ def main() -> None:
                 rows.append([f"{side}×{side}", count, most, seconds, gigabytes, minutes, fitted, *per_second, same])
                 print(rows[-1], flush=True)
     columns = ["columns×rows", "samples", "density up to", "seconds", "memory, GB", "minutes for a tile (from these)"]
-    columns += ["fit, s", "nearest: pixels/s, one thread", "without the turn", "all distances", "same side as all"]
+    columns += [
+        "fit, s",
+        "nearest: pixels/s, one thread",
+        "without the turn",
+        "all distances",
+        f"same side as {arguments.all}",
+    ]
     note = f"Memory is what was taken beyond the start, of {arguments.memory} MB allowed. Simulated bands."
     report.publish(
         "applicability", "Where not to trust a map: time, memory, and a draw of the samples", columns, rows, note

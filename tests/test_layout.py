@@ -21,7 +21,6 @@ def test_no_two_files_have_one_name_and_all_lie_in_the_study() -> None:
     paths += [
         layout.picture("runs"),
         layout.table("runs"),
-        layout.project,
         layout.run("fcn").network(1),
         layout.components(),
     ]

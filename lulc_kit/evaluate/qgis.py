@@ -6,6 +6,7 @@ A project (``.qgz``) is a zip archive that holds one XML file. Its paths are rel
 from __future__ import annotations
 
 import os
+import uuid
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,9 +95,10 @@ def _project(groups: Mapping[str, Sequence[RasterLayer]], geobox: GeoBox, title:
         shown = any(member.shown for member in members)
         branch = SubElement(tree, "layer-tree-group", name=group, expanded="1", checked=_checked(shown))
         for member in members:
-            key = f"{group}_{member.name}".replace(" ", "_")
             source = Path(os.path.relpath(member.path, folder)).as_posix()
             source = source if source.startswith(".") else f"./{source}"
+            # QGIS makes a new id of one that is short or has other signs, and then the tree finds no layer.
+            key = f"layer_{uuid.uuid5(uuid.NAMESPACE_URL, source).hex}"
             attributes = {"id": key, "name": member.name, "source": source, "providerKey": "gdal"}
             SubElement(branch, "layer-tree-layer", attributes | {"checked": _checked(member.shown), "expanded": "0"})
             layers.append(_layer(member, key, source, geobox))
