@@ -177,8 +177,8 @@ def attributes(classes: Scheme) -> str:
     fields = (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8))
     for index, (name, kind, usage) in enumerate(fields):
         field = SubElement(table, "FieldDefn", index=str(index))
-        for key, value in (("Name", name), ("Type", kind), ("Usage", usage)):
-            SubElement(field, key).text = str(value)
+        for key, text in (("Name", name), ("Type", str(kind)), ("Usage", str(usage))):
+            SubElement(field, key).text = text
     for index, c in enumerate(classes.classes):
         row = SubElement(table, "Row", index=str(index))
         for number in (c.value, c.name, *c.rgb):

@@ -367,8 +367,8 @@ def _image(layout: Layout) -> list[RasterLayer]:
     if not layout.composite.exists():
         return []
     names = raster.band_names(layout.composite)
-    wanted = [n for n in ("B4", "B3", "B2") if n in names]
-    wanted = wanted if len(wanted) == 3 else (names * 3)[:3]
+    true_colour = ["B4", "B3", "B2"]
+    wanted = true_colour if set(true_colour) <= set(names) else (names * 3)[:3]
     small = raster.preview(layout.composite, list(dict.fromkeys(wanted)), side=400)
     low, high = np.nanpercentile(small.values, [2, 98])
     colours = [(names.index(n) + 1, round(float(low), 4), round(float(high), 4)) for n in wanted]
