@@ -12,7 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lulc_kit.evaluate import bootstrap
+from lulc_kit.evaluate.accuracy import Estimate
 from lulc_kit.late import pd
+
+FLOOR = 0.005
+"""Least probability that counts in the logarithmic loss: files hold whole percent, and half of one is 0 there."""
 
 BINS = 10
 """Bins of the probability of the likeliest class, of equal width."""
@@ -32,11 +37,16 @@ class Calibration:
         0–1.
     bins
         The reliability diagram: for each bin that holds any, mean ``confidence``, ``accuracy``, number of ``pixels``.
+    brier_interval, log_loss
+        The Brier score once more, and the logarithmic loss (mean −ln of the true class's probability, at least
+        `FLOOR`; 0: sure and right), with intervals from whole blocks; None if blocks are not known.
     """
 
     brier: float
     error: float
     bins: pd.DataFrame
+    brier_interval: Estimate | None = None
+    log_loss: Estimate | None = None
 
 
 def count(
@@ -69,6 +79,62 @@ def count(
     bins = np.clip((confidence * BINS).astype(int), 0, BINS - 1)
     sums = [np.bincount(bins, weights, BINS) for weights in (np.ones(len(true)), confidence, right, squared)]
     return np.stack(sums, axis=1)
+
+
+def by_block(
+    label: npt.NDArray[np.integer],
+    probabilities: npt.NDArray[np.floating],
+    block: npt.NDArray[np.integer],
+    values: Sequence[int],
+) -> pd.DataFrame:
+    """Sum up squared errors and logarithmic losses of each block; parts may be added by their index.
+
+    Parameters
+    ----------
+    label, probabilities, values
+        As of `count`.
+    block
+        Number of each pixel's block.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By block: ``pixels``, ``squared``, ``log``.
+    """
+    position = np.full(256, -1)
+    position[list(values)] = np.arange(len(values))
+    true = position[label]
+    known = (true >= 0) & np.isfinite(probabilities).all(axis=0)
+    p, true = probabilities[:, known].astype(float), true[known]
+    of_truth = p[true, np.arange(len(true))]
+    squared = (p**2).sum(axis=0) - 2 * of_truth + 1
+    losses = {"pixels": 1.0, "squared": squared, "log": -np.log(np.maximum(of_truth, FLOOR))}
+    return pd.DataFrame(losses, index=pd.Index(block[known], name="block")).groupby(level=0).sum()
+
+
+def scored(
+    blocks: pd.DataFrame, *, confidence: float, resamples: int, seed: int
+) -> tuple[Estimate, Estimate] | tuple[None, None]:
+    """Return Brier score and logarithmic loss with intervals, from the sums of `by_block`; None of a single block.
+
+    Examples
+    --------
+    >>> sums = by_block(np.array([1, 1, 2]), np.array([[0.9, 0.8, 0.1], [0.1, 0.2, 0.9]]), np.array([1, 2, 3]), [1, 2])
+    >>> brier, log = scored(sums, confidence=0.95, resamples=1000, seed=1)
+    >>> print(brier, log)
+    0.040 (0.020–0.080) 0.145 (0.105–0.223)
+    """
+    if len(blocks) < 2:
+        return None, None
+    pixels, *sums = blocks[["pixels", "squared", "log"]].to_numpy().T
+    loss = np.stack(sums, axis=1)
+    times = bootstrap.resample(len(blocks), resamples, seed).astype(float)
+    value = loss.sum(axis=0) / pixels.sum()
+    many = (times @ loss) / (times @ pixels)[:, None]
+    left_out = (loss.sum(axis=0) - loss) / (pixels.sum() - pixels)[:, None]
+    low, high = bootstrap.interval(value, many, left_out, confidence)
+    brier, log = (Estimate(*map(float, ends)) for ends in zip(value, low, high, strict=True))
+    return brier, log
 
 
 def assess(counts: npt.NDArray[np.float64]) -> Calibration:

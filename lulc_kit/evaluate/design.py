@@ -48,6 +48,9 @@ class DesignEstimates:
         For each class: their harmonic mean, 0–1; the standard error by the delta method.
     area_share, area_share_se
         For each class: its true part of the land, 0–1, from the reference and not from counted pixels.
+    unseen
+        For each class: the part of the land that it could still have in strata where no point shows it, by the rule of
+        three (none among n points: with 95 % confidence less than 3/n). No standard error knows of it.
     points
         Number of points.
     hits
@@ -67,6 +70,7 @@ class DesignEstimates:
     f1_se: Numbers
     area_share: Numbers
     area_share_se: Numbers
+    unseen: Numbers
     points: int
     hits: dict[str, npt.NDArray[np.int64]]
     support: dict[str, Numbers]
@@ -98,6 +102,14 @@ class DesignEstimates:
             few = [f"{n} ({h})" for n, h in zip(names, self.hits[measure], strict=True) if h < FEW]
             if few:
                 said.append(f"Fewer than {FEW} points carry the {word} of {', '.join(few)}: its interval is weak.")
+        hidden = self.unseen > 2 * self.area_share_se
+        if hidden.any():
+            parts = [f"{n} ({u:.1%} of the land)" for n, u, h in zip(names, self.unseen, hidden, strict=True) if h]
+            said.append(
+                f"In some strata no point is {', '.join(parts)}, though so much could be there unseen (rule of three): "
+                f"the intervals of area and producer's accuracy do not know of it. More points in the large classes "
+                f"would tell."
+            )
         for measure in ("users_accuracy", "producers_accuracy"):
             pure = [
                 n for n, se, h in zip(names, self[f"{measure}_se"], self.hits[measure], strict=True) if h and not se
@@ -176,9 +188,11 @@ def stratified(
         hits[name] = counted.sum(axis=1).astype(np.int64)
         single = name == "overall_accuracy"
         found |= {name: float(value[0]) if single else value, f"{name}_se": float(se[0]) if single else se}
+    there = shares.sum(axis=1) > 0  # (stratum, class)
+    unseen = (weight * 3 / np.maximum(points, 3)) @ ~there
     support["overall_accuracy"] = support["overall_accuracy"][0]
     hits["overall_accuracy"] = hits["overall_accuracy"][0]
-    return DesignEstimates(**found, points=int(points.sum()), hits=hits, support=support)
+    return DesignEstimates(**found, unseen=unseen, points=int(points.sum()), hits=hits, support=support)
 
 
 def _checked(counts: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:

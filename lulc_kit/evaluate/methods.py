@@ -18,6 +18,9 @@ _CITED = {
     "blocks": "Roberts et al. 2017, Ecography 40, doi:10.1111/ecog.02881",
     "knndm": "Linnenbrink et al. 2024, Geoscientific Model Development 17, doi:10.5194/gmd-17-5897-2024",
     "bootstrap": "Lahiri 2003, Resampling Methods for Dependent Data, doi:10.1007/978-1-4757-3803-2",
+    "bca": "Efron 1987, Journal of the American Statistical Association 82, doi:10.1080/01621459.1987.10478410",
+    "olofsson": "Olofsson et al. 2014, Remote Sensing of Environment 148, doi:10.1016/j.rse.2014.02.015",
+    "stehman": "Stehman 2014, International Journal of Remote Sensing 35, doi:10.1080/01431161.2014.930207",
     "pontius": "Pontius & Millones 2011, International Journal of Remote Sensing 32, doi:10.1080/01431161.2011.552923",
     "aoa": "Meyer & Pebesma 2021, Methods in Ecology and Evolution 12, doi:10.1111/2041-210X.13650",
     "density": "Schumacher et al. 2025, Geoscientific Model Development 18, doi:10.5194/gmd-18-10185-2025",
@@ -52,6 +55,7 @@ def paragraph(numbers: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) 
         _split(numbers),
         _models(numbers),
         _estimators(numbers),
+        _survey(numbers),
         _trust(numbers),
         _software(numbers),
     ]
@@ -67,7 +71,10 @@ def sources(numbers: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) ->
         "rf": "forest" in models,
         "unet": "u-net" in models,
         "bootstrap": True,
+        "bca": True,
         "pontius": True,
+        "olofsson": bool(numbers.get("survey")),
+        "stehman": bool(numbers.get("survey")),
         "aoa": bool(numbers["trust"]),
         "density": bool(numbers["trust"]) and numbers["parameters"]["density"] > 0,
         "sets": bool(numbers["trust"]),
@@ -152,8 +159,19 @@ def _estimators(numbers: Mapping[str, Any]) -> str:
     return (
         f"We report overall accuracy, macro-averaged F1, precision, recall, F1 and intersection over union of each "
         f"class, and quantity and allocation disagreement, with {numbers['confidence']:.0%} intervals from "
-        f"{numbers['parameters']['resamples']:,} bootstrap resamples of whole blocks; models were compared on the same "
-        f"resamples."
+        f"{numbers['parameters']['resamples']:,} bootstrap resamples of whole blocks (BCa); models were compared on "
+        f"the same resamples, corrected for the number of pairs (Holm)."
+    )
+
+
+def _survey(numbers: Mapping[str, Any]) -> str:
+    survey = numbers.get("survey")
+    if not survey:
+        return "No probability sample of the map was interpreted, so neither its accuracy nor areas are reported."
+    return (
+        f"Accuracy of the map and class areas were estimated from {numbers_of(survey['points'], 'point')}, "
+        f"{survey['how']} and interpreted by a person on images of {survey['reference_date']}, with the stratified "
+        f"estimators and {survey['confidence']:.0%} intervals (Wilson's, with the effective number of points)."
     )
 
 

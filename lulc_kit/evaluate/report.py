@@ -15,6 +15,7 @@ import jinja2
 import numpy as np
 
 from lulc_kit.evaluate import methods, travelled
+from lulc_kit.evaluate.accuracy import ENOUGH
 
 FORMAT = "lulc_kit accuracy 1"
 """What ``accuracy.json`` says of itself; the number rises when something that was there is gone or means another."""
@@ -131,6 +132,7 @@ def render(numbers: Mapping[str, Any], pictures: Mapping[str, Path], records: Se
             chosen={run: chosen_settings(numbers["runs"][run]["about"]) for run in order},
             matched="kNNDM" in numbers["separation"],
             level=f"{numbers['confidence']:.0%}",
+            enough=ENOUGH,
             figures={name: embed(path) for name, path in pictures.items()},
             steps=steps(records),
             methods=methods.paragraph(numbers, records),

@@ -405,11 +405,11 @@ def tables(judged: Evaluation, trusted: Mapping[str, Trust]) -> dict[str, pd.Dat
     rows = []
     for run in judged.ranked():
         for split, kind in (("apart_in_space", judged.runs), ("random_pixels", judged.leaking)):
-            for score in ("macro", "overall") if run in kind else ():
+            for score in accuracy.WHOLE if run in kind else ():
                 rows.append({"run": run, "split": split, "score": score, **vars(getattr(kind[run], score))})
     found = {
         "runs": pd.DataFrame(rows).set_index("run"),
-        "comparison": accuracy.compare(judged.runs, judged.confidence).set_index("better"),
+        "comparison": judged.comparison().set_index("better"),
         "calibration": judged.calibration_table(),
     }
     for run in judged.ranked():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -54,6 +54,8 @@ class Evaluation:
         By run's name: labelled pixels that the run left without a class, so that no score knows of them.
     study
         Name of the study.
+    only
+        By two runs' names: pixels that only the first has right, by block (`accuracy.compare`).
     """
 
     classes: Scheme
@@ -69,6 +71,7 @@ class Evaluation:
     doubt: str = ""
     unmapped: Mapping[str, int] = field(default_factory=dict)
     study: str = ""
+    only: Mapping[tuple[str, str], npt.NDArray[np.integer]] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """One row per run, best macro-F1 first."""
@@ -119,6 +122,10 @@ class Evaluation:
         """Names of the runs, best macro-F1 first."""
         return sorted(self.runs, key=lambda r: -self.runs[r].macro.value)
 
+    def comparison(self) -> pd.DataFrame:
+        """Every two runs (`accuracy.compare`)."""
+        return accuracy.compare(self.runs, self.confidence, self.only)
+
     def calibration_table(self) -> pd.DataFrame:
         """Brier score (0–2) and expected calibration error (0–1) of each run's probabilities: the less the better."""
         rows = {
@@ -144,7 +151,11 @@ class Evaluation:
             return {
                 "macro_f1": vars(a.macro),
                 "overall_accuracy": vars(a.overall),
-                **accuracy.disagreement(a.matrix),
+                "quantity": a.quantity.value,
+                "allocation": a.allocation.value,
+                "kappa": vars(a.kappa),
+                "disagreement": {"quantity": vars(a.quantity), "allocation": vars(a.allocation)},
+                "blocks": len(a.left_out),
                 "pixels": int(a.matrix.sum()),
                 "confusion": a.matrix.tolist(),
                 "classes": {
@@ -171,12 +182,19 @@ class Evaluation:
                         "brier": self.calibration[name].brier,
                         "error": self.calibration[name].error,
                         "bins": self.calibration[name].bins.to_dict("records"),
+                        **{
+                            key: None if found is None else vars(found)
+                            for key, found in (
+                                ("brier_interval", self.calibration[name].brier_interval),
+                                ("log_loss", self.calibration[name].log_loss),
+                            )
+                        },
                     },
                     "about": dict(self.about[name]),
                 }
                 for name in self.ranked()
             },
-            "comparison": accuracy.compare(self.runs, self.confidence).to_dict("records"),
+            "comparison": self.comparison().replace({np.nan: None}).to_dict("records"),
             "travelled": self.travelled().to_dict("records"),
         }
 
@@ -215,23 +233,56 @@ def read_rows(run: RunLayout) -> pd.DataFrame:
         raise FormatError(f"{run.crossval_table} cannot be read ({error}). Run notebook 06 again.") from error
 
 
-def _calibration(run: RunLayout, samples: Samples) -> Calibration:
+def _calibration(run: RunLayout, samples: Samples, **options: Any) -> Calibration:
     scheme = samples.scheme
     if samples.labels is None:
         rows = read_rows(run).query("split == 'fold'")
         probabilities = rows[[f"probability {name}" for name in scheme.names]].to_numpy().T
-        return calibration.assess(calibration.count(rows["label"].to_numpy(), probabilities, scheme.values))
-    percent = raster.read_codes(run.crossval_probability, [f"fold {name}" for name in scheme.names])
+        label, block = rows["label"].to_numpy(), rows["block"].to_numpy()
+        parts = [_losses(label, probabilities, block, scheme)]
+    else:
+        assert samples.folds is not None
+        percent = raster.read_codes(run.crossval_probability, [f"fold {name}" for name in scheme.names])
 
-    def count(block: Codes) -> npt.NDArray[np.float64]:
-        label, *parts = block.reshape(len(block), -1)
-        known = label > 0
-        probabilities = np.stack(parts)[:, known] / 100
-        probabilities[probabilities > 1] = np.nan  # no data
-        return calibration.count(label[known], probabilities, scheme.values)
+        def count(part: Codes) -> tuple[npt.NDArray[np.float64], pd.DataFrame]:
+            label, block, *parts = part.reshape(len(part), -1)
+            known = label > 0
+            probabilities = np.stack(parts)[:, known] / 100
+            probabilities[probabilities > 1] = np.nan  # no data
+            return _losses(label[known], probabilities, block[known], scheme)
 
-    both = da.concatenate([samples.labels.data, percent.data])
-    return calibration.assess(np.sum(blockwise.reduce(count, both, layers=4 * len(scheme.values)), axis=0))
+        folds = raster.select(samples.folds, ["block"])
+        both = da.concatenate([samples.labels.data, folds.data, percent.data])
+        parts = blockwise.reduce(count, both, layers=4 * len(scheme.values))
+    sums = pd.concat([losses for _, losses in parts]).groupby(level=0).sum()
+    brier, log = calibration.scored(sums, **options)
+    return replace(calibration.assess(np.sum([c for c, _ in parts], axis=0)), brier_interval=brier, log_loss=log)
+
+
+def _losses(
+    label: Codes, probabilities: npt.NDArray[np.floating], block: Codes, scheme: Scheme
+) -> tuple[npt.NDArray[np.float64], pd.DataFrame]:
+    return (
+        calibration.count(label, probabilities, scheme.values),
+        calibration.by_block(label, probabilities, block, scheme.values),
+    )
+
+
+def _only(rights: Mapping[str, npt.NDArray[np.int8]], block: Codes) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
+    """Count by block, for each ordered pair of runs, the pixels that only the first has right, of those both map.
+
+    Parameters
+    ----------
+    rights
+        For each run, of each labelled pixel: 1 if it is right, 0 if not, −1 if it is not mapped.
+    """
+    _, place = np.unique(block, return_inverse=True)
+    return {
+        (one, other): np.bincount(place, (rights[one] == 1) & (rights[other] == 0)).astype(np.int64)
+        for one in rights
+        for other in rights
+        if one != other
+    }
 
 
 def evaluate(
@@ -263,7 +314,7 @@ def evaluate(
     scheme = _with_foreign([layout.run(name) for name in names], samples)
     found: dict[str, dict[str, Accuracy]] = {split: {} for split in SPLITS}
     validated: dict[str, Accuracy] = {}
-    about, unmapped = {}, {}
+    about, unmapped, rights = {}, {}, {}
     for name in names:
         run = layout.run(name)
         about[name] = mapping.read_about(run)
@@ -278,13 +329,16 @@ def evaluate(
             matrices = accuracy.by_block(labels, codes, block, scheme.values)
             found[split][name] = assess(matrices)
             if split == "fold":
-                labelled = np.isin(labels, samples.scheme.values).sum()
-                unmapped[name] = int(labelled - matrices.sum())
+                labelled = np.isin(labels, samples.scheme.values)
+                unmapped[name] = int(labelled.sum() - matrices.sum())
+                truth, guess, blocks = labels[labelled], codes[labelled], block[labelled]
+                rights[name] = np.where(np.isin(guess, scheme.values), guess == truth, -1).astype(np.int8)
         if (tested := _tested(run, layout, scheme)) is not None:
             validated[name] = assess(tested)
     if not found["fold"]:
         raise MissingFileError(f"No run in {layout.folder}. Run notebook 06, 07 or 08 first.")
-    sure = {name: _calibration(layout.run(name), samples) for name in found["fold"]}
+    options = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    sure = {name: _calibration(layout.run(name), samples, **options) for name in found["fold"]}
     apart, random = found["fold"], found["random_fold"]
     return Evaluation(
         scheme,
@@ -300,6 +354,7 @@ def evaluate(
         samples.doubt,
         unmapped,
         layout.folder.name,
+        _only(rights, blocks),
     )
 
 

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import stats
 from sklearn import metrics
+from statsmodels.stats.multitest import multipletests
 
 from lulc_kit.classes import LandClass, Scheme
 from lulc_kit.errors import LulcError
-from lulc_kit.evaluate import accuracy
+from lulc_kit.evaluate import accuracy, significance
 
 # Congalton 1991 (doi:10.1016/0034-4257(91)90048-B), table 1, turned: rows are the reference.
 CONGALTON = np.array([[65, 6, 0, 4], [4, 81, 11, 7], [22, 5, 85, 3], [24, 8, 19, 90]])
@@ -143,14 +145,6 @@ def test_a_block_that_a_run_leaves_unmapped_keeps_its_place():
     assert found.tolist() == [[[1, 0], [0, 0]], [[0, 0], [0, 0]], [[0, 0], [0, 1]], [[0, 0], [1, 0]]]
 
 
-def test_resamples_draw_as_many_blocks_as_there_are():
-    times = accuracy.resample(7, 5000, seed=1)
-    assert times.shape == (5000, 7)
-    assert (times.sum(axis=1) == 7).all()
-    np.testing.assert_allclose(times.mean(axis=0), 1, atol=0.06)
-    np.testing.assert_array_equal(times, accuracy.resample(7, 5000, seed=1))
-
-
 @pytest.mark.parametrize("confidence", [0.8, 0.95])
 def test_with_blocks_of_one_pixel_the_interval_is_the_binomial_one(confidence):
     n, right = 600, 450
@@ -226,3 +220,60 @@ def test_a_run_cannot_be_told_apart_from_itself_and_one_run_has_no_rival():
     same = accuracy.compare({"a": run_of(0.8, 1), "b": run_of(0.8, 1)}, 0.95).iloc[0]
     assert (same["difference"], same["low"], same["high"], same["distinguishable"]) == (0, 0, 0, False)
     assert accuracy.compare({"a": run_of(0.8, 1)}, 0.95).empty
+
+
+@given(matrix=matrices)
+@settings(deadline=None)
+def test_all_scores_stand_in_one_array(matrix):
+    if not matrix.sum():
+        return
+    found = accuracy.scores(np.stack([matrix, matrix.T]))
+    assert found.shape == (2, len(accuracy.WHOLE) + 4 * len(accuracy.BY_CLASS))
+    assert found[0, 0] == accuracy.overall_accuracy(matrix) and found[1, 1] == accuracy.macro_f1(matrix.T)
+    np.testing.assert_array_equal(found[0, 5:9], accuracy.per_class(matrix)["precision"])
+    np.testing.assert_array_equal(found[1, -4:], accuracy.per_class(matrix.T)["iou"])
+
+
+def test_pontius_on_olofsson_s_shares():
+    pixels_of = np.array([200_000, 150_000, 3_200_000, 6_450_000])
+    shares = OLOFSSON / OLOFSSON.sum(axis=1, keepdims=True) * pixels_of[:, None] / pixels_of.sum()
+    found = accuracy.disagreement(shares)
+    assert found["quantity"] == pytest.approx(0.00449324, abs=5e-9)
+    assert found["allocation"] == pytest.approx(0.04899487, abs=5e-9)
+
+
+def test_a_comparison_is_a_sentence_and_corrected_for_the_number_of_pairs():
+    runs = {f"r{i}": run_of(q, i) for i, q in enumerate((0.9, 0.9, 0.86, 0.6))}
+    found = accuracy.compare(runs, 0.95)
+    assert (found["p_corrected"] >= found["p"]).all()
+    np.testing.assert_allclose(found["p_corrected"], multipletests(found["p"], method="holm")[1])
+    assert (found["distinguishable"] == (found["p_corrected"] < 0.05)).all() and found["p_mcnemar"].isna().all()
+    row = found.set_index(["better", "worse"]).loc[(found.iloc[0]["better"], "r3")]
+    assert row["said"] == (
+        f"{found.iloc[0]['better']} is better than r3 by {100 * row['difference']:.1f} points of macro-F1, 95 % "
+        f"interval {100 * row['low']:.1f} to {100 * row['high']:.1f}."
+    )
+    alike = found[~found["distinguishable"]].iloc[0]
+    assert "cannot be told apart: a difference of" in alike["said"] and "corrected for 6 pairs" in alike["said"]
+
+
+def test_p_of_a_pair_is_about_that_of_the_paired_t_test_of_its_blocks():
+    """Where blocks have the same pixels and two classes are as common, macro-F1 is nearly the mean over blocks."""
+    generator = np.random.default_rng(3)
+
+    def matrices_of(right):
+        return np.array([[[n, 50 - n], [50 - n, n]] for n in right])
+
+    one, other = generator.binomial(50, 0.80, 40), generator.binomial(50, 0.78, 40)
+    options = {"confidence": 0.95, "resamples": 4000, "seed": 1}
+    runs = {n: accuracy.assess(matrices_of(r), scheme(2), **options) for n, r in (("one", one), ("other", other))}
+    found = accuracy.compare(runs, 0.95)["p"][0]
+    assert found == pytest.approx(stats.ttest_rel(one, other).pvalue, abs=0.03)
+
+
+def test_a_pair_is_tested_by_the_pixels_that_only_one_has_right():
+    runs = {"a": run_of(0.9, 1), "b": run_of(0.8, 2)}
+    generator = np.random.default_rng(1)
+    only = {("a", "b"): generator.poisson(4, 60), ("b", "a"): generator.poisson(2, 60)}
+    found = accuracy.compare(runs, 0.95, only).iloc[0]
+    assert found["p_mcnemar"] == pytest.approx(significance.mcnemar(only["a", "b"], only["b", "a"])[1])

@@ -1,11 +1,12 @@
 """Probabilities against the truth: scikit-learn's Brier score and curve, closed forms, parts that add up."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss
+from sklearn.metrics import brier_score_loss, log_loss
 
 from lulc_kit.evaluate import calibration
 
@@ -65,3 +66,45 @@ def test_parts_add_up_and_what_is_not_known_does_not_count():
     more = np.concatenate([label, [0, 2, 200]])
     unknown = np.concatenate([probabilities, np.array([[1, 0, 0], [np.nan, 0, 0], [1, 0, 0]]).T], axis=1)
     np.testing.assert_allclose(calibration.count(more, unknown, VALUES), whole)
+
+
+@given(st.integers(0, 1000))
+def test_losses_are_scikit_learns(seed):
+    label, probabilities = drawn(seed)
+    probabilities = (probabilities + 0.02) / 1.06  # nothing near the floor
+    block = np.random.default_rng(seed).integers(0, 30, len(label))
+    sums = calibration.by_block(label, probabilities, block, VALUES)
+    assert sums["pixels"].sum() == len(label) and sums.index.tolist() == np.unique(block).tolist()
+    brier, log = calibration.scored(sums, confidence=0.95, resamples=100, seed=1)
+    assert log.value == pytest.approx(log_loss(label, probabilities.T, labels=VALUES))
+    assert brier.value == pytest.approx(calibration.assess(calibration.count(label, probabilities, VALUES)).brier)
+    assert brier.low < brier.value < brier.high and log.low < log.value < log.high
+
+
+def test_losses_of_parts_add_up_and_who_is_sure_and_wrong_is_held_to_the_floor():
+    label, probabilities = drawn(4)
+    block = np.arange(400) // 20
+    whole = calibration.by_block(label, probabilities, block, VALUES)
+    cut = [
+        calibration.by_block(label[part], probabilities[:, part], block[part], VALUES)
+        for part in (slice(150), slice(150, None))
+    ]
+    pd.testing.assert_frame_equal(pd.concat(cut).groupby(level=0).sum(), whole)
+    sure = calibration.by_block(np.array([2, 2]), np.array([[0.0, 0], [1, 1], [0, 0]]), np.array([1, 2]), VALUES)
+    assert calibration.scored(sure, confidence=0.9, resamples=100, seed=1)[1].value == pytest.approx(-np.log(0.005))
+    assert calibration.scored(sure.iloc[:1], confidence=0.9, resamples=100, seed=1) == (None, None)
+
+
+def test_the_interval_of_the_brier_score_holds_the_truth():
+    generator, held = np.random.default_rng(6), 0
+    for seed in range(200):
+        sure = generator.beta(4, 1.5, 50)  # of each block: how often it is right, which the model knows only roughly
+        count = generator.poisson(30, 50) + 1
+        right = generator.random(count.sum()) < np.repeat(sure, count)
+        p = np.full(count.sum(), 0.7)
+        label, block = np.where(right, 2, 5), np.repeat(np.arange(50), count)
+        sums = calibration.by_block(label, np.stack([p, 1 - p, 0 * p]), block, VALUES)
+        brier, _ = calibration.scored(sums, confidence=0.95, resamples=300, seed=seed)
+        mean = 4 / 5.5
+        held += brier.low <= 0.18 * mean + 0.98 * (1 - mean) <= brier.high
+    assert 0.90 <= held / 200 <= 0.99

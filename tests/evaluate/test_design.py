@@ -159,7 +159,18 @@ def test_rare_classes_and_classes_without_an_error_are_named():
     table = found.table(["Town", "Field", "Marsh"])
     assert table.loc[("users_accuracy", "Town"), "hits"] == 20
     assert table.loc[("overall_accuracy", "all"), "value"] == pytest.approx(found.overall_accuracy)
-    assert design.stratified(OLOFSSON, OLOFSSON_PIXELS).cautions(list("abcd")) == []
+    said = design.stratified(OLOFSSON, OLOFSSON_PIXELS).cautions(list("abcd"))
+    assert not any("Fewer than" in text or "No spread" in text for text in said)
+
+
+def test_what_no_point_shows_is_named_where_the_interval_would_hide_it():
+    """A rare class that the map overlooks in a large one: 3 of 10,000 pixels there double its area, and no point is."""
+    counts = np.array([[48, 2, 0], [4, 46, 0], [1, 1, 48]])
+    found = design.stratified(counts, [0.6, 0.39, 0.01])
+    assert found.unseen[2] == pytest.approx(3 * (0.6 / 50 + 0.39 / 50))
+    (said,) = [text for text in found.cautions(["Field", "Forest", "Pond"]) if "rule of three" in text]
+    assert "no point is Pond (5.9% of the land)" in said
+    assert found.unseen[:2].tolist() == [0, 0]
 
 
 def test_a_class_that_the_map_lacks_has_an_area_and_no_user_s_accuracy():

@@ -75,3 +75,14 @@ def test_sources_are_those_of_what_was_done(model, separation, first, other):
     cited = methods.sources(numbers(judged), [])
     assert cited[0].startswith(first) and any(c.startswith(other) for c in cited)
     assert all("doi:" in c or "Pedregosa" in c for c in cited)
+
+
+def test_a_probability_sample_is_described_and_its_lack_said():
+    found = numbers(evaluation())
+    assert "No probability sample of the map was interpreted" in methods.paragraph(found, [])
+    assert "Olofsson" not in " ".join(methods.sources(found, []))
+    survey = {"points": 300, "how": "stratified by the map's classes", "reference_date": "2021", "confidence": 0.95}
+    text = methods.paragraph(found | {"survey": survey}, [])
+    assert "estimated from 300 points, stratified by the map's classes and interpreted by a person on images" in text
+    assert "No probability sample" not in text and "of 2021" in text
+    assert "Olofsson et al. 2014" in " ".join(methods.sources(found | {"survey": survey}, []))

@@ -184,3 +184,28 @@ def test_the_independent_test_set_is_judged_on_the_final_map(tmp_path):
     assert found.table().loc["rf", "macro_f1_test_set"] == str(score.macro)
     assert "independent_test_set" in found.to_dict()["runs"]["rf"]
     assert set(found.estimates()) == {"apart in space", "independent test set"}
+
+
+def test_pairs_are_counted_by_the_pixels_that_only_one_run_has_right_and_both_map(tmp_path):
+    hole = predicted(0.7, 1)
+    hole[:20, :20] = 0
+    there = study(tmp_path / "s", whole={"fold": predicted(0.9, 3)}, hole={"fold": hole})
+    found = runs.evaluate(there, resamples=100)
+    true, one, both = labels(), predicted(0.9, 3), (labels() > 0) & (hole > 0)
+    assert found.only["whole", "hole"].sum() == (both & (one == true) & (hole != true)).sum()
+    assert found.only["hole", "whole"].sum() == (both & (one != true) & (hole == true)).sum()
+    assert len(found.only["hole", "whole"]) == len(found.runs["whole"].left_out)
+    row = found.comparison().iloc[0]
+    assert row["p_mcnemar"] < 0.05 and row["said"].startswith("whole is better than hole by")
+
+
+def test_losses_have_intervals_from_the_blocks(found):
+    for run in ("rf", "fcn"):
+        right, calibration = found.runs[run].overall.value, found.calibration[run]
+        assert calibration.brier_interval.value == pytest.approx(calibration.brier)
+        assert calibration.log_loss.value == pytest.approx(-right * np.log(0.8) - (1 - right) * np.log(0.1))
+        assert calibration.log_loss.low < calibration.log_loss.value < calibration.log_loss.high
+    data = found.to_dict()["runs"]["rf"]
+    assert data["calibration"]["log_loss"]["value"] == found.calibration["rf"].log_loss.value
+    assert data["apart_in_space"]["kappa"]["low"] < data["apart_in_space"]["kappa"]["value"]
+    assert data["apart_in_space"]["blocks"] == 12
