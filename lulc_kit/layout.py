@@ -317,6 +317,11 @@ class Layout:
         return self.report.parent / "tables" / f"{name}.csv"
 
     @property
+    def change(self) -> Path:
+        """What became what, pixel by pixel, between another map and one of the study's."""
+        return self.folder / "change" / "from_to.tif"
+
+    @property
     def drawn(self) -> Path:
         """How the points for interpretation were drawn; who interprets them does not look at it."""
         return self.folder / "interpretation" / "design.json"

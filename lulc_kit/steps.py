@@ -136,6 +136,7 @@ def _judged(p: Any, layout: Layout) -> list[Path]:
 
 def _report(p: Any, layout: Layout) -> list[Path]:
     written = [layout.report, layout.accuracy, layout.picture("*"), layout.table("*")]
+    written += [layout.change] if p.compare_with else []
     if layout.tabular:
         return written
     asked = p.doubt is None or len(p.doubt) > 0
@@ -193,7 +194,10 @@ _TABLE: _Table = {
 
 def of_users(p: params.Parameters, layout: Layout) -> list[Path]:
     """Return the files outside the study's folder that a step reads: the user's own, with what belongs to them."""
-    return [file for path in _named(p, layout) for file in companions(path)]
+    found = [file for path in _named(p, layout) for file in companions(path)]
+    if isinstance(p, params.Evaluate) and p.compare_with:
+        found += other_map(p.compare_with, layout)  # not its style, which 09 itself writes
+    return found
 
 
 def _named(p: params.Parameters, layout: Layout) -> list[Path]:
@@ -222,6 +226,13 @@ def _of_evaluation(p: params.Evaluate, layout: Layout) -> list[Path]:
     if "reference" in named and layout.catalog.exists():
         found += catalog.files_of(layout.catalog)[1].get("reference", [])
     return found
+
+
+def other_map(name: str, layout: Layout) -> tuple[Path, Path]:
+    """Return the class map and the classes that ``STUDY/RUN`` names, beside the study that asks."""
+    study, run = name.split("/")
+    there = Layout(layout.folder.parent / study)
+    return there.run(run).map, there.classes
 
 
 def networks(p: params.Parameters) -> list[Path]:

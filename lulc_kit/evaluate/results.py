@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lulc_kit import catalog, classes, files, mapping, params, provenance, raster
+from lulc_kit import catalog, classes, files, mapping, params, provenance, raster, steps
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import FormatError, ParameterError
-from lulc_kit.evaluate import accuracy, agreement, doubt, qgis, references, report, smoothed, survey, trust
+from lulc_kit.evaluate import accuracy, agreement, change, doubt, qgis, references, report, smoothed, survey, trust
 from lulc_kit.evaluate.accuracy import Estimate
 from lulc_kit.evaluate.agreement import Agreement
+from lulc_kit.evaluate.change import Change
 from lulc_kit.evaluate.qgis import RasterLayer
 from lulc_kit.evaluate.runs import Evaluation
 from lulc_kit.evaluate.sampling import HOW, Drawn
@@ -215,6 +216,33 @@ def read_smoothed(made: Smoothed | None, layout: Layout) -> xr.DataArray | None:
     return None if made is None else raster.read_codes(layout.run(made.run).smoothed)
 
 
+def compare_maps(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Change | None:
+    """Compare a map with that of another run or study, and write the change map; None if none is named.
+
+    Raises
+    ------
+    LulcError
+        If a run is unknown or has no map, or as of `change.compare`.
+    """
+    if p.compare_with is None:
+        return None
+    run = p.compare_run or judged.ranked()[0]
+    if run not in judged.runs:
+        raise ParameterError(f"compare_run names the run {run}, and there are: {', '.join(judged.ranked())}.")
+    after = mapping.read(layout.run(run), "class")
+    if after is None:
+        raise ParameterError(f"compare_with: run {run} has no map to compare, as its samples are a table.")
+    path, of_classes = steps.other_map(p.compare_with, layout)
+    with files.written(of_classes, "05_samples") as about:
+        scheme = Scheme.from_dict(about["scheme"])
+    names = (p.compare_with, f"{p.study}/{run}")
+    found = change.compare(raster.read_codes(path), after, (scheme, judged.classes), names)
+    values = "; ".join(f"{c.value} {c.name}" for c in found.classes.classes)
+    meaning = f"class in {names[0]} × {change.CODE} + class in {names[1]}; 0: one of them has none"
+    writing.write(layout.change, found.codes, dtype="uint32", nodata=0, tags={"meaning": meaning, "classes": values})
+    return found
+
+
 def numbers(
     judged: Evaluation,
     trusted: Mapping[str, Trust],
@@ -223,6 +251,7 @@ def numbers(
     surveyed: Survey | None = None,
     agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
     made: Smoothed | None = None,
+    changed: Change | None = None,
 ) -> dict[str, Any]:
     """Return all numbers as plain data: what ``accuracy.json`` holds (`accuracy.schema.json`)."""
     maps = read_maps(judged, layout)
@@ -238,6 +267,7 @@ def numbers(
         "survey": None if surveyed is None else surveyed.to_dict(),
         "agreement": [found.to_dict(judged.classes) for found, _ in (agreed or {}).values()],
         "smoothed": None if made is None else made.to_dict(),
+        "change": None if changed is None else changed.to_dict(),
         "parameters": p.model_dump(mode="json", exclude={"outputs", "memory", "study"}),
         "versions": provenance.versions(),
     }
@@ -284,6 +314,7 @@ def write(
     surveyed: Survey | None = None,
     agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
     made: Smoothed | None = None,
+    changed: Change | None = None,
 ) -> None:
     """Write all numbers as data and as tables, the pictures, the page made of them, and a QGIS style for each map.
 
@@ -299,10 +330,10 @@ def write(
         The study's files.
     surveyed
         What a probability sample says of the maps; None without one.
-    agreed, made
-        From `compare_references` and `smooth`.
+    agreed, made, changed
+        From `compare_references`, `smooth` and `compare_maps`.
     """
-    files.write_json(layout.accuracy, numbers(judged, trusted, p, layout, surveyed, agreed, made))
+    files.write_json(layout.accuracy, numbers(judged, trusted, p, layout, surveyed, agreed, made, changed))
     for old in layout.picture("x").parent.glob(layout.picture("*").name):
         old.unlink()
     for name, shown in pictures.items():
@@ -310,7 +341,7 @@ def write(
             if figure is not None:
                 with files.replacing(layout.picture(f"{name}_{run}" if run else name)) as part:
                     figure.savefig(part, dpi=110, bbox_inches="tight")
-    laid_out = tables(judged, trusted) | survey_tables(surveyed)
+    laid_out = tables(judged, trusted) | survey_tables(surveyed) | change_tables(changed)
     for name, (found, _) in (agreed or {}).items():
         kinds = list(judged.classes.names)
         laid_out[f"agreement_{name}"] = pd.DataFrame(found.matrix, kinds, kinds).rename_axis("ours")
@@ -440,6 +471,11 @@ def survey_tables(surveyed: Survey | None) -> dict[str, pd.DataFrame]:
         found[f"survey_accuracy_{run}"] = surveyed.scores(run)
         found[f"survey_points_{run}"] = pd.DataFrame(counts, names, names).rename_axis("mapped as")
     return found
+
+
+def change_tables(changed: Change | None) -> dict[str, pd.DataFrame]:
+    """Lay out what became what: hectares by both classes, and gains and losses."""
+    return {} if changed is None else {"change": changed.transitions(), "change_balance": changed.balance()}
 
 
 def coverage(trusted: Mapping[str, Trust], scheme: Scheme) -> pd.DataFrame | None:

@@ -83,6 +83,13 @@ class Evaluate(Parameters):
         description='of what the interpreter looked at: "2021-06-15", "2021-06" or "2021"',
     )
 
+    compare_with: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]*/[A-Za-z0-9][A-Za-z0-9_\-]*$",
+        description="an earlier map, STUDY/RUN, on the same grid: what became what since; null: none",
+    )
+    compare_run: Name | None = Field(None, description="run whose map is compared with it; null: the best")
+
     @model_validator(mode="after")
     def _checks(self) -> Self:
         if self.sample_points and self.sample_error is not None:

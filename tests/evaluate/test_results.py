@@ -204,3 +204,27 @@ def test_a_map_is_smoothed_beside_the_run_s_and_never_in_its_place(whole):
     wrong = params.Evaluate(study="s", smooth=params.evaluate.Smoothing(run="gone"))
     with pytest.raises(LulcError, match="smooth names the run gone"):
         results.smooth(judged, test_trust.samples(layout), wrong, layout)
+
+
+def test_maps_of_two_runs_are_compared_and_the_change_map_is_written(whole, tmp_path):
+    layout, judged, trusted, p = whole
+    again = Layout(shutil.copytree(layout.folder, tmp_path / "s"))
+    assert results.compare_maps(judged, p, again) is None and results.change_tables(None) == {}
+    asked = p.model_copy(update={"compare_with": "s/poor", "compare_run": "rf"})
+    found = results.compare_maps(judged, asked, again)
+    one, other = (raster.read_codes(again.run(run).map).data[0].compute().astype(int) for run in ("poor", "rf"))
+    both = (one > 0) & (other > 0)
+    np.testing.assert_array_equal(raster.read_codes(again.change).data[0], np.where(both, 1000 * one + other, 0))
+    assert raster.tags(again.change)["meaning"].startswith("class in s/poor × 1000 + class in s/rf")
+    results.write(judged, trusted, {"flows": Figure(figsize=(1, 1))}, asked, again, changed=found)
+    numbers = json.loads(again.accuracy.read_text(encoding="utf-8"))
+    jsonschema.validate(numbers, test_report.SCHEMA, jsonschema.Draft202012Validator)
+    assert numbers["change"]["changed"] == pytest.approx((one[both] != other[both]).mean())
+    text = test_report.Page(again.report.read_text(encoding="utf-8")).text
+    assert "From “s/poor” to “s/rf”" in text and "not of the land" in text
+    table = pd.read_csv(again.table("change"), index_col=0)
+    assert table.to_numpy().sum() == pytest.approx(both.sum() * 0.01)
+    with pytest.raises(LulcError, match="compare_run names the run gone, and there are: poor, rf"):
+        results.compare_maps(judged, asked.model_copy(update={"compare_run": "gone"}), again)
+    with pytest.raises(LulcError, match=r"classes.json does not exist"):
+        results.compare_maps(judged, asked.model_copy(update={"compare_with": "other/rf"}), again)

@@ -160,7 +160,7 @@ ROWS: dict[str, list[Any]] = {
         | {"sample_points": 60, "sample_allocation": "neyman", "sample_least": 10}
         | {"references": [OTHER | {"scheme": None, "classes": {"Forest": [1], "Water": [2], "Farmland": [3]}}]}
         | {"smooth": {"method": "none", "least_area": 0.5}},
-        {"doubt": [], "sample_points": 60, "sample_design": "simple"},
+        {"doubt": [], "sample_points": 60, "sample_design": "simple", "compare_with": "tiny/rf", "compare_run": "fcn"},
         {"doubt": [], "sample_points": 60, "sample_design": "systematic"},
     ],
 }

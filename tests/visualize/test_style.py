@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from lulc_kit import attribution, classes
 from lulc_kit.raster import writing
-from lulc_kit.visualize import charts, images, maps, searches, style
+from lulc_kit.visualize import changes, charts, images, maps, searches, style
 from tests.visualize.painted import SCHEME, codes, grid, image
 from tests.visualize.test_searches import FOUND
 
@@ -78,6 +78,7 @@ BINS = pd.DataFrame({"confidence": [0.4, 0.9], "accuracy": [0.5, 0.8], "pixels":
 ERRORS = pd.DataFrame({"index": [0.2, 0.9], "error": [0.1, 0.3], "samples": [50, 50]})
 COVERED = pd.DataFrame({"covered": [0.2, 1.0], "pixels": [10, 30]})
 CURVE = pd.DataFrame({"mean": [0.5, 0.6], "lowest": [0.4, 0.6], "highest": [0.6, 0.6]}, index=[10, 20])
+FLOWS = pd.DataFrame([[5.0, 1.0], [2.0, 7.0]], ["a", "b"], ["a", "b"])
 DRAWN = {
     maps.class_map: lambda n: (codes([[10, 40]]), named(n), n, n),
     maps.class_maps: lambda n: ({n: codes([[10, 40]])}, named(n)),
@@ -110,6 +111,11 @@ DRAWN = {
     charts.learning_curve: lambda n: (CURVE.rename_axis(n), n),
     charts.observations: lambda n: (DAYS["date"], DAYS["clear"]),
     charts.clear_observations: lambda n: (codes([[0, 1]]), DAYS),
+    changes.flows: lambda n: (
+        FLOWS.rename(index={"a": n}),
+        replace(SCHEME, classes=named(n).classes[:2]),
+        (n, "after"),
+    ),
     searches.footprints: lambda n: (FOUND.assign(tile=n),),
     searches.cloud_cover: lambda n: (FOUND.assign(tile=n),),
     searches.coverage: lambda n: (codes([[0, 2]]),),
@@ -131,7 +137,7 @@ def named(name):
 
 
 def test_no_picture_is_forgotten_here():
-    there = {f for m in (charts, images, maps, searches) for f in vars(m).values() if inspect.isfunction(f)}
+    there = {f for m in (changes, charts, images, maps, searches) for f in vars(m).values() if inspect.isfunction(f)}
     pictures = {f for f in there if f.__module__ != style.__name__ and f.__annotations__.get("return") == "Figure"}
     assert pictures == set(DRAWN)
 
