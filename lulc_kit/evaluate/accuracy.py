@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import LulcError
@@ -156,7 +155,8 @@ class Accuracy:
 
 
 ENOUGH = 40
-"""Blocks from which on the intervals hold the truth about as often as they say (docs/benchmarks/evaluate.md)."""
+"""Blocks from which on intervals of whole scores hold the truth as often as they say; of the F1 of a rare class, twice
+as many (docs/benchmarks/evaluate.md)."""
 
 WHOLE = ("overall", "macro", "kappa", "quantity", "allocation")
 """Scores of a whole matrix."""
@@ -258,6 +258,8 @@ def compare(
     >>> print(compare(runs, confidence=0.95)["said"][0])
     rf is better than knn by 30.2 points of macro-F1, 95 % interval 25.2 to 34.8.
     """
+    from scipy import stats
+
     names = sorted(runs, key=lambda r: -runs[r].macro.value)
     rows = []
     for i, better in enumerate(names):

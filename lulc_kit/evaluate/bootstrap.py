@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
 
 Numbers = npt.NDArray[np.float64]
 
@@ -46,6 +45,8 @@ def interval(
     >>> [np.round(end, 1).tolist() for end in interval([blocks.mean()], many, left_out, 0.95)]
     [[6.8], [12.2]]
     """
+    from scipy import special, stats
+
     value, count = np.asarray(value, float), len(left_out)
     some = np.isfinite(many).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 
 def mcnemar(only_first: npt.ArrayLike, only_second: npt.ArrayLike) -> tuple[float, float]:
@@ -30,6 +29,8 @@ def mcnemar(only_first: npt.ArrayLike, only_second: npt.ArrayLike) -> tuple[floa
     >>> round(z**2, 4), f"{p:.1e}"
     (17.3559, '3.1e-05')
     """
+    from scipy import stats
+
     gap = np.asarray(only_first, float) - np.asarray(only_second, float)
     spread = np.sqrt((gap**2).sum())
     z = float(gap.sum() / spread) if spread else 0.0

@@ -78,6 +78,6 @@ def test_treating_pixels_as_independent_would_not():
 
 
 def test_a_thousand_resamples_of_ten_runs_take_little():
-    """500 blocks, 12 classes: under 2 seconds on two cores that do nothing else (benchmarks/evaluate.py)."""
+    """500 blocks, 12 classes: under 2 seconds of a processor, whatever else the machine does meanwhile."""
     evaluate.speed()
-    assert evaluate.speed() < 8
+    assert evaluate.speed()[1] < 2
