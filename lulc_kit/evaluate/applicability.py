@@ -249,5 +249,8 @@ def measure(
         if pixels.size:
             index[pixels] = space.dissimilarity(x[pixels]) / max(space.threshold, TINY)
             if most:
-                density[pixels] = space.density(x[pixels], most)
+                # Outside there is no sample within the threshold, and to find that out takes longest.
+                density[pixels] = 0
+                inside = pixels[index[pixels] <= 1]
+                density[inside] = space.density(x[inside], most)
     return index, density

@@ -23,6 +23,9 @@ FORMAT = "lulc_kit accuracy 1"
 RELIABLE, POOR = 0.8, 0.5
 """F1 at or above which a class is called reliable, below which poor."""
 
+LEAST_CONFUSION = 0.005
+"""Part of a class's pixels from which on it is said to be taken for another: less would read "0 %"."""
+
 MOST_FILES = 12
 """Files of a step's inputs that the page names; the rest are counted, and stand in the step's record."""
 
@@ -51,7 +54,8 @@ def confused(numbers: Mapping[str, Any], run: str, count: int = 3) -> list[str]:
     matrix = np.array(numbers["runs"][run]["apart_in_space"]["confusion"])
     names = [row["name"] for row in numbers["classes"]["classes"]]
     parts = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    pairs = [(parts[i, j], names[i], names[j]) for i, j in zip(*np.nonzero(matrix), strict=True) if i != j]
+    seen = zip(*np.nonzero(parts >= LEAST_CONFUSION), strict=True)
+    pairs = [(parts[i, j], names[i], names[j]) for i, j in seen if i != j]
     return [f"{part:.0%} of {true} is mapped as {called}" for part, true, called in sorted(pairs, reverse=True)[:count]]
 
 

@@ -128,6 +128,16 @@ def test_pixels_without_a_class_are_not_measured():
     assert np.isnan(applicability.measure(space, NEW, np.ones(3, int))[1]).all()
 
 
+def test_outside_there_is_no_density():
+    """To say 0 without counting is right: the definition counts samples nearer than the threshold."""
+    x, fold, weights, _ = drawn(7)
+    space = applicability.fit(x, fold, weights)
+    new = np.random.default_rng(8).normal(size=(200, 5)) * x.std(axis=0) * 2
+    index, density = applicability.measure(space, new, np.ones(200, int), 254)
+    assert (index > 1).sum() > 20 and (index <= 1).sum() > 20
+    np.testing.assert_array_equal(density, space.density(new))
+
+
 def test_twins_in_all_folds_leave_only_their_like_inside():
     space = applicability.fit(np.repeat(CORNERS, 2, axis=0), np.tile([1, 2], 6))
     index, _ = applicability.measure(space, np.array([[0.0, 0], [0.01, 0]]), np.ones(2, int))

@@ -203,6 +203,12 @@ def test_a_map_without_a_mistake_names_no_confusion():
     assert "0% of" not in text
 
 
+def test_a_confusion_of_a_few_pixels_is_none():
+    rare = np.diag([1000, 1000, 1000, 1000])
+    rare[0, 1], rare[2, 3] = 4, 6
+    assert report.confused(numbers(evaluation(rare)), "rf") == ["1% of Scrub is mapped as Marsh"]
+
+
 def test_most_frequent_confusions_are_parts_of_the_labelled_class():
     assert report.confused(numbers(evaluation()), "rf", 2) == [
         "50% of Marsh is mapped as Scrub",
