@@ -143,7 +143,7 @@ def _report(p: Any, layout: Layout) -> list[Path]:
     names = [name for name in DOUBT_LAYERS if asked and (p.density or name != "density")]
     any_run = layout.run("*")
     written += [any_run.agreement("*")] if p.references else []
-    written += [any_run.smoothed] if p.smooth else []
+    written += [any_run.smoothed, any_run.smoothed.with_suffix(any_run.style.suffix)] if p.smooth else []
     written += [layout.project, any_run.style, any_run.attributes]
     return [*written, *(any_run.doubt(name) for name in names)]
 
