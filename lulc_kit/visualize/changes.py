@@ -35,13 +35,16 @@ def flows(hectares: pd.DataFrame, classes: Scheme, titles: tuple[str, str]) -> F
     numbers, whole = hectares.to_numpy(float), float(hectares.to_numpy().sum())
     gap = 0.012 * whole
     left, right = (_bottoms(numbers.sum(axis=axis), gap) for axis in (1, 0))
-    begins, ends = left.copy(), right.copy()
+    begins, ends = (
+        left + numbers.sum(axis=1),
+        right + numbers.sum(axis=0),
+    )  # bands are laid from the top, as classes are
     for i, before in enumerate(classes.classes):
         for j in range(len(classes.classes)):
             if numbers[i, j] > 0:
+                begins[i] -= numbers[i, j]
+                ends[j] -= numbers[i, j]
                 _band(ax, begins[i], ends[j], numbers[i, j], before.colour, 0.25 if i == j else 0.75)
-                begins[i] += numbers[i, j]
-                ends[j] += numbers[i, j]
     for x, bottoms, heights, side in (
         (0.0, left, numbers.sum(axis=1), "right"),
         (1.0, right, numbers.sum(axis=0), "left"),
