@@ -237,8 +237,9 @@ def draw(
 
 def _expected(judged: Evaluation, run: str) -> npt.NDArray[np.float64]:
     """Return the user's accuracies of cross-validation; where there is none, `sampling.GUESS`."""
-    rows = [row["precision"] for row in judged.runs[run].classes.values()]
-    values = np.array([row.value for row in rows if isinstance(row, accuracy.Estimate)])
+    rows = judged.runs[run].classes
+    found = [rows[name]["precision"] if name in rows else np.nan for name in judged.classes.names]
+    values = np.array([each.value if isinstance(each, accuracy.Estimate) else np.nan for each in found])
     return np.where(np.isfinite(values), values, sampling.GUESS)
 
 

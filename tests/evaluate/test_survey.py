@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 
 from lulc_kit import classes, mapping, raster
 from lulc_kit.errors import LulcError
-from lulc_kit.evaluate import accuracy, design, interpretation, survey
+from lulc_kit.evaluate import accuracy, design, interpretation, sampling, survey
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 from lulc_kit.simulated import landscape
@@ -176,6 +176,17 @@ def test_two_interpreters_agree_as_far_as_they_do(layout, tmp_path):
     found = survey.assess(judged("rf"), layout, interpret(layout, tmp_path / "seen.gpkg", second), "2021").agreement
     assert (found.points, found.share) == (40, 0.9)
     assert found.low < 0.9 < found.high and 0 < found.kappa < 0.9
+
+
+def test_planning_guesses_where_cross_validation_knows_nothing_of_a_class():
+    """Of a class that no label has and no model names there, as with a model from elsewhere, there is no row."""
+    runs = judged("rf")
+    known = dict(runs.runs["rf"].classes)
+    known.pop("Forest")
+    short = SimpleNamespace(**vars(runs) | {"runs": {"rf": SimpleNamespace(classes=known)}})
+    found, whole = survey._expected(short, "rf"), survey._expected(runs, "rf")
+    assert found[2] == sampling.GUESS != whole[2]
+    np.testing.assert_array_equal(np.delete(found, 2), np.delete(whole, 2))
 
 
 def test_rare_classes_are_named_and_all_numbers_are_plain_data(layout, tmp_path):

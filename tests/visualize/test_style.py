@@ -109,6 +109,7 @@ DRAWN = {
     charts.errors_by_index: lambda n: (ERRORS, n),
     charts.coverage: lambda n: (COVERED, 0.1, n),
     charts.learning_curve: lambda n: (CURVE.rename_axis(n), n),
+    charts.attention: lambda n: (pd.DataFrame({n: [1.0, 2.0]}, ["2020-01-01", "2020-06-01"]), named(n)),
     charts.observations: lambda n: (DAYS["date"], DAYS["clear"]),
     charts.clear_observations: lambda n: (codes([[0, 1]]), DAYS),
     changes.flows: lambda n: (
