@@ -260,8 +260,9 @@ def assess(judged: Evaluation, layout: Layout, path: Path, date: str) -> Survey:
     Raises
     ------
     LulcError
-        If the file is not the sample that was drawn (`interpretation.read`), or a map lies on another grid or leaves
-        some of its points unmapped.
+        If the file is not the sample that was drawn (`interpretation.read`), a map lies on another grid, or the one
+        that it was drawn from leaves some of its points unmapped by now. Another one that does so is not judged, and
+        a note says so.
     """
     drawn = interpretation.read_drawn(layout)
     seen = interpretation.read(path, drawn)
@@ -274,7 +275,17 @@ def assess(judged: Evaluation, layout: Layout, path: Path, date: str) -> Survey:
         raster = _codes(layout, run)
         grids.check(raster.odc.geobox, drawn.grid, f"The map of run {run}")
         codes = np.asarray(raster.data[0])
-        mapped = _mapped(codes, drawn, run)
+        mapped = _mapped(codes, drawn)
+        if (out := np.flatnonzero(mapped < 0) + 1).size:
+            said = (
+                f"The map of run {run} has no class at {out.size} points of the sample "
+                f"({', '.join(map(str, out[:10]))}{', …' if out.size > 10 else ''}), which was drawn from the map of "
+                f"run {drawn.run}: it covers other land, or has other classes"
+            )
+            if run == drawn.run:
+                raise LulcError(f"{said}. Make it with the images and classes of then, or draw a new sample.")
+            notes.append(f"{said}. So the sample does not judge it; that needs one of its own (sample_run).")
+            continue
         pixels = sampling.count_pixels(codes, drawn.classes.values)
         counts, weights = _strata(drawn, mapped, reference, stratum, pixels)
         runs[run] = design.stratified(counts, weights, population=weights)
@@ -309,18 +320,11 @@ def assess(judged: Evaluation, layout: Layout, path: Path, date: str) -> Survey:
     )
 
 
-def _mapped(codes: npt.NDArray[np.integer], drawn: Drawn, run: str) -> Counts:
-    """Return the position of a map's class at each point."""
-    found = codes[drawn.row, drawn.column]
+def _mapped(codes: npt.NDArray[np.integer], drawn: Drawn) -> Counts:
+    """Return the position of a map's class at each point; −1 where it has none of the sample's classes."""
     position = np.full(256, -1)
     position[list(drawn.classes.values)] = np.arange(len(drawn.classes.values))
-    if (out := np.flatnonzero(position[found] < 0) + 1).size:
-        raise LulcError(
-            f"The map of run {run} has no class at {out.size} points of the sample ({', '.join(map(str, out[:10]))}), "
-            f"which was drawn from the map of run {drawn.run}: it covers other land, or has other classes. Draw a "
-            f"sample of its own (sample_run)."
-        )
-    return position[found]
+    return position[codes[drawn.row, drawn.column]]
 
 
 def _strata(drawn: Drawn, mapped: Counts, reference: Counts, stratum: Counts, pixels: Counts) -> tuple[Counts, Counts]:

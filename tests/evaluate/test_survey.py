@@ -225,8 +225,14 @@ def test_what_does_not_belong_together_is_refused(layout, study, tmp_path):
     codes = write_run(layout, "rf", 0.15, 1)
     holes = np.where(np.arange(SHAPE[1]) < 200, codes, 0).astype(np.uint8)
     writing.write(layout.run("hole").map, raster.array(holes[None], BOX, ["class"]), dtype="uint8", nodata=0)
-    with pytest.raises(LulcError, match="map of run hole has no class at .* points of the sample"):
-        survey.assess(judged("rf", "hole"), layout, path, "2021")
+    found = survey.assess(judged("rf", "hole"), layout, path, "2021")
+    assert (
+        list(found.runs) == ["rf"] and "run hole has no class at" in found.notes[0] and "sample_run" in found.notes[0]
+    )
+    writing.write(layout.run("rf").map, raster.array(holes[None], BOX, ["class"]), dtype="uint8", nodata=0)
+    with pytest.raises(LulcError, match="map of run rf has no class at .* points of the sample.*draw a new sample"):
+        survey.assess(judged("rf"), layout, path, "2021")
+    write_run(layout, "rf", 0.15, 1)
     east = GeoBox(SHAPE, from_origin(500_010, 5_000_000, 10, 10), "EPSG:32633")
     writing.write(layout.run("east").map, raster.array(codes[None], east, ["class"]), dtype="uint8", nodata=0)
     with pytest.raises(LulcError, match="map of run east is not on the study's grid"):
