@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import families, mapping, params, raster
-from lulc_kit.deep import dated, networks, prediction, sequences, storage, training
+from lulc_kit import attribution, families, mapping, params, raster
+from lulc_kit.deep import card, dated, networks, prediction, sequences, storage, training
 from lulc_kit.deep.scene import Scene
 from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
@@ -70,12 +70,12 @@ def write_fcn(trained: training.Trained, stack: xr.DataArray, samples: Samples, 
     run, bands = layout.run(p.run), [str(b) for b in stack.band.values]
     margin = max(prediction.halo(networks.reach(m)) for m in trained.networks)
     _map(stack, [prediction.predictor(m, p.flips) for m in trained.networks], samples, run, margin)
-    storage.save(trained.networks, run)
     title = {"fcn": "FCN (U-Net)", "fcn_light": "light FCN (dilated)", "mlp": "multilayer perceptron"}[p.network]
     text = (
         f"{title}, filters {', '.join(map(str, p.filters))}, mean of {len(trained.networks)} networks, "
         f"{_steps(trained)}"
     )
+    storage.save(trained.networks, run, _cards(trained, text, bands, samples, p, run))
     more = {"patch": p.patch, "classes": [*samples.scheme.names]}
     mapping.write_about(run, text, bands, samples.fingerprint, **more)
 
@@ -176,14 +176,42 @@ def write_lstm(
         probabilities = dated.predict(series, trained.networks, _choice(p), p.seed, p.flips)
     stack = sequences.as_stack(probabilities, samples.on_grid()[0])
     _map(stack, sequences.predictors(*probabilities.shape[:2]), samples, run, 0)
-    storage.save(trained.networks, run)
     title = {"fcn_lstm": "FCN+LSTM", "tempcnn": "TempCNN", "ltae": "L-TAE", "utae": "small U-TAE"}[p.network]
     text = (
         f"{title} over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, gaps filled "
         f"{'linearly in time and flagged' if series.filled else 'by the mean' if p.starts_from_fcn else 'by nothing'}"
         f"{f', starting from run {p.fcn}' if p.starts_from_fcn else ''}, {_steps(trained)}"
     )
+    storage.save(trained.networks, run, _cards(trained, text, first.features, samples, p, run))
     mapping.write_about(run, text, first.features, samples.fingerprint)
+
+
+def _cards(
+    trained: training.Trained,
+    text: str,
+    bands: Sequence[str],
+    samples: Samples,
+    p: params.FCN | params.LSTM,
+    run: RunLayout,
+) -> list[str]:
+    """Write what each network is, with its score on the fold that it has not seen."""
+    settings = {k: v for k, v in p.model_dump(mode="json").items() if k not in ("study", "outputs", "run", "features")}
+    found, labels = raster.read_codes(run.crossval).data[0], samples.on_grid()[0].data[0]
+    found, labels, fold = np.asarray(found), np.asarray(labels), samples.codes("fold")
+    cards = []
+    for k, model in enumerate(trained.networks, 1):
+        tested = fold == k
+        scores = {
+            "inner validation": trained.validated(k),
+            "test fold": training.macro_f1(labels[tested], found[tested]),
+        }
+        pixels = dict(zip(samples.scheme.names, trained.pixels[k - 1], strict=True))
+        own = card.Card(
+            *(run.name, k, text, attribution.declared(), tuple(bands), pixels, samples.separation, settings),
+            *(trained.kept[k - 1], scores, networks.temperature_of(model)),
+        )
+        cards.append(own.text())
+    return cards
 
 
 def _map(

@@ -3,6 +3,8 @@
 Training runs in steps of one batch and is looked at every `EVERY` steps: the network predicts the inner validation part
 (`inner`), which is cut from the land that may teach it, as it would predict the map. Its macro-F1 there decides when
 the learning rate falls, when training ends and which weights are kept; its probabilities there set the temperature.
+Looked at are not the weights of the last step but their moving average, which jumps about less and is the better
+network (Polyak & Juditsky 1992, doi:10.1137/0330046).
 
 The map is made by the mean of all folds' networks; its accuracy is that of each single network on the fold it never
 saw, which is, if anything, the lower of the two.
@@ -44,6 +46,8 @@ FALLS, FALL = 2, 0.3
 """How often the learning rate falls on a plateau, and to which part."""
 WARM = 50
 """Steps over which the learning rate rises to its full height."""
+MEMORY = 0.98
+"""Weights are looked at, and kept, as their moving average, in which each step counts so much of the next one's."""
 WINDOWS, SIDE = 24, 64
 """Windows of inner validation at most, and their side, pixels."""
 MENDING = 0.1
@@ -110,16 +114,24 @@ class Trained:
         ``validation_loss`` and ``validation_f1`` (macro-F1), NaN without inner validation.
     kept
         For each fold the step whose weights were kept.
+    pixels
+        For each fold how many pixels of each class taught it.
     """
 
     networks: list[keras.Model]
     log: pd.DataFrame
     kept: list[int]
+    pixels: list[list[int]]
 
     def curves(self, column: str) -> pd.DataFrame:
         """Return a column of the log by step (rows) and fold (columns)."""
         table = self.log.pivot_table(index="step", columns="fold", values=column, dropna=False)
         return table.rename(columns=lambda k: f"fold {k}")
+
+    def validated(self, fold: int) -> float:
+        """Return the macro-F1 of a fold's network on its inner validation part; NaN without one."""
+        log = self.log
+        return float(log.loc[(log["fold"] == fold) & (log["step"] == self.kept[fold - 1]), "validation_f1"].iloc[0])
 
 
 def train(scene: Scene, build: Build, patch: int, fit: Fit, name: str = "", store: RunLayout | None = None) -> Trained:
@@ -190,7 +202,7 @@ def train_folds(
 
     All have one architecture and are computed with one compiled network: ``compiled``, or a copy of the first.
     """
-    models, logs, kept = [], [], []
+    models, logs, kept, pixels = [], [], [], []
     trainer = None if compiled is None else Trainer(compiled, fit)
     for k in range(1, scene.folds + 1):
         set_seed(fit.seed + k)
@@ -201,8 +213,9 @@ def train_folds(
         state = trainer.fit(model, data, validation, keeper, f"{name}: fold {k} of {scene.folds}", scene.folds)
         models.append(model)
         kept.append(state.best_step)
+        pixels.append(np.bincount(fold.goals.codes.ravel(), minlength=len(fold.goals.weights))[1:].tolist())
         logs.append(pd.DataFrame(state.rows).assign(fold=k))
-    return Trained(models, pd.concat(logs, ignore_index=True), kept)
+    return Trained(models, pd.concat(logs, ignore_index=True), kept, pixels)
 
 
 def _fingerprint(model: keras.Model, fold: Fold, data: patches.Patches, fit: Fit) -> str:
@@ -322,6 +335,7 @@ class Trainer:
 
     def __init__(self, compiled: keras.Model, how: Fit) -> None:
         self.compiled, self.how = compiled, how
+        self.average: Numbers = compiled.get_weights()
         compiled.compile(
             optimizer=keras.optimizers.Adam(how.rate, clipnorm=1.0), loss=losses.Masked(how.loss, how.smoothing)
         )
@@ -361,13 +375,17 @@ class Trainer:
                     last = last[0], best, State(**asdict(state))
                     progress.update(state.step - progress.n)
                     continue
+                raw = self.compiled.get_weights()
+                self.compiled.set_weights(self.average)
                 said = None if validation is None else validation.probabilities(self.compiled)
+                self.compiled.set_weights(raw)
                 state.seconds += time.perf_counter() - began
                 if self._judge(state, loss, said):
-                    best = self.compiled.get_weights()
+                    best = [number.copy() for number in self.average]
                     state.best_step = state.step
                 if self._falls(state, sharers):
                     self.compiled.set_weights(best)
+                    self.average = [number.copy() for number in best]
                 last = self._numbers(), best, State(**asdict(state))
                 keeper.save(asdict(state), *last[:2])
                 progress.update(state.step - progress.n)
@@ -386,6 +404,7 @@ class Trainer:
 
     def _begin(self, model: keras.Model) -> None:
         self.compiled.set_weights(model.get_weights())
+        self.average = model.get_weights()
         for variable in self.compiled.optimizer.variables:
             variable.assign(keras.ops.zeros_like(variable))
         weights = {id(v) for v in self.compiled.weights}
@@ -404,8 +423,15 @@ class Trainer:
                 batch = ahead.submit(data.__getitem__, step + 1)
             self.compiled.optimizer.learning_rate = self.rate(state, step)
             found.append(float(self.compiled.train_on_batch(images, classes, weights)))
+            self._follow(step)
         state.step = stop
         return float(np.mean(found))
+
+    def _follow(self, step: int) -> None:
+        """Let the average follow the weights; the first steps, far from the end, are forgotten faster."""
+        part = 1 - min(MEMORY, (1 + step) / (10 + step))
+        for mean, weight in zip(self.average, self.compiled.weights, strict=True):
+            mean += part * (np.asarray(weight) - mean)
 
     def _judge(self, state: State, loss: float, said: tuple[Any, Any] | None) -> bool:
         """Note how well the network does; return whether it never did better."""
@@ -446,9 +472,11 @@ class Trainer:
         return State(**asdict(before) | {"mended": True, "factor": before.factor * MENDING}), best
 
     def _numbers(self) -> Numbers:
-        return [np.array(v) for v in (*self.compiled.variables, *self.compiled.optimizer.variables)]
+        changed = *self.compiled.variables, *self.compiled.optimizer.variables, *self.average
+        return [np.array(v) for v in changed]
 
     def _restore(self, numbers: Sequence[npt.NDArray[Any]]) -> None:
         variables = (*self.compiled.variables, *self.compiled.optimizer.variables)
-        for variable, number in zip(variables, numbers, strict=True):
+        for variable, number in zip(variables, numbers, strict=False):
             variable.assign(number)
+        self.average = [np.array(number) for number in numbers[len(variables) :]]
