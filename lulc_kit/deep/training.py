@@ -40,9 +40,9 @@ EVERY = 20
 """Steps between two looks at the inner validation part."""
 LEAST = 200
 """Steps before which no network is given up, whatever the size of the scene."""
-PATIENCE = 8
+PATIENCE = 5
 """Looks without a gain after which the learning rate falls, or training ends."""
-FALLS, FALL = 2, 0.3
+FALLS, FALL = 1, 0.3
 """How often the learning rate falls on a plateau, and to which part."""
 WARM = 50
 """Steps over which the learning rate rises to its full height."""

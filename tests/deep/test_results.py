@@ -7,12 +7,14 @@ import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import params, raster
+from lulc_kit import attribution, classes, params, raster
 from lulc_kit.deep import results
+from lulc_kit.deep.scene import Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 from tests.deep.series import DATES, SHAPE, series_of
+from tests.labelled import labelled
 
 
 def test_series_reads_the_clear_pixels_of_the_dates_wanted(cube):
@@ -62,3 +64,41 @@ def test_a_network_reads_all_but_context_unless_it_is_named(tmp_path):
     assert read(["B4_mean3"]) == ["B4_mean3"]
     writing.write(layout.stack, stack.isel(band=[1]), tags={"families": json.dumps({"B4_mean3": "context"})})
     assert read(None) == ["B4_mean3"]
+
+
+def test_a_run_leaves_networks_with_cards_and_is_opened_for_its_own_classes_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(attribution, "_line", "made by a test")
+    layout, scheme, shape = Layout(tmp_path), classes.scheme("workflow").subset([1, 3]), (32, 48)
+    grid = GeoBox(shape, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
+    truth = np.kron(np.random.default_rng(1).integers(0, 2, (4, 6)), np.ones((8, 8), int))
+    stack = raster.array(truth[None].astype(np.float32), grid, ["B4"]).chunk()
+    labels = np.array([1, 3], np.uint8)[truth]
+    fold = np.where(np.arange(48) < 24, 1, 2) * np.ones((32, 1), int)
+    block = np.kron(np.arange(1, 25).reshape(4, 6), np.ones((8, 8), int))
+    folds = {"fold": fold, "block": block, "train_1": fold == 2, "train_2": fold == 1}
+    samples = labelled(scheme=scheme, labels=labels, folds=folds, box=grid)
+    p = params.FCN.check({"run": "t", "patch": 16, "filters": [4], "steps": 60, "learning_rate": 0.03}, "a test")
+    trained = results.train_fcn(Scene(stack, samples), p, layout)
+    results.write_fcn(trained, stack, samples, p, layout)
+    run = layout.run("t")
+    found = np.asarray(raster.read_codes(run.crossval).data[0])
+    for k, pixels in enumerate(trained.pixels, 1):
+        text = run.card(k).read_text(encoding="utf-8")
+        tested = fold == k
+        by_class = [
+            2 * np.sum(tested & (found == v) & (labels == v)) / np.sum(tested * ((found == v) + 0 + (labels == v)))
+            for v in (1, 3)
+        ]
+        assert f"test fold: {np.mean(by_class):.3f}" in text
+        assert "made by a test" in text and "learning_rate: 0.03" in text
+        for name, n in zip(scheme.names, pixels, strict=True):
+            assert f"{name} | {n}" in text
+        assert sum(pixels) < (fold != k).sum(), "some of it validates"
+        assert not run.checkpoint(k).exists()
+    first = results.open_fcn(run, samples)
+    assert (first.features, first.patch, len(first.networks)) == (["B4"], 16, 2)
+    other = labelled(scheme=classes.scheme("workflow").subset([1, 5]), labels=labels, folds=folds, box=grid)
+    with pytest.raises(
+        LulcError, match=f"{', '.join(scheme.names)}; the study has {', '.join(other.scheme.names)} now"
+    ):
+        results.open_fcn(run, other)
