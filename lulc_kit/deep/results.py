@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from lulc_kit import attribution, families, mapping, params, raster
+from lulc_kit import attribution, mapping, params, raster
 from lulc_kit.deep import card, dated, networks, prediction, sequences, storage, training
 from lulc_kit.deep.scene import Scene
 from lulc_kit.errors import LulcError, ParameterError
@@ -19,13 +19,8 @@ from lulc_kit.samples import Samples
 
 
 def open_stack(p: params.FCN, layout: Layout) -> xr.DataArray:
-    """Open the features that a network reads, (band, y, x): those named, or all but context, which it sees itself."""
-    known = families.read(layout.stack)
-    stack = raster.read(layout.stack, p.features)
-    if p.features:
-        return stack
-    own = [str(b) for b in stack.band.values if known.get(str(b)) != "context"]
-    return raster.select(stack, own or [str(b) for b in stack.band.values])
+    """Open the features that a network reads, (band, y, x): those named, or all."""
+    return raster.read(layout.stack, p.features)
 
 
 def train_fcn(scene: Scene, p: params.FCN, layout: Layout) -> training.Trained:

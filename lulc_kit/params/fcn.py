@@ -16,7 +16,7 @@ class FCN(TrainedParameters):
     network: Literal["fcn", "fcn_light", "mlp"] = Field(
         "fcn", description="fcn: a U-Net; fcn_light: dilated, without pooling; mlp: single pixels"
     )
-    features: Names | None = Field(None, description="bands of the stack to use; null: all but context")
+    features: Names | None = Field(None, description="bands of the stack to use; null: all")
     patch: int = Field(32, ge=16, le=512, multiple_of=8, description="side of the training patches, pixels")
     filters: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
         [16, 32, 64],

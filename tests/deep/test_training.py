@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, log_loss
 
 from lulc_kit import classes, params, raster
 from lulc_kit.deep import networks, patches, prediction, results, training
@@ -76,7 +76,7 @@ def test_the_log_says_how_training_went_and_lies_beside_the_run_as_a_table(train
         assert own["step"].tolist() == [20, 40, 60, 80]
         assert own["loss"].iloc[-1] < own["loss"].iloc[0] / 2
         assert own["validation_f1"].iloc[-1] > own["validation_f1"].iloc[0]
-        best = own.loc[own["validation_f1"].idxmax(), "step"]
+        best = own.loc[own["validation_loss"].idxmin(), "step"]
         assert found.kept[k - 1] == best
         lines = layout.run("t").log(k).read_text().splitlines()
         assert lines[0] == "step,seconds,rate,loss,validation_loss,validation_f1" and len(lines) == 5
@@ -154,8 +154,8 @@ def test_training_ends_when_inner_validation_gains_no_more(monkeypatch):
     monkeypatch.setattr(training, "LEAST", 4)
     monkeypatch.setattr(training, "PATIENCE", 3)
     trainer, model, data, validation = begun(training.Fit(10_000, 0.01, 2))
-    scores = iter([0.1, 0.9])
-    monkeypatch.setattr(training, "macro_f1", lambda true, found: next(scores, 0.5))
+    losses = iter([0.9, 0.1])
+    monkeypatch.setattr(training, "macro_log_loss", lambda true, said: next(losses, 0.5))
     state = trainer.fit(model, data, validation, keeper(), "")
     # The best at the second look, and three looks without a gain, twice.
     assert (state.step, state.best_step, state.falls) == (2 * (2 + 6), 4, 2)
@@ -168,14 +168,14 @@ def test_no_network_is_given_up_before_the_least_number_of_steps(monkeypatch):
     monkeypatch.setattr(training, "LEAST", 60)
     monkeypatch.setattr(training, "PATIENCE", 1)
     trainer, model, data, validation = begun(training.Fit(10_000, 0.01, 2))
-    monkeypatch.setattr(training, "macro_f1", lambda true, found: 0.5)
+    monkeypatch.setattr(training, "macro_log_loss", lambda true, said: 0.5)
     assert trainer.fit(model, data, validation, keeper(), "").step >= 60
 
 
 def test_the_best_weights_are_kept_and_the_temperature_fits_them(monkeypatch):
     trainer, model, data, validation = begun(training.Fit(60, 0.03, 2))
-    scores = iter([0.9, 0.5, 0.5])
-    monkeypatch.setattr(training, "macro_f1", lambda true, found: next(scores))
+    losses = iter([0.1, 0.5, 0.5])
+    monkeypatch.setattr(training, "macro_log_loss", lambda true, said: next(losses))
     state = trainer.fit(model, data, validation, keeper(), "")
     assert state.best_step == 20
     other, same, data, validation = begun(training.Fit(20, 0.03, 2))
@@ -236,6 +236,14 @@ def test_macro_f1_is_that_of_scikit_learn():
     true, found = generator.integers(0, 4, 500), generator.integers(0, 5, 500)
     wanted = f1_score(true, found, average=None, labels=[0, 1, 2, 3]).mean()
     assert training.macro_f1(true, found) == pytest.approx(wanted)
+
+
+def test_macro_log_loss_is_the_mean_of_scikit_learn_s_over_the_classes():
+    generator = np.random.default_rng(1)
+    true = generator.choice([0, 1, 3], 300, p=[0.8, 0.15, 0.05])
+    said = generator.dirichlet(np.ones(4), 300)
+    wanted = np.mean([log_loss(true[true == c], said[true == c], labels=[0, 1, 2, 3]) for c in (0, 1, 3)])
+    assert training.macro_log_loss(true, said) == pytest.approx(wanted)
 
 
 KILLED = """
