@@ -57,11 +57,9 @@ def networks_of(study: str, layout: Layout, seed: int) -> dict[str, tuple[traini
     planned = [s.parameters for s in run.plan(study, {}, str(layout.folder.parent)) if s.step[:2] in ("07", "08")]
     for p in planned:
         p = p.model_copy(update={"seed": seed})
-        start = time.perf_counter()
         if isinstance(p, params.FCN):
             stack = results.open_stack(p, layout)
             trained = results.train_fcn(Scene(stack, samples), p, layout)
-            minutes = (time.perf_counter() - start) / 60
             features = np.asarray(stack.data, np.float32)
             said = [prediction.predictor(m, p.flips)(features) for m in trained.networks]
             bands = [str(b) for b in stack.band.values]
@@ -71,9 +69,9 @@ def networks_of(study: str, layout: Layout, seed: int) -> dict[str, tuple[traini
             scene = Scene(raster.read(layout.stack, first.features), samples)
             series = results.read_series(layout, first.features, p)
             trained = results.train_lstm(scene, series, first, p, layout)
-            minutes = (time.perf_counter() - start) / 60
             choice = sequences.Choice(p.length, p.sequences == "random", p.draws)
             said = list(sequences.predict(series, trained.networks, first.networks, choice, p.seed, p.flips))
+        minutes = trained.log.groupby("fold")["seconds"].max().sum() / 60
         found[p.run] = trained, minutes, said
     return found
 

@@ -19,12 +19,12 @@ class FCN(TrainedParameters):
     features: Names | None = Field(None, description="bands of the stack to use; null: all")
     patch: int = Field(32, ge=16, le=512, multiple_of=8, description="side of the training patches, pixels")
     filters: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
-        [16, 32, 64],
+        [32],
         min_length=1,
         max_length=3,
-        description="filters at each level of the encoder; of mlp units of each layer",
+        description="filters at each level of the encoder, one: no pooling; of mlp units of each layer",
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="part of the channels that is left out in each step")
+    dropout: float = Field(0.2, ge=0, lt=1, description="part of the channels that is left out in each step")
 
     @property
     def reach(self) -> int:
