@@ -1,6 +1,7 @@
 """07 and 08: the FCN and the FCN+LSTM; the only room that imports Keras and TensorFlow."""
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 
@@ -22,3 +23,4 @@ def _silent() -> Iterator[None]:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _silent():
     import keras  # noqa: F401
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each size of image has a graph of its own, and is to have it
