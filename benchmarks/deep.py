@@ -1,6 +1,6 @@
 """Networks beside forest and gradient boosting: macro-F1 on folds apart in space, minutes of training, parameters.
 
-    python -m benchmarks.deep [--studies havelland romania] [--seeds 1] [--outputs DIR]
+    python -m benchmarks.deep [--studies havelland romania] [--seeds 1] [--runs fcn …] [--outputs DIR]
 
 All are trained on the same land and tested on the same labelled pixels in the same folds; forest and boosting take the
 samples and all features of the study, networks what its files of parameters say (params/<study>/07_*.yaml and
@@ -50,12 +50,14 @@ def judge(samples: Samples, by_fold: list[npt.NDArray[np.float32]]) -> accuracy.
     return accuracy.assess(matrices, samples.scheme, confidence=0.95, resamples=1000, seed=1)
 
 
-def networks_of(study: str, layout: Layout, seed: int) -> dict[str, tuple[training.Trained, float, list[object]]]:
+def networks_of(
+    study: str, layout: Layout, seed: int, runs: list[str] | None = None
+) -> dict[str, tuple[training.Trained, float, list[object]]]:
     """Train the networks of a study's plan; return each with its minutes and its probabilities by fold."""
     samples = Samples.read(layout)
     found, fcns = {}, {}
     planned = [s.parameters for s in run.plan(study, {}, str(layout.folder.parent)) if s.step[:2] in ("07", "08")]
-    for p in planned:
+    for p in [p for p in planned if runs is None or p.run in runs]:
         p = p.model_copy(update={"seed": seed})
         if isinstance(p, params.FCN):
             stack = results.open_stack(p, layout)
@@ -71,16 +73,20 @@ def networks_of(study: str, layout: Layout, seed: int) -> dict[str, tuple[traini
             trained = results.train_lstm(scene, series, first, p, layout)
             choice = sequences.Choice(p.length, p.sequences == "random", p.draws)
             said = list(sequences.predict(series, trained.networks, first.networks, choice, p.seed, p.flips))
-        minutes = trained.log.groupby("fold")["seconds"].max().sum() / 60
+        minutes = float(trained.log.groupby("fold")["seconds"].max().sum()) / 60
         found[p.run] = trained, minutes, said
     return found
 
 
-def compare(study: str, seeds: int, outputs: Path) -> list[list[object]]:
-    """Return one row for each model and seed."""
+def prepare(study: str, outputs: Path) -> Layout:
+    """Run a study's notebooks 01 to 05."""
     steps = run.plan(study, {}, str(outputs))
     run.run([step for step in steps if step.step < "06" and step.step != "03_visualize"], force=False, say=print)
-    layout = Layout(outputs / study)
+    return Layout(outputs / study)
+
+
+def compare(study: str, seeds: int, runs: list[str] | None, layout: Layout) -> list[list[object]]:
+    """Return one row for each model and seed."""
     samples = Samples.read(layout)
     rows: list[list[object]] = []
     layers = np.asarray(raster.read(layout.stack).data, np.float32)
@@ -93,7 +99,7 @@ def compare(study: str, seeds: int, outputs: Path) -> list[list[object]]:
         rows.append([study, model, 1, str(own.macro), less, "", "", (time.perf_counter() - start) / 60, ""])
         print(rows[-1], flush=True)
     for seed in range(1, seeds + 1):
-        for name, (trained, minutes, said) in networks_of(study, layout, seed).items():
+        for name, (trained, minutes, said) in networks_of(study, layout, seed, runs).items():
             own = judge(samples, said)
             inner = np.mean([trained.validated(k) for k in range(1, len(trained.networks) + 1)])
             kept = " / ".join(map(str, trained.kept))
@@ -107,7 +113,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", nargs="+", default=list(STUDIES), help="which; both by default")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 1")
-    parser.add_argument("--outputs", help="folder with what notebooks 01 to 05 wrote already, or will write")
+    parser.add_argument("--outputs", help="folder of what notebooks 01 to 05 wrote; without it they are run")
+    parser.add_argument("--runs", nargs="+", help="of networks; all of the plan by default")
     arguments = parser.parse_args()
     note = (
         "Macro-F1 (0–1) on folds apart in space; * the interval excludes 0. Minutes: of all folds, on a machine that "
@@ -116,7 +123,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for study in arguments.studies:
             rows = report.earlier("deep", COLUMNS, lambda row, s=study: row["study"] == s)
-            rows += compare(study, arguments.seeds, Path(arguments.outputs or folder).absolute())
+            ready = arguments.outputs and Layout(Path(arguments.outputs).absolute() / study)
+            rows += compare(study, arguments.seeds, arguments.runs, ready or prepare(study, Path(folder)))
             report.publish("deep", "Networks beside forest and gradient boosting", COLUMNS, rows, note)
 
 
