@@ -4,8 +4,9 @@
 
 All are trained on the same land and tested on the same labelled pixels in the same folds; forest and boosting take the
 samples and all features of the study, networks what its files of parameters say (params/<study>/07_*.yaml and
-08_*.yaml). Differences to the forest are paired, with intervals of 95 % from drawing whole blocks. Inner validation is
-land that the networks did not learn from and that chose their weights; settings were chosen by it, never by the test.
+08_*.yaml), and those that no plan has (an MLP, a light FCN, TempCNN, L-TAE, a small U-TAE) the kit's settings.
+Differences to the forest are paired, with intervals of 95 % from drawing whole blocks. Inner validation is land that
+the networks did not learn from and that chose their weights; settings were chosen by it, never by the test.
 """
 
 import argparse
@@ -18,12 +19,14 @@ import numpy.typing as npt
 
 from benchmarks import ablation, report
 from lulc_kit import params, raster, run
-from lulc_kit.deep import prediction, results, sequences, training
+from lulc_kit.deep import dated, prediction, results, sequences, training
 from lulc_kit.deep.scene import Scene
 from lulc_kit.evaluate import accuracy
 from lulc_kit.layout import Layout
 from lulc_kit.samples import Samples
 
+KINDS = ("tempcnn", "ltae", "utae")
+"""Networks of dates that are in no study's plan."""
 STUDIES, BASELINES = ("havelland", "romania"), ("rf", "hgb")
 COLUMNS = [
     "study",
@@ -50,14 +53,25 @@ def judge(samples: Samples, by_fold: list[npt.NDArray[np.float32]]) -> accuracy.
     return accuracy.assess(matrices, samples.scheme, confidence=0.95, resamples=1000, seed=1)
 
 
+def beside(study: str, planned: list[params.Parameters]) -> list[params.Parameters]:
+    """Return the networks that are compared beside those of a study's plan."""
+    found: list[params.Parameters] = [params.FCN(study=study, run=n, network=n) for n in ("mlp", "fcn_light")]
+    lstms = [p for p in planned if isinstance(p, params.LSTM)]
+    for kind in KINDS if lstms else ():
+        for sequences_of in ("fixed", "random"):
+            asked = {"network": kind, "run": f"{kind}_{sequences_of}", "sequences": sequences_of, "gaps": "mean"}
+            found.append(lstms[0].model_copy(update=asked))
+    return found
+
+
 def networks_of(
     study: str, layout: Layout, seed: int, runs: list[str] | None = None
 ) -> dict[str, tuple[training.Trained, float, list[object]]]:
-    """Train the networks of a study's plan; return each with its minutes and its probabilities by fold."""
+    """Train the networks of a study, or some; return each with its minutes and its probabilities by fold."""
     samples = Samples.read(layout)
     found, fcns = {}, {}
     planned = [s.parameters for s in run.plan(study, {}, str(layout.folder.parent)) if s.step[:2] in ("07", "08")]
-    for p in [p for p in planned if runs is None or p.run in runs]:
+    for p in [p for p in [*planned, *beside(study, planned)] if runs is None or p.run in runs]:
         p = p.model_copy(update={"seed": seed})
         if isinstance(p, params.FCN):
             stack = results.open_stack(p, layout)
@@ -67,12 +81,15 @@ def networks_of(
             bands = [str(b) for b in stack.band.values]
             fcns[p.run] = results.FCNRun(trained.networks, bands, p.patch)
         else:
-            first = fcns[p.fcn]
+            first = fcns[p.fcn] if p.starts_from_fcn else results.open_first(p, samples, layout)
             scene = Scene(raster.read(layout.stack, first.features), samples)
             series = results.read_series(layout, first.features, p)
             trained = results.train_lstm(scene, series, first, p, layout)
             choice = sequences.Choice(p.length, p.sequences == "random", p.draws)
-            said = list(sequences.predict(series, trained.networks, first.networks, choice, p.seed, p.flips))
+            if p.starts_from_fcn:
+                said = list(sequences.predict(series, trained.networks, first.networks, choice, p.seed, p.flips))
+            else:
+                said = list(dated.predict(series, trained.networks, choice, p.seed, p.flips))
         minutes = float(trained.log.groupby("fold")["seconds"].max().sum()) / 60
         found[p.run] = trained, minutes, said
     return found
@@ -114,7 +131,7 @@ def main() -> None:
     parser.add_argument("--studies", nargs="+", default=list(STUDIES), help="which; both by default")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 1")
     parser.add_argument("--outputs", help="folder of what notebooks 01 to 05 wrote; without it they are run")
-    parser.add_argument("--runs", nargs="+", help="of networks; all of the plan by default")
+    parser.add_argument("--runs", nargs="+", help="of networks, those of the plan and beside it; all by default")
     arguments = parser.parse_args()
     note = (
         "Macro-F1 (0–1) on folds apart in space; * the interval excludes 0. Minutes: of all folds, on a machine that "
@@ -122,7 +139,10 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         for study in arguments.studies:
-            rows = report.earlier("deep", COLUMNS, lambda row, s=study: row["study"] == s)
+            anew = arguments.runs and [*arguments.runs, *BASELINES]
+            rows = report.earlier(
+                "deep", COLUMNS, lambda row, s=study, a=anew: row["study"] == s and (not a or row["model"] in a)
+            )
             ready = arguments.outputs and Layout(Path(arguments.outputs).absolute() / study)
             rows += compare(study, arguments.seeds, arguments.runs, ready or prepare(study, Path(folder)))
             report.publish("deep", "Networks beside forest and gradient boosting", COLUMNS, rows, note)
