@@ -7,6 +7,7 @@ import ast
 import contextlib
 import pkgutil
 import re
+import typing
 from collections.abc import Collection, Iterator
 from typing import Annotated
 
@@ -15,6 +16,7 @@ import pydantic
 import pytest
 import typer
 import yaml
+from pydantic import BaseModel
 
 import lulc_kit
 from lulc_kit import cli, errors, params
@@ -23,8 +25,20 @@ from tests.scene import REPOSITORY
 HOLE = "□"
 """Stands for what a message fills in."""
 
-MODELS = (*params.NOTEBOOKS.values(), params.Scene, params.External)
-FIELDS = {name for model in MODELS for name in model.model_fields}
+
+
+def nested(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield a model and those of the entries in its parameters."""
+    yield model
+    found = [field.annotation for field in model.model_fields.values()]
+    while found:
+        annotation = found.pop()
+        found += typing.get_args(annotation)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from nested(annotation)
+
+
+FIELDS = {name for top in params.NOTEBOOKS.values() for model in nested(top) for name in model.model_fields}
 NUMBERS = {notebook[:2] for notebook in params.NOTEBOOKS}
 COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
 OPTIONS = {option for command in COMMANDS.values() for p in command.params for option in p.opts}

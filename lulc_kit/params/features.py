@@ -20,7 +20,7 @@ class External(Model):
         "external", description="embedding: what a foundation model makes of a year; say which year"
     )
     year: int | None = Field(None, ge=1970, le=2100, description="of an embedding; that of the study's images")
-    scale: float | Literal["alphaearth"] | None = Field(
+    scale: Annotated[float, Field(ge=-1e6, le=1e6)] | Literal["alphaearth"] | None = Field(
         None, description="what its numbers are multiplied by; alphaearth: the 8-bit numbers of that product's files"
     )
     bands: Names | None = Field(None, description="which of its bands; null: all")
