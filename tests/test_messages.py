@@ -26,7 +26,6 @@ HOLE = "□"
 """Stands for what a message fills in."""
 
 
-
 def nested(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     """Yield a model and those of the entries in its parameters."""
     yield model
@@ -38,7 +37,9 @@ def nested(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from nested(annotation)
 
 
-FIELDS = {name for top in params.NOTEBOOKS.values() for model in nested(top) for name in model.model_fields}
+MODELS = list(params.NOTEBOOKS.values())
+ENTRIES = [model for top in MODELS for model in list(nested(top))[1:]]
+FIELDS = {name for model in (*MODELS, *ENTRIES) for name in model.model_fields}
 NUMBERS = {notebook[:2] for notebook in params.NOTEBOOKS}
 COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
 OPTIONS = {option for command in COMMANDS.values() for p in command.params for option in p.opts}
@@ -158,7 +159,7 @@ def _fits(name: str, value: str) -> bool:
         read = yaml.safe_load(value)
     except yaml.YAMLError:
         return True  # the first word of a list
-    for model in [m for m in MODELS[:-2] if name in m.model_fields] or MODELS[-2:]:
+    for model in [m for m in MODELS if name in m.model_fields] or ENTRIES:
         if field := model.model_fields.get(name):
             kind = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
             with contextlib.suppress(pydantic.ValidationError):
