@@ -299,12 +299,23 @@ def _range(p: params.Samples, found: Labels, stack: xr.DataArray | None) -> floa
     return float(np.ceil(fitted.range / resolution) * resolution)
 
 
+def _quantiles(distances: Points) -> list[float]:
+    finite = distances[np.isfinite(distances)]
+    return [round(float(d), 2) for d in np.percentile(finite, range(101))] if len(finite) else []
+
+
 def write(
-    found: Labels, folds: Folds, table: pd.DataFrame, layout: Layout, verdict: str, doubt: str | None = None
+    found: Labels,
+    folds: Folds,
+    table: pd.DataFrame,
+    layout: Layout,
+    verdict: str,
+    doubt: str | None = None,
+    curves: Mapping[str, Points] | None = None,
 ) -> None:
     """Write the table of samples, the labels, the folds, and the classes that occur with what is known of both.
 
-    ``verdict`` (of `distances`) and ``doubt`` (of `quality.circularity`) go into the report.
+    ``curves`` and ``verdict`` (of `distances`) and ``doubt`` (of `quality.circularity`) go into the report.
     """
     occurring = found.scheme.subset(np.unique(found.values))
     Samples(
@@ -316,6 +327,7 @@ def write(
         notes=(*folds.notes, verdict),
         scarce=splits.scarce(found, folds).to_dict("records"),
         doubt=doubt or "",
+        distances={name: _quantiles(found) for name, found in (curves or {}).items()},
     ).write(layout)
     test = found.test
     if test is not None:

@@ -66,7 +66,7 @@ def spectra(table: pd.DataFrame, bands: Sequence[str], classes: Scheme) -> Figur
 
 
 @picture
-def distances(curves: Mapping[str, npt.NDArray[np.floating]], title: str) -> Figure:
+def distances(curves: Mapping[str, npt.ArrayLike], title: str) -> Figure:
     """Draw which part of some distances is at most so long, one curve for each kind.
 
     Parameters
@@ -77,7 +77,8 @@ def distances(curves: Mapping[str, npt.NDArray[np.floating]], title: str) -> Fig
         What follows from them.
     """
     figure, ax = subplots(figsize=(9, 4))
-    finite = {name: d[np.isfinite(d)] for name, d in curves.items()}
+    numbers = {name: np.asarray(d, float) for name, d in curves.items()}
+    finite = {name: d[np.isfinite(d)] for name, d in numbers.items()}
     for (name, found), style, colour in zip(finite.items(), ("--", "-", "-."), QUALITATIVE, strict=False):
         ax.ecdf(found, linestyle=style, color=colour, lw=2, label=f"{name}: median {np.median(found):.0f} m")
     longest = max(d.max() for d in finite.values())

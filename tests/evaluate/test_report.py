@@ -19,7 +19,18 @@ from lulc_kit.evaluate.runs import Evaluation
 
 NAMES = ("Water", "Forest <b>&", "Scrub", "Marsh")
 SCHEME = Scheme("x", "X", tuple(LandClass(i, n, "#00ff00") for i, n in enumerate(NAMES, 1)))
-FIGURES = ["runs", "classes", "confusion", "reliability", "image", "labels", "map_rf", "care_rf", "applicability_rf"]
+FIGURES = [
+    "runs",
+    "distances",
+    "classes",
+    "confusion",
+    "reliability",
+    "image",
+    "labels",
+    "map_rf",
+    "care_rf",
+    "applicability_rf",
+]
 SCHEMA = json.loads((Path(report.__file__).parent / "accuracy.schema.json").read_text(encoding="utf-8"))
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 

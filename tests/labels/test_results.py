@@ -140,10 +140,14 @@ def test_what_is_known_of_the_split_is_written_and_read(near: Layout) -> None:
     _, found, layers, _ = at(near, block=300.0, gap=0.0, per_class=30)
     with pytest.warns(UserWarning, match="Too little for a score"):
         found, split = splits.separate(found, BlockSplit(n_splits=2, spacing=300))
-    _, verdict = results.distances(found, split, near)
+    curves, verdict = results.distances(found, split, near)
     drawn = table.draw(found, split, layers, per_class=30, random_state=1)
-    results.write(found, split, drawn, near, verdict)
+    results.write(found, split, drawn, near, verdict, None, curves)
     samples = Samples.read(near)
+    assert curves is not None and set(samples.distances) == set(curves)
+    for name, known in curves.items():
+        quartiles = np.percentile(known[np.isfinite(known)], [0, 25, 50, 75, 100])
+        np.testing.assert_allclose(np.asarray(samples.distances[name])[[0, 25, 50, 75, 100]], quartiles, atol=0.01)
     assert samples.separation == "2 folds of whole 300 m blocks and whole polygons"
     assert samples.notes == (verdict,) and "W = " in verdict
     scarce = pd.DataFrame(samples.scarce)
