@@ -1,11 +1,17 @@
 """What tests of several rooms share."""
 
+import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import dask
+import psutil
 import pytest
 
 from lulc_kit import attribution
+from lulc_kit.raster import blockwise
 from tests import scene
 
 SLOW = tuple(
@@ -14,12 +20,35 @@ SLOW = tuple(
 )
 """Tests of whole studies, networks and products; files and tests that are slow by themselves carry the mark."""
 
+FRESH = 400_000_000
+"""Bytes that a process has with the kit's libraries loaded."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies in `SLOW`, so that ``pytest -m "not slow"`` leaves it out."""
     for item in items:
         if str(item.path).startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def memory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A limit of memory counts what the test takes, not what networks and pictures of others left in the process."""
+    process = psutil.Process()
+    others = max(0, process.memory_info().rss - FRESH)
+    own = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=process.memory_info().rss - others))
+    monkeypatch.setattr(blockwise, "psutil", SimpleNamespace(Process=lambda: own))
+    with dask.config.set({"lulc_kit.memory": None}):  # what a notebook sets that a test runs ends with the test
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def networks_forgotten() -> Iterator[None]:
+    """Networks of one file of tests do not stay in memory until the last."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].backend.clear_session()
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

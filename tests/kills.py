@@ -62,8 +62,9 @@ def results(study: Path) -> dict[str, str]:
     """Return the hashes of a study's `RESULTS`, by name."""
     found = scene.hashes(study)
     # skops numbers what it stores anew each time, Keras writes the hour beside it; what models say is in the maps.
-    models = (".skops", ".keras")
-    return {n: digest for n, digest in found.items() if n.split("/")[0] in RESULTS and not n.endswith(models)}
+    # The page says how long each step took; its numbers are in accuracy.json.
+    other = (".skops", ".keras", "report/index.html")
+    return {n: digest for n, digest in found.items() if n.split("/")[0] in RESULTS and not n.endswith(other)}
 
 
 def timed(project: Path, arguments: Sequence[str]) -> float:

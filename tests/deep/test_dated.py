@@ -152,5 +152,5 @@ def test_only_networks_that_look_at_dates_have_attention_to_show(name, cube):
     labels = np.array(SCHEME.values, np.uint8)[truth()]
     samples = labelled(scheme=SCHEME, labels=labels, folds={"fold": labels}, box=BOX)
     models = [] if name == "fcn_lstm" else [network(name)]
-    found = results.attention(training.Trained(models, pd.DataFrame(), [1]), series_of(cube, BANDS), samples, p)
+    found = results.attention(training.Trained(models, pd.DataFrame(), [1], [[1]]), series_of(cube, BANDS), samples, p)
     assert (found is None) == (name in ("fcn_lstm", "tempcnn"))

@@ -137,7 +137,7 @@ ROWS: dict[str, list[Any]] = {
     "07_fcn": [
         {"features": None, "seed": 0, "minutes": None, "schedule": "plateau", "class_weight": "capped"},
         {"schedule": "cosine", "loss": "focal", "class_weight": "sqrt", "flips": True, "inner_validation": 0.0}
-        | {"network": "fcn_light"},
+        | {"network": "fcn_light", "dropout": 0.0},
         {"loss": "dice", "class_weight": "none", "flips": False, "minutes": 1.0, "network": "mlp"},
     ],
     "08_lstm": [

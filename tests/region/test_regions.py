@@ -174,4 +174,4 @@ def test_two_zones_each_on_its_own_grid_are_joined_by_the_nearest_pixel(project:
     both = (own[:rows, :columns] > 0) & (joined[:rows, :columns] > 0)
     assert (own[:rows, :columns] == joined[:rows, :columns])[
         both
-    ].mean() > 0.9  # turned by a degree or two, twice resampled
+    ].mean() > 0.75  # turned, twice resampled: of fields of 16 pixels a quarter lies on edges
