@@ -37,7 +37,7 @@ def product(folder: Path, size: int) -> Path:
 def build(source: Path, target: Path) -> float:
     """Do what notebooks 01 and 02 do with a product; return the clear part."""
     p = params.Preprocess()
-    catalog = products.catalog(str(source), {})
+    catalog = products.catalog(str(source), {}, target)
     geobox = grid.study_grid(catalog)
     table = builder.build(
         catalog,
