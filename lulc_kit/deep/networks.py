@@ -97,10 +97,15 @@ def fcn(
     for number, skip in zip(reversed(filters[:-1]), reversed(skipped), strict=True):
         x = layers.Concatenate()([layers.UpSampling2D(interpolation="bilinear")(x), skip])
         x = _convolve(_convolve(x, number), number)
+    return _scored(image, x, classes, dropout, "fcn")
+
+
+def _scored(image: keras.KerasTensor, x: keras.KerasTensor, classes: int, dropout: float, name: str) -> keras.Model:
+    """End a network: dropout, a score for each class, probabilities."""
     if dropout:
         x = layers.SpatialDropout2D(dropout)(x)
     x = layers.Conv2D(classes, 1, name=SCORES)(x)
-    return keras.Model(image, softmax(x), name="fcn")
+    return keras.Model(image, softmax(x), name=name)
 
 
 def fcn_light(
@@ -119,10 +124,7 @@ def fcn_light(
     x = standardize(image, mean, variance)
     for level, number in enumerate(filters):
         x = _convolve(x, number, 3, 2**level)
-    if dropout:
-        x = layers.SpatialDropout2D(dropout)(x)
-    x = layers.Conv2D(classes, 1, name=SCORES)(x)
-    return keras.Model(image, softmax(x), name="fcn_light")
+    return _scored(image, x, classes, dropout, "fcn_light")
 
 
 def mlp(
@@ -141,10 +143,7 @@ def mlp(
     x = standardize(image, mean, variance)
     for number in filters:
         x = _convolve(x, number, 1)
-    if dropout:
-        x = layers.SpatialDropout2D(dropout)(x)
-    x = layers.Conv2D(classes, 1, name=SCORES)(x)
-    return keras.Model(image, softmax(x), name="mlp")
+    return _scored(image, x, classes, dropout, "mlp")
 
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {"fcn": fcn, "fcn_light": fcn_light, "mlp": mlp}

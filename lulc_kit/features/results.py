@@ -246,8 +246,8 @@ def time(p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.Da
         parts += [_renamed(image, p.time_layers, date) for date, image in zip(dates, series, strict=True)]
     found = stack.merge(*parts)
     tags = {"dates": " ".join(dates), "least": str(p.time_min)}
-    # Each band of each date, the layers made of them, and the two put together.
-    needed = len(dates) * (cube.image(dates[0]).sizes["band"] + 2 * len(p.time_layers))
+    # Each band of each date, the layers made of them, the two put together, and what is made of all.
+    needed = len(dates) * (cube.image(dates[0]).sizes["band"] + 2 * len(p.time_layers)) + found.sizes["band"]
     writing.write_all([writing.Output(layout.time, found, tags=tags)], layers=needed)
     return raster.read(layout.time), raster.preview(layout.time)
 
