@@ -45,7 +45,7 @@ def surface(
     folder
         Where Sen2Cor's products and logs are kept.
     programs
-        Installations of Sen2Cor, or their folders; those on the PATH and in the usual folders are found without.
+        Installations of Sen2Cor, or their folders; those on the PATH, at home and in SNAP's folder are found without.
     timeout
         Seconds that Sen2Cor may take for one product.
     dates
@@ -67,20 +67,15 @@ def surface(
     if choice != "sen2cor" or not scenes:
         return catalog
     products = list(dict.fromkeys(_product(s) for s in scenes))  # old products have several tiles
-    outcomes = program.process(
-        products,
-        folder,
-        installations=versions.find([files.resolve(str(p)) for p in programs]),
-        timeout=timeout,
-    )
-    failed = [o.message for o in outcomes if o.output is None]
+    installations = versions.find([files.resolve(str(p)) for p in programs])
+    made, failed = program.process(products, folder, installations=installations, timeout=timeout)
     if failed:
         raise LulcError(
-            f"Sen2Cor corrected {len(outcomes) - len(failed)} of {len(outcomes)} products. Remove the cause, or leave "
-            f"out the dates, and run the step again: what is done is not done twice.\n" + "\n".join(failed)
+            f"Sen2Cor corrected {len(made)} of {len(products)} products. Remove the cause, or leave out the dates, "
+            f"and run the step again: what is done is not done twice.\n" + "\n".join(map(str, failed))
         )
-    made = [describe(product) for o in outcomes if o.output is not None for product in open_tiles(o.output)]
-    return Catalog(made, catalog.ancillary, catalog.attribution)
+    corrected = [describe(tile) for path in made for tile in open_tiles(path)]
+    return Catalog(corrected, catalog.ancillary, catalog.attribution)
 
 
 def check(scenes: Sequence[Scene], choice: Choice) -> None:

@@ -119,8 +119,8 @@ def numbers_of(of: catalog.Scene) -> Any:
 @pytest.fixture
 def sen2cor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The stand-in, and nothing else that this machine may have."""
-    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    monkeypatch.setattr("lulc_kit.preprocess.sen2cor.versions._usual_folders", lambda: [])
+    for place in ("PATH", "HOME"):
+        monkeypatch.setenv(place, str(tmp_path / "nowhere"))
     return products.install_sen2cor(tmp_path / "programs")
 
 
@@ -198,8 +198,8 @@ def test_only_the_wanted_dates_are_corrected(project: Path, sen2cor: Path) -> No
 
 
 def test_without_sen2cor_the_message_names_the_other_ways(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(project))
-    monkeypatch.setattr("lulc_kit.preprocess.sen2cor.versions._usual_folders", lambda: [])
+    for place in ("PATH", "HOME"):
+        monkeypatch.setenv(place, str(project))
     products.write_l1c(project / "in")
     with pytest.raises(LulcError, match=r"No Sen2Cor was found.*Level-2A products.*dark-object"):
         preprocessed(project, described(project, project / "in"), "sen2cor", mask="scl")

@@ -17,9 +17,9 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from xml.sax.saxutils import escape
 
 from lulc_kit import progress
@@ -34,31 +34,9 @@ _FAILURE = "Application terminated with at least one error"
 _WRONG_VERSION = "Product metadata file cannot be read"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one product of a batch.
-
-    Attributes
-    ----------
-    product
-        The Level-1C product.
-    output
-        The Level-2A product; None if it failed.
-    message
-        What was done, or what went wrong and what to do.
-    log
-        Everything Sen2Cor said; None if it was not started.
-    """
-
-    product: Path
-    output: Path | None
-    message: str
-    log: Path | None = None
-
-
 def process(
-    products: Sequence[Path], output: Path, *, installations: Sequence[Installation], timeout: float = 7200.0
-) -> list[Outcome]:
+    products: Sequence[Path], output: Path, *, installations: Sequence[Installation], timeout: float
+) -> tuple[list[Path], list[LulcError]]:
     """Correct a batch of Level-1C products, one after the other.
 
     Parameters
@@ -77,8 +55,10 @@ def process(
 
     Returns
     -------
-    list of Outcome
-        In the order of ``products``. A failure is an outcome, not an exception, and the batch goes on.
+    list of Path
+        The Level-2A products: what was made, and what was there and complete, in the order of ``products``.
+    list of LulcError
+        What went wrong with the others and what to do. A failure does not stop the batch.
 
     Raises
     ------
@@ -91,26 +71,27 @@ def process(
             "products, or use the simple dark-object correction."
         )
     output.mkdir(parents=True, exist_ok=True)
-    work, outcomes = output / ".sen2cor", []
+    work = output / ".sen2cor"
     shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+    made: list[Path] = []
+    failed: list[LulcError] = []
     with progress.bar(100 * len(products), "Sen2Cor", "%") as bar:
-        for product in products:
-            shown = 0
-
-            def report(percent: int) -> None:
-                nonlocal shown
-                if percent > shown:
-                    bar.update(percent - shown)
-                    shown = percent
-
+        for number, product in enumerate(products):
             try:
-                outcomes.append(_correct(product, output, work, installations, timeout, report))
-            except (LulcError, OSError) as error:
-                outcomes.append(Outcome(product, None, str(error)))
+                made.append(_correct(product, output, work, installations, timeout, partial(_advance, bar, number)))
+            except LulcError as error:
+                failed.append(error)
+            except OSError as error:
+                failed.append(LulcError(f"{product.name}: {error}"))
             finally:
                 shutil.rmtree(work, ignore_errors=True)
-            report(100)
-    return outcomes
+            _advance(bar, number, 100)
+    return made, failed
+
+
+def _advance(bar: Any, number: int, percent: int) -> None:
+    """Show how far a batch is; what Sen2Cor says may go back."""
+    bar.update(max(0, 100 * number + percent - bar.n))
 
 
 def mirror(product: Path, folder: Path) -> Path:
@@ -133,12 +114,12 @@ def _correct(
     installations: Sequence[Installation],
     timeout: float,
     report: Callable[[int], None],
-) -> Outcome:
+) -> Path:
     if not path.is_dir():
         raise LulcError(f"{path} is not a folder; Sen2Cor takes unpacked .SAFE folders. Unzip the product first.")
     pattern = l2a_pattern(path.name)
     if existing := _find_complete(pattern, output):
-        return Outcome(path, existing, f"{existing.name} is there and complete.")
+        return existing
     installation = choose(path, installations)
     results = work / "out"
     results.mkdir(parents=True)
@@ -156,16 +137,14 @@ def _correct(
         target = output / found.name
         if target.exists():  # incomplete, or it would not have been made again; it is not ours to delete
             raise LulcError(f"{target} is in the way, and is not a complete product. Move it away and run again.")
-        found.rename(target)
-        return Outcome(path, target, str(installation), log)
+        return found.rename(target)
     last = next((line for line in reversed(text.splitlines()) if line.strip() and _FAILURE not in line), "")
+    reason = f"it ended with exit status {code} and left no complete product; its last words: {last.strip()!r}."
     if expired:
         reason = f"it was not done after {timeout:.0f} s and was stopped. Give it more time: sen2cor_timeout."
     elif _WRONG_VERSION in text:
         reason = "this version does not understand the product's format. Install one that is made for it."
-    else:
-        reason = f"it ended with exit status {code} and left no complete product; its last words: {last.strip()!r}."
-    return Outcome(path, None, f"{installation} failed on {path.name}: {reason} Log: {log}", log)
+    raise LulcError(f"{installation} failed on {path.name}: {reason} Log: {log}")
 
 
 def _run(

@@ -1,7 +1,6 @@
 """Which Sen2Cor there is, and which one a product needs."""
 
 import contextlib
-import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -47,8 +46,8 @@ def find(configured: Iterable[Path] = ()) -> list[Installation]:
     Parameters
     ----------
     configured
-        Programs, or the folders they were unpacked to. They come before what is on the PATH and in the usual
-        folders (home, SNAP's ``auxdata``, ``/opt``, ``/usr/local``, ``/Applications``, Windows' program folders).
+        Programs, or the folders they were unpacked to. They come before what is on the PATH, in the home folder and
+        in SNAP's ``.snap/auxdata``.
 
     Returns
     -------
@@ -172,20 +171,11 @@ def _program_in(place: Path) -> Path | None:
 
 
 def _candidates() -> Iterator[Path]:
-    """Programs on the PATH and in the folders where Sen2Cor is usually unpacked."""
+    """Programs on the PATH, in the home folder, and where SNAP installs it."""
     if program := shutil.which("L2A_Process"):
         yield Path(program)
-    for parent in _usual_folders():
-        with contextlib.suppress(OSError):  # folders that may not be listed
-            yield from filter(None, map(_program_in, sorted(parent.glob("[Ss]en2[Cc]or*"))))
-
-
-def _usual_folders() -> list[Path]:
-    home = [Path.home(), Path.home() / ".snap" / "auxdata"]
-    if os.name != "nt":
-        return [*home, Path("/opt"), Path("/usr/local"), Path("/Applications")]
-    names = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
-    return [*home, Path("C:\\"), *(Path(os.environ[name]) for name in names if name in os.environ)]
+    for parent in (Path.home(), Path.home() / ".snap" / "auxdata"):
+        yield from filter(None, map(_program_in, sorted(parent.glob("[Ss]en2[Cc]or*"))))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

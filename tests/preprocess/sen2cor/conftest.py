@@ -12,10 +12,6 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(place))
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     monkeypatch.delenv("SEN2COR_HOME", raising=False)
-    real = versions._usual_folders
-    monkeypatch.setattr(
-        versions, "_usual_folders", lambda: [folder for folder in real() if folder.is_relative_to(tmp_path)]
-    )
     return place
 
 

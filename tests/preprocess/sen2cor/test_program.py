@@ -4,7 +4,6 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -23,24 +22,28 @@ def snapshot(folder):
     }
 
 
+def run(products, output, installations, timeout=60):
+    made, failed = program.process(products, output, installations=installations, timeout=timeout)
+    return made, [str(error) for error in failed]
+
+
+def log_of(product, output):
+    return (output / "sen2cor_logs" / f"{product.stem}.log").read_text()
+
+
 def test_batch_leaves_complete_products_logs_and_the_input_as_it_was(tmp_path, current, capsys, monkeypatch):
     products = [make_product(tmp_path / "in", tile=tile) for tile in ("T33UUU", "T33UVU")]
     before = snapshot(tmp_path / "in")
     output = tmp_path / "out"
     monkeypatch.setattr(progress, "SILENT", 0.0)  # the stand-in is quick
-    outcomes = program.process(products, output, installations=current)
-    assert [outcome.output is not None for outcome in outcomes] == [True, True]
+    made, failed = run(products, output, current)
+    assert failed == []
+    assert [path.name[38:44] for path in made] == ["T33UUU", "T33UVU"]
     assert snapshot(tmp_path / "in") == before
-    for outcome in outcomes:
-        assert outcome.output.parent == output
-        assert (outcome.output / "MTD_MSIL2A.xml").is_file()
-        log = outcome.log.read_text()
-        assert "Application terminated successfully" in log
-        assert "2.11.0" in log
-    assert sorted(path.name for path in output.iterdir()) == sorted(
-        [outcomes[0].output.name, outcomes[1].output.name, "sen2cor_logs"]
-    )
-    logs = [outcome.log.read_text() for outcome in outcomes]
+    assert sorted(output.iterdir()) == sorted([*made, output / "sen2cor_logs"])
+    assert all((path / "MTD_MSIL2A.xml").is_file() for path in made)
+    logs = [log_of(product, output) for product in products]
+    assert all("Application terminated successfully" in log and "2.11.0" in log for log in logs)
     assert [[product.name in log for product in products] for log in logs] == [[True, False], [False, True]]
     assert "Sen2Cor: 200/200" in capsys.readouterr().out
 
@@ -49,77 +52,82 @@ def test_the_bar_moves_with_what_the_program_says(tmp_path, current, monkeypatch
     """The stand-in says 30, 60 and 90 %; two products make 200."""
     steps = []
 
+    class Bar:
+        n = 0
+
+        def update(self, count):
+            steps.append(count)
+            self.n += count
+
     @contextlib.contextmanager
     def bar(total, *_):
         assert total == 200
-        yield SimpleNamespace(update=steps.append)
+        yield Bar()
 
     monkeypatch.setattr(progress, "bar", bar)
-    products = [make_product(tmp_path, tile=tile) for tile in ("T33UUU", "T33UVU")]
-    program.process(products, tmp_path / "out", installations=current)
+    run([make_product(tmp_path, tile=tile) for tile in ("T33UUU", "T33UVU")], tmp_path / "out", current)
     assert steps == [30, 30, 30, 9, 1] * 2
 
 
 def test_batch_is_resumed(tmp_path, current):
     products = [make_product(tmp_path, tile=tile) for tile in ("T33UUU", "T33UVU")]
     output = tmp_path / "out"
-    first = program.process(products[:1], output, installations=current)
-    made = first[0].output / "MTD_MSIL2A.xml"
-    stamp = made.stat().st_mtime_ns
-    second = program.process(products, output, installations=current)
-    assert [outcome.log is None for outcome in second] == [True, False]
-    assert "is there and complete" in second[0].message
-    assert second[0].output == first[0].output
-    assert made.stat().st_mtime_ns == stamp
+    first, _ = run(products[:1], output, current)
+    before = snapshot(first[0]), (first[0] / "MTD_MSIL2A.xml").stat().st_mtime_ns, log_of(products[0], output)
+    second, _ = run(products, output, current)
+    assert second[0] == first[0]
+    assert len(second) == 2
+    assert before == (snapshot(first[0]), (first[0] / "MTD_MSIL2A.xml").stat().st_mtime_ns, log_of(products[0], output))
 
 
 def test_rest_of_a_killed_batch_is_cleared_away(tmp_path, current):
     rest = tmp_path / "out" / ".sen2cor" / "7" / "out" / "half.SAFE"
     rest.mkdir(parents=True)
-    program.process([make_product(tmp_path)], tmp_path / "out", installations=current)
+    run([make_product(tmp_path)], tmp_path / "out", current)
     assert not (tmp_path / "out" / ".sen2cor").exists()
 
 
 def test_incomplete_result_is_not_taken_and_not_deleted(tmp_path, current):
     product = make_product(tmp_path)
-    output = tmp_path / "out"
-    made = program.process([product], output, installations=current)[0].output
+    (made,), _ = run([product], tmp_path / "out", current)
     next(made.rglob("*_B02_10m.jp2")).write_bytes(b"")
-    outcome = program.process([product], output, installations=current)[0]
-    assert outcome.output is None
-    assert "in the way" in outcome.message
+    again, failed = run([product], tmp_path / "out", current)
+    assert again == []
+    assert "in the way" in failed[0]
     assert made.is_dir()
+
+
+def configure_old(home, text):
+    settings = home / "sen2cor" / "2.5" / "cfg" / "L2A_GIPP.xml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(text)
+    return settings
 
 
 def test_old_version_writes_where_its_settings_say(tmp_path, home):
     old = [versions.probe(install(tmp_path / "programs", "2.5.5"))]
-    settings = home / "sen2cor" / "2.5" / "cfg" / "L2A_GIPP.xml"
-    settings.parent.mkdir(parents=True)
-    settings.write_text("<x><Target_Directory>/elsewhere</Target_Directory><Nr_Processes>1</Nr_Processes></x>")
-    product = make_product(tmp_path, baseline="02.04")
-    outcome = program.process([product], tmp_path / "out & more", installations=old)[0]
-    assert outcome.output is not None, outcome.message
-    assert outcome.output.parent == tmp_path / "out & more"
+    settings = configure_old(
+        home, "<x><Target_Directory>/elsewhere</Target_Directory><Nr_Processes>1</Nr_Processes></x>"
+    )
+    made, failed = run([make_product(tmp_path, baseline="02.04")], tmp_path / "out & more", old)
+    assert failed == []
+    assert made[0].parent == tmp_path / "out & more"
     assert "/elsewhere" in settings.read_text()
 
 
 def test_old_version_that_was_never_configured(tmp_path):
     old = [versions.probe(install(tmp_path / "programs", "2.5.5"))]
-    product = make_product(tmp_path, baseline="02.04")
-    outcome = program.process([product], tmp_path / "out", installations=old)[0]
-    assert outcome.output is not None, outcome.message
+    made, failed = run([make_product(tmp_path, baseline="02.04")], tmp_path / "out", old)
+    assert (len(made), failed) == (1, [])
     assert not list(tmp_path.glob("*MSIL2A*"))
 
 
 def test_settings_without_a_target(tmp_path, home):
     old = [versions.probe(install(tmp_path / "programs", "2.5.5"))]
-    settings = home / "sen2cor" / "2.5" / "cfg" / "L2A_GIPP.xml"
-    settings.parent.mkdir(parents=True)
-    settings.write_text("<x/>")
-    products = [make_product(tmp_path, baseline="02.04")]
-    (outcome,) = program.process(products, tmp_path / "out", installations=old)
-    assert outcome.output is None
-    assert "0 entries Target_Directory" in outcome.message
+    configure_old(home, "<x/>")
+    made, failed = run([make_product(tmp_path, baseline="02.04")], tmp_path / "out", old)
+    assert made == []
+    assert "0 entries Target_Directory" in failed[0]
 
 
 @pytest.mark.parametrize(
@@ -135,23 +143,23 @@ def test_settings_without_a_target(tmp_path, home):
 def test_failures_are_named_and_the_batch_goes_on(tmp_path, current, behaviour, said):
     bad = make_product(tmp_path / "in", behaviour=behaviour)
     good = make_product(tmp_path / "in", tile="T33UVU", folders=True)
-    outcomes = program.process([bad, good], tmp_path / "out", installations=current)
-    assert [outcome.output is None for outcome in outcomes] == [True, False]
-    assert said in outcomes[0].message
-    assert bad.name in outcomes[0].message
-    assert outcomes[0].log.is_file()
-    assert [path.name for path in (tmp_path / "out").glob("*.SAFE")] == [outcomes[1].output.name]
+    made, (message,) = run([bad, good], tmp_path / "out", current)
+    assert said in message
+    assert bad.name in message
+    assert log_of(bad, tmp_path / "out")
+    assert list((tmp_path / "out").glob("*.SAFE")) == made
+    assert "T33UVU" in made[0].name
     assert not (tmp_path / "out" / ".sen2cor").exists()
 
 
 def test_time_out_stops_all_that_was_started(tmp_path, current):
     product = make_product(tmp_path, behaviour="hang")
     start = time.monotonic()
-    outcome = program.process([product], tmp_path / "out", installations=current, timeout=3)[0]
+    made, (message,) = run([product], tmp_path / "out", current, timeout=3)
     assert time.monotonic() - start < 20
-    assert outcome.output is None
-    assert "3 s" in outcome.message
-    log = outcome.log.read_text()
+    assert made == []
+    assert "3 s" in message
+    log = log_of(product, tmp_path / "out")
     child = int(log.split("child ")[1].split()[0])
     deadline = time.monotonic() + 5
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
@@ -176,16 +184,16 @@ def test_interrupt_stops_the_program(tmp_path, current, monkeypatch):
         "lulc_kit.preprocess.sen2cor.program._PROGRESS", type("Pattern", (), {"search": staticmethod(interrupt)})
     )
     with pytest.raises(KeyboardInterrupt):
-        program.process([make_product(tmp_path, behaviour="hang")], tmp_path / "out", installations=current)
+        run([make_product(tmp_path, behaviour="hang")], tmp_path / "out", current)
     assert started[0].wait(timeout=5) != 0
     assert not list((tmp_path / "out").glob("*.SAFE"))
 
 
 def test_renamed_product(tmp_path, current):
     product = make_product(tmp_path)
-    outcome = program.process([product.rename(tmp_path / "berlin.SAFE")], tmp_path / "out", installations=current)[0]
-    assert outcome.output is None
-    assert "original name" in outcome.message
+    made, (message,) = run([product.rename(tmp_path / "berlin.SAFE")], tmp_path / "out", current)
+    assert made == []
+    assert "original name" in message
 
 
 def test_mirror_copies_where_links_are_not_allowed(tmp_path, monkeypatch):
