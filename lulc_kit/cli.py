@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lulc_kit.errors import LulcError, ParameterError
+from lulc_kit.errors import LulcError
 
 app = typer.Typer(
     help="From Sentinel-2 images to land-cover maps whose accuracy one can trust.",
@@ -48,14 +48,10 @@ def run_(
         plans = [run.plan(name, given, outputs) for name in studies]
         chosen, of_areas = [], []
         for name, steps in zip(studies, plans, strict=True):
-            names = [s.step for s in steps]
-            for wanted in [*(only or []), *([start] if start else [])]:
-                if not any(n == wanted or (wanted == start and n.startswith(wanted)) for n in names):
-                    raise ParameterError(f"Study {name} has no step {wanted}. It has: {', '.join(names)}.")
-            wanted_here = [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
-            items = regions.items_of(name, steps, [s.step for s in wanted_here])
+            wanted = run.select(steps, only or [], start)
+            items = regions.items_of(name, steps, [s.step for s in wanted])
             if items is None:
-                chosen += wanted_here
+                chosen += wanted
             else:
                 of_areas.append((study.Study(steps[0].parameters), items))
         regional = {region.name for region, _ in of_areas}

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,32 @@ def plan(
     if wrong:
         raise ParameterError("\n".join(wrong))
     return steps
+
+
+def select(steps: Sequence[Planned], only: Collection[str] = (), start: str | None = None) -> list[Planned]:
+    """Return the steps of a study that are wanted.
+
+    Parameters
+    ----------
+    steps
+        From `plan`.
+    only
+        Names of steps; empty for all.
+    start
+        Name of the first step, or its beginning (``04``); None for the first that there is.
+
+    Raises
+    ------
+    LulcError
+        If the study has no such step; the message lists those that it has.
+    """
+    names = [s.step for s in steps]
+    lacking = [name for name in only if name not in names]
+    if start is not None and not any(name.startswith(start) for name in names):
+        lacking.append(start)
+    if lacking:
+        raise ParameterError(f"Study {steps[0].parameters.study} has no step {lacking[0]}. It has: {', '.join(names)}.")
+    return [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
 
 
 def _layout(planned: Planned) -> Layout:

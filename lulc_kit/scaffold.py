@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,25 +116,15 @@ def new(
             "A study of an area needs --area LEFT BOTTOM RIGHT TOP and --dates FIRST LAST together, and neither --like "
             "nor, without them or --apply, --reference."
         )
-    if apply is not None:
-        values = _applied(apply, name, _of_area(area, dates, reference) if area and dates else {}, reference)
-        for step, chosen_here in values.items():
-            params.model_of(step).check({"study": name} | chosen_here, f"lulc new {name}")
-        texts = {step: commented(step, {"study": name} | values[step]) for step in values}
-    elif like is None:
-        chosen = OWN if area is None or dates is None else _of_area(area, dates, reference)
-        texts = {step: commented(step, {"study": name} | values) for step, values in chosen.items()}
-        for step, values in chosen.items():
-            params.model_of(step).check({"study": name} | values, f"lulc new {name}")
+    of_area = _of_area(area, dates, reference) if area and dates else {}
+    if like is not None:
+        texts = _copy(like, name)
+    elif apply is not None:
+        texts = _explain(_applied(apply, name, of_area, reference), name)
+    else:
+        texts = _explain(of_area or OWN, name)
         if reference in _TO_WORKFLOW:
             texts["05_samples"] = CAUTION + texts["05_samples"]
-    else:
-        from lulc_kit.run import folder_of
-
-        texts = {
-            path.stem: re.sub(r"(?m)^study:.*$", f"study: {name}", path.read_text(encoding="utf-8"))
-            for path in sorted(folder_of(like).glob("*.yaml"))
-        }
     try:
         folder.mkdir(parents=True)
         for step, text in texts.items():
@@ -143,6 +133,23 @@ def new(
         shutil.rmtree(folder, ignore_errors=True)
         raise LulcError(f"{folder} could not be written ({error}). Run lulc where you may write.") from error
     return folder
+
+
+def _copy(like: str, name: str) -> dict[str, str]:
+    """Return the parameter files of a study under another name, by step."""
+    from lulc_kit.run import folder_of
+
+    return {
+        path.stem: re.sub(r"(?m)^study:.*$", f"study: {name}", path.read_text(encoding="utf-8"))
+        for path in sorted(folder_of(like).glob("*.yaml"))
+    }
+
+
+def _explain(values: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, str]:
+    """Return the parameter files of a study with these values, every parameter explained, by step."""
+    for step, chosen in values.items():
+        params.model_of(step).check({"study": name} | dict(chosen), f"lulc new {name}")
+    return {step: commented(step, {"study": name} | dict(chosen)) for step, chosen in values.items()}
 
 
 def _of_area(area: Sequence[float], dates: Sequence[str], reference: str | None) -> dict[str, dict[str, Any]]:

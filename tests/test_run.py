@@ -139,6 +139,29 @@ def test_results_are_those_of_reports_that_are_up_to_date(project: Path) -> None
     assert run.results(steps) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("only", "start", "chosen"),
+    [
+        ([], None, ["01_download", "02_preprocess", "06_rf"]),
+        (["06_rf", "01_download"], None, ["01_download", "06_rf"]),
+        ([], "02", ["02_preprocess", "06_rf"]),
+        ([], "06_rf", ["06_rf"]),
+        (["01_download"], "02", []),
+        (["02"], None, "has no step 02"),
+        ([], "07", "has no step 07"),
+        ([], "6", r"has no step 6\. It has: 01_download, 02_preprocess, 06_rf"),
+    ],
+)
+def test_steps_are_selected(only: list[str], start: str | None, chosen: list[str] | str) -> None:
+    p = params.Download.check({"study": "s"}, "here")
+    steps = [run.Planned(name, p) for name in ("01_download", "02_preprocess", "06_rf")]
+    if isinstance(chosen, str):
+        with pytest.raises(LulcError, match=chosen):
+            run.select(steps, only, start)
+    else:
+        assert [s.step for s in run.select(steps, only, start)] == chosen
+
+
 def test_cluster_options_exclude_each_other() -> None:
     with pytest.raises(LulcError, match="--scheduler and --workers"), run.cluster("tcp://127.0.0.1:1", 2):
         pass

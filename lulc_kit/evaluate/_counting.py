@@ -4,7 +4,7 @@ import numba
 
 
 @numba.njit(nogil=True, cache=True)
-def within(points, x, radius, most, out):  # type: ignore[no-untyped-def]
+def within(points, x, radius, most, out):  # type: ignore[no-untyped-def]  # noqa: C901
     """Count, for each row of ``x``, the ``points`` nearer than ``radius``, at most ``most``.
 
     The points are in the order of their first coordinate: the search goes out from the pixel's own to both sides and

@@ -260,7 +260,7 @@ def _slide_maximum(codes, plan, window, levels, histogram, frequency, maxima):
 
 
 @njit(cache=True, nogil=True)
-def _finish_row(feature, total, whole, closeness, information, squares, maxima, logarithm, inverse_count, out):
+def _finish_row(feature, total, whole, closeness, information, squares, maxima, logarithm, inverse_count, out):  # noqa: C901
     """Turn the sums of a row of windows into one feature.
 
     ``total`` is Σp: 1, or 2 after SNAP. ``inverse_count`` is 1/N, and NaN where the result is nodata: it is a

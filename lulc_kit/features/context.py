@@ -84,7 +84,7 @@ def compute(image: xr.DataArray, sides: Sequence[int], statistics: Sequence[str]
 
 
 @numba.njit(nogil=True, cache=True)
-def _slide(values: Any, reach: int, out: Any) -> None:
+def _slide(values: Any, reach: int, out: Any) -> None:  # noqa: C901
     """Slide a window over (row, column): sums of columns gain a row and lose one, the window's gains a column."""
     rows, columns = values.shape
     count, total, square = np.zeros(columns, np.int64), np.zeros(columns), np.zeros(columns)

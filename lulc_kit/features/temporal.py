@@ -163,7 +163,7 @@ def compute(series: Sequence[xr.DataArray], dates: Sequence[str], names: Sequenc
 
 
 @numba.njit(nogil=True, cache=True)
-def _each(images: Any, of_year: Any, since: Any, codes: Any, order: int, minimum: int, out: Any) -> None:
+def _each(images: Any, of_year: Any, since: Any, codes: Any, order: int, minimum: int, out: Any) -> None:  # noqa: C901
     dates, rows, columns = images.shape
     seen, when, waves = np.empty(dates), np.empty(dates, np.int64), np.empty(5)
     ordered, line = np.empty(dates), np.empty((columns, dates))

@@ -287,7 +287,7 @@ def _at(field: np.ndarray, r: float, c: float) -> float:
 
 
 @njit(cache=True)
-def _countryside(
+def _countryside(  # noqa: C901
     x: float, y: float, r: float, c: float, bent: tuple[float, float], at: tuple[int, int], relief: Relief, plan: Plan
 ) -> tuple[int, int]:
     """Woods, heath, hedges, grass or crop of a place in district `at`, whose place in the warped plane is `bent`."""
