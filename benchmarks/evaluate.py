@@ -108,11 +108,11 @@ def cover_points(points: int, replicates: int, how: str) -> dict[str, npt.NDArra
     """Return how often 95 % intervals from a stratified sample hold the truth, by measure and class."""
     generator, land = np.random.default_rng(points), LAND / LAND.sum()
     weights = land.sum(axis=1)
-    truth = design.stratified(np.round(land * 1e9), weights)
+    truth = design.estimate_stratified(np.round(land * 1e9), weights)
     held = {name: np.zeros(4) for name in ("users_accuracy", "producers_accuracy", "area_share")}
     for _ in range(replicates):
         counts = np.stack([generator.multinomial(points, row / row.sum()) for row in land])
-        found = design.stratified(counts, weights)
+        found = design.estimate_stratified(counts, weights)
         for name in held:
             if how == "normal":
                 low, high = found[name] - 1.96 * found[f"{name}_se"], found[name] + 1.96 * found[f"{name}_se"]

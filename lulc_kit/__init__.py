@@ -49,7 +49,7 @@ _HOMES = {
     "count_by_block": "evaluate.accuracy:by_block",
     "assess_accuracy": "evaluate.accuracy:assess",
     "compare_runs": "evaluate.accuracy:compare",
-    "estimate_stratified": "evaluate.design:stratified",
+    "estimate_stratified": "evaluate.design:estimate_stratified",
     "fit_applicability": "evaluate.applicability:fit",
     "fit_applicability_by_class": "evaluate.applicability:fit_by_class",
     # what goes wrong

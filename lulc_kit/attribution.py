@@ -9,6 +9,6 @@ def declare(line: str) -> None:
     _line = line
 
 
-def declared() -> str:
+def get() -> str:
     """Return that line."""
     return _line

@@ -293,10 +293,10 @@ def read(path: Path) -> Catalog:
     >>> found.scenes[0].bands["B11"].geobox.resolution.x
     20.0
     """
-    with files.written(path, "01_download") as content:
+    with files.parse(path, "01_download") as content:
         scenes = [_scene(item, path.parent) for item in content["features"] if _is_scene(item)]
         others = {item["id"]: item for item in content["features"] if not _is_scene(item)}
-        ancillary = {role: located(item["assets"][role]["href"], path.parent) for role, item in others.items()}
+        ancillary = {role: locate(item["assets"][role]["href"], path.parent) for role, item in others.items()}
         said = {role: item["properties"] for role, item in others.items()}
         understood = {role: found[_UNDERSTOOD] for role, found in said.items() if _UNDERSTOOD in found}
         grid = _geobox(content["lulc:grid"]) if "lulc:grid" in content else None
@@ -316,9 +316,9 @@ def files_of(path: Path) -> tuple[list[Path], dict[str, list[Path]]]:
     """
     scenes: list[Path] = []
     ancillary: dict[str, list[Path]] = {}
-    with files.written(path, "01_download") as content:
+    with files.parse(path, "01_download") as content:
         for item in content["features"]:
-            found = [files.on_disk(located(asset["href"], path.parent)) for asset in item["assets"].values()]
+            found = [files.on_disk(locate(asset["href"], path.parent)) for asset in item["assets"].values()]
             if _is_scene(item):
                 scenes += found
             else:
@@ -330,16 +330,16 @@ def _is_scene(item: Mapping[str, Any]) -> bool:
     return bool(item["properties"]["lulc:kind"] == "scene")
 
 
-def located(href: str, folder: Path) -> Path:
-    """Return the absolute path of a file that a catalog in ``folder`` names; see `files.archived`."""
-    if inside := files.split_archived(href):
-        return Path(files.archived((folder / inside[0]).absolute(), inside[1]))
+def locate(href: str, folder: Path) -> Path:
+    """Return the absolute path of a file that a catalog in ``folder`` names; see `files.join_archive`."""
+    if inside := files.split_archive(href):
+        return Path(files.join_archive((folder / inside[0]).absolute(), inside[1]))
     return (folder / href).absolute()
 
 
 def _href(file: Path, folder: Path) -> str:
-    if inside := files.split_archived(file):
-        return files.archived(_href(Path(inside[0]), folder), inside[1])
+    if inside := files.split_archive(file):
+        return files.join_archive(_href(Path(inside[0]), folder), inside[1])
     file, folder = Path(file).absolute(), Path(folder).absolute()
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
 
@@ -383,7 +383,7 @@ def _scene(item: Mapping[str, Any], folder: Path) -> Scene:
             bands |= _described(asset, folder)
     kept: dict[str, Any] = {own: bands.pop(name) for name, own in _MASKS.items() if name in bands}
     kept |= {own: properties[name] for own, name in _PROPERTIES.items() if name in properties}
-    kept |= {name: located(assets[name]["href"], folder) for name in _FILES if name in assets}
+    kept |= {name: locate(assets[name]["href"], folder) for name in _FILES if name in assets}
     elevation = properties.get("view:sun_elevation")
     quality = {own: properties[name] for own, name in _QUALITY.items() if name in properties}
     return Scene(
@@ -443,7 +443,7 @@ def _geobox(said: Mapping[str, Any]) -> "GeoBox":
 
 def _described(asset: Mapping[str, Any], folder: Path) -> dict[str, Band]:
     geobox = _geobox(asset)
-    file = located(asset["href"], folder)
+    file = locate(asset["href"], folder)
     return {
         said["name"]: Band(
             file,

@@ -40,7 +40,7 @@ class Scheme:
     Examples
     --------
     >>> mine = Scheme("mine", "What I map", (LandClass(1, "Forest", "#1b7837"), LandClass(7, "Water", "#0000ff")))
-    >>> mine.named("Water").rgb
+    >>> mine.find("Water").rgb
     (0, 0, 255)
     >>> mine.subset([0, 7]).values
     (7,)
@@ -60,7 +60,7 @@ class Scheme:
         """The classes' names, in the order of `values`."""
         return tuple(c.name for c in self.classes)
 
-    def named(self, name: str) -> LandClass:
+    def find(self, name: str) -> LandClass:
         """Return the class of that name; a LulcError lists the names there are."""
         for c in self.classes:
             if c.name == name:
@@ -216,10 +216,10 @@ def own(names: Sequence[str], title: str = "Classes of one's own") -> Scheme:
             f"Or say with 'classes' which values belong together."
         )
     rows = zip(range(1, len(names) + 1), names, palette.colours(len(names)), strict=True)
-    return checked(Scheme("own", title, tuple(LandClass(*row) for row in rows)))
+    return check(Scheme("own", title, tuple(LandClass(*row) for row in rows)))
 
 
-def checked(classes: Scheme) -> Scheme:
+def check(classes: Scheme) -> Scheme:
     """Return a scheme if its values are 1–255 and different, its names different and none empty, its colours colours.
 
     Raises
@@ -242,7 +242,7 @@ def checked(classes: Scheme) -> Scheme:
     return classes
 
 
-def recoloured(classes: Scheme, colours: Mapping[str, str]) -> Scheme:
+def recolour(classes: Scheme, colours: Mapping[str, str]) -> Scheme:
     """Return a scheme in which some classes have another colour.
 
     Raises
@@ -252,13 +252,13 @@ def recoloured(classes: Scheme, colours: Mapping[str, str]) -> Scheme:
 
     Examples
     --------
-    >>> recoloured(scheme("forest"), {"Forest": "#004400"}).named("Forest").rgb
+    >>> recolour(scheme("forest"), {"Forest": "#004400"}).find("Forest").rgb
     (0, 68, 0)
     """
     for name in colours:
-        classes.named(name)
+        classes.find(name)
     changed = [replace(c, colour=colours.get(c.name, c.colour).lower()) for c in classes.classes]
-    return checked(replace(classes, classes=tuple(changed)))
+    return check(replace(classes, classes=tuple(changed)))
 
 
 def qml(classes: Scheme) -> str:

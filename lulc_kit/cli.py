@@ -125,7 +125,7 @@ def report(
 
     try:
         layout = study.Study(run.plan(name, outputs=outputs)[-1].parameters).layout
-        with lock.held(layout):
+        with lock.hold(layout):
             results.write_page(layout)
     except LulcError as error:
         raise _fail(error) from None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 
 @contextlib.contextmanager
-def changed(variables: Mapping[str, str | None]) -> Iterator[None]:
+def change(variables: Mapping[str, str | None]) -> Iterator[None]:
     """Set variables of this process (None: remove them) as long as the block lasts, whatever happens in it."""
     before = {name: os.environ.get(name) for name in variables}
     _set(variables)

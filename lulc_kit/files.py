@@ -129,13 +129,13 @@ def variable(name: str) -> re.Match[str] | None:
     return match if match and len(match["driver"]) > 1 else None  # C: is a drive
 
 
-def located(name: str) -> Path:
+def locate(name: str) -> Path:
     """Return the file that a parameter names: by its path, or by GDAL's name of a variable in it."""
     match = variable(name)
     return resolve(match["path"] if match else name)
 
 
-def named(pattern: str) -> list[Path]:
+def find(pattern: str) -> list[Path]:
     """Return the files that a parameter names: one path, or those that fit a glob (``exports/NAME-*.tif``).
 
     A file of just that name goes before the pattern, so that brackets in a name mean themselves.
@@ -173,7 +173,7 @@ def read_json(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def written(path: Path, step: str) -> Iterator[Any]:
+def parse(path: Path, step: str) -> Iterator[Any]:
     """Give what a JSON file holds, to be taken apart; a LulcError says so if it is not what ``step`` writes there."""
     content = read_json(path)
     try:
@@ -186,7 +186,7 @@ def written(path: Path, step: str) -> Iterator[Any]:
         ) from error
 
 
-def archived(archive: Path | str, member: str) -> str:
+def join_archive(archive: Path | str, member: str) -> str:
     """Return the name by which GDAL opens a file inside a zip archive, which is not unpacked.
 
     Parameters
@@ -199,8 +199,8 @@ def archived(archive: Path | str, member: str) -> str:
     return f"/vsizip/{{{PurePath(archive).as_posix()}}}/{member}"
 
 
-def split_archived(path: PurePath | str) -> tuple[str, str] | None:
-    """Take a name that `archived` made apart: the archive and the path inside it; None for any other file.
+def split_archive(path: PurePath | str) -> tuple[str, str] | None:
+    """Take a name that `join_archive` made apart: the archive and the path inside it; None for any other file.
 
     GDAL's form without braces (``/vsizip//home/me/x.zip/B02.jp2``) is understood too, even after pathlib has folded
     the double slash, which would make GDAL look for a relative path: the archive is then an absolute one.
@@ -217,13 +217,13 @@ def split_archived(path: PurePath | str) -> tuple[str, str] | None:
 
 def gdal_name(path: PurePath | str) -> str:
     """Return the name by which GDAL opens a file, on the disk or inside a zip archive."""
-    inside = split_archived(path)
-    return archived(*inside) if inside else str(Path(path).resolve())
+    inside = split_archive(path)
+    return join_archive(*inside) if inside else str(Path(path).resolve())
 
 
 def on_disk(path: Path) -> Path:
     """Return the file that lies on the disk: the archive of an archived file, any other as it is."""
-    inside = split_archived(path)
+    inside = split_archive(path)
     return Path(inside[0]) if inside else path
 
 

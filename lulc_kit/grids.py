@@ -18,7 +18,7 @@ def same(one: GeoBox, other: GeoBox) -> bool:
     return one.shape == other.shape and _shift(one, other) == (0, 0)
 
 
-def nested(coarse: GeoBox, fine: GeoBox) -> int | None:
+def ratio(coarse: GeoBox, fine: GeoBox) -> int | None:
     """Return how many pixels of one grid lie along a pixel of another of the same extent; None if they do not nest."""
     times = round(abs(coarse.resolution.x) / abs(fine.resolution.x))
     if times < 1 or fine.shape != (coarse.height * times, coarse.width * times):
@@ -44,7 +44,7 @@ def _shift(one: GeoBox, other: GeoBox) -> tuple[int, int] | None:
     return begins
 
 
-def shared(one: GeoBox, other: GeoBox) -> float:
+def overlap(one: GeoBox, other: GeoBox) -> float:
     """Return the part of a grid's ground (0–1) that another one, in whatever CRS, covers too."""
     if one.crs is None or other.crs is None:
         return 0.0

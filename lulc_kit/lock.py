@@ -18,7 +18,7 @@ HELD = "LULC_STUDY_HELD"
 
 
 @contextlib.contextmanager
-def held(layout: Layout) -> Iterator[None]:
+def hold(layout: Layout) -> Iterator[None]:
     """Keep a study for this process; the system gives it back when the process ends, however it ends.
 
     Raises

@@ -335,6 +335,6 @@ def write_about(run: RunLayout, model: str, features: Sequence[str], folds: str,
 
 def read_about(run: RunLayout) -> dict[str, Any]:
     """Return what `write_about` wrote; a LulcError if the file is missing or is not that."""
-    with files.written(run.about, f"the notebook of run {run.name}") as about:
+    with files.parse(run.about, f"the notebook of run {run.name}") as about:
         text = {name: str(about[name]) for name in ("run", "model", "folds")}
         return {**about, **text, "features": [str(name) for name in about["features"]]}

@@ -124,7 +124,7 @@ def sources() -> dict[str, str]:
     return found | {p.relative_to(root).as_posix(): files.sha256(p) for p in sorted(root.rglob("*.j2"))}
 
 
-def used(known: Mapping[str, str], pictures: bool) -> dict[str, str]:
+def find_used(known: Mapping[str, str], pictures: bool) -> dict[str, str]:
     """Return those of `sources` that this process has loaded and that decide what a step writes.
 
     Parameters
@@ -145,7 +145,7 @@ def used(known: Mapping[str, str], pictures: bool) -> dict[str, str]:
     }
 
 
-def changed(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+def find_changed(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Return the modules that a step used and that are not what they were."""
     return [name for name, digest in recorded.items() if now.get(name) != digest]
 

@@ -179,7 +179,7 @@ def cluster(scheduler: str | None = None, workers: int | None = None) -> Iterato
             )
             scheduler = local.scheduler_address
         if scheduler is not None:
-            stack.enter_context(environment.changed({"DASK_SCHEDULER_ADDRESS": scheduler}))
+            stack.enter_context(environment.change({"DASK_SCHEDULER_ADDRESS": scheduler}))
         yield
 
 
@@ -223,7 +223,7 @@ def run(steps: Sequence[Planned], *, force: bool = False, say: Say = print) -> N
     """
     for _, group in itertools.groupby(steps, key=lambda planned: planned.parameters.study):
         of_one = list(group)
-        with lock.held(_layout(of_one[0])):
+        with lock.hold(_layout(of_one[0])):
             for planned in of_one:
                 _run_step(planned, force, say)
 
@@ -294,7 +294,7 @@ def _papermill(source: Path, target: Path, p: params.Parameters, project: Path) 
 
     for attempt in range(STARTS):
         try:
-            with environment.changed(KERNEL_ENVIRONMENT | {lock.HELD: str(study.Study(p).folder)}):
+            with environment.change(KERNEL_ENVIRONMENT | {lock.HELD: str(study.Study(p).folder)}):
                 papermill.execute_notebook(
                     str(source),
                     str(target),
@@ -349,7 +349,7 @@ def results(steps: Sequence[Planned]) -> tuple[list[Path], list[Result]]:
         if not isinstance(planned.parameters, params.Evaluate) or home.outdated(planned.parameters) is not None:
             continue
         pages.append(home.layout.report)
-        with files.written(home.layout.accuracy, planned.step) as accuracy:
+        with files.parse(home.layout.accuracy, planned.step) as accuracy:
             for name, run_ in accuracy["runs"].items():
                 apart = run_["apart_in_space"]
                 macro_f1, overall = (

@@ -96,7 +96,7 @@ class Samples:
     @classmethod
     def read(cls, layout: Layout) -> Self:
         """Open the samples of a study, the rasters lazily; a LulcError names the file that is missing or broken."""
-        with files.written(layout.classes, "05_samples") as about:
+        with files.parse(layout.classes, "05_samples") as about:
             mapped, scheme = bool(about["rasters"]), Scheme.from_dict(about["scheme"])
             separation, doubt = str(about["separation"]), str(about["doubt"])
             notes, scarce = tuple(map(str, about["notes"])), [dict(row) for row in about["scarce"]]

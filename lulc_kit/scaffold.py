@@ -149,7 +149,7 @@ def _explain(values: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, st
     """Return the parameter files of a study with these values, every parameter explained, by step."""
     for step, chosen in values.items():
         params.model_of(step).check({"study": name} | dict(chosen), f"lulc new {name}")
-    return {step: commented(step, {"study": name} | dict(chosen)) for step, chosen in values.items()}
+    return {step: comment(step, {"study": name} | dict(chosen)) for step, chosen in values.items()}
 
 
 def _of_area(area: Sequence[float], dates: Sequence[str], reference: str | None) -> dict[str, dict[str, Any]]:
@@ -208,7 +208,7 @@ def _applied(
     return {step: found[step] | {"study": name} for step in sorted(found)}
 
 
-def commented(step: str, values: dict[str, Any]) -> str:
+def comment(step: str, values: dict[str, Any]) -> str:
     """Return a parameter file's text: each parameter under a line that explains it."""
     model = params.model_of(step)
     lines = [f"# {(model.__doc__ or '').strip()}"]

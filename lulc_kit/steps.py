@@ -90,7 +90,7 @@ def _origins(p: params.Parameters) -> list[str]:
     return [study for study in dict.fromkeys(named) if study != p.study]
 
 
-def lent(p: params.Parameters, layout: Layout) -> list[Path]:
+def borrows(p: params.Parameters, layout: Layout) -> list[Path]:
     """Return the files of other studies that a step reads: a model, samples, what features were fitted with."""
     found: list[Path] = []
     if isinstance(p, params.Features) and p.fitted_in:
@@ -202,7 +202,7 @@ def of_users(p: params.Parameters, layout: Layout) -> list[Path]:
 
 def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     if isinstance(p, params.Download):
-        return [files.on_disk(files.located(name)) for name in _of_download(p) if name]
+        return [files.on_disk(files.locate(name)) for name in _of_download(p) if name]
     if isinstance(p, params.Evaluate):
         return _of_evaluation(p, layout)
     own = [*_of_labels(p), *_of_gap(p)] if isinstance(p, params.Samples) else []
@@ -216,13 +216,13 @@ def _named(p: params.Parameters, layout: Layout) -> list[Path]:
     roles = ["reference"] if isinstance(p, params.Samples) else ["dem", "roads"]
     found = own + [f for role in roles for f in ancillary.get(role, [])]
     if isinstance(p, params.Features):
-        found += [f for entry in p.external for f in files.named(entry.file)]
+        found += [f for entry in p.external for f in files.find(entry.file)]
     return found
 
 
 def _of_evaluation(p: params.Evaluate, layout: Layout) -> list[Path]:
     named = [reference.file for reference in p.references]
-    found = [files.located(name) for name in [*named, p.interpreted] if name and name != "reference"]
+    found = [files.locate(name) for name in [*named, p.interpreted] if name and name != "reference"]
     if "reference" in named and layout.catalog.exists():
         found += catalog.files_of(layout.catalog)[1].get("reference", [])
     return found
@@ -253,14 +253,14 @@ def _label_files(p: params.Samples) -> list[str]:
 def _of_labels(p: params.Samples) -> list[Path]:
     of_scheme = p.scheme if p.scheme and Path(p.scheme).suffix else None
     named = [*_label_files(p), p.validation, of_scheme]
-    return [files.located(name) for name in named if name and name != "reference"]
+    return [files.locate(name) for name in named if name and name != "reference"]
 
 
 def _of_download(p: params.Download) -> list[str | None]:
     named: list[str | None] = [name for role, name in p.beside.items() if name not in FETCHED[role]]
     named.append(p.area_file)
     if p.vintage is not None and p.vintage.bing:
-        named += map(str, files.named(p.vintage.bing))
+        named += map(str, files.find(p.vintage.bing))
     if p.cart is not None:
         named.append(p.cart)
     if p.products is not None:

@@ -87,7 +87,7 @@ class Study:
             if not matches:
                 raise steps.missing(pattern, p, self.layout)
             found += matches
-        for path in steps.lent(p, self.layout):
+        for path in steps.borrows(p, self.layout):
             if not path.exists():
                 study = path.relative_to(self.folder.parent).parts[0]
                 raise MissingFileError(
@@ -139,7 +139,7 @@ class Study:
     @staticmethod
     def _changed_code(p: params.Parameters, record: Record) -> list[str]:
         notebook = ["the notebook"] if record.notebook != provenance.notebook_code(notebook_of(p)) else []
-        return notebook + provenance.changed(record.modules, provenance.sources())
+        return notebook + provenance.find_changed(record.modules, provenance.sources())
 
     def mark(self, path: Path, known: dict[str, FileMark]) -> FileMark:
         """Mark a file; of this study, and of those beside it, its path is relative, so that results may be moved."""
@@ -265,7 +265,7 @@ class Step:
             duration_s=round(time.monotonic() - self._clock, 2),
             peak_memory_mb=provenance.peak_memory_mb(),
             notebook=self._notebook,
-            modules=provenance.used(self._sources, pictures=p.notebook[:2] in ("03", "09")),
+            modules=provenance.find_used(self._sources, pictures=p.notebook[:2] in ("03", "09")),
             versions=provenance.versions(),
             inputs=self._inputs,
             outputs=outputs,
@@ -314,7 +314,7 @@ def begin(p: params.Parameters) -> Step:
 
     _connect()
     blockwise.limit_memory(getattr(p, "memory", None))
-    with lock.held(Study(p).layout):
+    with lock.hold(Study(p).layout):
         step = Step(p)
     attribution.declare("" if isinstance(p, params.Download) else _attribution(step.layout.catalog))
     return step
@@ -323,7 +323,7 @@ def begin(p: params.Parameters) -> Step:
 def _attribution(path: Path) -> str:
     if not path.exists():
         return ""
-    with files.written(path, "01_download") as content:
+    with files.parse(path, "01_download") as content:
         return str(content.get("lulc:attribution", ""))
 
 

@@ -110,7 +110,7 @@ def _own(by_name: Meanings, named: Mapping[Any, LandClass]) -> Scheme:
     if all(isinstance(v, int | float) and float(v).is_integer() and 1 <= v <= classes.MOST for v in first):
         rows = zip(scheme.classes, first, strict=True)
         changed = [LandClass(int(v), c.name, named[v].colour if v in named else c.colour) for c, v in rows]
-        return classes.checked(Scheme(scheme.name, scheme.title, tuple(changed)))
+        return classes.check(Scheme(scheme.name, scheme.title, tuple(changed)))
     return scheme
 
 
@@ -144,7 +144,7 @@ def translate(found: npt.NDArray[Any], scheme: Scheme, wanted: Meanings, what: s
     codes = np.zeros(len(found), np.uint8)
     used: dict[object, str] = {}
     for name, wants in wanted.items():
-        value = scheme.named(name).value
+        value = scheme.find(name).value
         for want in wants:
             chosen = _in_range(found, want, name, what) if isinstance(want, list | tuple) else _same(found, want)
             taken = chosen & (codes > 0) & (codes != value)

@@ -13,7 +13,7 @@ from tests.rasters import grid
 
 @pytest.fixture(autouse=True)
 def nobody() -> Iterator[None]:
-    before = attribution.declared()
+    before = attribution.get()
     yield
     attribution.declare(before)
 

@@ -124,7 +124,7 @@ def test_a_plan_is_done_without_and_written_anew(content: bytes, layout: Layout)
 
 @each
 def test_a_note_of_the_lock_is_done_without(content: bytes, layout: Layout) -> None:
-    with lock.held(layout):
+    with lock.hold(layout):
         put(layout.lock.with_suffix(".json"), content)
         assert lock._who(layout) == "Another process"
 

@@ -16,7 +16,7 @@ from rasterio.transform import from_origin
 from lulc_kit import catalog
 from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import LulcError
-from lulc_kit.files import archived
+from lulc_kit.files import join_archive
 from lulc_kit.preprocess import radiometry
 from lulc_kit.safe.product import open_product
 from lulc_kit.safe.scene import describe
@@ -40,7 +40,7 @@ def made(folder: Path, elsewhere: Path) -> Catalog:
         sun_azimuth=163.2,
         sun_zenith=66.1,
         product=elsewhere / "p.SAFE",
-        clouds=Path(archived(folder / "p.zip", "QI_DATA/MSK_CLOUDS_B00.gml")),
+        clouds=Path(join_archive(folder / "p.zip", "QI_DATA/MSK_CLOUDS_B00.gml")),
         quality={"cloud_percentage": 1.5, "degraded_percentage": 0.0, "GENERAL_QUALITY": "FAILED"},
     )
     return Catalog([late, early], {"reference": elsewhere / "p.gpkg"}, "© somebody")

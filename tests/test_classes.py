@@ -67,7 +67,7 @@ def test_unknown_names_list_the_known_ones():
     with pytest.raises(LulcError, match=r"'corine' is unknown.*workflow"):
         classes.scheme("corine")
     with pytest.raises(LulcError, match=r"'Sea'.*Water"):
-        classes.scheme("workflow").named("Sea")
+        classes.scheme("workflow").find("Sea")
 
 
 def test_subset_keeps_order_and_drops_the_rest():
@@ -85,10 +85,10 @@ def test_qgis_style_is_xml_with_every_class_and_escaped_names():
 def test_own_classes_are_numbered_in_order_and_may_be_recoloured():
     mine = classes.own(["Wald", "Büsche & <Hecken>", "水"])
     assert mine.values == (1, 2, 3) and mine.names[1] == "Büsche & <Hecken>"
-    other = classes.recoloured(mine, {"水": "#0000FF"})
-    assert other.named("水").rgb == (0, 0, 255) and other.named("Wald") == mine.named("Wald")
+    other = classes.recolour(mine, {"水": "#0000FF"})
+    assert other.find("水").rgb == (0, 0, 255) and other.find("Wald") == mine.find("Wald")
     with pytest.raises(LulcError, match="'Wasser' is not in the scheme"):
-        classes.recoloured(mine, {"Wasser": "#0000ff"})
+        classes.recolour(mine, {"Wasser": "#0000ff"})
     entries = ElementTree.fromstring(classes.qml(mine).split("\n", 1)[1]).iter("paletteEntry")
     assert [e.attrib["label"] for e in entries] == list(mine.names)
 

@@ -109,17 +109,17 @@ def test_sha256(tmp_path: Path) -> None:
 )
 def test_names_of_archived_files_survive_paths(kind: type, archive: str, member: str) -> None:
     """No double slash that pathlib would fold, no backslash that GDAL would not know."""
-    name = files.archived(archive, member)
-    assert files.split_archived(kind(name)) == (archive, member)
+    name = files.join_archive(archive, member)
+    assert files.split_archive(kind(name)) == (archive, member)
     if not archive.startswith("scenes"):
         assert files.gdal_name(kind(name)) == name
 
 
 def test_a_windows_share_survives_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_WINDOWS", True)
-    name = files.archived("//server/share/x.zip", "B02.jp2")
+    name = files.join_archive("//server/share/x.zip", "B02.jp2")
     for kind in (str, PureWindowsPath):
-        assert files.split_archived(kind(name)) == ("//server/share/x.zip", "B02.jp2")
+        assert files.split_archive(kind(name)) == ("//server/share/x.zip", "B02.jp2")
 
 
 @pytest.mark.parametrize(
@@ -134,12 +134,12 @@ def test_a_windows_share_survives_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_gdals_form_without_braces_is_understood(name: str | PurePath, expected: tuple[str, str] | None) -> None:
-    assert files.split_archived(name) == expected
+    assert files.split_archive(name) == expected
 
 
 def test_the_archive_is_what_lies_on_the_disk(tmp_path: Path) -> None:
     archive = tmp_path / "x.zip"
-    assert files.on_disk(Path(files.archived(archive, "B02.jp2"))) == archive
+    assert files.on_disk(Path(files.join_archive(archive, "B02.jp2"))) == archive
     assert files.on_disk(tmp_path / "B02.jp2") == tmp_path / "B02.jp2"
 
 

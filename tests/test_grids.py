@@ -69,22 +69,22 @@ def test_a_little_too_large_a_pixel_is_seen_at_the_far_end() -> None:
 
 def test_nesting() -> None:
     assert [
-        grids.nested(grid(2, 4, side=side), grid(2 * n, 4 * n, side=side / n)) for side, n in ((20, 2), (60, 6))
+        grids.ratio(grid(2, 4, side=side), grid(2 * n, 4 * n, side=side / n)) for side, n in ((20, 2), (60, 6))
     ] == [2, 6]
-    assert grids.nested(grid(), grid()) == 1
+    assert grids.ratio(grid(), grid()) == 1
     for fine in (
         grid(8, 7, side=5),
         grid(8, 8, 500_001.0, side=5),
         grid(8, 8, side=5, crs="EPSG:32632"),
         grid(2, 2, side=20),
     ):
-        assert grids.nested(grid(), fine) is None
-    assert grids.nested(SOUTH_UP, grid(8, 8, side=5)) is None
+        assert grids.ratio(grid(), fine) is None
+    assert grids.ratio(SOUTH_UP, grid(8, 8, side=5)) is None
 
 
 def test_the_shared_part_of_two_grids() -> None:
     here = grid(10, 20)
-    assert grids.shared(here, here) == pytest.approx(1)
-    assert grids.shared(here, grid(10, 20, left=500_100)) == pytest.approx(0.5)
-    assert grids.shared(here, grid(10, 20, left=500_200)) == 0  # they only touch
-    assert grids.shared(here, here.to_crs("EPSG:32632")) > 0.9
+    assert grids.overlap(here, here) == pytest.approx(1)
+    assert grids.overlap(here, grid(10, 20, left=500_100)) == pytest.approx(0.5)
+    assert grids.overlap(here, grid(10, 20, left=500_200)) == 0  # they only touch
+    assert grids.overlap(here, here.to_crs("EPSG:32632")) > 0.9

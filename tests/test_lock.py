@@ -17,7 +17,7 @@ import sys, time
 from pathlib import Path
 from lulc_kit import lock
 from lulc_kit.layout import Layout
-with lock.held(Layout(Path(sys.argv[1]))):
+with lock.hold(Layout(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -28,21 +28,21 @@ def test_the_second_is_told_who_works_there_and_a_dead_process_holds_nothing(tmp
     first = subprocess.Popen([sys.executable, "-c", HOLD, str(at.folder)], stdout=subprocess.PIPE, text=True)
     assert first.stdout is not None
     assert first.stdout.readline() == "held\n"
-    with pytest.raises(LulcError, match=rf"Process {first.pid} on .*since 2.*works on the study"), lock.held(at):
+    with pytest.raises(LulcError, match=rf"Process {first.pid} on .*since 2.*works on the study"), lock.hold(at):
         pass
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     first.stdout.close()
-    with lock.held(at):
+    with lock.hold(at):
         pass
     assert not at.lock.with_suffix(".json").exists()
 
 
 def test_a_notebook_of_lulc_run_works_in_what_its_parent_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = Layout(tmp_path / "s")
-    with lock.held(at):
+    with lock.hold(at):
         monkeypatch.setenv(lock.HELD, str(at.folder))
-        with lock.held(at):
+        with lock.hold(at):
             pass
-        with lock.held(Layout(tmp_path / "other")):
+        with lock.hold(Layout(tmp_path / "other")):
             pass

@@ -27,14 +27,14 @@ def test_only_what_was_loaded_and_decides_numbers_is_used(monkeypatch) -> None:
     for name in loaded:
         if name not in ("lulc_kit.deep.a", "lulc_kit.evaluate/x.html.j2"):
             monkeypatch.setitem(sys.modules, name, sys)
-    assert set(provenance.used(known, pictures=False)) == {"raster.reading", "evaluate", "evaluate/x.html.j2"}
-    assert set(provenance.used(known, pictures=True)) - set(provenance.used(known, pictures=False)) == {
+    assert set(provenance.find_used(known, pictures=False)) == {"raster.reading", "evaluate", "evaluate/x.html.j2"}
+    assert set(provenance.find_used(known, pictures=True)) - set(provenance.find_used(known, pictures=False)) == {
         "visualize.maps"
     }
 
 
 def test_what_changed_is_named_and_what_is_gone_too() -> None:
-    assert provenance.changed({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"}) == ["b", "c"]
+    assert provenance.find_changed({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"}) == ["b", "c"]
 
 
 def test_a_known_mark_saves_reading_a_file_again(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_with_nothing_named_each_value_with_a_name_is_a_class(values):
     codes = translation.translate(np.array([*values, None], object)[:-1], scheme, means, "x")
     for value, code in zip(values, codes, strict=True):
         name = translation.own_name(value)
-        assert (code == 0) if not name else (scheme.named(name).value == code)
+        assert (code == 0) if not name else (scheme.find(name).value == code)
 
 
 def test_ranges_and_values():

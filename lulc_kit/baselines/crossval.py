@@ -13,7 +13,7 @@ from lulc_kit.classes import Scheme
 from lulc_kit.late import pd
 
 
-def unseen(
+def predict_unseen(
     models: Sequence[Any],
     x: npt.NDArray[np.float32],
     fold: npt.NDArray[np.integer],
@@ -70,7 +70,7 @@ def table(
     x = samples[list(features)].to_numpy(np.float32)
     parts = []
     for split, models in by_split.items():
-        probabilities = unseen(models, x, samples[split].to_numpy(), classes.values)
+        probabilities = predict_unseen(models, x, samples[split].to_numpy(), classes.values)
         known = {
             "split": split,
             "row": np.arange(len(samples)),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from lulc_kit.baselines.crossval import unseen
+from lulc_kit.baselines.crossval import predict_unseen
 from lulc_kit.progress import bar
 
 ROWS = 3000
@@ -64,7 +64,7 @@ def permutation(
 
     def score(many: npt.NDArray[np.float32]) -> list[float]:
         known = sorted({int(c) for model in models for c in model.classes_})
-        found = unseen(models, many.reshape(-1, x.shape[1]), np.tile(fold, len(many)), known)
+        found = predict_unseen(models, many.reshape(-1, x.shape[1]), np.tile(fold, len(many)), known)
         called = np.array(known)[found.argmax(axis=1)].reshape(len(many), -1)
         return [float(f1_score(label, one, labels=values, average="macro", zero_division=0)) for one in called]
 

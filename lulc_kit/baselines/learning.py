@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score
 from sklearn.pipeline import Pipeline
 
-from lulc_kit.baselines.crossval import unseen
+from lulc_kit.baselines.crossval import predict_unseen
 from lulc_kit.progress import bar
 
 PARTS, REPEATS = (0.1, 0.2, 0.4, 0.7, 1.0), 3
@@ -65,7 +65,7 @@ def curve(
                     counts.append(len(np.unique(unit[chosen])))
                     fitted.append(clone(model).fit(x[chosen], label[chosen]))
                     progress.update(1)
-                called = values[unseen(fitted, x, fold, values.tolist()).argmax(axis=1)]
+                called = values[predict_unseen(fitted, x, fold, values.tolist()).argmax(axis=1)]
                 scores.append(f1_score(label, called, average="macro"))
             rows.append({what: round(np.mean(counts)), "mean": np.mean(scores)})
             rows[-1] |= {"lowest": min(scores), "highest": max(scores)}

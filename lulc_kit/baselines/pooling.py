@@ -56,7 +56,7 @@ def without_each(table: pd.DataFrame) -> dict[str, npt.NDArray[np.bool_]]:
     return {name: study != name for name in dict.fromkeys(study)}
 
 
-def left_out(table: pd.DataFrame, features: Sequence[str], models: Mapping[str, Any]) -> pd.DataFrame:
+def leave_out(table: pd.DataFrame, features: Sequence[str], models: Mapping[str, Any]) -> pd.DataFrame:
     """Test on each study's samples the model that was trained on those of all others.
 
     Parameters

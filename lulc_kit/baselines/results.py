@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lulc_kit.baselines.training import Fitted, Recipe
 
 
-def labelled(layout: Layout) -> Samples | None:
+def open_samples(layout: Layout) -> Samples | None:
     """Open the samples of a study; None where there are none, and a model from elsewhere maps all the same."""
     return Samples.read(layout) if layout.samples.exists() else None
 
@@ -84,7 +84,7 @@ def _of_several(own: Samples | None, p: params.Baselines, layout: Layout) -> Fit
     fitted = training.train(table, _recipe(p)[0], features, {"without": list(rows.values())}, p.run)
     models = dict(zip(rows, fitted.by_split["without"], strict=True))
     unseen = _tested_by(own, models.get(p.study, fitted.final))
-    return replace(fitted, by_split=unseen, left_out=pooling.left_out(table, features, models))
+    return replace(fitted, by_split=unseen, left_out=pooling.leave_out(table, features, models))
 
 
 def _tested_by(own: Samples | None, model: Pipeline) -> dict[str, list[Pipeline]]:
@@ -172,7 +172,7 @@ def _same_place(p: params.Baselines, layout: Layout) -> list[str]:
     taught = [p.trained.split("/")[0]] if p.trained else p.samples
     stacks = {study: layout.other(study).stack for study in taught if study != p.study}
     here = raster.grid(layout.stack)
-    return [study for study, stack in stacks.items() if stack.exists() and grids.shared(raster.grid(stack), here) > 0]
+    return [study for study, stack in stacks.items() if stack.exists() and grids.overlap(raster.grid(stack), here) > 0]
 
 
 def _map(fitted: Fitted, own: Samples | None, scheme: Scheme, p: params.Baselines, layout: Layout) -> None:

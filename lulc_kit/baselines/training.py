@@ -77,7 +77,7 @@ class Fitted:
         What tuning chose: one row for each model (``all samples``, ``fold 1`` …), one column for each setting; None
         without tuning.
     left_out
-        Of samples of several studies: how the model of the others does in each (`pooling.left_out`).
+        Of samples of several studies: how the model of the others does in each (`pooling.leave_out`).
     """
 
     final: Pipeline

@@ -202,7 +202,7 @@ def _cards(
         }
         pixels = dict(zip(samples.scheme.names, trained.pixels[k - 1], strict=True))
         own = card.Card(
-            *(run.name, k, text, attribution.declared(), tuple(bands), pixels, samples.separation, settings),
+            *(run.name, k, text, attribution.get(), tuple(bands), pixels, samples.separation, settings),
             *(trained.kept[k - 1], scores, networks.temperature_of(model)),
         )
         cards.append(own.text())

@@ -100,7 +100,7 @@ def _ask(kind: str, name: str) -> list[dict[str, Any]]:
     asked = {"$filter": f"Name eq '{name}'", "$top": "1"}
     root = web.address("CDSE_CATALOGUE", CATALOGUE)
     with web.client() as client:
-        said = web.ask(_WHO, lambda: client.get(f"{root}/{kind}", params=asked), web.decoded)
+        said = web.ask(_WHO, lambda: client.get(f"{root}/{kind}", params=asked), web.decode)
     values = said.get("value") if isinstance(said, dict) else None
     if not isinstance(values, list):
         raise LulcError(f"{_WHO} answered without a list of products. Try again later.")

@@ -118,7 +118,7 @@ def _ask(client: httpx.Client, address: str, box: Box) -> list[dict[str, Any]]:
 
 
 def _ways(response: httpx.Response) -> list[dict[str, Any]]:
-    found = web.decoded(response)
+    found = web.decode(response)
     if not isinstance(found, dict) or not isinstance(found.get("elements"), list):
         raise web.Busy(f"an answer without elements: {json.dumps(found)[:200]}")
     remark = str(found.get("remark", ""))  # said with status 200; what stands beside it is only a part

@@ -54,7 +54,7 @@ def catalog(folder: str, ancillary: Mapping[str, Path], copies: Path) -> Catalog
     return Catalog(scenes, ancillary, SIMULATED if made_up else real)
 
 
-def simulated(layout: Layout, *, size: int, tiles: int, seed: int, later: bool = False) -> Catalog:
+def simulate(layout: Layout, *, size: int, tiles: int, seed: int, later: bool = False) -> Catalog:
     """Make the simulated study's products in the study's folder, and describe them; see `lulc_kit.simulated`."""
     from lulc_kit.simulated import simulate
 

@@ -20,9 +20,7 @@ SOURCES: dict[str, Callable[[params.Download, Layout, Choice | None], Catalog]] 
     "sample": lambda p, layout, _: sample.catalog(p.sample, layout),
     "files": lambda p, layout, _: own_files.catalog(p.scenes, ancillary(p), layout.scenes),
     "products": lambda p, layout, _: products.catalog(str(p.products), ancillary(p), layout.scenes),
-    "simulated": lambda p, layout, _: products.simulated(
-        layout, size=p.size, tiles=p.tiles, seed=p.seed, later=p.later
-    ),
+    "simulated": lambda p, layout, _: products.simulate(layout, size=p.size, tiles=p.tiles, seed=p.seed, later=p.later),
     "stac": lambda p, layout, choice: stac.catalog(choice or _searched(p), layout, p.bands),
     "safe": lambda p, layout, choice: whole.catalog(
         choice or search(p), layout, bands=p.bands, fetch=p.fetch, cart=p.cart
@@ -111,7 +109,7 @@ def basemap(p: params.Download, found: Catalog) -> pd.DataFrame | None:
     if asked.azure:
         captures += vintage.azure(secrets.secret("azure-maps", "key"), places, asked.zoom)
     if asked.bing:
-        captures += vintage.bing(files.named(asked.bing))
+        captures += vintage.bing(files.find(asked.bing))
     return vintage.table(captures, [scene.date for scene in found.scenes], asked.most_days)
 
 

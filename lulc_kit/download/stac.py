@@ -336,5 +336,5 @@ def connect(service: str) -> Iterator[None]:
             "AWS_SECRET_ACCESS_KEY": secrets.secret("cdse", "s3_secret"),
         }
     # GDAL takes keys from the environment on every thread, and rasterio has no other way without boto3.
-    with environment.changed(keys), rasterio.Env(**web.GDAL):
+    with environment.change(keys), rasterio.Env(**web.GDAL):
         yield

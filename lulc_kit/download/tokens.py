@@ -99,7 +99,7 @@ class Session:
                 )
             return answer
 
-        said = web.ask(_WHO, request, web.decoded)
+        said = web.ask(_WHO, request, web.decode)
         if not isinstance(said, dict) or not isinstance(said.get("access_token"), str):
             raise LulcError(f"{_WHO} answered without a token. Try again later.")
         self._access, self._refresh = said["access_token"], str(said.get("refresh_token") or "")
@@ -138,7 +138,7 @@ def store(login: Session | None) -> Iterator[S3Store]:
         return
     root = web.address("CDSE_KEYS", KEYS)
     with web.client(secret={"Authorization": f"Bearer {login.token()}"}) as client:
-        said = web.ask("The maker of S3 keys", lambda: client.post(f"{root}/credentials"), web.decoded)
+        said = web.ask("The maker of S3 keys", lambda: client.post(f"{root}/credentials"), web.decode)
     key, word = str(said["access_id"]), str(said["secret"])
     secrets.guard(key, word)
     try:

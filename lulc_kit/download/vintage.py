@@ -92,7 +92,7 @@ def wayback(release: str, where: Sequence[Place], zoom: int) -> list[Capture]:
     url = f"{web.address('ESRI_WAYBACK', ESRI)}/World_Imagery_Metadata_{release}/MapServer/{layer}/query"
 
     def read(response: httpx.Response) -> list[dict[str, Any]]:
-        found = web.decoded(response)
+        found = web.decode(response)
         if "error" in found:  # with status 200
             raise LulcError(
                 f"Esri's archive has no release {release}, or not zoom {zoom}: {found['error'].get('message')}. The "

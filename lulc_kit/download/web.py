@@ -109,7 +109,7 @@ def retry_after(response: httpx.Response) -> float | None:
         return None
 
 
-def decoded(response: httpx.Response) -> Any:
+def decode(response: httpx.Response) -> Any:
     """Return an answer that should be JSON; `Busy` if it is not: a proxy's error page with status 200, half of it."""
     try:
         return response.json()

@@ -153,7 +153,7 @@ def _complete(product: Path, bands: Sequence[str]) -> bool:
     """Whether a product's wanted files are there; what has its final name was verified."""
     if not (product / _MANIFEST).is_file():
         return False
-    known = manifest.listed(_source(product))
+    known = manifest.read(_source(product))
     return all((product / name).is_file() for name in wanted_files(list(known), bands))
 
 
@@ -170,7 +170,7 @@ def _by_file(entry: odata.Entry, folder: Path, way: Way, bands: Sequence[str]) -
     first = transfer.Wanted(address(_MANIFEST), place / _MANIFEST, check=_check_manifest)
     if not first.path.exists():
         transfer.fetch(first, way.open)
-    known = manifest.listed(_source(place))
+    known = manifest.read(_source(place))
     wanted = [
         transfer.Wanted(address(name), place / name, known[name].size, {known[name].kind: known[name].digest})
         for name in wanted_files(list(known), bands)
@@ -194,7 +194,7 @@ def _check_manifest(path: Path) -> None:
     if b"XFDU" not in head and b"<m" not in head:
         raise FormatError(f"it is no manifest of a product, but begins {head[:40]!r}")
     name = path.name
-    manifest.listed(Source(path.parent, "", frozenset((name,))), name)
+    manifest.read(Source(path.parent, "", frozenset((name,))), name)
 
 
 def _as_zip(entry: odata.Entry, folder: Path, way: Way, bands: Sequence[str]) -> None:
@@ -228,7 +228,7 @@ def check_zip(path: Path) -> None:
             raise FormatError(f"{path} cannot be unpacked ({error}).") from None
     if damaged:
         raise FormatError(f"{damaged} in {path} is damaged (CRC).")
-    for name, known in manifest.listed(source).items():
+    for name, known in manifest.read(source).items():
         if name not in source.files:
             raise FormatError(f"{path} lacks {name}, which its manifest.safe names.")
         if source.digest(name, known.kind) != known.digest:

@@ -87,7 +87,7 @@ def translate(numbers: npt.NDArray[Any], values: Values, classes: Scheme) -> npt
     for name, wanted in values.items():
         for one in wanted:
             low, high = one if isinstance(one, list | tuple) else (one, one)
-            out[(numbers >= low) & (numbers <= high)] = classes.named(name).value
+            out[(numbers >= low) & (numbers <= high)] = classes.find(name).value
     return out
 
 

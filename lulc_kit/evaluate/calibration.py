@@ -112,7 +112,7 @@ def by_block(
     return pd.DataFrame(losses, index=pd.Index(block[known], name="block")).groupby(level=0).sum()
 
 
-def scored(
+def score(
     blocks: pd.DataFrame, *, confidence: float, resamples: int, seed: int
 ) -> tuple[Estimate, Estimate] | tuple[None, None]:
     """Return Brier score and logarithmic loss with intervals, from the sums of `by_block`; None of a single block.
@@ -120,7 +120,7 @@ def scored(
     Examples
     --------
     >>> sums = by_block(np.array([1, 1, 2]), np.array([[0.9, 0.8, 0.1], [0.1, 0.2, 0.9]]), np.array([1, 2, 3]), [1, 2])
-    >>> brier, log = scored(sums, confidence=0.95, resamples=1000, seed=1)
+    >>> brier, log = score(sums, confidence=0.95, resamples=1000, seed=1)
     >>> print(brier, log)
     0.040 (0.020–0.080) 0.145 (0.105–0.223)
     """

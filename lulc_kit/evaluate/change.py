@@ -3,7 +3,7 @@
 Both maps have mistakes, and where they differ, one of them may just be wrong: with two maps that are each right on 90 %
 of the land, up to 20 % of it "changes" though nothing did. So hectares counted here are of the maps and not of the
 land; areas of change need a probability sample of the change map itself (Olofsson et al. 2014,
-doi:10.1016/j.rse.2014.02.015; `design.stratified` with the kinds of change as classes).
+doi:10.1016/j.rse.2014.02.015; `design.estimate_stratified` with the kinds of change as classes).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def join(before: Scheme, after: Scheme) -> tuple[Scheme, npt.NDArray[np.uint8]]:
     both = Scheme(after.name, after.title, (*after.classes, *added))
     values = np.zeros(256, np.uint8)
     for c in before.classes:
-        values[c.value] = both.named(c.name).value
+        values[c.value] = both.find(c.name).value
     return both, values
 
 

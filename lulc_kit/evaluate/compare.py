@@ -48,7 +48,7 @@ def render(studies: Mapping[str, Mapping[str, Any]], pictures: Mapping[str, Mapp
         .get_template("compare.html.j2")
         .render(
             studies=studies,
-            best={study: report.ranked(numbers)[0] for study, numbers in studies.items()},
+            best={study: report.rank(numbers)[0] for study, numbers in studies.items()},
             runs=runs(studies),
             classes=class_names(studies),
             same_classes=len({str(n["classes"]["classes"]) for n in studies.values()}) == 1,

@@ -27,7 +27,7 @@ FEW = 10
 """Points below which an interval of a class is called weak."""
 
 MEASURES = ("overall_accuracy", "users_accuracy", "producers_accuracy", "f1", "area_share")
-"""What `stratified` estimates."""
+"""What `estimate_stratified` estimates."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class DesignEstimates:
         return said
 
 
-def stratified(
+def estimate_stratified(
     counts: npt.ArrayLike, weights: npt.ArrayLike, *, population: npt.ArrayLike | None = None
 ) -> DesignEstimates:
     """Estimate accuracy and class areas of a map from a probability sample.
@@ -154,7 +154,7 @@ def stratified(
     Olofsson et al. 2014, section 5: deforestation, forest gain, stable forest, stable non-forest.
 
     >>> counts = [[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]]
-    >>> found = stratified(counts, [0.020, 0.015, 0.320, 0.645])
+    >>> found = estimate_stratified(counts, [0.020, 0.015, 0.320, 0.645])
     >>> print(f"{found.overall_accuracy:.3f} ± {1.96 * found.overall_accuracy_se:.3f}")
     0.947 ± 0.018
     >>> (found.area_share * 9_990_000 * 0.09).round(-3)[:2]  # hectares
@@ -309,8 +309,8 @@ def halving(counts: npt.ArrayLike, weights: npt.ArrayLike, population: npt.Array
     300
     """
     table = np.asarray(counts, float)
-    without = stratified(table, weights).overall_accuracy_se ** 2
-    now = stratified(table, weights, population=population).overall_accuracy_se ** 2
+    without = estimate_stratified(table, weights).overall_accuracy_se ** 2
+    now = estimate_stratified(table, weights, population=population).overall_accuracy_se ** 2
     if not now:
         return None
     times = without / (now / 4 + without - now)

@@ -131,7 +131,7 @@ def read_drawn(layout: Layout) -> Drawn:
             f"them for the map. Draw a sample first (sample_points in 09_evaluate.yaml), or copy the design.json that "
             f"was written with the points there."
         )
-    with files.written(layout.drawn, "09_evaluate") as content:
+    with files.parse(layout.drawn, "09_evaluate") as content:
         return Drawn.from_dict(content)
 
 

@@ -51,7 +51,7 @@ def open_codes(
         named = _named(path) if source is None else {c.value: c.name for c in SCHEMES[source].classes}
         wanted = translation.between(named, source or _recognized(named), classes)
     for name in wanted:
-        classes.named(name)
+        classes.find(name)
     numbers = warping.warp(path, geobox, resampling="nearest", dtype=np.float64)
     return da.map_blocks(_codes, numbers, header.nodata[0], dict(wanted), classes, dtype=np.uint8)
 

@@ -30,7 +30,7 @@ MOST_FILES = 12
 """Files of a step's inputs that the page names; the rest are counted, and stand in the step's record."""
 
 
-def ranked(numbers: Mapping[str, Any]) -> list[str]:
+def rank(numbers: Mapping[str, Any]) -> list[str]:
     """Names of the runs, best macro-F1 first."""
     runs = numbers["runs"]
     return sorted(runs, key=lambda r: -runs[r]["apart_in_space"]["macro_f1"]["value"])
@@ -49,7 +49,7 @@ def verdicts(numbers: Mapping[str, Any], run: str) -> dict[str, list[str]]:
     return found
 
 
-def confused(numbers: Mapping[str, Any], run: str, count: int = 3) -> list[str]:
+def find_confused(numbers: Mapping[str, Any], run: str, count: int = 3) -> list[str]:
     """Name the pairs of classes that a run confuses most, as parts of the labelled pixels; none if it confuses none."""
     matrix = np.array(numbers["runs"][run]["apart_in_space"]["confusion"])
     names = [row["name"] for row in numbers["classes"]["classes"]]
@@ -115,7 +115,7 @@ def render(numbers: Mapping[str, Any], pictures: Mapping[str, Path], records: Se
     records
         What the steps before 09 recorded of themselves (``steps/*.json``), in order.
     """
-    order = ranked(numbers)
+    order = rank(numbers)
     best = order[0]
     leaks = [run for run in order if "random_pixels" in numbers["runs"][run]]
     names = [row["name"] for row in numbers["classes"]["classes"]]
@@ -131,7 +131,7 @@ def render(numbers: Mapping[str, Any], pictures: Mapping[str, Path], records: Se
             names=names,
             validated=[run for run in order if "independent_test_set" in numbers["runs"][run]],
             verdicts=verdicts(numbers, best),
-            confused=confused(numbers, best),
+            confused=find_confused(numbers, best),
             travelled=[travelled.sentence(row) for row in numbers.get("travelled", ())],
             chosen={run: chosen_settings(numbers["runs"][run]["about"]) for run in order},
             matched="kNNDM" in numbers["separation"],

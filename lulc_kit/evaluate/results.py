@@ -142,7 +142,7 @@ def assess_sample(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Sur
     """Say what the interpreted points say of the maps; None if there are none yet."""
     if p.interpreted is None or p.interpreted_date is None:
         return None
-    return survey.assess(judged, layout, files.located(p.interpreted), p.interpreted_date)
+    return survey.assess(judged, layout, files.locate(p.interpreted), p.interpreted_date)
 
 
 def compare_references(
@@ -165,7 +165,7 @@ def compare_references(
     run, found = layout.run(judged.ranked()[0]), {}
     ours = raster.read_codes(run.map)
     for other in p.references:
-        path = _fetched(layout) if other.file == "reference" else files.located(other.file)
+        path = _fetched(layout) if other.file == "reference" else files.locate(other.file)
         theirs = references.open_codes(path, ours.odc.geobox, judged.classes, other.scheme, other.classes)
         matrix = agreement.count(ours.data[0], theirs.rechunk(ours.data[0].chunks), judged.classes.values)
         layer = agreement.layer(ours, theirs)
@@ -233,7 +233,7 @@ def compare_maps(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Chan
     if after is None:
         raise ParameterError(f"compare_with: run {run} has no map to compare, as its samples are a table.")
     path, of_classes = steps.other_map(p.compare_with, layout)
-    with files.written(of_classes, "05_samples") as about:
+    with files.parse(of_classes, "05_samples") as about:
         scheme = Scheme.from_dict(about["scheme"])
     names = (p.compare_with, f"{p.study}/{run}")
     found = change.compare(raster.read_codes(path), after, (scheme, judged.classes), names)
@@ -295,12 +295,12 @@ def _data(judged: Evaluation, maps: Mapping[str, xr.DataArray] | None, layout: L
             "rows": box.height,
             "columns": box.width,
         },
-        "covered": covered(codes),
+        "covered": measure_coverage(codes),
         "labelled": labelled,
     }
 
 
-def covered(codes: xr.DataArray) -> float:
+def measure_coverage(codes: xr.DataArray) -> float:
     """Return the part of a class map (0–1) that has a class."""
     return float((codes.data != 0).mean().compute())
 
@@ -414,7 +414,7 @@ def write_page(layout: Layout) -> None:
     LulcError
         If 09 has not been run, or left numbers of another version.
     """
-    with files.written(layout.accuracy, "09_evaluate") as found:
+    with files.parse(layout.accuracy, "09_evaluate") as found:
         if found.get("format") != report.FORMAT:
             raise FormatError(
                 f"{layout.accuracy} is of another version of the kit ({found.get('format')}; expected "

@@ -255,7 +255,7 @@ def _calibration(run: RunLayout, samples: Samples, **options: Any) -> Calibratio
         both = da.concatenate([samples.labels.data, folds.data, percent.data])
         parts = blockwise.reduce(count, both, layers=4 * len(scheme.values))
     sums = pd.concat([losses for _, losses in parts]).groupby(level=0).sum()
-    brier, log = calibration.scored(sums, **options)
+    brier, log = calibration.score(sums, **options)
     return replace(calibration.assess(np.sum([c for c, _ in parts], axis=0)), brier_interval=brier, log_loss=log)
 
 

@@ -288,7 +288,7 @@ def assess(judged: Evaluation, layout: Layout, path: Path, date: str) -> Survey:
             continue
         pixels = sampling.count_pixels(codes, drawn.classes.values)
         counts, weights = _strata(drawn, mapped, reference, stratum, pixels)
-        runs[run] = design.stratified(counts, weights, population=weights)
+        runs[run] = design.estimate_stratified(counts, weights, population=weights)
         matrices[run] = counts.sum(axis=0)
         if run == drawn.run:
             same = sampling.fingerprint(codes) == drawn.map

@@ -204,7 +204,7 @@ def write(path: Path, fitted: Components) -> None:
 
 def read(path: Path) -> Components:
     """Return the components that `write` wrote; a LulcError if the file is missing or is not that."""
-    with files.written(path, "04_features") as content:
+    with files.parse(path, "04_features") as content:
         rows, bands = content["components"], tuple(content["bands"])
         return Components(
             bands,

@@ -165,5 +165,5 @@ def write(path: Path, fitted: Mapping[str, Quantizer]) -> None:
 
 def read(path: Path) -> dict[str, Quantizer]:
     """Return the quantizers that `write` wrote, by band; a LulcError if the file is missing or is not that."""
-    with files.written(path, "04_features") as content:
+    with files.parse(path, "04_features") as content:
         return {band: Quantizer(**{**one, "edges": tuple(one["edges"])}) for band, one in content.items()}

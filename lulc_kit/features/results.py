@@ -170,7 +170,7 @@ def _external(image: xr.DataArray, p: params.Features, layout: Layout, family: s
     return stack.merge(*layers) if layers else None
 
 
-def understood(p: params.Features, layout: Layout, part: Literal["band", "layer"]) -> pd.DataFrame | None:
+def explain(p: params.Features, layout: Layout, part: Literal["band", "layer"]) -> pd.DataFrame | None:
     """Return what the elevation model and the rasters of ``external`` ("band"), or the roads ("layer"), say.
 
     A row for each band or layer, for reading; None where there is no such file. Of the tiles of an export the first.
@@ -214,7 +214,7 @@ def closeup(image: xr.DataArray, p: params.Features, side: int = 300) -> xr.Data
 
 def _own(entry: params.features.External) -> list[str | Path]:
     """Return the rasters that an entry of ``external`` names: one, or the tiles of an export."""
-    paths = files.named(entry.file)
+    paths = files.find(entry.file)
     if not paths:
         raise MissingFileError(f"external: no file fits {entry.file!r}. Check the path in {PARAMETERS}.")
     pattern = any(mark in entry.file for mark in "*?[")
@@ -252,7 +252,7 @@ def time(p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.Da
     return raster.read(layout.time), raster.preview(layout.time)
 
 
-def followed(p: params.Features, layout: Layout) -> xr.DataArray | None:
+def open_series(p: params.Features, layout: Layout) -> xr.DataArray | None:
     """Open the first of ``time_layers`` on all dates, lazily: (date, y, x), NaN where it is not clear; None without."""
     if not p.time_layers:
         return None
@@ -265,7 +265,7 @@ def followed(p: params.Features, layout: Layout) -> xr.DataArray | None:
 def wave(
     values: npt.NDArray[np.floating], dates: Sequence[str], order: int
 ) -> tuple[list[datetime.date], npt.NDArray[np.float64]]:
-    """Return the days and the wave fitted to one pixel of `followed`: `temporal.curve`."""
+    """Return the days and the wave fitted to one pixel of `open_series`: `temporal.curve`."""
     from lulc_kit.features import temporal  # numba takes its time to load
 
     return temporal.curve(values, dates, order)

@@ -21,7 +21,7 @@ ROUNDS = 5
 """Of reweighting in the robust fit."""
 
 
-def known(name: str) -> bool:
+def is_known(name: str) -> bool:
     """Whether a statistic has such a name: ``p0`` … ``p100``, or one of `PLAIN` and `HARMONIC`."""
     return name in PLAIN + HARMONIC or _percentile(name) is not None
 
@@ -72,7 +72,7 @@ def statistics(
     >>> statistics(values, days, ["p50", "max_day", "count"]).ravel().tolist()
     [0.4000000059604645, 166.0, 3.0]
     """
-    if unknown := [name for name in names if not known(name)]:
+    if unknown := [name for name in names if not is_known(name)]:
         raise ParameterError(
             f"{unknown[0]!r} is no statistic over time. There are: p0 to p100, {', '.join(PLAIN + HARMONIC)}."
         )

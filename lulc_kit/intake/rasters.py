@@ -159,15 +159,15 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
 def _checked(name: str, parameters: str) -> str:
     """Return the name by which GDAL opens what a parameter names, after a look at the file on the disk."""
     match = files.variable(name)
-    inside = files.split_archived(Path(name))
-    path = files.resolve(inside[0]) if inside else files.located(name)
+    inside = files.split_archive(Path(name))
+    path = files.resolve(inside[0]) if inside else files.locate(name)
     if not path.exists():
         raise MissingFileError(
             f"{name} does not exist. Check the path in {parameters}; it starts at the project's folder."
         )
     refuse_remote(path)
     if inside:
-        return files.archived(path, inside[1])
+        return files.join_archive(path, inside[1])
     return name.replace(match["path"], str(path), 1) if match else str(path)
 
 
@@ -367,8 +367,8 @@ def _filled(
 def plain(raster: Raster, name: str | Path, folder: Path, nodata: float | None = None) -> Path:
     """Return a file that the kit can read as it is: the user's own, or a plain copy of it in a folder of the study."""
     if raster.plain:
-        inside = files.split_archived(Path(str(name)))
-        return Path(raster.source[0]) if inside else files.located(str(name))
+        inside = files.split_archive(Path(str(name)))
+        return Path(raster.source[0]) if inside else files.locate(str(name))
     stem = re.sub(r"[^\w\-]+", "_", Path(str(name)).stem)
     # Files of one name in several folders, and variables of one file, have copies of their own.
     own = hashlib.sha256("\n".join(raster.source).encode()).hexdigest()[:8]

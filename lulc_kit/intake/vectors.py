@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lulc_kit.errors import FormatError, GridError, MissingFileError, ParameterError
-from lulc_kit.files import archived
+from lulc_kit.files import join_archive
 from lulc_kit.intake.remote import refuse_remote
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _source(path: Path) -> Path | str:
     members = _members(path)
     if len(members) > 1:
         raise FormatError(f"{path} holds {len(members)} vector files: {', '.join(members)}. Unpack it and name one.")
-    return archived(path, members[0]) if members else path
+    return join_archive(path, members[0]) if members else path
 
 
 def _gdal(

@@ -75,7 +75,7 @@ def read(
             f"The {len(paths)} maps agree nowhere on a class of 'classes'. Are they of one place, and do the values "
             f"mean the same in each?"
         )
-    asked = [scheme.named(name).value for name in wanted or {}]
+    asked = [scheme.find(name).value for name in wanted or {}]
     if apart := [scheme.names[scheme.values.index(v)] for v in np.setdiff1d(asked, agreed)]:
         raise LulcError(
             f"The {len(paths)} maps agree nowhere on {', '.join(apart)}. Leave the class out of 'classes' in "

@@ -44,7 +44,7 @@ def read(p: params.Samples, layout: Layout, stack: xr.DataArray | None) -> Label
     if stack is None:
         return _of_table(p)
     found = _labelled(_named(p, layout), p, stack.odc.geobox, layout, *_asked(p))
-    found = replace(found, scheme=classes.recoloured(found.scheme, p.colours))
+    found = replace(found, scheme=classes.recolour(found.scheme, p.colours))
     if p.validation is not None:
         found = _apart(replace(found, test=_test(p.validation, p, layout, found)), gap(p, reaches(p, stack, layout)))
     return sources.usable(found, np.asarray(stack.notnull().all("band").data.compute()))
@@ -52,7 +52,7 @@ def read(p: params.Samples, layout: Layout, stack: xr.DataArray | None) -> Label
 
 def _of_table(p: params.Samples) -> Labels:
     assert isinstance(p.labels, str) and p.table_class is not None, "a table has a name and a column of classes"
-    path = files.located(p.labels)
+    path = files.locate(p.labels)
     frame = tables.read(path, p.encoding)
     for name, parameter in ((p.table_class, "table_class"), (p.table_group, "table_group")):
         if name is not None:
@@ -68,10 +68,10 @@ def _of_table(p: params.Samples) -> Labels:
         without=[name for name in (p.table_x, p.table_y) if name],
         what=str(path),
     )
-    return replace(found, scheme=classes.recoloured(found.scheme, p.colours))
+    return replace(found, scheme=classes.recolour(found.scheme, p.colours))
 
 
-def understood(p: params.Samples, layout: Layout) -> pd.DataFrame | None:
+def explain(p: params.Samples, layout: Layout) -> pd.DataFrame | None:
     """Return what the files of labels were understood to say, to be seen before `read` takes or refuses them.
 
     Of files of polygons or points a column each: CRS, features by kind of geometry and by value of the field; of class
@@ -117,7 +117,7 @@ def _asked(p: params.Samples) -> tuple[Scheme | None, Meanings | None]:
     """Return the classes and what means them, as far as the parameters say."""
     if p.scheme is None or p.scheme in classes.SCHEMES:
         return classes.scheme(p.scheme) if p.scheme else None, p.classes
-    return schemes.read(files.located(p.scheme)), p.classes
+    return schemes.read(files.locate(p.scheme)), p.classes
 
 
 def _named(p: params.Samples, layout: Layout) -> list[tuple[str, str | None]]:
@@ -169,13 +169,13 @@ def _labelled(
         )
     plain = [rasters.plain(rasters.describe(name, sources.PARAMETERS), name, layout.reference) for name, _ in named]
     return class_maps.read(
-        plain, geobox, scheme, wanted, value_names.read(files.located(named[0][0])), homogeneous=p.homogeneous
+        plain, geobox, scheme, wanted, value_names.read(files.locate(named[0][0])), homogeneous=p.homogeneous
     )
 
 
 def _drawn(name: str) -> bool:
     """Whether a file is one of shapes; one that is missing is, so that it is reported as such."""
-    path = files.located(name)
+    path = files.locate(name)
     return not path.exists() or vectors.is_vector(path) or _is_text(path)
 
 
@@ -185,7 +185,7 @@ def _is_text(path: Path) -> bool:
 
 def _shapes(name: str, p: params.Samples) -> Vectors:
     """Open a file of polygons or points; of a text, the columns of the coordinates are parameters."""
-    path = files.located(name)
+    path = files.locate(name)
     if not _is_text(path):
         return vectors.read(path, layer=p.layer, encoding=p.encoding, crs=p.labels_crs, parameters=sources.PARAMETERS)
     if p.table_x is None or p.table_y is None or p.table_crs is None:

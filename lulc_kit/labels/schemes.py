@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lulc_kit import palette
-from lulc_kit.classes import LandClass, Scheme, checked
+from lulc_kit.classes import LandClass, Scheme, check
 from lulc_kit.errors import FormatError, MissingFileError
 from lulc_kit.params.files import load
 
@@ -42,7 +42,7 @@ def read(path: Path) -> Scheme:
         ) from error
     if not found:
         raise FormatError(f"{path} holds no class. Expected value, name and colour of each.")
-    return checked(Scheme(path.stem, f"Classes of {path.name}", tuple(sorted(found, key=lambda c: c.value))))
+    return check(Scheme(path.stem, f"Classes of {path.name}", tuple(sorted(found, key=lambda c: c.value))))
 
 
 def _of_yaml(path: Path) -> list[tuple[Any, Any, Any]]:

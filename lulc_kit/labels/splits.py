@@ -143,7 +143,7 @@ def kinds(labels: Labels) -> pd.Categorical[str]:
 def _without(labels: Labels, classes: Sequence[str]) -> Labels:
     if not classes:
         return labels
-    left = labels.only(~np.isin(labels.values, [labels.scheme.named(name).value for name in classes]))
+    left = labels.only(~np.isin(labels.values, [labels.scheme.find(name).value for name in classes]))
     if len(np.unique(left.values[left.values > 0])) < 2:
         raise LulcError(
             f"Too rare to be tested: {', '.join(classes)}, for a class has to lie in two blocks, polygons or groups at "

@@ -47,7 +47,7 @@ def draw(
     chosen = choose(
         labels.values.ravel()[labelled],
         folds.fold.ravel()[labelled],
-        per_class={labels.scheme.named(n).value: c for n, c in per_class.items()}
+        per_class={labels.scheme.find(n).value: c for n, c in per_class.items()}
         if isinstance(per_class, Mapping)
         else per_class,
         random_state=random_state,

@@ -67,7 +67,7 @@ class Request:
         """Side of a pixel, metres."""
         return abs(float(self.image.odc.geobox.resolution.x))
 
-    def buffered(self, codes: Codes) -> Codes:
+    def add_buffer(self, codes: Codes) -> Codes:
         """Mark the clear pixels near cloud, cirrus or shadow."""
         return add_buffer(codes, distance=self.buffer, resolution=self.resolution)
 
@@ -125,7 +125,7 @@ def scl(request: Request) -> Pending:
             f"Scene {scene.date} has no scene classification. Use mask: spectral, csmask, product, file or none."
         )
     classes = radiometry.codes_on_grid(scene.scl, request.image.odc.geobox)
-    return Pending(lambda got: request.buffered(from_scl(got[0], exclude=request.scl_exclude)), [classes])
+    return Pending(lambda got: request.add_buffer(from_scl(got[0], exclude=request.scl_exclude)), [classes])
 
 
 def product(request: Request) -> Pending:
@@ -139,7 +139,7 @@ def product(request: Request) -> Pending:
     path, crs = scene.clouds, next(iter(scene.bands.values())).geobox.crs
     assert crs is not None
     geobox = request.image.odc.geobox
-    return Pending(lambda _: request.buffered(product_clouds.from_product(path, geobox, crs=crs.to_wkt())))
+    return Pending(lambda _: request.add_buffer(product_clouds.from_product(path, geobox, crs=crs.to_wkt())))
 
 
 def spectral(request: Request) -> Pending:
@@ -168,7 +168,7 @@ def spectral(request: Request) -> Pending:
     def decide(got: list[NDArray[Any]]) -> Codes:
         ground = dict(zip(names, got.pop(0), strict=True))  # held by nobody else: `find` empties it
         angles = {"sun_azimuth": stood.azimuth, "sun_zenith": stood.zenith}
-        return request.buffered(clouds_l1c.find(ground, got[0], resolution=request.resolution, **angles))
+        return request.add_buffer(clouds_l1c.find(ground, got[0], resolution=request.resolution, **angles))
 
     about = f"sun at azimuth {stood.azimuth:.1f}°, zenith {stood.zenith:.1f}°, {stood.source}"
     return Pending(decide, [coarse, flags], about)
@@ -187,7 +187,7 @@ def network(request: Request) -> Pending:
         kind = np.stack([1 - likely.sum(axis=0), *likely]).argmax(axis=0)
         codes = np.array([Reason.CLEAR, Reason.CLOUD, Reason.SHADOW], np.uint8)[kind]
         pending.probabilities = _enlarged(da.from_array(likely, (2, raster.CHUNK, raster.CHUNK)), factor, rows, columns)
-        return request.buffered(np.asarray(_enlarged(codes[None], factor, rows, columns)[0]).copy())
+        return request.add_buffer(np.asarray(_enlarged(codes[None], factor, rows, columns)[0]).copy())
 
     about = f"ukis-csmask {version('ukis-csmask')}, its network of {scene.level} and {len(names)} bands"
     pending = Pending(decide, [coarse], f"{about} at {factor * request.resolution:g} m")

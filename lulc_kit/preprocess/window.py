@@ -122,7 +122,7 @@ def _whole(grid: GeoBox) -> Part:
 def _parts(images: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
     """Return the rows and columns of each band that a grid needs, the same ground for all of them."""
     coarsest = max(images.values(), key=lambda g: abs(g.resolution.x))
-    if not all(grids.nested(coarsest, g) for g in images.values()):
+    if not all(grids.ratio(coarsest, g) for g in images.values()):
         return {name: _whole(own) for name, own in images.items()}
     margin = math.ceil(MARGIN / abs(geobox.resolution.x))
     assert coarsest.crs is not None

@@ -80,7 +80,7 @@ def join(paths: Sequence[Path], grid: GeoBox) -> xr.DataArray:
     return raster.array(data, grid, ["class"])
 
 
-def moved(paths: Sequence[Path], grid: GeoBox) -> list[Path]:
+def find_moved(paths: Sequence[Path], grid: GeoBox) -> list[Path]:
     """Return which maps are not copied but warped, since their pixels do not coincide with the grid's."""
     return [path for path in paths if not grids.on_lattice(raster.grid(path), grid)]
 

@@ -20,7 +20,7 @@ from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from lulc_kit.errors import BandError, FormatError, GridError, MissingFileError
-from lulc_kit.files import gdal_name, on_disk, split_archived
+from lulc_kit.files import gdal_name, on_disk, split_archive
 from lulc_kit.late import da, xr
 
 CHUNK = 512
@@ -83,7 +83,7 @@ def select(stack: xr.DataArray, bands: Sequence[str]) -> xr.DataArray:
 def open(path: str | Path) -> rasterio.DatasetReader:
     """Open a file, also inside an archive; a LulcError says whether it is missing or no raster."""
     try:
-        return rasterio.open(gdal_name(path) if split_archived(path) else path)
+        return rasterio.open(gdal_name(path) if split_archive(path) else path)
     except RasterioIOError as error:
         exists = on_disk(Path(str(path))).exists()
         raise (FormatError if exists else MissingFileError)(

@@ -222,8 +222,8 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
             target.scales = (output.scale,) * target.count
         if output.colours:
             target.write_colormap(1, {v: (*rgb, 255) for v, rgb in output.colours.items()})
-        if attribution.declared():
-            target.update_tags(attribution=attribution.declared())
+        if attribution.get():
+            target.update_tags(attribution=attribution.get())
         target.update_tags(**output.tags)
         yield target
 

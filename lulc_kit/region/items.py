@@ -115,7 +115,7 @@ def _on_cluster(
     if scheduler is None:
         # Each area has its own kernel, whose threads share the processors with those of the others.
         threads = max(1, (os.cpu_count() or 1) // (workers or 1))
-        stack.enter_context(environment.changed({"DASK_NUM_WORKERS": str(threads)}))
+        stack.enter_context(environment.change({"DASK_NUM_WORKERS": str(threads)}))
         scheduler = stack.enter_context(
             distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
@@ -157,7 +157,7 @@ def run_one(item: Item, project: Path, force: bool = False) -> Outcome:
     """Run the steps of one area, in the project's folder; an error of the kit's becomes part of the outcome."""
     # Each area's blocks are computed where the area is: the cluster has areas enough to be busy.
     alone = {"DASK_SCHEDULER_ADDRESS": None, "DASK_INTERNAL_INHERIT_CONFIG": None}
-    with _ONE, environment.changed(alone):
+    with _ONE, environment.change(alone):
         os.chdir(project)
         try:
             run.announce(item.steps)

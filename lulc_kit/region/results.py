@@ -35,7 +35,7 @@ def write(items: Sequence[Item], outcomes: Sequence[Outcome], region: Layout) ->
         If classes or pixels differ, or the areas lie too far apart for one map.
     """
     good = [item.study.layout for item, outcome in zip(items, outcomes, strict=True) if outcome.error is None]
-    with lock.held(region):
+    with lock.hold(region):
         attribution.declare("; ".join(dict.fromkeys(catalog.read(layout.catalog).attribution for layout in good)))
         runs = [s.parameters.run for s in items[0].steps if hasattr(s.parameters, "run")]
         joined = {run: _join(run, good, region) for run in runs} if good else {}
@@ -49,7 +49,7 @@ def _join(run: str, areas: Sequence[Layout], region: Layout) -> tuple[xr.DataArr
     scheme = join({name: Scheme.from_dict(mapping.read_about(found)["classes"]) for name, found in at.items()})
     paths = [found.map for found in at.values()]
     grid = joining.common_grid([raster.grid(path) for path in paths])
-    moved = {path.parent.parent.name for path in joining.moved(paths, grid)}
+    moved = {path.parent.parent.name for path in joining.find_moved(paths, grid)}
     target = region.run(run)
     writing.write(
         target.map,
@@ -91,7 +91,7 @@ def _page(
         pictures[run] = {"data": data, "grid": grids.describe(codes.odc.geobox), "moved": moved}
     return environment.get_template("region.html.j2").render(
         region=region.folder.name,
-        attribution=attribution.declared(),
+        attribution=attribution.get(),
         rows=rows,
         failed=[row for row in rows if row["error"] is not None],
         pictures=pictures,

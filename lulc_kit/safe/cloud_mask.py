@@ -31,7 +31,7 @@ class CloudPolygons:
 
 
 def read_polygons(path: Path) -> CloudPolygons:
-    """Read a vector cloud mask, in a folder or (`lulc_kit.files.archived`) in a zip archive.
+    """Read a vector cloud mask, in a folder or (`lulc_kit.files.join_archive`) in a zip archive.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def read_polygons(path: Path) -> CloudPolygons:
 
 
 def _root(path: Path) -> Element:
-    inside = files.split_archived(path)
+    inside = files.split_archive(path)
     try:
         if inside is None:
             with path.open("rb") as stream:

@@ -20,7 +20,7 @@ class Checksum:
     size: int | None
 
 
-def listed(source: Source, name: str = "manifest.safe") -> dict[str, Checksum]:
+def read(source: Source, name: str = "manifest.safe") -> dict[str, Checksum]:
     """Read what a product's manifest, a file of that name, says of its files, there or not, by their path in it.
 
     Raises
@@ -43,10 +43,10 @@ def listed(source: Source, name: str = "manifest.safe") -> dict[str, Checksum]:
 
 
 def checksums(source: Source) -> dict[str, Checksum]:
-    """Return the checksums of the files that are there; none without a manifest. Errors are those of `listed`."""
+    """Return the checksums of the files that are there; none without a manifest. Errors are those of `read`."""
     if "manifest.safe" not in source.files:
         return {}
-    return {name: known for name, known in listed(source).items() if name in source.files}
+    return {name: known for name, known in read(source).items() if name in source.files}
 
 
 def refuse_damaged(product: Path, images: list[Path]) -> None:

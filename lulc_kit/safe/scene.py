@@ -62,7 +62,7 @@ def _present(mask: str | None) -> Path | None:
     # Partial downloads often lack the folder QI_DATA, and nothing else needs it.
     if mask is None:
         return None
-    inside = files.split_archived(mask)
+    inside = files.split_archive(mask)
     if inside is None:
         return Path(mask) if Path(mask).is_file() else None
     with zipfile.ZipFile(inside[0]) as archive:

@@ -80,7 +80,7 @@ class Source:
         if not self.zipped:
             return str(self.path / file)
         inner = f"{self.root}/{file}" if self.root else file
-        return files.archived(self.path.resolve(), inner)
+        return files.join_archive(self.path.resolve(), inner)
 
     @contextmanager
     def open(self, file: str) -> Iterator[IO[bytes]]:

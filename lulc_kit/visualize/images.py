@@ -159,7 +159,7 @@ def _earthpy() -> Iterator[Any]:
     from matplotlib import pyplot
 
     shown, before = pyplot.show, set(pyplot.get_fignums())
-    with tempfile.TemporaryDirectory() as home, environment.changed({"HOME": home, "USERPROFILE": home}):
+    with tempfile.TemporaryDirectory() as home, environment.change({"HOME": home, "USERPROFILE": home}):
         import earthpy.plot
     pyplot.show = lambda *_, **__: None
     try:

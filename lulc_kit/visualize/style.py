@@ -63,7 +63,7 @@ def subplots(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, A
 
 def credit(figure: Figure) -> None:
     """Write under a figure whose data it shows, as `attribution` has it."""
-    text = textwrap.fill(attribution.declared(), int(16 * figure.get_figwidth()))  # letters that fit across
+    text = textwrap.fill(attribution.get(), int(16 * figure.get_figwidth()))  # letters that fit across
     if text:
         figure.supxlabel(text, x=0.99, ha="right", fontsize=7, color="#555555")
 

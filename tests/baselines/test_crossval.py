@@ -25,7 +25,7 @@ def case():
 
 def test_each_sample_is_judged_by_the_model_of_its_fold(case):
     x, label, fold, models = case
-    found = crossval.unseen(models, x, fold, SCHEME.values)
+    found = crossval.predict_unseen(models, x, fold, SCHEME.values)
     expected = cross_val_predict(LogisticRegression(), x, label, cv=PredefinedSplit(fold), method="predict_proba")
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -34,7 +34,7 @@ def test_what_is_not_known_stays_so(case):
     x, label, fold, models = case
     models[0] = LogisticRegression().fit(x[label < 5], label[label < 5])
     x[0, 1] = np.nan
-    found = crossval.unseen(models, x, fold, SCHEME.values)
+    found = crossval.predict_unseen(models, x, fold, SCHEME.values)
     assert np.isnan(found[0]).all(), "a feature is missing"
     assert (found[fold == 1][1:, 2] == 0).all(), "a class that the model has not met"
     np.testing.assert_allclose(found[1:].sum(axis=1), 1, rtol=1e-6)

@@ -41,7 +41,7 @@ def test_each_study_is_tested_on_its_own_samples() -> None:
     pooled = pooling.pool({"a": TABLES["a"], "b": TABLES["b"]}, FEATURES)
     always = KNeighborsClassifier(1).fit(np.zeros((1, 2), np.float32), [1])
     exact = KNeighborsClassifier(1).fit(TABLES["b"][["B4", "B8"]].to_numpy(), TABLES["b"]["label"])
-    found = pooling.left_out(pooled, ["B4", "B8"], {"a": always, "b": exact})
+    found = pooling.leave_out(pooled, ["B4", "B8"], {"a": always, "b": exact})
     assert found.loc["a"].tolist() == [20, 0.333, 0.5]  # half is right; F1 is 2/3 of the one class, 0 of the other
     assert found.loc["b"].tolist() == [30, 1.0, 1.0]
 

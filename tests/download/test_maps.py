@@ -63,7 +63,7 @@ def test_the_year_nearest_to_the_scenes_comes_with_its_own_pixels_names_and_colo
     assert path == tmp_path / "reference/esri_2021.tif"
     with rasterio.open(path) as found:
         assert (found.dtypes[0], found.nodata, found.crs.to_epsg()) == ("uint8", 0, 32650)
-        assert found.colormap(1)[7][:3] == classes.scheme("esri").named("Built").rgb
+        assert found.colormap(1)[7][:3] == classes.scheme("esri").find("Built").rgb
         tags = found.tags()
         rows, columns = part(GeoBox(found.shape, found.transform, found.crs))
         np.testing.assert_array_equal(found.read(1), cover(2021)[rows, columns])

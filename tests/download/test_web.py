@@ -23,7 +23,7 @@ def serve(httpserver: HTTPServer, answers: Sequence[Response]) -> str:
 
 def ask(address: str) -> Any:
     with web.client() as client:
-        return web.ask("The service", lambda: client.get(address), web.decoded)
+        return web.ask("The service", lambda: client.get(address), web.decode)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -42,7 +42,7 @@ def test_without_belief_it_is_the_post_stratified_estimator():
     )
     counts = np.zeros((CLASSES, CLASSES))
     np.add.at(counts, (mapped[points], truth[points]), 1)
-    plain = design.stratified(counts, pixels, population=pixels)
+    plain = design.estimate_stratified(counts, pixels, population=pixels)
     np.testing.assert_allclose(found.value, plain.area_share)
     np.testing.assert_allclose(found.se, plain.area_share_se)
 

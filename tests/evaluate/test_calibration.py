@@ -75,7 +75,7 @@ def test_losses_are_scikit_learns(seed):
     block = np.random.default_rng(seed).integers(0, 30, len(label))
     sums = calibration.by_block(label, probabilities, block, VALUES)
     assert sums["pixels"].sum() == len(label) and sums.index.tolist() == np.unique(block).tolist()
-    brier, log = calibration.scored(sums, confidence=0.95, resamples=100, seed=1)
+    brier, log = calibration.score(sums, confidence=0.95, resamples=100, seed=1)
     assert log.value == pytest.approx(log_loss(label, probabilities.T, labels=VALUES))
     assert brier.value == pytest.approx(calibration.assess(calibration.count(label, probabilities, VALUES)).brier)
     assert brier.low < brier.value < brier.high and log.low < log.value < log.high
@@ -91,8 +91,8 @@ def test_losses_of_parts_add_up_and_who_is_sure_and_wrong_is_held_to_the_floor()
     ]
     pd.testing.assert_frame_equal(pd.concat(cut).groupby(level=0).sum(), whole)
     sure = calibration.by_block(np.array([2, 2]), np.array([[0.0, 0], [1, 1], [0, 0]]), np.array([1, 2]), VALUES)
-    assert calibration.scored(sure, confidence=0.9, resamples=100, seed=1)[1].value == pytest.approx(-np.log(0.005))
-    assert calibration.scored(sure.iloc[:1], confidence=0.9, resamples=100, seed=1) == (None, None)
+    assert calibration.score(sure, confidence=0.9, resamples=100, seed=1)[1].value == pytest.approx(-np.log(0.005))
+    assert calibration.score(sure.iloc[:1], confidence=0.9, resamples=100, seed=1) == (None, None)
 
 
 def test_the_interval_of_the_brier_score_holds_the_truth():
@@ -104,7 +104,7 @@ def test_the_interval_of_the_brier_score_holds_the_truth():
         p = np.full(count.sum(), 0.7)
         label, block = np.where(right, 2, 5), np.repeat(np.arange(50), count)
         sums = calibration.by_block(label, np.stack([p, 1 - p, 0 * p]), block, VALUES)
-        brier, _ = calibration.scored(sums, confidence=0.95, resamples=300, seed=seed)
+        brier, _ = calibration.score(sums, confidence=0.95, resamples=300, seed=seed)
         mean = 4 / 5.5
         held += brier.low <= 0.18 * mean + 0.98 * (1 - mean) <= brier.high
     assert 0.90 <= held / 200 <= 0.99

@@ -31,7 +31,7 @@ def codes(values, seed, box=BOX):
 def test_classes_are_joined_by_their_names():
     both, values = change.join(OLD, NEW)
     assert both.names == ("Water", "Forest", "Town", "Ice") and len({*both.values}) == 4
-    assert values[1] == 4 and values[2] == 1 and values[3] == both.named("Ice").value
+    assert values[1] == 4 and values[2] == 1 and values[3] == both.find("Ice").value
     assert values[[0, 4, 9, 255]].tolist() == [0, 0, 0, 0]
     same, values = change.join(NEW, NEW)
     assert same.classes == NEW.classes and values[[1, 4, 9]].tolist() == [1, 4, 9]
@@ -63,7 +63,7 @@ def test_the_change_map_says_from_what_to_what_and_its_picture_what_it_became():
     old, new = values[before.values].astype(int), after.values.astype(int)
     np.testing.assert_array_equal(found.codes.values, np.where((old > 0) & (new > 0), old * 1000 + new, 0))
     shown, scheme = found.picture()
-    unchanged = scheme.named("unchanged").value
+    unchanged = scheme.find("unchanged").value
     assert unchanged not in found.classes.values
     expected = np.where((old == 0) | (new == 0), 0, np.where(old == new, unchanged, new))
     np.testing.assert_array_equal(shown.values, expected)

@@ -32,7 +32,7 @@ def stehman():
 
 
 def test_olofsson_s_example():
-    found = design.stratified(OLOFSSON, OLOFSSON_PIXELS)
+    found = design.estimate_stratified(OLOFSSON, OLOFSSON_PIXELS)
     assert found.overall_accuracy == pytest.approx(0.946512, abs=5e-7)
     assert 1.96 * found.overall_accuracy_se == pytest.approx(0.018484, abs=5e-7)
     np.testing.assert_allclose(found.users_accuracy, [0.88, 0.733333, 0.927273, 0.963077], atol=5e-7)
@@ -48,14 +48,14 @@ def test_olofsson_s_example():
 
 
 def test_three_values_printed_in_that_paper_are_not_those_of_its_equations():
-    found = design.stratified(OLOFSSON, OLOFSSON_PIXELS)
+    found = design.estimate_stratified(OLOFSSON, OLOFSSON_PIXELS)
     half = 1.96 * found.producers_accuracy_se
     assert round(half[1], 2) != 0.23 and round(half[3], 2) != 0.01, MISPRINTS
     assert OLOFSSON_PIXELS.sum() * found.area_share_se[0] == pytest.approx(34_907, abs=1), MISPRINTS
 
 
 def test_stehman_s_example_with_strata_that_are_not_the_map_s_classes():
-    found = design.stratified(stehman(), STEHMAN_PIXELS, population=STEHMAN_PIXELS)
+    found = design.estimate_stratified(stehman(), STEHMAN_PIXELS, population=STEHMAN_PIXELS)
     assert found.overall_accuracy == pytest.approx(0.63)
     assert found.overall_accuracy_se == pytest.approx(0.084642, abs=5e-7)
     for name, values, errors in (
@@ -65,7 +65,7 @@ def test_stehman_s_example_with_strata_that_are_not_the_map_s_classes():
     ):
         np.testing.assert_allclose(found[name], values, atol=5e-7)
         np.testing.assert_allclose(found[f"{name}_se"], errors, atol=5e-7)
-    without = design.stratified(stehman(), STEHMAN_PIXELS)
+    without = design.estimate_stratified(stehman(), STEHMAN_PIXELS)
     np.testing.assert_allclose(without.users_accuracy_se, [0.1645627, 0.1248023, 0.2151657, 0.1527525], atol=5e-8)
     np.testing.assert_allclose(without.producers_accuracy_se, [0.1477318, 0.1165671, 0.1504438, 0.1623242], atol=5e-8)
     np.testing.assert_allclose(without.f1, [0.696970, 0.666667, 0.375, 0.666667], atol=5e-7)
@@ -84,7 +84,7 @@ def test_a_simple_random_sample_is_the_binomial_of_any_book(counts):
     n = counts.sum()
     if n < 2:
         return
-    found = design.stratified(counts[None], [1.0])
+    found = design.estimate_stratified(counts[None], [1.0])
     right = np.trace(counts) / n
     assert found.overall_accuracy == pytest.approx(right)
     assert found.overall_accuracy_se == pytest.approx(np.sqrt(right * (1 - right) / (n - 1)), abs=1e-9)
@@ -111,13 +111,13 @@ def test_the_delta_method_of_f1_is_its_derivative(counts, seed):
             step[h, j] = 1e-6
             gradient[:, j] = (f1(shares + step) - f1(shares - step)) / 2e-6
         variance += np.einsum("ci,ij,cj->c", gradient, covariance, gradient)
-    found = design.stratified(counts, weights)
+    found = design.estimate_stratified(counts, weights)
     np.testing.assert_allclose(found.f1, f1(shares))
     np.testing.assert_allclose(found.f1_se, np.sqrt(variance), rtol=1e-5)
 
 
 def test_a_census_has_no_error_left():
-    found = design.stratified(OLOFSSON, OLOFSSON.sum(axis=1), population=OLOFSSON.sum(axis=1))
+    found = design.estimate_stratified(OLOFSSON, OLOFSSON.sum(axis=1), population=OLOFSSON.sum(axis=1))
     assert found.overall_accuracy == pytest.approx(np.trace(OLOFSSON) / OLOFSSON.sum())
     for name in design.MEASURES:
         assert np.all(found[f"{name}_se"] == 0)
@@ -148,7 +148,7 @@ def test_the_logit_interval_is_symmetric_in_log_odds():
 
 def test_rare_classes_and_classes_without_an_error_are_named():
     counts = np.array([[20, 0, 0], [0, 30, 4], [1, 0, 5]])
-    found = design.stratified(counts, [0.5, 0.4, 0.1])
+    found = design.estimate_stratified(counts, [0.5, 0.4, 0.1])
     said = " ".join(found.cautions(["Town", "Field", "Marsh"]))
     assert "user's accuracy of Marsh (6)" in said and "area of Marsh (9)" in said
     assert "user's accuracy of Town (all right or all wrong)" in said
@@ -159,14 +159,14 @@ def test_rare_classes_and_classes_without_an_error_are_named():
     table = found.table(["Town", "Field", "Marsh"])
     assert table.loc[("users_accuracy", "Town"), "hits"] == 20
     assert table.loc[("overall_accuracy", "all"), "value"] == pytest.approx(found.overall_accuracy)
-    said = design.stratified(OLOFSSON, OLOFSSON_PIXELS).cautions(list("abcd"))
+    said = design.estimate_stratified(OLOFSSON, OLOFSSON_PIXELS).cautions(list("abcd"))
     assert not any("Fewer than" in text or "No spread" in text for text in said)
 
 
 def test_what_no_point_shows_is_named_where_the_interval_would_hide_it():
     """A rare class that the map overlooks in a large one: 3 of 10,000 pixels there double its area, and no point is."""
     counts = np.array([[48, 2, 0], [4, 46, 0], [1, 1, 48]])
-    found = design.stratified(counts, [0.6, 0.39, 0.01])
+    found = design.estimate_stratified(counts, [0.6, 0.39, 0.01])
     assert found.unseen[2] == pytest.approx(3 * (0.6 / 50 + 0.39 / 50))
     (said,) = [text for text in found.cautions(["Field", "Forest", "Pond"]) if "rule of three" in text]
     assert "no point is Pond (5.9% of the land)" in said
@@ -174,7 +174,7 @@ def test_what_no_point_shows_is_named_where_the_interval_would_hide_it():
 
 
 def test_a_class_that_the_map_lacks_has_an_area_and_no_user_s_accuracy():
-    found = design.stratified([[30, 2, 5], [1, 40, 0], [0, 0, 0]], [0.4, 0.6, 0.0])
+    found = design.estimate_stratified([[30, 2, 5], [1, 40, 0], [0, 0, 0]], [0.4, 0.6, 0.0])
     assert np.isnan(found.users_accuracy[2]) and found.producers_accuracy[2] == 0
     assert found.area_share[2] == pytest.approx(0.4 * 5 / 37)
     assert found.area_share.sum() == pytest.approx(1)
@@ -195,14 +195,14 @@ def test_a_class_that_the_map_lacks_has_an_area_and_no_user_s_accuracy():
 )
 def test_what_cannot_be_estimated_is_refused(counts, weights, population, says):
     with pytest.raises(LulcError, match=says):
-        design.stratified(counts, weights, population=population)
+        design.estimate_stratified(counts, weights, population=population)
 
 
 def test_points_that_halve_the_interval():
     more = design.halving(OLOFSSON, OLOFSSON_PIXELS)
     assert more == 3 * OLOFSSON.sum()
-    now = design.stratified(OLOFSSON, OLOFSSON_PIXELS).overall_accuracy_se
-    then = design.stratified(4 * OLOFSSON, OLOFSSON_PIXELS).overall_accuracy_se
+    now = design.estimate_stratified(OLOFSSON, OLOFSSON_PIXELS).overall_accuracy_se
+    then = design.estimate_stratified(4 * OLOFSSON, OLOFSSON_PIXELS).overall_accuracy_se
     assert then == pytest.approx(now / 2, rel=0.01)
     # Of a small map fewer do, because what is drawn is known.
     small = np.array([400, 400, 600, 900])
@@ -232,12 +232,12 @@ def test_intervals_hold_what_is_true_as_often_as_they_say(strata):
         cells, drawn = np.moveaxis(mix, 2, 0) * truth[None], [120, 150, 130]
     weights = cells.sum(axis=(1, 2))
     held = {name: np.zeros(4) for name in design.MEASURES}
-    expected = design.stratified(np.round(cells * 1e9), weights)
+    expected = design.estimate_stratified(np.round(cells * 1e9), weights)
     for _ in range(1000):
         counts = np.stack(
             [generator.multinomial(n, (c / c.sum()).ravel()).reshape(4, 4) for n, c in zip(drawn, cells, strict=True)]
         )
-        found = design.stratified(counts, weights)
+        found = design.estimate_stratified(counts, weights)
         for name in design.MEASURES:
             low, high = found.interval(name)
             held[name] += (low <= np.asarray(expected[name]) + 1e-9) & (np.asarray(expected[name]) - 1e-9 <= high)

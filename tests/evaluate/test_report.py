@@ -207,7 +207,7 @@ def test_a_map_without_a_reliable_class_says_so():
 
 def test_a_map_without_a_mistake_names_no_confusion():
     found = evaluation(np.diag([10, 20, 30, 40]), leak=False)
-    assert report.confused(numbers(found), "rf") == []
+    assert report.find_confused(numbers(found), "rf") == []
     text = Page(write(found)).text
     assert "Poor:" not in text
     assert "Most frequent confusions" not in text
@@ -217,11 +217,11 @@ def test_a_map_without_a_mistake_names_no_confusion():
 def test_a_confusion_of_a_few_pixels_is_none():
     rare = np.diag([1000, 1000, 1000, 1000])
     rare[0, 1], rare[2, 3] = 4, 6
-    assert report.confused(numbers(evaluation(rare)), "rf") == ["1% of Scrub is mapped as Marsh"]
+    assert report.find_confused(numbers(evaluation(rare)), "rf") == ["1% of Scrub is mapped as Marsh"]
 
 
 def test_most_frequent_confusions_are_parts_of_the_labelled_class():
-    assert report.confused(numbers(evaluation()), "rf", 2) == [
+    assert report.find_confused(numbers(evaluation()), "rf", 2) == [
         "50% of Marsh is mapped as Scrub",
         "30% of Scrub is mapped as Forest <b>&",
     ]
@@ -343,7 +343,7 @@ def test_labels_made_of_the_image_and_classes_too_small_are_said():
 def surveyed(agreement=None):
     counts = np.array([[40, 0, 0, 0], [2, 30, 8, 0], [0, 6, 33, 1], [1, 2, 4, 33]])
     pixels = np.array([4000, 3000, 2000, 1000])
-    runs = {"rf": design.stratified(counts, pixels)}
+    runs = {"rf": design.estimate_stratified(counts, pixels)}
     notes = ("No spread was seen in <Water>.",)
     given = {"runs": runs, "matrices": {"rf": counts}, "assisted": None, "more": 480, "agreement": agreement}
     how = {"classes": SCHEME, "how": "stratified by the map's classes", "run": "rf", "date": "2021", "confidence": 0.95}

@@ -24,7 +24,7 @@ from tests.evaluate import test_qgis, test_report, test_trust
 def test_covered_counts_pixels_with_a_class():
     box = GeoBox((2, 4), from_origin(0, 0, 10, 10), "EPSG:32633")
     codes = raster.array(np.array([[[0, 1, 5, 0], [1, 1, 1, 1]]], np.uint8), box, ["class"])
-    assert results.covered(codes.copy(data=da.from_array(codes.data))) == 0.75
+    assert results.measure_coverage(codes.copy(data=da.from_array(codes.data))) == 0.75
 
 
 @pytest.fixture(scope="module")

@@ -154,7 +154,7 @@ def test_an_estimate_from_drawn_pixels_finds_the_truth():
         counts = np.array(
             [[((mapped[row, column] == m) & (truth[row, column] == t)).sum() for t in (1, 3, 5)] for m in (1, 3, 5)]
         )
-        shares.append(design.stratified(counts, pixels).area_share)
+        shares.append(design.estimate_stratified(counts, pixels).area_share)
     expected = np.array([(truth == v).sum() for v in (1, 3, 5)]) / there.sum()
     error = np.std(shares, axis=0) / np.sqrt(300)
     np.testing.assert_allclose(np.mean(shares, axis=0), expected, atol=4 * error.max())

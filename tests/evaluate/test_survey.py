@@ -208,7 +208,7 @@ def test_a_simple_sample_that_misses_a_class_is_not_stratified_afterwards(layout
     found = survey.assess(judged("rf"), layout, interpret(layout, tmp_path / "seen.gpkg"), "2021")
     counts = found.matrices["rf"]
     assert (counts.sum(axis=1) < 2).any()
-    plain = design.stratified(counts[None], [1.0], population=[160_000])
+    plain = design.estimate_stratified(counts[None], [1.0], population=[160_000])
     assert found.runs["rf"].overall_accuracy == plain.overall_accuracy and found.assisted is None
 
 

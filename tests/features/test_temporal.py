@@ -97,7 +97,7 @@ def test_independent_of_blocks_and_named():
 
 @pytest.mark.parametrize("name", ["p101", "median", "P5", "p-1", ""])
 def test_an_unknown_statistic_is_refused(name):
-    assert not temporal.known(name)
+    assert not temporal.is_known(name)
     with pytest.raises(LulcError, match="no statistic"):
         temporal.statistics(np.ones((2, 1, 1)), days(2), [name])
     with pytest.raises(LulcError, match="one for each"):

@@ -245,7 +245,7 @@ def test_a_variable_for_each_band(tmp_path: Path) -> None:
         everything(rasters.plain(found, tmp_path / "cube.nc", tmp_path / "study")), np.stack(list(truth.values()))
     )
     name = f'NETCDF:"{tmp_path / "cube.nc"}":B3'
-    assert files.located(name) == tmp_path / "cube.nc"
+    assert files.locate(name) == tmp_path / "cube.nc"
     one = rasters.describe(name)
     np.testing.assert_array_equal(everything(rasters.plain(one, name, tmp_path / "one"))[0], truth["B3"])
 

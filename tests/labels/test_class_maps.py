@@ -95,7 +95,7 @@ def test_real_worldcover_becomes_the_workflow_s_classes():
     clear = (np.abs(column - column.round()) > 0.01) & (np.abs(row - row.round()) > 0.01)
     expected = np.zeros(codes.shape, int)
     for name, values in names.items():
-        expected[np.isin(codes, values)] = SCHEME.named(name).value
+        expected[np.isin(codes, values)] = SCHEME.find(name).value
     np.testing.assert_array_equal(found.values[clear], expected[clear])
 
 
@@ -105,7 +105,7 @@ def test_every_value_is_a_class_under_the_name_that_the_file_gives_it(tmp_path):
     named = {2.0: LandClass(2, "Moor", "#112233"), 4.0: LandClass(4, "Düne", "#445566")}
     found = class_maps.read([path], GRID, None, None, named)
     assert [(c.value, c.name) for c in found.scheme.classes] == [(1, "1"), (2, "Moor"), (3, "3"), (4, "Düne")]
-    assert found.scheme.named("Moor").colour == "#112233"
+    assert found.scheme.find("Moor").colour == "#112233"
     np.testing.assert_array_equal(found.values, numbers)  # 0 is no label
 
 

@@ -67,7 +67,7 @@ def truth(frame, wanted=WANTED):
         for shape in frame.geometry[frame["kind"].isin(kinds)]:
             if shape is not None and shape.area > 0:
                 inside |= shapely.contains(shape, points)
-        value[inside] = SCHEME.named(name).value
+        value[inside] = SCHEME.find(name).value
         claimed += inside
     return np.where(claimed > 1, 0, value), claimed
 

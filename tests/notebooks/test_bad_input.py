@@ -177,7 +177,7 @@ def test_polygons_in_another_crs_are_brought_to_the_grid(project: Path, data: Pa
     here = read_labels(project, data, scene.polygons())
     there = read_labels(project, data, scene.polygons(crs="EPSG:4326"))
     assert (here.values == there.values).mean() > 0.999
-    codes = np.array([scheme("workflow").named(name).value for name in scene.SPECTRA])[scene.truth()]
+    codes = np.array([scheme("workflow").find(name).value for name in scene.SPECTRA])[scene.truth()]
     assert np.array_equal(here.values[here.values > 0], codes[here.values > 0])
 
 
@@ -214,7 +214,7 @@ def test_single_class(project: Path, data: Path) -> None:
 
 def test_class_that_lies_under_cloud(project: Path, data: Path) -> None:
     found = read_labels(project, data, scene.polygons())
-    forest = scheme("workflow").named("Forest").value
+    forest = scheme("workflow").find("Forest").value
     with pytest.raises(LulcError, match="No pixel of Forest is left"):
         labels.usable(found, found.values != forest)
 

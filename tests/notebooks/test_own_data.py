@@ -225,7 +225,7 @@ def test_a_scheme_of_one_s_own_file(study, project):
         "05_samples", OWN | {"labels": "x.gpkg", "field": "kind", "scheme": "mine.csv", "block": 80.0}, project
     )
     assert scheme_of(study) == {"a": 10, "b": 20}
-    assert shown["found"].scheme.named("a").colour == "#00ff00"
+    assert shown["found"].scheme.find("a").colour == "#00ff00"
     assert Path(project / "mine.csv") in [Path(f) for f in shown["step"].study.inputs(shown["p"])]
 
 

@@ -225,7 +225,7 @@ def test_a_class_that_is_not_here_counts_as_wrong(here: Layout, run: Run, projec
     with rasterio.open(layout.run("away").crossval, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as file:
         codes = file.read(1)
         labelled = np.argwhere(codes > 0)[:50]
-        codes[tuple(labelled.T)] = classes.scheme("workflow").named("Water").value
+        codes[tuple(labelled.T)] = classes.scheme("workflow").find("Water").value
         file.write(codes, 1)
     judged = runs.evaluate(layout, resamples=100)
     with rasterio.open(layout.labels) as file:

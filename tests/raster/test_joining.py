@@ -27,7 +27,7 @@ def test_maps_on_one_lattice_are_copied_and_the_first_counts(tmp_path: Path) -> 
             cut[:, :50] = 7  # what it says of the land that the first has, too
         paths.append(rasters.write(tmp_path / f"{name}.tif", cut, where, nodata=0))
     grid = joining.common_grid([raster.grid(p) for p in paths])
-    assert grid.shape == (700, 900) and joining.moved(paths, grid) == []
+    assert grid.shape == (700, 900) and joining.find_moved(paths, grid) == []
     joined = joining.join(paths, grid).to_numpy()[0]
     expected = np.zeros_like(whole)
     for top, left, bottom, right in boxes.values():
@@ -49,7 +49,7 @@ def test_a_map_of_another_zone_is_warped_to_the_nearest_pixel(tmp_path: Path) ->
     ]
     grid = joining.common_grid([raster.grid(p) for p in paths])
     assert grid.crs == "EPSG:32633"  # the one of more pixels
-    assert joining.moved(paths, grid) == [paths[1]]
+    assert joining.find_moved(paths, grid) == [paths[1]]
     joined = joining.join(paths, grid).to_numpy()[0]
     # Of each pixel's centre, in the other zone: the pixel that it falls into.
     rows, columns = np.nonzero((joined > 0) & (joined < 9))

@@ -22,7 +22,7 @@ def test_rings_and_kinds_are_those_of_the_file(tmp_path: Path) -> None:
     assert [polygon["coordinates"] for polygon in found.cirrus] == [[RING]]
     with zipfile.ZipFile(tmp_path / "product.zip", "w") as archive:
         archive.write(path, "QI_DATA/clouds.gml")
-    assert read_polygons(Path(files.archived(tmp_path / "product.zip", "QI_DATA/clouds.gml"))) == found
+    assert read_polygons(Path(files.join_archive(tmp_path / "product.zip", "QI_DATA/clouds.gml"))) == found
 
 
 def test_no_polygons_are_no_clouds(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lulc_kit.errors import LulcError
-from lulc_kit.files import archived
+from lulc_kit.files import join_archive
 from lulc_kit.safe import manifest
 from tests import products
 
@@ -37,7 +37,7 @@ def test_a_bit_that_fell_over(tmp_path: Path, kind: str, packed: bool) -> None:
             kept.parent.mkdir(exist_ok=True)
             shutil.copytree(product, kept)
             where = products.pack(kept)
-            path = Path(archived(where, f"{kept.name}/{name}"))
+            path = Path(join_archive(where, f"{kept.name}/{name}"))
         if sound:
             manifest.refuse_damaged(where, [path])
         else:

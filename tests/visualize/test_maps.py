@@ -45,7 +45,7 @@ def test_north_is_up_and_axes_are_in_kilometres():
     assert drawn.get_extent() == pytest.approx([500.0, 501.0, 4999.4, 5000.0])
     assert ax.get_ylim()[0] < ax.get_ylim()[1]
     assert ax.get_xlim()[0] < ax.get_xlim()[1]
-    assert tuple(pixels(ax)[0, 0]) == SCHEME.named("Permanent water bodies").rgb
+    assert tuple(pixels(ax)[0, 0]) == SCHEME.find("Permanent water bodies").rgb
     assert ax.get_title() == "title"
     assert "EPSG:32633" in ax.get_xlabel() and "km" in ax.get_ylabel()
     arrow = next(t for t in ax.texts if t.get_text() == "N")

@@ -69,7 +69,7 @@ def sharpen_scene(scene: Scene, folder: Path) -> Iterator[Scene]:
 
 
 def _ratio(coarse: GeoBox, fine: GeoBox, what: str) -> int:
-    times = grids.nested(coarse, fine)
+    times = grids.ratio(coarse, fine)
     if times is None:
         raise GridError(
             f"{what} cannot be sharpened: its pixels do not nest in the 10 m grid.\n"
