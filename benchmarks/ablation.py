@@ -5,15 +5,18 @@
 Each family of features is added to the bands alone, and taken from all of them together; sharpening is the same stack
 made of unsharpened bands. All are trained on the same samples and tested on the same labelled pixels (every third), in
 the same folds, whose gap is that of the widest window; differences are paired, with intervals of 95 % from drawing
-whole blocks. Seconds and megabytes are those of a family's layers in memory.
+whole blocks. Seconds and megabytes are those of a family's layers in memory. ``--draw`` makes the figure again of the
+rows that stand in docs/benchmarks/ablation.json.
 """
 
 import argparse
+import re
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 import yaml
@@ -32,6 +35,7 @@ GAP = 80.0
 SEGMENT = 50
 """Pixels of a segment."""
 BASE = "bands"
+COLUMNS = ["study", "model", "family", "bands and it", "added to the bands", "taken from all", "seconds", "MB"]
 Layers = Mapping[str, npt.NDArray[np.float32]]
 
 
@@ -135,21 +139,58 @@ def ablate(study: str, models: list[str], every: int, outputs: Path) -> list[lis
     return rows
 
 
+def draw(path: Path, rows: list[list[object]]) -> None:
+    """Draw what each family adds to the bands and what all lose without it, with intervals, one panel a study."""
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    studies = [s for s in STUDIES if any(row[0] == s for row in rows)]
+    figure, axes = plt.subplots(1, len(studies), figsize=(4.4 * len(studies), 5.4), layout="constrained", squeeze=False)
+    styles = {"rf": ("#0072B2", "o", "random forest"), "hgb": ("#E69F00", "s", "gradient boosting")}
+    for ax, study in zip(axes[0], studies, strict=True):
+        mine = [row for row in rows if row[0] == study and row[4]]
+        names = list(dict.fromkeys(str(row[2]) for row in mine))
+        for _, model, family, _, added, taken, *_ in mine:
+            colour, marker, title = styles[str(model)]
+            for how, cell, shift in (("added to the bands", added, 0.0), ("taken from all", taken, 0.36)):
+                value, low, high = (float(x) for x in re.findall(r"[+-][0-9.]+", str(cell)))
+                y = names.index(str(family)) + shift + (0.18 if model == "hgb" else 0.0) - 0.27
+                face = colour if how.startswith("added") else "white"
+                label = f"{title}, {how}" if family == names[0] else None
+                ax.plot([low, high], [y, y], color=colour, lw=1.2)
+                ax.plot(value, y, marker, color=colour, mfc=face, ms=4.5, label=label)
+        ax.axvline(0, color="0.4", lw=0.8)
+        ax.set_yticks(range(len(names)), names)
+        ax.invert_yaxis()
+        ax.set_title(f"{study} (SIMULATED)" if study == "simulated" else study)
+        ax.set_xlabel("gain in macro-F1, 95 % interval")
+        ax.xaxis.set_major_locator(plt.MaxNLocator(5))
+        ax.grid(axis="x", color="0.9")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    figure.savefig(path, dpi=110)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", nargs="+", default=list(STUDIES), help="which; all three by default")
     parser.add_argument("--models", nargs="+", default=list(MODELS), help="rf and hgb by default")
     parser.add_argument("--every", type=int, default=3, help="test on every so many-th labelled pixel")
+    parser.add_argument("--draw", action="store_true", help="only the figure, of the rows there are")
     arguments = parser.parse_args()
-    columns = ["study", "model", "family", "bands and it", "added to the bands", "taken from all", "seconds", "MB"]
     note = "Macro-F1 (0–1) on folds apart in space; * the interval excludes 0. The study simulated is SIMULATED data."
+    note += "\n\n![Gain of each family of features, with intervals](ablation.png)"
+    if arguments.draw:
+        draw(report.DOCS / "ablation.png", report.earlier("ablation", COLUMNS, lambda row: False))
+        return
     with tempfile.TemporaryDirectory() as folder:
         for study in arguments.studies:
             rows = report.earlier(
-                "ablation", columns, lambda row, s=study: row["study"] == s and row["model"] in arguments.models
+                "ablation", COLUMNS, lambda row, s=study: row["study"] == s and row["model"] in arguments.models
             )
             rows += ablate(study, arguments.models, arguments.every, Path(folder))
-            report.publish("ablation", "What each step of the source workflow buys", columns, rows, note)
+            draw(report.DOCS / "ablation.png", rows)
+            report.publish("ablation", "What each step of the source workflow buys", COLUMNS, rows, note)
 
 
 if __name__ == "__main__":
