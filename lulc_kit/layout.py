@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-MAP_LAYERS = ("entropy", "margin", "probability")
-"""Names of a map's layers beside the classes; `mapping.LAYERS` says what they hold."""
-
 DOUBT_LAYERS = ("applicability", "care", "density", "set_size")
 """Names of the layers that say where a map is to be doubted; `evaluate.doubt.LAYERS` says what they hold."""
 
@@ -77,7 +74,7 @@ class RunLayout:
         return self.folder / "maps" / f"{self.name}.tif"
 
     def layer(self, name: str) -> Path:
-        """Return the file of another layer of the map (`MAP_LAYERS`)."""
+        """Return the file of another layer of the map (`map_layers.MAP_LAYERS`)."""
         return self.folder / "maps" / f"{self.name}_{name}.tif"
 
     def doubt(self, name: str) -> Path:

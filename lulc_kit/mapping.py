@@ -19,13 +19,10 @@ from lulc_kit.classes import Scheme
 from lulc_kit.errors import ParameterError
 from lulc_kit.late import da, xr
 from lulc_kit.layout import RunLayout
+from lulc_kit.map_layers import LAYERS, Array, Layer
 from lulc_kit.raster import writing
 
-Array = npt.NDArray[np.float32]
 Predictor = Callable[[Array], Array]
-
-PERCENT_NODATA = 255
-"""No data in files of whole percent."""
 
 
 @dataclass(frozen=True)
@@ -69,82 +66,6 @@ def pixelwise(estimator: Any, classes: Sequence[int], batch: int = 65536) -> Pre
     return _Pixelwise(estimator, tuple(known.index(c) if c in known else None for c in classes), batch)
 
 
-def classify(probabilities: Array, classes: Sequence[int]) -> npt.NDArray[np.uint8]:
-    """Return the value of the likeliest class, (row, column); 0 where there is no data; the first class wins a tie."""
-    missing = np.isnan(probabilities).any(axis=0)
-    best = np.asarray(classes, np.uint8)[np.where(missing, 0, probabilities).argmax(axis=0)]
-    return np.where(missing, 0, best).astype(np.uint8)
-
-
-def percent(probabilities: Array) -> npt.NDArray[np.uint8]:
-    """Return probabilities as whole percent, 255 where there is no data."""
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isnan(probabilities), PERCENT_NODATA, np.rint(probabilities * 100)).astype(np.uint8)
-
-
-def entropy(probabilities: Array) -> Array:
-    """Return how undecided a model is: Shannon entropy over its maximum, 0 (one class) to 1 (all alike), (row, column).
-
-    Shannon 1948, doi:10.1002/j.1538-7305.1948.tb01338.x. NaN where there is no data.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(probabilities > 0, probabilities * np.log(probabilities), 0)
-    out = -terms.sum(axis=0) / np.log(max(len(probabilities), 2))
-    return np.where(np.isnan(probabilities).any(axis=0), np.nan, out).astype(np.float32)
-
-
-def margin(probabilities: Array) -> Array:
-    """Return how far the likeliest class is ahead of the second, 0 (a tie) to 1, (row, column); NaN for no data.
-
-    Of one class alone its probability.
-    """
-    out = np.full(probabilities.shape[1:], -np.inf, np.float32)
-    first = out.copy()
-    for layer in probabilities:  # a NaN stays one
-        out = np.maximum(out, np.minimum(first, layer))
-        first = np.maximum(first, layer)
-    return first - np.maximum(out, 0)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One file of a map.
-
-    Attributes
-    ----------
-    name
-        The file's (`RunLayout.layer`); the layer ``class`` is the map itself (`RunLayout.map`).
-    dtype, nodata
-        Type of its numbers, and the one that means no data.
-    compute
-        From class probabilities, (class, row, column), NaN for no data, and the classes' values to what the file
-        holds, (band, row, column).
-    per_class
-        Whether it has a band for each class, named like it, or one band with the layer's name.
-    unit
-        Of its numbers; "" for codes and plain numbers.
-    """
-
-    name: str
-    dtype: str
-    nodata: float
-    compute: Callable[[Array, Sequence[int]], npt.NDArray[Any]]
-    per_class: bool = False
-    unit: str = ""
-
-
-LAYERS: dict[str, Layer] = {
-    layer.name: layer
-    for layer in (
-        Layer("class", "uint8", 0, lambda p, values: classify(p, values)[None]),
-        Layer("entropy", "uint8", PERCENT_NODATA, lambda p, values: percent(entropy(p))[None], unit="percent"),
-        Layer("margin", "uint8", PERCENT_NODATA, lambda p, values: percent(margin(p))[None], unit="percent"),
-        Layer("probability", "uint8", PERCENT_NODATA, lambda p, values: percent(p), per_class=True, unit="percent"),
-    )
-}
-"""What a map may consist of; one more is an entry here, and its name in `layout.MAP_LAYERS`."""
-
-
 @dataclass(frozen=True)
 class Maps:
     """What models say of a scene, not computed yet; `write` computes it.
@@ -152,10 +73,10 @@ class Maps:
     Attributes
     ----------
     layers
-        By name of a `Layer`: the map, by the final model.
+        By name in `map_layers.LAYERS`: the map, by the final model.
     crossval
-        By name of a `Layer`: what the models of the splits say of labelled pixels that they have not seen; for each
-        split the bands of the layer. Empty without splits.
+        By name in `map_layers.LAYERS`: what the models of the splits say of labelled pixels that they have not seen;
+        for each split the bands of the layer. Empty without splits.
     held
         float32 layers of a block that are in memory while it is computed.
     """
@@ -192,7 +113,7 @@ def predict(
     classes
         The classes, in the predictors' order.
     layers
-        Names in `LAYERS`.
+        Names in `map_layers.LAYERS`.
     halo
         Pixels around a block that the predictors need to see.
 
@@ -322,7 +243,7 @@ def write(maps: Maps, run: RunLayout, classes: Scheme, tags: Mapping[str, str] |
 
 
 def read(run: RunLayout, layer: str) -> xr.DataArray | None:
-    """Open a layer of a run's map, by name in `LAYERS`; None if there is no map, as of samples that are a table."""
+    """Open a layer of a run's map, by name in `map_layers.LAYERS`; None without a map, as of samples in a table."""
     path = run.map if layer == "class" else run.layer(layer)
     return raster.read_codes(path) if path.exists() else None
 

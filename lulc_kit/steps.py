@@ -7,7 +7,8 @@ from typing import Any
 
 from lulc_kit import catalog, files, params
 from lulc_kit.errors import LulcError
-from lulc_kit.layout import DOUBT_LAYERS, MAP_LAYERS, CubeLayout, Layout
+from lulc_kit.layout import DOUBT_LAYERS, CubeLayout, Layout
+from lulc_kit.map_layers import MAP_LAYERS
 from lulc_kit.params.download import FETCHED
 from lulc_kit.provenance import companions
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from lulc_kit import mapping
-from lulc_kit.layout import MAP_LAYERS, CubeLayout, Layout, RunLayout
+from lulc_kit.layout import CubeLayout, Layout, RunLayout
+from lulc_kit.map_layers import MAP_LAYERS
 
 FOLDER = Path("outputs/mine")
 
@@ -17,7 +17,8 @@ def names(layout: object) -> dict[str, Path]:
 def test_no_two_files_have_one_name_and_all_lie_in_the_study() -> None:
     layout = Layout(FOLDER)
     paths = [*names(layout).values(), *names(layout.run("rf")).values(), layout.run("fcn").map]
-    paths += [layout.run("rf").layer("entropy"), layout.run("rf").doubt("care"), layout.run("rf_care").map]
+    paths += [layout.run("rf").layer(name) for name in MAP_LAYERS]
+    paths += [layout.run("rf").doubt("care"), layout.run("rf_care").map]
     paths += [
         layout.picture("runs"),
         layout.table("runs"),
@@ -27,10 +28,6 @@ def test_no_two_files_have_one_name_and_all_lie_in_the_study() -> None:
     paths += [layout.components("texture"), layout.image("2022-06-15"), layout.mask("2022-06-15")]
     assert len(set(paths)) == len(paths)
     assert [path for path in paths if not path.is_relative_to(FOLDER)] == [layout.lock]
-
-
-def test_every_layer_of_a_map_has_its_file() -> None:
-    assert {"class", *MAP_LAYERS} == set(mapping.LAYERS)
 
 
 def test_what_is_documented() -> None:

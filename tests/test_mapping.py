@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
-from scipy import ndimage, stats
+from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
-from lulc_kit import classes, mapping, raster
+from lulc_kit import classes, map_layers, mapping, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import RunLayout
 
@@ -75,40 +75,7 @@ def test_pixelwise_says_of_each_pixel_what_the_estimator_says(forest):
     assert (found[2][~missing] == 0).all(), "a class the estimator does not know is never likely"
 
 
-def test_classify_takes_the_likeliest_and_the_first_of_equals():
-    probabilities = np.array([[[0.2, 0.5, np.nan]], [[0.3, 0.5, 0.9]], [[0.5, 0.0, 0.1]]], np.float32)
-    assert mapping.classify(probabilities, (10, 20, 30)).tolist() == [[30, 10, 0]]
-
-
-@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=20))
-def test_percent_is_rounded_and_never_the_mark_of_no_data(numbers):
-    found = mapping.percent(np.array([numbers], np.float32)).astype(int)[0]
-    assert (found <= 100).all()
-    assert np.all(np.abs(found - 100 * np.array(numbers)) <= 0.5 + 1e-4)
-    assert mapping.percent(np.array([np.nan], np.float32)).tolist() == [255]
-
-
-def test_entropy_is_0_for_one_class_and_1_for_all_alike():
-    probabilities = np.array([[[1, 1 / 3, 0.5, np.nan]], [[0, 1 / 3, 0.5, 0.5]], [[0, 1 / 3, 0, 0.5]]], np.float32)
-    found = mapping.entropy(probabilities)[0]
-    np.testing.assert_allclose(found, [0, 1, np.log(2) / np.log(3), np.nan], atol=1e-6)
-    pixels = np.random.default_rng(1).dirichlet([1, 1, 1, 1], 50).T.astype(np.float32)
-    expected = stats.entropy(pixels, base=4, axis=0)
-    np.testing.assert_allclose(mapping.entropy(pixels[:, None])[0], expected, atol=1e-5)
-
-
-def test_margin_is_the_lead_of_the_likeliest_class():
-    pixels = np.random.default_rng(1).dirichlet([1, 1, 1, 1], 50).T.astype(np.float32)
-    pixels[2, 7] = np.nan
-    first, second = np.sort(pixels, axis=0)[:-3:-1]
-    found = mapping.margin(pixels[:, None])[0]
-    np.testing.assert_allclose(found[:7], (first - second)[:7], atol=1e-7)
-    assert np.isnan(found[7]) and np.isfinite(np.delete(found, 7)).all()
-    assert mapping.margin(np.array([[[0.5]], [[0.5]]], np.float32)).tolist() == [[0]]
-    assert mapping.margin(np.array([[[0.7]]], np.float32))[0, 0] == np.float32(0.7)
-
-
-def whole_map(folder, data, predictor, chunk=None, layers=tuple(mapping.LAYERS), **tags):
+def whole_map(folder, data, predictor, chunk=None, layers=tuple(map_layers.LAYERS), **tags):
     maps = mapping.predict(image(data, chunk), predictor, {}, None, SCHEME, layers=layers)
     mapping.write(maps, RunLayout(folder, "rf"), SCHEME, tags)
 
@@ -141,14 +108,16 @@ def test_ensemble_with_halo_does_not_depend_on_blocks(tmp_path, chunk):
     mapping.write(maps, RunLayout(tmp_path, "x"), SCHEME)
     each = [predict(data) for predict in single]
     whole = np.mean(each, axis=0)
-    np.testing.assert_array_equal(read(tmp_path / "maps/x.tif")[0], mapping.classify(whole, SCHEME.values))
-    np.testing.assert_array_equal(read(tmp_path / "maps/x_probability.tif"), mapping.percent(whole))
-    np.testing.assert_array_equal(read(tmp_path / "maps/x_entropy.tif")[0], mapping.percent(mapping.entropy(whole)))
-    alone = [mapping.classify(e, SCHEME.values) for e in each]
+    np.testing.assert_array_equal(read(tmp_path / "maps/x.tif")[0], map_layers.classify(whole, SCHEME.values))
+    np.testing.assert_array_equal(read(tmp_path / "maps/x_probability.tif"), map_layers.percent(whole))
+    np.testing.assert_array_equal(
+        read(tmp_path / "maps/x_entropy.tif")[0], map_layers.percent(map_layers.entropy(whole))
+    )
+    alone = [map_layers.classify(e, SCHEME.values) for e in each]
     assert (alone[0] != alone[1]).any()
     expected = np.select([folds[0] == 1, folds[0] == 2], alone)
     np.testing.assert_array_equal(read(tmp_path / "models/x/crossval.tif")[0], expected)
-    unseen = np.select([folds == 1, folds == 2], [mapping.percent(e) for e in each], 255)
+    unseen = np.select([folds == 1, folds == 2], [map_layers.percent(e) for e in each], 255)
     np.testing.assert_array_equal(read(tmp_path / "models/x/crossval_probability.tif"), unseen)
 
 
@@ -210,8 +179,8 @@ def test_an_unknown_layer_is_refused():
 
 
 def test_another_layer_is_an_entry_in_the_table(tmp_path, monkeypatch):
-    margin = mapping.Layer("margin", "float32", -1, lambda p, values: np.nan_to_num(p[:1] - p[1:2], nan=-1))
-    monkeypatch.setitem(mapping.LAYERS, "margin", margin)
+    margin = map_layers.Layer("margin", "float32", -1, lambda p, values: np.nan_to_num(p[:1] - p[1:2], nan=-1))
+    monkeypatch.setitem(map_layers.LAYERS, "margin", margin)
     data = features()
     whole_map(tmp_path, data, always(0), 16, ["class", "margin"])
     expected = np.where(np.isfinite(data).all(axis=0), 1, -1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit import mapping
+from lulc_kit import map_layers, mapping
 from lulc_kit.classes import Scheme
 from lulc_kit.late import pd
 
@@ -78,7 +78,7 @@ def table(
             "block": samples["block"].to_numpy(),
             "class": samples["class"].astype(str).to_numpy(),
             "label": samples["label"].to_numpy(),
-            "predicted": mapping.classify(probabilities.T[:, None], classes.values)[0],
+            "predicted": map_layers.classify(probabilities.T[:, None], classes.values)[0],
         }
         named = {f"probability {n}": p for n, p in zip(classes.names, probabilities.T, strict=True)}
         parts.append(pd.DataFrame(known | named))

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from lulc_kit.deep import networks
 from lulc_kit.deep.patches import Read
-from lulc_kit.mapping import Array, Predictor
+from lulc_kit.map_layers import Array
+from lulc_kit.mapping import Predictor
 
 TILE = 256
 """Side of the tiles of sequences that are predicted at once, pixels, at most (a multiple of 8)."""

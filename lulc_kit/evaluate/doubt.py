@@ -13,7 +13,7 @@ import dask
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit import mapping, raster
+from lulc_kit import map_layers, raster
 from lulc_kit.classes import LandClass, Scheme
 from lulc_kit.evaluate import applicability, conformal
 from lulc_kit.evaluate.applicability import Space
@@ -155,7 +155,7 @@ def _block(
     mapped, likely = codes.reshape(-1), percent.reshape(len(percent), -1)
     known = (mapped > 0) & (likely <= 100).all(axis=0)
     sizes = np.where(known, conformal.sets(likely, limits.least).sum(axis=0), np.nan)
-    ahead = mapping.margin(likely.astype(np.float32)[:, None])[0]
+    ahead = map_layers.margin(likely.astype(np.float32)[:, None])[0]
     index, density = np.full(mapped.shape, np.nan), np.full(mapped.shape, np.nan)
     flat = features.reshape(len(features), -1)
     for start in range(0, len(mapped), BATCH):

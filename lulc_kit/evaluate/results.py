@@ -22,7 +22,8 @@ from lulc_kit.evaluate.smoothed import Smoothed, Way
 from lulc_kit.evaluate.survey import Survey
 from lulc_kit.evaluate.trust import Trust
 from lulc_kit.late import pd, xr
-from lulc_kit.layout import MAP_LAYERS, Layout, RunLayout
+from lulc_kit.layout import Layout, RunLayout
+from lulc_kit.map_layers import MAP_LAYERS
 from lulc_kit.raster import blockwise, writing
 from lulc_kit.samples import Samples
 

@@ -17,7 +17,7 @@ import dask
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit import mapping, raster
+from lulc_kit import map_layers, raster
 from lulc_kit.errors import ParameterError
 from lulc_kit.evaluate import accuracy, smoothing
 from lulc_kit.evaluate.accuracy import Accuracy, Estimate
@@ -76,9 +76,9 @@ class Way:
         for k in [None] if fold is None else np.unique(fold[fold > 0]):
             among = np.ones(out.shape, bool) if k is None else fold == k
             if self.method == "gaussian":
-                found = mapping.classify(smoothing.gaussian(likely, self.radius, among), values)
+                found = map_layers.classify(smoothing.gaussian(likely, self.radius, among), values)
             else:
-                found = np.where(among, mapping.classify(likely, values), 0).astype(np.uint8)
+                found = np.where(among, map_layers.classify(likely, values), 0).astype(np.uint8)
                 found = smoothing.majority(found, self.side, values) if self.method == "majority" else found
             out[among] = found[among]
         return out

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit import mapping, raster
+from lulc_kit import map_layers, mapping, raster
 from lulc_kit.classes import Scheme
 from lulc_kit.evaluate import applicability, conformal
 from lulc_kit.evaluate.applicability import Space
@@ -261,7 +261,7 @@ def _sets(
     if samples.labels is None:
         rows = read_rows(run).query("split == 'fold'")
         numbers = rows[[f"probability {name}" for name in samples.scheme.names]].to_numpy().T
-        percent = mapping.percent(numbers)
+        percent = map_layers.percent(numbers)
         label, fold, block = (rows[name].to_numpy() for name in ("label", "fold", "block"))
         counts = conformal.count(label, fold, percent, values, folds)
         least = conformal.hold(counts, error_rate, by_class=by_class)

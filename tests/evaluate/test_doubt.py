@@ -7,7 +7,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import mapping, raster
+from lulc_kit import map_layers, raster
 from lulc_kit.evaluate import applicability, conformal, doubt
 from lulc_kit.layout import DOUBT_LAYERS, RunLayout
 
@@ -23,8 +23,8 @@ def scene():
     stack[1, :5, :7] = np.nan
     probabilities = generator.dirichlet([0.5, 1, 2], SHAPE).transpose(2, 0, 1).astype(np.float32)
     probabilities[:, np.isnan(stack).any(axis=0)] = np.nan
-    codes = mapping.classify(probabilities, VALUES)
-    return stack, codes[None], mapping.percent(probabilities)
+    codes = map_layers.classify(probabilities, VALUES)
+    return stack, codes[None], map_layers.percent(probabilities)
 
 
 def limits(by_class=False, most=30):

@@ -6,7 +6,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from sklearn.metrics import f1_score
 
-from lulc_kit import mapping, raster
+from lulc_kit import map_layers, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import smoothed, smoothing
 from lulc_kit.evaluate.smoothed import Way
@@ -21,7 +21,7 @@ VALUES = (1, 3, 5)
 
 def percent(seed=1):
     generator = np.random.default_rng(seed)
-    found = mapping.percent(generator.dirichlet([1, 1, 1], SHAPE).transpose(2, 0, 1))
+    found = map_layers.percent(generator.dirichlet([1, 1, 1], SHAPE).transpose(2, 0, 1))
     found[:, :5, :9] = 255
     return found
 
@@ -44,9 +44,9 @@ def test_the_map_does_not_depend_on_the_blocks(way):
 def test_each_way_is_what_it_says():
     likely = percent()
     prob = np.where(likely > 100, np.nan, likely / 100).astype(np.float32)
-    plain = mapping.classify(prob, VALUES)
+    plain = map_layers.classify(prob, VALUES)
     expected = [
-        mapping.classify(smoothing.gaussian(prob, 1.5), VALUES),
+        map_layers.classify(smoothing.gaussian(prob, 1.5), VALUES),
         smoothing.sieve(smoothing.majority(plain, 3, VALUES), 6),
         smoothing.sieve(plain, 9),
     ]

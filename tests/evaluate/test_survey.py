@@ -9,7 +9,7 @@ import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import classes, mapping, raster
+from lulc_kit import classes, map_layers, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import accuracy, design, interpretation, sampling, survey
 from lulc_kit.layout import Layout
@@ -46,7 +46,7 @@ def write_run(layout, run, wrong, seed):
     codes, percent = mapped(wrong, seed)
     writing.write(layout.run(run).map, raster.array(codes[None], BOX, ["class"]), dtype="uint8", nodata=0)
     layer = raster.array(percent, BOX, SCHEME.names)
-    writing.write(layout.run(run).layer("probability"), layer, dtype="uint8", nodata=mapping.PERCENT_NODATA)
+    writing.write(layout.run(run).layer("probability"), layer, dtype="uint8", nodata=map_layers.PERCENT_NODATA)
     return codes
 
 

@@ -9,7 +9,7 @@ import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import classes, files, mapping, raster
+from lulc_kit import classes, files, map_layers, mapping, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import applicability, conformal, trust
 from lulc_kit.layout import Layout
@@ -62,15 +62,15 @@ def study(folder):
     writing.write(layout.stack, raster.array(features, BOX, NAMES))
     for name, probabilities in likely.items():
         run = layout.run(name)
-        percent = mapping.percent(probabilities)
-        whole = mapping.classify(probabilities, SCHEME.values)
+        percent = map_layers.percent(probabilities)
+        whole = map_layers.classify(probabilities, SCHEME.values)
         whole[:2, :2] = 0
         percent[:, :2, :2] = 255
         unseen = {"fold": np.where(labelled, whole, 0)}
         writing.write(run.map, raster.array(whole[None], BOX, ["class"]), dtype="uint8", nodata=0)
         writing.write(run.layer("probability"), raster.array(percent, BOX, SCHEME.names), dtype="uint8", nodata=255)
         for layer in ("entropy", "margin"):
-            made = mapping.LAYERS[layer].compute(probabilities.astype(np.float32), SCHEME.values)
+            made = map_layers.LAYERS[layer].compute(probabilities.astype(np.float32), SCHEME.values)
             writing.write(run.layer(layer), raster.array(made, BOX, [layer]), dtype="uint8", nodata=255)
         writing.write(run.crossval, raster.array(unseen["fold"][None], BOX, ["fold"]), dtype="uint8", nodata=0)
         held = np.where(labelled, percent, 255).astype(np.uint8)
