@@ -33,6 +33,7 @@ def run_(
     outputs: Annotated[str | None, typer.Option("--outputs", help="Folder of all results.")] = None,
     scheduler: Annotated[str | None, typer.Option("--scheduler", help="Compute on this dask cluster.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Start so many local workers.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Run so many steps at once.")] = 1,
 ) -> None:
     """Run studies through their notebooks, going on where an earlier run stopped.
 
@@ -40,7 +41,7 @@ def run_(
     through the steps by itself, as many at once as there are workers, and their maps are joined.
     All parameter files are checked first. Exit code: 0 if every step is done, 1 if one failed, 2 for wrong usage.
     """
-    from lulc_kit import run, study
+    from lulc_kit import parallel, run, study
     from lulc_kit.region import regions
 
     try:
@@ -60,7 +61,7 @@ def run_(
                 run.announce(steps)
         if chosen:
             with run.cluster(scheduler, workers):
-                run.run(chosen, force=force, say=typer.echo)
+                parallel.run_steps(chosen, jobs, force=force, say=typer.echo)
         for region, items in of_areas:
             regions.execute(region, items, scheduler=scheduler, workers=workers, force=force, say=typer.echo)
         pages, rows = run.results([s for steps in plans for s in steps])

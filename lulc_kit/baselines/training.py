@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import threadpoolctl
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -240,13 +241,18 @@ def train(
     for split, folds in training.items():
         jobs |= {_title(split, k): chosen for k, chosen in enumerate(folds, 1)}
     with bar(len(jobs), f"training {name}", "models") as progress:
+        cores = os.cpu_count() or 1
+        at_once = 1 if _uses_all_cores(recipe.classifier) else min(len(jobs), cores)
 
         def one(rows: Rows) -> tuple[Pipeline, dict[str, Any]]:
-            done = fit(x[rows], label[rows], block[rows], recipe)
+            # Threads of gradient boosting wait for each other at every node of a tree: a model is trained by few of
+            # them, and several models at once. The limit is that of the thread that asks.
+            with threadpoolctl.threadpool_limits(None if at_once == 1 else cores // at_once, "openmp"):
+                done = fit(x[rows], label[rows], block[rows], recipe)
             progress.update(1)
             return done
 
-        with ThreadPoolExecutor(1 if _uses_all_cores(recipe.classifier) else os.cpu_count()) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             models = dict(zip(jobs, pool.map(one, jobs.values()), strict=True))
     chosen = pd.DataFrame.from_dict({title: settings for title, (_, settings) in models.items()}, orient="index")
     return Fitted(
@@ -262,8 +268,7 @@ def _title(split: str, k: int) -> str:
 
 
 def _uses_all_cores(classifier: Any) -> bool:
-    own = isinstance(classifier, HistGradientBoostingClassifier | KNeighborsClassifier)
-    return own or classifier.get_params().get("n_jobs") == -1
+    return isinstance(classifier, KNeighborsClassifier) or classifier.get_params().get("n_jobs") == -1
 
 
 def _check(x: npt.NDArray[np.float32], features: Sequence[str]) -> None:
