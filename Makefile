@@ -9,7 +9,7 @@ READY := .venv/.ready
 .PHONY: demo test lab bench lock clean
 
 demo: $(READY)
-	$(BIN)/lulc run havelland romania
+	$(BIN)/lulc run havelland romania --jobs 2 --without romania/08_lstm_random
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile

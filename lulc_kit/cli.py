@@ -25,6 +25,9 @@ def run_(
     studies: Annotated[list[str], typer.Argument(help="Names under params/, or paths of parameter folders.")],
     start: Annotated[str | None, typer.Option("--from", help="Begin at this notebook (NN or NN_name).")] = None,
     only: Annotated[list[str] | None, typer.Option("--only", help="Run only this step (NN_name); repeatable.")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", metavar="STUDY/NN_NAME", help="Leave this step out; repeatable.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run steps even if they are up to date.")] = False,
     settings: Annotated[
         list[str] | None,
@@ -47,9 +50,10 @@ def run_(
     try:
         given = run.parse_settings(settings or [])
         plans = [run.plan(name, given, outputs) for name in studies]
+        left_out = run.parse_left_out(without or [], plans)
         chosen, of_areas = [], []
         for name, steps in zip(studies, plans, strict=True):
-            wanted = run.select(steps, only or [], start)
+            wanted = run.select(steps, only or [], start, left_out[steps[0].parameters.study])
             items = regions.items_of(name, steps, [s.step for s in wanted])
             if items is None:
                 chosen += wanted

@@ -117,7 +117,9 @@ def plan(
     return steps
 
 
-def select(steps: Sequence[Planned], only: Collection[str] = (), start: str | None = None) -> list[Planned]:
+def select(
+    steps: Sequence[Planned], only: Collection[str] = (), start: str | None = None, without: Collection[str] = ()
+) -> list[Planned]:
     """Return the steps of a study that are wanted.
 
     Parameters
@@ -128,6 +130,8 @@ def select(steps: Sequence[Planned], only: Collection[str] = (), start: str | No
         Names of steps; empty for all.
     start
         Name of the first step, or its beginning (``04``); None for the first that there is.
+    without
+        Names of steps that are left out for now.
 
     Raises
     ------
@@ -135,12 +139,24 @@ def select(steps: Sequence[Planned], only: Collection[str] = (), start: str | No
         If the study has no such step; the message lists those that it has.
     """
     names = [s.step for s in steps]
-    lacking = [name for name in only if name not in names]
+    lacking = [name for name in [*only, *without] if name not in names]
     if start is not None and not any(name.startswith(start) for name in names):
         lacking.append(start)
     if lacking:
         raise ParameterError(f"Study {steps[0].parameters.study} has no step {lacking[0]}. It has: {', '.join(names)}.")
-    return [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
+    wanted = [s for s in steps if (not only or s.step in only) and (start is None or s.step >= start)]
+    return [s for s in wanted if s.step not in without]
+
+
+def parse_left_out(named: Sequence[str], plans: Sequence[Sequence[Planned]]) -> dict[str, list[str]]:
+    """Read ``STUDY/NN_name`` into steps to leave out by study; every study of the plans has a list."""
+    found: dict[str, list[str]] = {steps[0].parameters.study: [] for steps in plans}
+    for name in named:
+        study_, _, step = name.partition("/")
+        if study_ not in found:
+            raise ParameterError(f"--without {name}: expected STUDY/NN_name, of {', '.join(found)}.")
+        found[study_].append(step)
+    return found
 
 
 def _layout(planned: Planned) -> Layout:

@@ -60,6 +60,8 @@ def test_wrong_usage_is_exit_code_2(small: Path, arguments: list[str]) -> None:
         (["run", "s", "--only", "06"], "no step 06. It has"),
         (["run", "s", "--from", "08"], "no step 08. It has"),
         (["run", "s", "--set", "06_rf.trees=x"], "found 'x'"),
+        (["run", "s", "--without", "06_rf"], "--without 06_rf: expected STUDY/NN_name, of s"),
+        (["run", "s", "--without", "t/06_rf"], "--without t/06_rf: expected STUDY/NN_name, of s"),
         (["show", "nowhere"], "no study 'nowhere'"),
         (["new", "s"], "exists already"),
         (["new", "a b"], "cannot be the name"),

@@ -29,18 +29,12 @@ def named(steps: list[Planned]) -> dict[str, set[str]]:
     """Return what each step waits for, itself and all that those wait for aside, by study and number."""
     found = parallel.needs(steps)
     names = [f"{s.parameters.study} {s.step}" for s in steps]
-    return {
-        names[i]: {names[j] for j in waits if not any(j in found[k] for k in waits)} for i, waits in found.items()
-    }
+    return {names[i]: {names[j] for j in waits if not any(j in found[k] for k in waits)} for i, waits in found.items()}
 
 
 def test_a_step_waits_for_those_that_write_what_it_reads(project: Path) -> None:
-    one = plan(
-        "one",
-        dict.fromkeys(("01_download", "02_preprocess", "03_visualize", "04_features", "05_samples"), {})
-        | {"06_knn": {"model": "knn"}, "06_rf": {}, "07_fcn": {}, "08_lstm": {}, "08_ltae": {"network": "ltae"}}
-        | {"09_evaluate": {}},
-    )
+    names = ("01_download", "02_preprocess", "03_visualize", "04_features", "05_samples", "06_knn", "06_rf", "07_fcn")
+    one = plan("one", {n: {} for n in (*names, "08_lstm", "08_ltae", "09_evaluate")} | {"08_ltae": {"network": "ltae"}})
     assert named(one) == {
         "one 01_download": set(),
         "one 02_preprocess": {"one 01_download"},

@@ -162,6 +162,15 @@ def test_steps_are_selected(only: list[str], start: str | None, chosen: list[str
         assert [s.step for s in run.select(steps, only, start)] == chosen
 
 
+def test_steps_of_this_study_are_left_out() -> None:
+    p = params.Download.check({"study": "s"}, "here")
+    steps = [run.Planned(name, p) for name in ("01_download", "06_rf")]
+    assert run.parse_left_out(["s/06_rf"], [steps]) == {"s": ["06_rf"]}
+    assert [s.step for s in run.select(steps, without=["06_rf"])] == ["01_download"]
+    with pytest.raises(LulcError, match="Study s has no step 06"):
+        run.select(steps, without=["06"])
+
+
 def test_cluster_options_exclude_each_other() -> None:
     with pytest.raises(LulcError, match="--scheduler and --workers"), run.cluster("tcp://127.0.0.1:1", 2):
         pass
