@@ -190,6 +190,9 @@ class Catalog:
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Scenes that were chosen and could not be had, by date and tile, and why."""
 
+    def __repr__(self) -> str:
+        return f"<Catalog: {', '.join(scene.name for scene in self.scenes) or 'no scenes'}>"
+
     def read_as(self, part: Literal["band", "layer"]) -> "pd.DataFrame | None":
         """Return what the user's own files were understood to say, for reading; None where there are none.
 
@@ -277,8 +280,8 @@ def write(path: Path, catalog: Catalog) -> None:
     files.write_json(path, collection.to_dict())
 
 
-def read(path: Path) -> Catalog:
-    """Read a catalog that `write` made.
+def read(path: str | Path) -> Catalog:
+    """Read the catalog of a study, ``outputs/<study>/catalog.json``.
 
     Raises
     ------
@@ -287,12 +290,15 @@ def read(path: Path) -> Catalog:
 
     Examples
     --------
-    >>> found = read(Path("outputs/mine/catalog.json"))
+    >>> found = read("outputs/mine/catalog.json")
+    >>> found
+    <Catalog: 2023-06-15_33UVU>
     >>> [(scene.name, scene.level, len(scene.bands)) for scene in found.scenes]
     [('2023-06-15_33UVU', 'L1C', 13)]
     >>> found.scenes[0].bands["B11"].geobox.resolution.x
     20.0
     """
+    path = Path(path)
     with files.parse(path, "01_download") as content:
         scenes = [_scene(item, path.parent) for item in content["features"] if _is_scene(item)]
         others = {item["id"]: item for item in content["features"] if not _is_scene(item)}

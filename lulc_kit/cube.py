@@ -68,16 +68,19 @@ class Cube:
     --------
     A study of one date, whose second pixel is cloud.
 
-    >>> cube = Cube(Path("outputs/mine/cube"))
-    >>> cube.dates
-    ['2022-06-15']
+    >>> cube = Cube("outputs/mine/cube")
+    >>> cube
+    <Cube outputs/mine/cube: 2022-06-15>
     >>> cube.clear("2022-06-15", ["B4"]).values.round(2)
     array([[[0.04,  nan]]], dtype=float32)
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.files = CubeLayout(folder)
+    def __init__(self, folder: str | Path) -> None:
+        self.files = CubeLayout(Path(folder))
         self.dates = self.files.dates()
+
+    def __repr__(self) -> str:
+        return f"<Cube {self.files.folder}: {', '.join(self.dates) or 'no dates'}>"
 
     def between(self, first_last: Sequence[str] | None) -> list[str]:
         """Return the dates from the first to the last day; all for None."""

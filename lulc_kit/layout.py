@@ -154,15 +154,18 @@ class Layout:
     Attributes
     ----------
     folder
-        The study's folder, ``outputs/<study>``.
+        The study's folder, ``outputs/<study>``; as text, too.
 
     Examples
     --------
-    >>> Layout(Path("outputs/mine")).run("rf").map.as_posix()
+    >>> Layout("outputs/mine").run("rf").map.as_posix()
     'outputs/mine/maps/rf.tif'
     """
 
     folder: Path
+
+    def __init__(self, folder: str | Path) -> None:
+        object.__setattr__(self, "folder", Path(folder))
 
     def other(self, study: str) -> "Layout":
         """Return the files of another study, whose folder lies beside this one's."""

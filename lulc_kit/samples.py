@@ -75,7 +75,9 @@ class Samples:
 
     Examples
     --------
-    >>> samples = Samples.read(Layout(Path("outputs/mine")))
+    >>> samples = Samples.read(Layout("outputs/mine"))
+    >>> samples
+    <Samples: 2 of Forest, Not forest; blocks>
     >>> samples.scheme.names, samples.splits, samples.features()
     (('Forest', 'Not forest'), ['fold', 'random_fold'], ('NDVI',))
     >>> samples.table.loc[samples.training("fold")[0], "NDVI"].tolist()
@@ -92,6 +94,9 @@ class Samples:
     scarce: Sequence[Mapping[Any, Any]] = ()
     doubt: str = ""
     distances: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Samples: {len(self.table)} of {', '.join(self.scheme.names)}; {self.separation}>"
 
     @classmethod
     def read(cls, layout: Layout) -> Self:

@@ -171,7 +171,7 @@ def scale_free(index: Index) -> bool:
     return bool(np.allclose(index.compute(*points), index.compute(*(4 * points)), equal_nan=True))
 
 
-def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray | None:
+def compute(image: xr.DataArray, names: str | Sequence[str]) -> xr.DataArray | None:
     """Compute indices of an image, lazily.
 
     Parameters
@@ -179,7 +179,7 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray | None:
     image
         Reflectance 0–1 with named bands, (band, y, x); NaN for nodata.
     names
-        Names in `INDICES` or in spyndex.
+        Names in `INDICES` or in spyndex, or one.
 
     Returns
     -------
@@ -197,9 +197,10 @@ def compute(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray | None:
     >>> from odc.geo.geobox import GeoBox
     >>> grid = GeoBox.from_bbox((0, 0, 20, 10), "EPSG:32633", resolution=10)
     >>> image = raster.array(np.array([[[0.04, 0.25]], [[0.36, 0.25]]]), grid, ["B4", "B8"])
-    >>> compute(image, ["NDVI"]).values.round(2)
+    >>> compute(image, "NDVI").values.round(2)
     array([[[0.8, 0. ]]], dtype=float32)
     """
+    names = [names] if isinstance(names, str) else names
     if not names:
         return None
     have = [str(b) for b in image.band.values]

@@ -23,7 +23,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
-from lulc_kit import files
+from lulc_kit import files, grids
 from lulc_kit.errors import FormatError, GridError, MissingFileError
 from lulc_kit.intake.remote import refuse_remote
 
@@ -87,6 +87,10 @@ class Raster:
     number: tuple[tuple[int, int], ...]
     marked: bool = False
 
+    def __repr__(self) -> str:
+        bands = ", ".join(f"{band.name} {band.dtype}" for band in self.bands)
+        return f"<Raster: {grids.describe(self.stored)}; {bands}>"
+
     @property
     def geobox(self) -> GeoBox:
         """The grid, north up where the stored one is merely turned over."""
@@ -126,6 +130,8 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
     Examples
     --------
     >>> found = describe("image.tif")
+    >>> found
+    <Raster: EPSG:32633, 2×1 px of 10 m, upper left 0.00 10.00; B4 int16, B8 int16>
     >>> [(band.name, band.scale, band.nodata) for band in found.bands]
     [('B4', 0.0001, -32768.0), ('B8', 0.0001, -32768.0)]
     """

@@ -84,7 +84,7 @@ class Vectors:
 
 
 def read(
-    path: Path,
+    path: str | Path,
     *,
     layer: str | None = None,
     encoding: str | None = None,
@@ -121,10 +121,11 @@ def read(
 
     Examples
     --------
-    >>> found = read(Path("outputs/mine/samples/samples.parquet"))
+    >>> found = read("outputs/mine/samples/samples.parquet")
     >>> found.table["label"].tolist(), found.table.crs.to_epsg()
     ([1, 2], 32633)
     """
+    path = Path(path)
     if not path.exists():
         raise MissingFileError(f"{path} does not exist. Check the path in {parameters}.")
     refuse_remote(path)

@@ -66,7 +66,9 @@ def array(data: Any, geobox: GeoBox, bands: Sequence[str]) -> xr.DataArray:
     if twice:
         raise BandError(f"Band name(s) {', '.join(twice)} occur more than once. Names of bands must be unique.")
     coords = {"band": bands, **xr_coords(geobox)}
-    return xr.DataArray(data, dims=("band", *geobox.dimensions), coords=coords).rename(
+    image = xr.DataArray(data, dims=("band", *geobox.dimensions), coords=coords)
+    image.name = None  # not the node of dask's graph, whose name it takes
+    return image.rename(
         dict(zip(geobox.dimensions, ("y", "x"), strict=True)) if geobox.dimensions != ("y", "x") else {}
     )
 
