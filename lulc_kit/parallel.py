@@ -57,7 +57,7 @@ def needs(steps: Sequence[Planned]) -> dict[int, set[int]]:
 
 def _reads(p: params.Parameters) -> list[Path]:
     layout = study.Study(p).layout
-    return [*traffic.reads(p, layout), *traffic.lent(p, layout), *traffic.of_users(p, layout)]
+    return [*traffic.reads(p, layout), *traffic.borrows(p, layout), *traffic.of_users(p, layout)]
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -95,7 +95,7 @@ def run_steps(steps: Sequence[Planned], jobs: int, *, force: bool = False, say: 
     running: dict[Future[None], int] = {}
     with contextlib.ExitStack() as stack:
         for layout in {s.parameters.study: study.Study(s.parameters).layout for s in steps}.values():
-            stack.enter_context(lock.held(layout))
+            stack.enter_context(lock.hold(layout))
         # Not forked: a fork would have the locks of threads that it does not have.
         spawn = multiprocessing.get_context("spawn")
         pool = stack.enter_context(ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_watch_parent))
@@ -134,5 +134,5 @@ def _end_with_parent() -> None:
 def _run_one(planned: Planned, force: bool) -> None:
     p, out = planned.parameters, sys.stdout
     held = {lock.HELD: str(study.Study(p).folder)}
-    with environment.changed(held), contextlib.redirect_stdout(Named(out, f"{p.study} {planned.step}")):
+    with environment.change(held), contextlib.redirect_stdout(Named(out, f"{p.study} {planned.step}")):
         run.run([planned], force=force, say=lambda line: print(line, file=out, flush=True))
