@@ -197,7 +197,7 @@ def join(schemes: Mapping[str, Scheme]) -> Scheme:
     return replace(first, classes=tuple(found[value] for value in sorted(found)))
 
 
-def own(names: Sequence[str], title: str = "Classes of one's own") -> Scheme:
+def own(names: Sequence[str]) -> Scheme:
     """Make a scheme of names: values 1, 2, … in their order, colours that can be told apart.
 
     Raises
@@ -216,7 +216,7 @@ def own(names: Sequence[str], title: str = "Classes of one's own") -> Scheme:
             f"Or say with 'classes' which values belong together."
         )
     rows = zip(range(1, len(names) + 1), names, palette.colours(len(names)), strict=True)
-    return check(Scheme("own", title, tuple(LandClass(*row) for row in rows)))
+    return check(Scheme("own", "Classes of one's own", tuple(LandClass(*row) for row in rows)))
 
 
 def check(classes: Scheme) -> Scheme:

@@ -200,13 +200,16 @@ def _segments(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.Dat
     return segments.compute(layers, p.segment_size, p.segment_compactness, p.context_statistics)
 
 
-def closeup(image: xr.DataArray, p: params.Features, side: int = 300) -> xr.DataArray | None:
+CLOSEUP = 300
+"""Side of the picture of `closeup`, pixels."""
+
+
+def closeup(image: xr.DataArray, p: params.Features) -> xr.DataArray | None:
     """Compute context of one layer in the middle of the scene, pixel by pixel, for a picture; None without windows."""
     if not p.context_windows:
         return None
-    rows, columns = image.shape[1:]
-    top, left = max(0, (rows - side) // 2), max(0, (columns - side) // 2)
-    middle = image.isel(y=slice(top, top + side), x=slice(left, left + side))
+    top, left = (max(0, (size - CLOSEUP) // 2) for size in image.shape[1:])
+    middle = image.isel(y=slice(top, top + CLOSEUP), x=slice(left, left + CLOSEUP))
     names = p.context_layers or p.bands
     one = ["B8" if "B8" in names else names[-1]]
     return stack.merge(raster.select(middle, one), context(middle, p.model_copy(update={"context_layers": one})))

@@ -17,9 +17,7 @@ from lulc_kit.late import ndimage
 Codes = npt.NDArray[np.integer]
 
 
-def homogeneous(
-    values: Codes, size: int, *, share: float = 1.0, known: npt.NDArray[np.bool_] | None = None
-) -> npt.NDArray[np.integer]:
+def homogeneous(values: Codes, size: int, *, known: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.integer]:
     """Keep the label of pixels whose neighbours are of the same class.
 
     Parameters
@@ -28,8 +26,6 @@ def homogeneous(
         Class values, (row, column); 0 is no class, and as different from a class as any other one.
     size
         Side of the square window around a pixel, pixels; odd, 1 keeps all.
-    share
-        Least part of the window's known pixels that have the pixel's own class, 0–1.
     known
         (row, column), False where the map has no data, which says nothing for or against a neighbour. What lies
         outside the array is not known either. None: all are known.
@@ -51,7 +47,7 @@ def homogeneous(
     kept = np.zeros_like(values)
     for value in np.unique(values[(values != 0) & known]):
         own = (values == value) & known
-        kept[own & (_count(own, size) >= share * there)] = value
+        kept[own & (_count(own, size) == there)] = value
     return kept
 
 

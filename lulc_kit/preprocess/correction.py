@@ -113,7 +113,7 @@ def tags(choice: Choice, level: str, path: Mapping[str, float]) -> dict[str, str
 
 
 def path_reflectance(samples: Sequence[xr.DataArray]) -> dict[str, float]:
-    """Measure what `dark_object.correct` would subtract from the scenes of one date, together.
+    """Measure what `dark_object` takes off the scenes of one date, together.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def path_reflectance(samples: Sequence[xr.DataArray]) -> dict[str, float]:
     """
     names = [str(band) for band in samples[0].band.values]
     pixels = [sample.sel(band=names).to_numpy().reshape(len(names), 1, -1) for sample in samples]
-    return dark_object.correct(np.concatenate(pixels, axis=2), names)[1]
+    return dark_object.measure(np.concatenate(pixels, axis=2), names)
 
 
 def _product(scene: Scene) -> Path:

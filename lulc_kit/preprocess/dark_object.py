@@ -30,35 +30,28 @@ TAG = "dark-object subtraction (Chavez 1988; simple, not Sen2Cor)"
 WAVELENGTHS = {name: band.wavelength for name, band in sentinel2.BANDS.items()}
 """Central wavelengths of Sentinel-2A (µm)."""
 
+DARK = 0.1
+"""Share of the pixels that may be darker than the dark object, by error or noise, percent."""
+
 _START_BANDS = ("B2", "B3", "B4")  # where the air's light is strong and the noise small; B1 only sees 60 m
 _FLOOR = 0.01  # the darkest natural surface is taken to reflect 1 %, as Chavez (1996) does
 _EXPONENTS = np.linspace(0.5, 4.0, 36)  # from very hazy to clear air
 
 
-def correct(
-    bands: NDArray[np.floating],
-    names: Sequence[str],
-    *,
-    percentile: float = 0.1,
-) -> tuple[NDArray[np.float32], dict[str, float]]:
-    """Subtract the light scattered by the air from top-of-atmosphere reflectance.
+def measure(bands: NDArray[np.floating], names: Sequence[str]) -> dict[str, float]:
+    """Measure the light that the air scatters into top-of-atmosphere reflectance; `subtract` takes it off.
 
     Parameters
     ----------
     bands
         (band, row, column) top-of-atmosphere reflectance 0–1, NaN = no data. A whole scene or at least an
-        area with something dark in it: the subtracted values hold for all of it. Fitting them on blocks would
-        leave seams; to work by blocks, take them from the whole at a coarser resolution and use `subtract`.
+        area with something dark in it: the values hold for all of it. Measured on blocks they would leave seams.
     names
         Band names in the order of ``bands``; B2, B3 or B4 must be among them.
-    percentile
-        Share of the pixels (%) that may be darker than the dark object, by error or noise.
 
     Returns
     -------
-    corrected : numpy.ndarray
-        (band, row, column) float32, 0 at least, NaN where ``bands`` is.
-    subtracted : dict
+    dict
         Path reflectance of each band. That of B10, which sees no ground, is 0.
 
     Raises
@@ -69,15 +62,13 @@ def correct(
 
     Notes
     -----
-    The dark object of a band is the ``percentile`` of its valid pixels, less the 1 % that even dark ground
+    The dark object of a band is the percentile `DARK` of its valid pixels, less the 1 % that even dark ground
     reflects (Chavez 1996). The path reflectance is a·λ^−κ with κ in 0.5 (haze) to 4 (clear air, Rayleigh):
     the κ that fits the dark objects of B2, B3 and B4 best, and the largest a with which it exceeds none of
     them. In the other bands it is at most the dark object, so that dark ground stays dark and does not turn
     black all over.
     """
     bands = _checked(bands, names)
-    if not 0.0 <= percentile < 50.0:
-        raise ParameterError(f"percentile is {percentile}; expected a small share of the pixels, 0 to below 50 %.")
     start = [name for name in _START_BANDS if name in names]
     if not start:
         raise BandError(f"The bands are {', '.join(names)}; the path radiance is fitted on B2, B3 or B4. Add one.")
@@ -90,12 +81,12 @@ def correct(
             raise LulcError(
                 f"The median of {name} is {np.median(valid):.4g}; expected reflectance 0–1. Apply scale and offset."
             )
-        dark[name] = max(float(np.percentile(valid, percentile)) - _FLOOR, 0.0)
+        dark[name] = max(float(np.percentile(valid, DARK)) - _FLOOR, 0.0)
     amount, exponent = _fit({name: dark[name] for name in start})
     path = {name: min(amount * WAVELENGTHS[name] ** -exponent, dark[name]) for name in names}
     if "B10" in path:
         path["B10"] = 0.0
-    return subtract(bands, [path[name] for name in names]), path
+    return path
 
 
 def subtract(bands: NDArray[np.floating], path: Sequence[float]) -> NDArray[np.float32]:

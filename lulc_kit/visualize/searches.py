@@ -82,9 +82,9 @@ def coverage(count: xr.DataArray) -> Figure:
 
 
 @picture
-def quicklooks(pictures: Mapping[str, npt.NDArray[np.uint8]], columns: int = 6) -> Figure:
+def quicklooks(pictures: Mapping[str, npt.NDArray[np.uint8]]) -> Figure:
     """Draw small pictures, (row, column, 3), side by side under their names."""
-    columns = max(1, min(columns, len(pictures)))
+    columns = max(1, min(6, len(pictures)))
     rows = max(1, -(-len(pictures) // columns))
     figure, axes = subplots(rows, columns, figsize=(max(4, 2 * columns), 2.3 * rows + 0.3), squeeze=False)
     for ax in axes.ravel():

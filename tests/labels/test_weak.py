@@ -1,10 +1,8 @@
 """Weak labels: the window against brute force, agreement against all pixels one by one."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -14,7 +12,7 @@ from lulc_kit.labels import weak
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
 
-def by_hand(values, known, size, share):
+def by_hand(values, known, size):
     """Each pixel's window, pixel by pixel."""
     rows, columns = values.shape
     out, reach = np.zeros_like(values), size // 2
@@ -26,18 +24,19 @@ def by_hand(values, known, size, share):
                 for j in range(max(0, c - reach), min(columns, c + reach + 1))
                 if known[i, j]
             ]
-            if known[r, c] and values[r, c] and window.count(values[r, c]) >= share * len(window):
+            if known[r, c] and values[r, c] and set(window) == {values[r, c]}:
                 out[r, c] = values[r, c]
     return out
 
 
-@given(st.data(), st.sampled_from([1, 3, 5]), st.sampled_from([(1.0, Fraction(1)), (0.5, Fraction(1, 2))]))
-def test_the_window_is_that_of_brute_force(data, size, share):
+@given(st.data(), st.sampled_from([1, 3, 5]))
+@settings(deadline=None)
+def test_the_window_is_that_of_brute_force(data, size):
     shape = data.draw(SHAPES)
     values = data.draw(arrays(np.uint8, shape, elements=st.sampled_from([0, 1, 1, 1, 200])))
     known = data.draw(arrays(bool, shape, elements=st.sampled_from([True, True, True, False])))
-    found = weak.homogeneous(values, size, share=share[0], known=known)
-    np.testing.assert_array_equal(found, by_hand(values, known, size, share[1]))
+    found = weak.homogeneous(values, size, known=known)
+    np.testing.assert_array_equal(found, by_hand(values, known, size))
     assert found.dtype == values.dtype
 
 
