@@ -27,16 +27,18 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-SPLITS = {"fold": "apart in space", "random_fold": "random pixels"}
+SPLITS = {"fold": "apart in space", "further_fold": "apart in another way", "random_fold": "random pixels"}
 """The splits that may be there, and what keeps test and training apart in each. The first one is to be believed."""
 
+_TRAINS = {"fold": "train_", "further_fold": "further_train_"}
+"""What the names of the columns and bands begin with that say what may train the model which a fold tests."""
 
 _OWN = {"row", "column", "class", "label", "block", "polygon", "geometry", *SPLITS}
 
 
 def is_reserved(name: str) -> bool:
     """Whether a column of the table of samples has this name already, so that no feature can have it."""
-    return name in _OWN or re.fullmatch(r"train_\d+", name) is not None
+    return name in _OWN or re.fullmatch(rf"({'|'.join(_TRAINS.values())})\d+", name) is not None
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,19 @@ class Samples:
     table
         One row per sample: ``geometry`` (a point), ``row``, ``column``, ``class`` (name), ``label`` (value), one column
         for each of `SPLITS` (number of the fold, from 1), ``block`` (what is drawn as a whole for an interval),
-        ``polygon`` (its source, 0 for none), ``train_1`` … (whether it may train the model that fold tests), and one
-        column for each feature.
+        ``polygon`` (its source, 0 for none), ``train_1`` …, ``further_train_1`` … (whether it may train the model that
+        this fold of the split tests), and one column for each feature.
     scheme
         The classes that occur.
     separation
         How test and training are kept apart, in words.
+    further
+        The same of the further split; empty without one.
     labels
         Class values of all labelled pixels, (1, y, x), 0 for no label; None for samples that came as a table.
     folds
-        Codes of the same pixels: one band for each split, ``block``, ``train_1`` …; 0 where there is no label. None as
-        for ``labels``.
+        Codes of the same pixels: one band for each split, ``block``, ``train_1`` …, ``further_train_1`` …; 0 where
+        there is no label. None as for ``labels``.
     fingerprint
         Of the splits: runs with another one do not compare.
     notes
@@ -70,8 +74,8 @@ class Samples:
     doubt
         Why the labels are probably no observation of the ground, in a sentence; empty where nothing says so.
     distances
-        How far it is from the map, from test samples and from samples to the next training sample, by what leads to
-        what: 101 quantiles, metres. Empty for a table.
+        How far it is from the map, from test samples (of each split) and from samples to the next training sample, by
+        what leads to what: 101 quantiles, metres. Empty for a table.
 
     Examples
     --------
@@ -94,6 +98,7 @@ class Samples:
     scarce: Sequence[Mapping[Any, Any]] = ()
     doubt: str = ""
     distances: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    further: str = ""
 
     def __repr__(self) -> str:
         return f"<Samples: {len(self.table)} of {', '.join(self.scheme.names)}; {self.separation}>"
@@ -103,7 +108,7 @@ class Samples:
         """Open the samples of a study, the rasters lazily; a LulcError names the file that is missing or broken."""
         with files.parse(layout.classes, "05_samples") as about:
             mapped, scheme = bool(about["rasters"]), Scheme.from_dict(about["scheme"])
-            separation, doubt = str(about["separation"]), str(about["doubt"])
+            separation, further, doubt = (str(about[name]) for name in ("separation", "further", "doubt"))
             notes, scarce = tuple(map(str, about["notes"])), [dict(row) for row in about["scarce"]]
             distances = {str(name): [float(d) for d in found] for name, found in about["distances"].items()}
         return cls(
@@ -117,6 +122,7 @@ class Samples:
             scarce,
             doubt,
             distances,
+            further,
         )
 
     def write(self, layout: Layout) -> None:
@@ -134,7 +140,7 @@ class Samples:
         with files.replacing(layout.samples) as part:
             self.table.to_parquet(part)
         about = {"scheme": self.scheme.to_dict(), "separation": self.separation, "rasters": self.labels is not None}
-        about |= {"notes": [*self.notes], "scarce": [*self.scarce], "doubt": self.doubt}
+        about |= {"notes": [*self.notes], "scarce": [*self.scarce], "doubt": self.doubt, "further": self.further}
         about["distances"] = {name: [*found] for name, found in self.distances.items()}
         files.write_json(layout.classes, about)
 
@@ -145,14 +151,14 @@ class Samples:
 
     @property
     def n_splits(self) -> int:
-        """Number of folds of each split."""
+        """Number of folds of the first split, and of the random one."""
         return int(self.table["fold"].max())
 
     def training(self, split: str) -> list[npt.NDArray[np.bool_]]:
         """Return for fold 1, 2, … of a split which rows of the table may train the model that the fold tests."""
-        folds = range(1, self.n_splits + 1)
-        if split == "fold":  # apart in space: also without those that lie too near
-            return [self.table[f"train_{k}"].to_numpy(bool) for k in folds]
+        folds = range(1, int(self.table[split].max()) + 1)
+        if split in _TRAINS:  # apart in space: also without those that lie too near
+            return [self.table[f"{_TRAINS[split]}{k}"].to_numpy(bool) for k in folds]
         return [self.table[split].to_numpy() != k for k in folds]
 
     def on_grid(self) -> tuple[xr.DataArray, xr.DataArray]:

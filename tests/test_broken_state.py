@@ -140,7 +140,7 @@ def test_a_notebook_is_to_be_restored(content: bytes, tmp_path: Path) -> None:
 def test_samples_that_are_no_table(content: bytes, layout: Layout) -> None:
     scheme = {"name": "x", "title": "x", "classes": [{"value": 1, "name": "Forest", "colour": "#00ff00"}]}
     about = {"scheme": scheme, "separation": "blocks", "rasters": False, "notes": [], "scarce": [], "doubt": ""}
-    about["distances"] = {}
+    about |= {"distances": {}, "further": ""}
     files.write_json(layout.classes, about)
     put(layout.samples, content)
     with pytest.raises(LulcError, match=r"samples\.parquet .*Run notebook 05 again"):

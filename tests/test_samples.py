@@ -1,5 +1,7 @@
 """Samples: written and read again, and which rows and pixels may train what."""
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -57,6 +59,19 @@ def test_rows_and_pixels_that_may_train(samples):
     for k, rows in enumerate(samples.training("fold")):
         np.testing.assert_array_equal(pixels[k][samples.table["row"], samples.table["column"]], rows)
     np.testing.assert_array_equal(samples.codes("random_fold"), [[1, 2, 0], [2, 1, 2]])
+
+
+def test_a_further_split_has_folds_and_training_rows_of_its_own(samples, tmp_path):
+    """Three folds beside two; its bands are neither features nor taken for those of the first split."""
+    known = {"further_fold": [1, 2, 3, 3, 2]}
+    known |= {f"further_train_{k}": [fold not in (k, 2) for fold in known["further_fold"]] for k in (1, 2, 3)}
+    more = replace(samples, table=samples.table.assign(**known), further="3 folds of (kNNDM)")
+    more.write(Layout(tmp_path))
+    found = Samples.read(Layout(tmp_path))
+    assert found.splits == ["fold", "further_fold", "random_fold"] and found.further == "3 folds of (kNNDM)"
+    expected = [known[f"further_train_{k}"] for k in (1, 2, 3)]
+    assert [rows.tolist() for rows in found.training("further_fold")] == expected
+    assert len(found.training("fold")) == 2 and found.features() == ("B4", "NDVI")
 
 
 def test_features_are_the_table_s_or_those_wanted_in_their_order(samples):

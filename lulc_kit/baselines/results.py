@@ -46,7 +46,8 @@ def train(own: Samples | None, p: params.Baselines, layout: Layout) -> Fitted:
     if p.samples:
         return _of_several(own, p, layout)
     assert own is not None, "the step's inputs were checked"
-    training_rows = {split: own.training(split) for split in own.splits}
+    wanted = [split for split in own.splits if p.further or split != "further_fold"]
+    training_rows = {split: own.training(split) for split in wanted}
     return training.train(own.table, _recipe(p)[0], own.features(p.features), training_rows, p.run)
 
 

@@ -66,8 +66,8 @@ def sources(numbers: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) ->
     """Return what the paragraph cites, in the order of its sentences."""
     models = " ".join(run["about"]["model"].lower() for run in numbers["runs"].values())
     wanted = {
-        "blocks": "blocks" in numbers["separation"],
-        "knndm": "kNNDM" in numbers["separation"],
+        "blocks": "blocks" in numbers["separation"] + numbers["further_separation"],
+        "knndm": "kNNDM" in numbers["separation"] + numbers["further_separation"],
         "rf": "forest" in models,
         "unet": "u-net" in models,
         "bootstrap": True,
@@ -146,7 +146,10 @@ def _samples(numbers: Mapping[str, Any], p: Mapping[str, Any]) -> str:
 
 
 def _split(numbers: Mapping[str, Any]) -> str:
-    return f"Models were tested by cross-validation in {numbers['separation']}; no setting was tuned on test folds."
+    also = f", and, for comparison, in {numbers['further_separation']}" if numbers["further_separation"] else ""
+    return (
+        f"Models were tested by cross-validation in {numbers['separation']}{also}; no setting was tuned on test folds."
+    )
 
 
 def _models(numbers: Mapping[str, Any]) -> str:

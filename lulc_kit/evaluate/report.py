@@ -17,7 +17,7 @@ import numpy as np
 from lulc_kit.evaluate import methods, travelled
 from lulc_kit.evaluate.accuracy import ENOUGH
 
-FORMAT = "lulc_kit accuracy 1"
+FORMAT = "lulc_kit accuracy 2"
 """What ``accuracy.json`` says of itself; the number rises when something that was there is gone or means another."""
 
 RELIABLE, POOR = 0.8, 0.5
@@ -34,6 +34,22 @@ def rank(numbers: Mapping[str, Any]) -> list[str]:
     """Names of the runs, best macro-F1 first."""
     runs = numbers["runs"]
     return sorted(runs, key=lambda r: -runs[r]["apart_in_space"]["macro_f1"]["value"])
+
+
+def columns(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the splits of the first table, from the one that flatters to the severe one: key in a run, heading."""
+    headings = {
+        "random_pixels": "random split: flatters",
+        "matched": "distance-matched (kNNDM): what the map is asked",
+        "apart": "apart in space: transfer, can be severe",
+    }
+    words = {"apart_in_space": numbers["separation"], "further_split": numbers["further_separation"]}
+    kinds = {key: "matched" if "kNNDM" in said else "apart" for key, said in words.items() if said}
+    in_space = sorted(kinds, key=lambda key: list(headings).index(kinds[key]))
+    found = [(key, headings[kinds[key]]) for key in in_space]
+    if len(set(kinds.values())) < len(kinds):
+        found = [(key, f"{heading} ({words[key]})") for key, heading in found]
+    return [("random_pixels", headings["random_pixels"]), *found]
 
 
 def verdicts(numbers: Mapping[str, Any], run: str) -> dict[str, list[str]]:
@@ -134,7 +150,9 @@ def render(numbers: Mapping[str, Any], pictures: Mapping[str, Path], records: Se
             confused=find_confused(numbers, best),
             travelled=[travelled.sentence(row) for row in numbers.get("travelled", ())],
             chosen={run: chosen_settings(numbers["runs"][run]["about"]) for run in order},
-            matched="kNNDM" in numbers["separation"],
+            columns=columns(numbers),
+            apart="kNNDM" not in numbers["separation"] or bool(numbers["further_separation"]),
+            matched="kNNDM" in numbers["separation"] + numbers["further_separation"],
             level=f"{numbers['confidence']:.0%}",
             enough=ENOUGH,
             figures={name: embed(path) for name, path in pictures.items()},

@@ -146,35 +146,49 @@ def assess_sample(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Sur
     return survey.assess(judged, layout, files.locate(p.interpreted), p.interpreted_date)
 
 
+def _chosen(wanted: Sequence[str] | None, parameter: str, judged: Evaluation) -> Sequence[str]:
+    """Return the runs that a parameter names, each once; the best if it names none."""
+    if unknown := [name for name in wanted or () if name not in judged.runs]:
+        raise ParameterError(f"{parameter} names the run {unknown[0]}, and there are: {', '.join(judged.ranked())}.")
+    return list(dict.fromkeys(wanted or judged.ranked()[:1]))
+
+
 def compare_references(
     judged: Evaluation, p: params.Evaluate, layout: Layout
 ) -> dict[str, tuple[Agreement, xr.DataArray]] | None:
-    """Compare the best run's map with other maps, and write where they differ; None without any.
+    """Compare the maps of runs with other maps, and write where they differ; None without any.
 
     Returns
     -------
     dict
-        By the other map's name: how far they agree, and the layer of differences.
+        By run and other map, ``<run>_<name>``: how far they agree, and the layer of differences.
 
     Raises
     ------
     LulcError
-        If a map cannot be read or translated (`references.open_codes`), or 01 fetched none.
+        If a map cannot be read or translated (`references.open_codes`), 01 fetched none, or a run is unknown.
     """
     if not p.references or layout.tabular:
         return None
-    run, found = layout.run(judged.ranked()[0]), {}
-    ours = raster.read_codes(run.map)
-    for other in p.references:
-        path = _fetched(layout) if other.file == "reference" else files.locate(other.file)
-        theirs = references.open_codes(path, ours.odc.geobox, judged.classes, other.scheme, other.classes)
-        matrix = agreement.count(ours.data[0], theirs.rechunk(ours.data[0].chunks), judged.classes.values)
-        layer = agreement.layer(ours, theirs)
-        colours = {c.value: c.rgb for c in agreement.DIFFERENCE.classes}
-        meaning = "; ".join(f"{c.value} {c.name}" for c in agreement.DIFFERENCE.classes)
-        tags = {"classes": meaning, "run": run.name, "reference": other.name}
-        writing.write(run.agreement(other.name), layer, dtype="uint8", nodata=0, colours=colours, tags=tags)
-        found[other.name] = (Agreement(other.name, run.name, matrix), raster.read_codes(run.agreement(other.name)))
+    found: dict[str, tuple[Agreement, xr.DataArray]] = {}
+    for run in map(layout.run, _chosen(p.reference_runs, "reference_runs", judged)):
+        ours = raster.read_codes(run.map)
+        for other in p.references:
+            path = _fetched(layout) if other.file == "reference" else files.locate(other.file)
+            theirs = references.open_codes(path, ours.odc.geobox, judged.classes, other.scheme, other.classes)
+            matrix = agreement.count(ours.data[0], theirs.rechunk(ours.data[0].chunks), judged.classes.values)
+            target = run.agreement(other.name)
+            if target.stem in found:
+                raise ParameterError(
+                    f"references: {target.name} would be written twice (two other maps of one name, or a run and a map "
+                    f"whose names join to the same). Give the other map another name."
+                )
+            colours = {c.value: c.rgb for c in agreement.DIFFERENCE.classes}
+            meaning = "; ".join(f"{c.value} {c.name}" for c in agreement.DIFFERENCE.classes)
+            tags = {"classes": meaning, "run": run.name, "reference": other.name}
+            layer = agreement.layer(ours, theirs)
+            writing.write(target, layer, dtype="uint8", nodata=0, colours=colours, tags=tags)
+            found[target.stem] = (Agreement(other.name, run.name, matrix), raster.read_codes(target))
     return found
 
 
@@ -188,33 +202,37 @@ def _fetched(layout: Layout) -> Path:
     return path
 
 
-def smooth(judged: Evaluation, samples: Samples, p: params.Evaluate, layout: Layout) -> Smoothed | None:
-    """Smooth the map of a run into one of its own, and score both; None unless it is asked for.
+def smooth(judged: Evaluation, samples: Samples, p: params.Evaluate, layout: Layout) -> dict[str, Smoothed]:
+    """Smooth the maps of runs, each into one of its own, and score both; by run, none unless it is asked for.
 
     Raises
     ------
     LulcError
-        If the run is none of the study's, or nothing would change.
+        If a run is none of the study's, or nothing would change.
     """
     if p.smooth is None or layout.tabular:
-        return None
-    name = p.smooth.run or judged.ranked()[0]
-    if name not in judged.runs:
-        raise ParameterError(f"smooth names the run {name}, and there are: {', '.join(judged.ranked())}.")
-    side = abs(raster.grid(layout.run(name).map).resolution.x)
-    way = Way(p.smooth.method, p.smooth.radius / side, round(p.smooth.least_area * 10_000 / side**2))
-    found = smoothed.make(layout, name, samples, way, confidence=p.confidence, resamples=p.resamples, seed=p.seed)
-    tags = {"classes": "; ".join(f"{c.value} {c.name}" for c in judged.classes.classes), "smoothed": found.words}
-    colours = {c.value: c.rgb for c in judged.classes.classes}
-    run = layout.run(name)
-    writing.write(run.smoothed, smoothed.raster_of(found, layout), dtype="uint8", nodata=0, colours=colours, tags=tags)
-    files.write_text(run.smoothed.with_suffix(run.style.suffix), classes.qml(judged.classes))
+        return {}
+    found = {}
+    for name in _chosen(p.smooth.runs, "smooth", judged):
+        run = layout.run(name)
+        side = abs(raster.grid(run.map).resolution.x)
+        least = round(p.smooth.least_area * 10_000 / side**2)
+        way = Way(p.smooth.method, p.smooth.radius / side, least, p.smooth.edge)
+        made = smoothed.smooth(layout, name, samples.scheme.values, way)
+        tags = {"classes": "; ".join(f"{c.value} {c.name}" for c in judged.classes.classes), "smoothed": str(way)}
+        colours = {c.value: c.rgb for c in judged.classes.classes}
+        output = writing.Output(run.smoothed, made, "uint8", 0, colours=colours, tags=tags)
+        writing.write_all([output], f"smooth {name}", layers=way.held(len(samples.scheme.values)))
+        files.write_text(run.smoothed.with_suffix(run.style.suffix), classes.qml(judged.classes))
+        found[name] = smoothed.judge(
+            layout, name, samples, way, confidence=p.confidence, resamples=p.resamples, seed=p.seed
+        )
     return found
 
 
-def read_smoothed(made: Smoothed | None, layout: Layout) -> xr.DataArray | None:
-    """Open the smoothed map, (1, y, x); None if there is none."""
-    return None if made is None else raster.read_codes(layout.run(made.run).smoothed)
+def read_smoothed(made: Mapping[str, Smoothed], layout: Layout) -> dict[str, xr.DataArray]:
+    """Open the smoothed maps, (1, y, x), by run."""
+    return {run: raster.read_codes(layout.run(run).smoothed) for run in made}
 
 
 def compare_maps(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Change | None:
@@ -251,7 +269,7 @@ def numbers(
     layout: Layout,
     surveyed: Survey | None = None,
     agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
-    made: Smoothed | None = None,
+    made: Mapping[str, Smoothed] | None = None,
     changed: Change | None = None,
 ) -> dict[str, Any]:
     """Return all numbers as plain data: what ``accuracy.json`` holds (`accuracy.schema.json`)."""
@@ -267,7 +285,7 @@ def numbers(
         },
         "survey": None if surveyed is None else surveyed.to_dict(),
         "agreement": [found.to_dict(judged.classes) for found, _ in (agreed or {}).values()],
-        "smoothed": None if made is None else made.to_dict(),
+        "smoothed": [found.to_dict() for found in (made or {}).values()],
         "change": None if changed is None else changed.to_dict(),
         "parameters": p.model_dump(mode="json", exclude={"outputs", "memory", "study"}),
         "versions": provenance.versions(),
@@ -314,7 +332,7 @@ def write(
     layout: Layout,
     surveyed: Survey | None = None,
     agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
-    made: Smoothed | None = None,
+    made: Mapping[str, Smoothed] | None = None,
     changed: Change | None = None,
 ) -> None:
     """Write all numbers as data and as tables, the pictures, the page made of them, and a QGIS style for each map.
@@ -349,7 +367,7 @@ def write(
     for name, table in laid_out.items():
         with files.replacing(layout.table(name)) as part:
             table.to_csv(part)
-    write_qgis(judged, trusted, p, layout, list(agreed or {}), made)
+    write_qgis(judged, trusted, p, layout, [found for found, _ in (agreed or {}).values()], list(made or {}))
     write_page(layout)
 
 
@@ -358,8 +376,8 @@ def write_qgis(
     trusted: Mapping[str, Trust],
     p: params.Evaluate,
     layout: Layout,
-    others: Sequence[str],
-    made: Smoothed | None,
+    others: Sequence[Agreement],
+    made: Sequence[str],
 ) -> None:
     """Write a style and the names of the classes beside each map, and a project that shows all; nothing of a table."""
     maps = read_maps(judged, layout)
@@ -379,8 +397,11 @@ def write_qgis(
         for name in ("care", *spans)
         if p.density or name != "density"
     ]
-    apart = [RasterLayer(f"{best} and {o}", runs[best].agreement(o), agreement.DIFFERENCE) for o in others]
-    smooth_ = [RasterLayer(f"{made.run} smoothed", runs[made.run].smoothed, judged.classes)] if made else []
+    apart = [
+        RasterLayer(f"{o.run} and {o.reference}", runs[o.run].agreement(o.reference), agreement.DIFFERENCE)
+        for o in others
+    ]
+    smooth_ = [RasterLayer(f"{run} smoothed", runs[run].smoothed, judged.classes) for run in made]
     groups = {
         "Doubt": doubted,
         "Other maps": apart,
@@ -436,7 +457,11 @@ def tables(judged: Evaluation, trusted: Mapping[str, Trust]) -> dict[str, pd.Dat
     names = list(judged.classes.names)
     rows = []
     for run in judged.ranked():
-        for split, kind in (("apart_in_space", judged.runs), ("random_pixels", judged.leaking)):
+        for split, kind in (
+            ("apart_in_space", judged.runs),
+            ("further_split", judged.further),
+            ("random_pixels", judged.leaking),
+        ):
             for score in accuracy.WHOLE if run in kind else ():
                 rows.append({"run": run, "split": split, "score": score, **vars(getattr(kind[run], score))})
     found = {

@@ -21,6 +21,9 @@ from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.raster import blockwise
 from lulc_kit.samples import SPLITS, Samples
 
+NOT_COMPUTED = "not computed"
+"""What stands in the place of a score that a run has not."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -56,6 +59,10 @@ class Evaluation:
         Name of the study.
     only
         By two runs' names: pixels that only the first has right, by block (`accuracy.compare`).
+    further
+        By run's name: accuracy on the further split of the same pixels, for runs that have it.
+    further_separation
+        How that one keeps test pixels apart, in words; empty if there is none.
     """
 
     classes: Scheme
@@ -72,6 +79,8 @@ class Evaluation:
     unmapped: Mapping[str, int] = field(default_factory=dict)
     study: str = ""
     only: Mapping[tuple[str, str], npt.NDArray[np.integer]] = field(default_factory=dict)
+    further: Mapping[str, Accuracy] = field(default_factory=dict)
+    further_separation: str = ""
 
     def table(self) -> pd.DataFrame:
         """One row per run, best macro-F1 first."""
@@ -79,13 +88,15 @@ class Evaluation:
         for name in self.ranked():
             run, leak = self.runs[name], self.leaking.get(name)
             test = {"macro_f1_test_set": str(self.validated[name].macro)} if name in self.validated else {}
+            if self.further:
+                test[titles(self)[1]] = str(self.further[name].macro) if name in self.further else NOT_COMPUTED
             rows.append(
                 {
                     "run": name,
                     "macro_f1": str(run.macro),
                     **test,
                     "overall_accuracy": str(run.overall),
-                    "macro_f1_random": f"{leak.macro.value:.3f}" if leak else "–",
+                    "macro_f1_random": f"{leak.macro.value:.3f}" if leak else NOT_COMPUTED,
                     "flatters_by": f"{leak.macro.value - run.macro.value:+.3f}" if leak else "–",
                 }
             )
@@ -100,7 +111,8 @@ class Evaluation:
         found = {
             title: {r: (runs[r].macro.value, runs[r].macro.low, runs[r].macro.high) for r in self.ranked() if r in runs}
             for title, runs in (
-                (SPLITS["fold"], self.runs),
+                (titles(self)[0], self.runs),
+                (titles(self)[1], self.further),
                 (SPLITS["random_fold"], self.leaking),
                 ("independent test set", self.validated),
             )
@@ -167,6 +179,7 @@ class Evaluation:
         return {
             "classes": self.classes.to_dict(),
             "separation": self.separation,
+            "further_separation": self.further_separation,
             "pixels": int(self.runs[self.ranked()[0]].matrix.sum()),
             "notes": [*self.notes],
             "scarce": [*self.scarce],
@@ -176,6 +189,7 @@ class Evaluation:
                 name: {
                     "apart_in_space": plain(self.runs[name]),
                     **({"random_pixels": plain(self.leaking[name])} if name in self.leaking else {}),
+                    **({"further_split": plain(self.further[name])} if name in self.further else {}),
                     **({"independent_test_set": plain(self.validated[name])} if name in self.validated else {}),
                     "unmapped": self.unmapped.get(name, 0),
                     "calibration": {
@@ -197,6 +211,22 @@ class Evaluation:
             "comparison": self.comparison().replace({np.nan: None}).to_dict("records"),
             "travelled": self.travelled().to_dict("records"),
         }
+
+
+def titles(judged: Evaluation) -> tuple[str, str]:
+    """Name the split in space and the further one, for a column or a legend.
+
+    Examples
+    --------
+    >>> judged = Evaluation(Scheme("x", "X", ()), "4 folds of blocks", {}, {}, {}, 0.95, {})
+    >>> titles(replace(judged, further_separation="4 folds of polygons, matched to the map (kNNDM)"))
+    ('apart in space', 'distance-matched (kNNDM)')
+    """
+    matched = "distance-matched (kNNDM)"
+    first = matched if "kNNDM" in judged.separation else SPLITS["fold"]
+    if "kNNDM" in judged.further_separation:
+        return first, matched
+    return first, SPLITS["further_fold" if first == SPLITS["fold"] else "fold"]
 
 
 Codes = npt.NDArray[np.integer]
@@ -355,6 +385,8 @@ def evaluate(
         unmapped,
         layout.folder.name,
         _only(rights, blocks),
+        found["further_fold"],
+        samples.further,
     )
 
 

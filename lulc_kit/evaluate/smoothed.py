@@ -20,12 +20,19 @@ import numpy.typing as npt
 from lulc_kit import map_layers, raster
 from lulc_kit.errors import ParameterError
 from lulc_kit.evaluate import accuracy, smoothing
-from lulc_kit.evaluate.accuracy import Accuracy, Estimate
+from lulc_kit.evaluate.accuracy import Accuracy, Estimate, Matrix
 from lulc_kit.late import da, xr
 from lulc_kit.layout import Layout
+from lulc_kit.raster import blockwise
 from lulc_kit.samples import Samples
 
 Codes = npt.NDArray[np.uint8]
+
+GUIDE = ("B8", "B4", "B3")
+"""Bands of the composite that guide, if it has them: near infrared, red and green of 10 m; else its first three."""
+
+SIEVED = 12
+"""Bytes of a pixel that seeking patches takes at most: codes, masks, and GDAL's list of patches (5 in pure noise)."""
 
 
 @dataclass(frozen=True)
@@ -35,41 +42,64 @@ class Way:
     Attributes
     ----------
     method
-        ``gaussian``: of the probabilities; ``majority``: of the classes in a window; ``none``.
+        ``gaussian``: of the probabilities; ``guided``: of the probabilities along the edges of the image;
+        ``majority``: of the classes in a window; ``none``.
     radius
         Standard deviation of the Gaussian, or half the window, pixels.
     least
         Patches of fewer pixels go to their largest neighbour; 0 or 1: none.
+    edge
+        Differences of reflectance from which on the image has an edge, for ``guided``.
     """
 
-    method: Literal["gaussian", "majority", "none"]
+    method: Literal["gaussian", "guided", "majority", "none"]
     radius: float
     least: int
+    edge: float = 0.02
 
     def __str__(self) -> str:
+        window = f"{self.side} × {self.side} pixels"
         first = {
             "gaussian": f"probabilities averaged by a Gaussian of {self.radius:g} pixels",
-            "majority": f"majority in a window of {self.side} × {self.side} pixels",
+            "guided": f"probabilities smoothed along the edges of the image (guided filter, windows of {window}, "
+            f"edges of {self.edge:g} in reflectance)",
+            "majority": f"majority in a window of {window}",
             "none": "",
         }[self.method]
         second = f"patches of fewer than {self.least} pixels given to their largest neighbour" if self.least > 1 else ""
         return ", ".join(part for part in (first, second) if part)
 
     @property
+    def half(self) -> int:
+        """Half the window, pixels."""
+        return max(1, round(self.radius))
+
+    @property
     def side(self) -> int:
-        """Side of the majority's window, pixels."""
-        return 2 * max(1, round(self.radius)) + 1
+        """Side of the window, pixels."""
+        return 2 * self.half + 1
 
     @property
     def reach(self) -> int:
         """Pixels around a block that it needs to see."""
-        reach = {"gaussian": math.ceil(smoothing.REACH * self.radius) + 1, "majority": self.side // 2, "none": 0}
-        return reach[self.method]
+        gaussian = math.ceil(smoothing.REACH * self.radius) + 1
+        return {"gaussian": gaussian, "guided": 2 * self.half, "majority": self.half, "none": 0}[self.method]
 
-    def classify(self, percent: Codes, values: Sequence[int], fold: npt.NDArray[np.integer] | None = None) -> Codes:
+    def held(self, classes: int) -> int:
+        """Return about how many float32 layers of a block are in memory while it is smoothed."""
+        layers = 2 * classes + (60 if self.method == "guided" else 10)
+        return math.ceil(layers * (1 + 2 * self.reach / raster.CHUNK) ** 2)
+
+    def classify(
+        self,
+        percent: Codes,
+        values: Sequence[int],
+        fold: npt.NDArray[np.integer] | None = None,
+        guide: npt.NDArray[np.floating] | None = None,
+    ) -> Codes:
         """Return classes, (row, column), from percent, (class, row, column), 255 for no data; before the least area.
 
-        With folds, (row, column), only pixels of the same fold count; 0 is out.
+        With folds, (row, column), only pixels of the same fold count; 0 is out. A guide is (band, row, column).
         """
         likely = np.where(percent > 100, np.nan, percent / np.float32(100)).astype(np.float32)
         out = np.zeros(percent.shape[1:], np.uint8)
@@ -77,6 +107,9 @@ class Way:
             among = np.ones(out.shape, bool) if k is None else fold == k
             if self.method == "gaussian":
                 found = map_layers.classify(smoothing.gaussian(likely, self.radius, among), values)
+            elif self.method == "guided":
+                assert guide is not None, "its bands were opened"
+                found = map_layers.classify(smoothing.guided(likely, guide, self.half, self.edge, among), values)
             else:
                 found = np.where(among, map_layers.classify(likely, values), 0).astype(np.uint8)
                 found = smoothing.majority(found, self.side, values) if self.method == "majority" else found
@@ -84,8 +117,22 @@ class Way:
         return out
 
 
-def apply(percent: xr.DataArray, way: Way, values: Sequence[int], fold: xr.DataArray | None = None) -> Codes:
-    """Smooth a map block by block; patches are sought in the whole of it, in memory.
+def open_guide(way: Way, layout: Layout) -> xr.DataArray | None:
+    """Open the bands of the composite that guide; None for a way without a guide."""
+    if way.method != "guided":
+        return None
+    names = raster.band_names(layout.composite)
+    return raster.read(layout.composite, [b for b in GUIDE if b in names] or names[:3])
+
+
+def apply(
+    percent: xr.DataArray,
+    way: Way,
+    values: Sequence[int],
+    fold: xr.DataArray | None = None,
+    guide: xr.DataArray | None = None,
+) -> xr.DataArray:
+    """Smooth a map window by window, lazily; with a least area now, because patches are sought in the whole of it.
 
     Parameters
     ----------
@@ -97,33 +144,55 @@ def apply(percent: xr.DataArray, way: Way, values: Sequence[int], fold: xr.DataA
         The classes' values, in the order of ``percent``.
     fold
         Folds, (1, y, x), 0 for none: only pixels of one fold count for each other. None: all count.
+    guide
+        The image, (band, y, x), NaN for no data, for a guided way.
+
+    Returns
+    -------
+    xarray.DataArray
+        Classes, (1, y, x), 0 for no data.
+
+    Raises
+    ------
+    LulcError
+        If patches of the whole map cannot be sought in the memory that a step may take.
     """
-    both = [percent.data, *([] if fold is None else [fold.data.astype(np.uint8)])]
-    lazy = [a if dask.is_dask_collection(a) else da.from_array(a, raster.CHUNK) for a in both]
-    together = da.concatenate([a.rechunk({0: -1, **dict(enumerate(lazy[0].chunks[1:], 1))}) for a in lazy])
-    together = together.rechunk({0: -1})
-    size = len(values)
-
-    def block(part: Codes) -> Codes:
-        return way.classify(part[:size], values, part[size] if len(part) > size else None)[None]
-
+    given = [percent, *(layer for layer in (fold, guide) if layer is not None)]
+    lazy = [a.data if dask.is_dask_collection(a.data) else da.from_array(a.data, raster.CHUNK) for a in given]
+    same = [a.rechunk({0: -1, **dict(enumerate(lazy[0].chunks[1:], 1))}) for a in lazy]
     depth = {0: 0, 1: way.reach, 2: way.reach}
-    wide = da.overlap.overlap(together, depth, "none") if way.reach else together
-    codes = da.map_blocks(block, wide, chunks=((1,), *wide.chunks[1:]), dtype=np.uint8)
+    wide = [da.overlap.overlap(a, depth, "none") if way.reach else a for a in same]
+
+    def block(part: Codes, *others: npt.NDArray[Any]) -> Codes:
+        rest = list(others)
+        folds = rest.pop(0)[0] if fold is not None else None
+        return way.classify(part, values, folds, rest[0] if rest else None)[None]
+
+    codes = da.map_blocks(block, *wide, chunks=((1,), *wide[0].chunks[1:]), dtype=np.uint8)
     codes = da.overlap.trim_internal(codes, depth, "none") if way.reach else codes
-    found = np.asarray(codes[0].compute(), np.uint8)
+    if way.least > 1:
+        codes = _sieved(codes[0], way, values, None if fold is None else fold.data[0])[None]
+    return raster.array(codes, percent.odc.geobox, ["class"])
+
+
+def _sieved(codes: da.Array, way: Way, values: Sequence[int], fold: Any) -> Codes:
+    blockwise.blocks_at_once(SIEVED, codes.size, "a least area, for which all patches of the map are sought at once")
+    pixel = 4 * way.held(len(values))
+    (found,) = blockwise.compute(
+        [codes], blockwise.blocks_at_once(pixel, max(codes.chunks[0]) * max(codes.chunks[1]), "smoothing")
+    )
     if fold is None:
         return smoothing.sieve(found, way.least)
-    numbers = np.asarray(fold.data[0])
+    numbers = np.asarray(fold).astype(np.uint8)
     for k in np.unique(numbers[numbers > 0]):
         inside = numbers == k
-        found[inside] = smoothing.sieve(np.where(inside, found, 0).astype(np.uint8), way.least)[inside]
+        np.copyto(found, smoothing.sieve(found * inside, way.least), where=inside)
     return found
 
 
 @dataclass(frozen=True)
 class Smoothed:
-    """A smoothed map and its scores beside those of the map that it was made of.
+    """Scores of a smoothed map beside those of the map that it was made of.
 
     Attributes
     ----------
@@ -131,8 +200,6 @@ class Smoothed:
         The run whose map it was.
     words
         How it was smoothed.
-    codes
-        The map, (row, column), 0 for no data.
     changed
         Part of the map that has another class now, 0–1.
     before, after
@@ -143,7 +210,6 @@ class Smoothed:
 
     run: str
     words: str
-    codes: Codes
     changed: float
     before: Accuracy
     after: Accuracy
@@ -178,37 +244,59 @@ def _gain(before: Accuracy, after: Accuracy, confidence: float) -> Estimate:
     return Estimate(after.macro.value - before.macro.value, float(low), float(high))
 
 
-def make(
-    layout: Layout, name: str, samples: Samples, way: Way, *, confidence: float, resamples: int, seed: int
-) -> Smoothed:
-    """Smooth the map of a run, and score it before and after.
+def smooth(layout: Layout, name: str, values: Sequence[int], way: Way) -> xr.DataArray:
+    """Smooth the map of a run; the result is to be written, and then to be judged by `judge`.
 
     Raises
     ------
     LulcError
-        If nothing is asked for, or the run has no map.
+        If nothing is asked for, or as of `apply`.
     """
     if not str(way):
         raise ParameterError("smooth: method none and least_area 0 change nothing. Set one of them, or smooth: null.")
+    return apply(raster.read_codes(layout.run(name).layer("probability")), way, values, None, open_guide(way, layout))
+
+
+def judge(
+    layout: Layout, name: str, samples: Samples, way: Way, *, confidence: float, resamples: int, seed: int
+) -> Smoothed:
+    """Score the map of a run before and after it was smoothed, block by block."""
     run, scheme = layout.run(name), samples.scheme
     labels, folds = samples.on_grid()
-    fold, block = raster.select(folds, ["fold"]), samples.codes("block")
+    fold, block = raster.select(folds, ["fold"]), raster.select(folds, ["block"])
     assess = partial(accuracy.assess, classes=scheme, confidence=confidence, resamples=resamples, seed=seed)
     unseen = raster.read_codes(run.crossval_probability, [f"fold {n}" for n in scheme.names])
-    true = np.asarray(labels.data[0])
-    before = np.asarray(raster.read_codes(run.crossval, ["fold"]).data[0])
-    after = apply(unseen, way, scheme.values, fold)
-    old = np.asarray(raster.read_codes(run.map).data[0])
-    new = apply(raster.read_codes(run.layer("probability")), way, scheme.values)
-    scores = [assess(accuracy.by_block(true, codes, block, scheme.values)) for codes in (before, after)]
-    tested: list[Accuracy | None] = [None, None]
+    before = raster.read_codes(run.crossval, ["fold"])
+    after = apply(unseen, way, scheme.values, fold, open_guide(way, layout))
+    old, new = raster.read_codes(run.map), raster.read_codes(run.smoothed)
+    held = way.held(len(scheme.values))
+    first, second = (assess(m) for m in _count(labels, block, [before, after], scheme.values, held))
+    tested: tuple[Accuracy | None, Accuracy | None] = (None, None)
     if layout.validation.exists():
-        test, feature = raster.read_codes(layout.validation).data.compute()
-        tested = [assess(accuracy.by_block(test, codes, feature, scheme.values)) for codes in (old, new)]
-    changed = float((old != new).sum() / max(1, (old > 0).sum()))
-    return Smoothed(name, str(way), new, changed, scores[0], scores[1], tested[0], tested[1], confidence)
+        test = raster.read_codes(layout.validation)
+        label, feature = raster.select(test, ["label"]), raster.select(test, ["feature"])
+        one, two = (assess(m) for m in _count(label, feature, [old, new], scheme.values))
+        tested = one, two
+    both = da.concatenate([old.data, new.data.rechunk(old.data.chunks)])
+    other, mapped = np.sum(blockwise.reduce(lambda p: [(p[0] != p[1]).sum(), (p[0] > 0).sum()], both), axis=0)
+    return Smoothed(name, str(way), float(other / max(1, mapped)), first, second, *tested, confidence)
 
 
-def raster_of(smoothed: Smoothed, layout: Layout) -> xr.DataArray:
-    """Return a smoothed map on its grid, (1, y, x)."""
-    return raster.array(smoothed.codes[None], raster.grid(layout.run(smoothed.run).map), ["class"])
+def _count(
+    labels: xr.DataArray, block: xr.DataArray, maps: Sequence[xr.DataArray], values: Sequence[int], layers: int = 4
+) -> list[Matrix]:
+    """Count for each map pixels by block, true and mapped class, as `accuracy.by_block`, a window at a time."""
+
+    def part(together: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.integer], list[Matrix]]:
+        true, number, *codes = together
+        return np.unique(number[np.isin(true, values)]), [accuracy.by_block(true, c, number, values) for c in codes]
+
+    chunks = block.data.chunks[1:]
+    layered = da.concatenate([da.asarray(a.data).rechunk({1: chunks[0], 2: chunks[1]}) for a in (labels, block, *maps)])
+    found = blockwise.reduce(part, layered, layers=layers, what="scores of smoothed maps")
+    numbers = np.unique(np.concatenate([known for known, _ in found]))
+    out = [np.zeros((len(numbers), len(values), len(values)), np.int64) for _ in maps]
+    for known, matrices in found:
+        for whole, some in zip(out, matrices, strict=True):
+            whole[np.searchsorted(numbers, known)] += some
+    return out

@@ -1,4 +1,4 @@
-"""A map without specks: by its probabilities, by a vote of neighbours, by a least area.
+"""A map without specks: by its probabilities (with the image as a guide or without), by a vote, by a least area.
 
 None of them sees anything that the model did not see; they trade small truths for fewer small errors. So the smoothed
 map is another map, with scores of its own, and no score of the run itself has seen it.
@@ -7,6 +7,7 @@ map is another map, with scores of its own, and no score of the run itself has s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,88 @@ def gaussian(probabilities: Probabilities, sigma: float, among: npt.NDArray[np.b
         total = ndimage.gaussian_filter(filled, sigma, mode="constant", truncate=REACH)
         target[known] = (total[known] / weight[known]).astype(np.float32)
     return out
+
+
+def guided(
+    probabilities: Probabilities,
+    guide: npt.NDArray[np.floating],
+    radius: int,
+    edge: float,
+    among: npt.NDArray[np.bool_] | None = None,
+) -> Probabilities:
+    """Smooth probabilities along the edges of an image: the guided filter of He, Sun & Tang.
+
+    In each window the probabilities are fitted as a linear function of the image's bands; a pixel gets the mean of what
+    the windows that hold it say (He et al. 2013, doi:10.1109/TPAMI.2012.213, equations 19 to 21). Where the image is
+    flat that is an average of windows; where it has an edge the probabilities keep theirs. What is not known (NaN)
+    counts for nothing: sums are of known pixels, in windows around known pixels. The numbers of a pixel still add up
+    to 1, and may lie a little outside of 0 and 1.
+
+    Parameters
+    ----------
+    probabilities
+        (class, row, column), 0–1, NaN where there is no data.
+    guide
+        The image, (band, row, column), NaN where there is no data; a pixel without it keeps its probabilities.
+    radius
+        Half the window, pixels: 1 for 3 × 3.
+    edge
+        Differences of the guide, in its units, from which on an edge is kept; its square is the paper's ε.
+    among
+        Pixels that count, (row, column); the others come out as NaN. None: all.
+
+    Examples
+    --------
+    >>> two = np.array([[[1, 1, 0, 1, 0, 0, 0]], [[0, 0, 1, 0, 1, 1, 1]]], np.float32)  # a speck, and an edge
+    >>> shore = np.array([[[0.3, 0.3, 0.3, 0.3, 0.1, 0.1, 0.1]]])
+    >>> guided(two, shore, 2, 0.02).argmax(axis=0).tolist()
+    [[0, 0, 0, 0, 1, 1, 1]]
+    """
+    wanted = np.isfinite(probabilities).all(axis=0)
+    wanted &= True if among is None else among
+    known = wanted & np.isfinite(guide).all(axis=0)
+    image = np.where(known, guide, 0).astype(np.float64)
+    bands = range(len(image))
+    count = np.where(known, _box(known, radius), 1)
+
+    def mean(numbers: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        return np.where(known, _box(numbers, radius) / count, 0)
+
+    of_image = [mean(band) for band in image]
+    lower = [[np.empty(0)] * len(image) for _ in bands]  # Cholesky's factor of the windows' covariances + ε
+    for i in bands:
+        for j in range(i + 1):
+            found = mean(image[i] * image[j]) - of_image[i] * of_image[j] + (edge**2 if i == j else 0)
+            for k in range(j):
+                found -= lower[i][k] * lower[j][k]
+            lower[i][j] = np.sqrt(np.maximum(found, np.finfo(float).tiny)) if i == j else found / lower[j][j]
+    out = np.full(probabilities.shape, np.nan, np.float32)
+    for layer, target in zip(probabilities, out, strict=True):
+        p = np.where(known, layer, 0).astype(np.float64)
+        level = mean(p)
+        slope = [mean(image[i] * p) - of_image[i] * level for i in bands]
+        for i in bands:
+            for k in range(i):
+                slope[i] -= lower[i][k] * slope[k]
+            slope[i] /= lower[i][i]
+        for i in reversed(bands):
+            for k in range(i + 1, len(image)):
+                slope[i] -= lower[k][i] * slope[k]
+            slope[i] /= lower[i][i]
+            level -= slope[i] * of_image[i]
+        smooth = mean(np.where(known, level, 0))
+        for i in bands:
+            smooth += mean(np.where(known, slope[i], 0)) * image[i]
+        target[wanted] = layer[wanted]
+        target[known] = smooth[known].astype(np.float32)
+    return out
+
+
+def _box(numbers: npt.NDArray[Any], radius: int) -> npt.NDArray[np.float64]:
+    """Sum up a window around each pixel, each sum by itself: a running one would depend on where a block begins."""
+    ones = np.ones(2 * radius + 1)
+    along = ndimage.correlate1d(numbers.astype(np.float64), ones, axis=0, mode="constant")
+    return np.asarray(ndimage.correlate1d(along, ones, axis=1, mode="constant"))
 
 
 def majority(codes: Codes, side: int, values: Sequence[int]) -> Codes:

@@ -22,7 +22,7 @@ from lulc_kit.labels import tables as of_table
 from lulc_kit.labels.distances import Points
 from lulc_kit.labels.sources import Labels
 from lulc_kit.labels.splits import Folds, to_raster
-from lulc_kit.labels.splitters import SPLITTERS, Splitter
+from lulc_kit.labels.splitters import SPLITTERS, RandomSplit, Splitter
 from lulc_kit.late import da, pd, xr
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
@@ -197,30 +197,43 @@ def _shapes(name: str, p: params.Samples) -> Vectors:
     return Vectors(tables.points(table, p.table_x, p.table_y, p.table_crs, path), path.stem, path)
 
 
-def splitter(p: params.Samples, found: Labels, stack: xr.DataArray | None, layout: Layout) -> Splitter:
+def splitter(
+    p: params.Samples, found: Labels, stack: xr.DataArray | None, layout: Layout, kind: str | None = None
+) -> Splitter:
     """Return the splitter that the parameters describe; what they leave open follows from features and models.
+
+    It is that of ``split``, unless another ``kind`` is named.
 
     ``gap: null`` is the reach of what sees farthest; a smaller number is warned of. ``block: null`` is the range of the
     variogram of the features' first principal component, in whole pixels, and at least the gap.
     """
     sees = {} if stack is None else reaches(p, stack, layout)
     far = gap(p, sees)
-    if stack is None and p.split in ("groups", "polygons") and not hasattr(found.frame, "geometry"):
+    kind = kind or p.split
+    if stack is None and kind in ("groups", "polygons") and not hasattr(found.frame, "geometry"):
         far = 0.0  # groups without places
-    if p.split != "random":
+    if kind != "random" and kind == p.split:
         _warn_of_gap(far, sees)
-    own: dict[str, Any] = {"n_splits": p.folds, "random_state": p.seed}
-    if p.split == "blocks":
+    count = p.folds if kind == "groups" else p.folds or Splitter.n_splits
+    own: dict[str, Any] = {"n_splits": count, "random_state": p.seed}
+    if kind == "blocks":
         own["spacing"] = p.block if p.block is not None else max(_range(p, found, stack), far)
-    if p.split == "knndm":
+    if kind == "knndm":
         own["prediction"] = _everywhere(found, layout)
-    if p.split != "random":
+    if kind != "random":
         own["buffer"] = far
-    return SPLITTERS[p.split](**own)
+    return SPLITTERS[kind](**own)
+
+
+def add_further(folds: Folds, p: params.Samples, found: Labels, stack: xr.DataArray | None, layout: Layout) -> Folds:
+    """Split the same pixels in another way too (``further_split``), to be scored beside; as they are without one."""
+    if p.further_split is None:
+        return folds
+    return splits.split_further(found, folds, splitter(p, found, stack, layout, p.further_split))
 
 
 def distances(found: Labels, folds: Folds, layout: Layout) -> tuple[Mapping[str, Points] | None, str]:
-    """Measure the distances that say whether the split answers the question (see `lulc_kit.labels.distances`).
+    """Measure the distances that say whether the splits answer the question (see `lulc_kit.labels.distances`).
 
     Returns
     -------
@@ -231,8 +244,16 @@ def distances(found: Labels, folds: Folds, layout: Layout) -> tuple[Mapping[str,
     """
     if found.frame is not None:
         return None, "The samples are a table: what a map would be asked is not known."
-    measured = splits.measure(found, folds, _everywhere(found, layout))
-    return measured.curves(), measured.title()
+    places = _everywhere(found, layout)
+    measured = splits.measure(found, folds, places)
+    curves, verdict = dict(measured.curves()), measured.title()
+    if folds.further is not None:
+        other, name = splits.measure(found, folds.further, places), splits.title(folds.further.splitter)
+        curves[f"test to training, {name}"] = other.test
+        verdict += f" Further split, {name}: {other.verdict()} (W = {other.w:.0f} m)."
+    if not isinstance(folds.splitter, RandomSplit):
+        curves["test to training, random pixels"] = splits.measure_random(found, folds)
+    return curves, verdict
 
 
 def bands(table: pd.DataFrame, found: Labels) -> list[str]:
@@ -328,6 +349,7 @@ def write(
         scarce=splits.scarce(found, folds).to_dict("records"),
         doubt=doubt or "",
         distances={name: _quantiles(found) for name, found in (curves or {}).items()},
+        further=splits.separation(found, folds.further) if folds.further is not None else "",
     ).write(layout)
     test = found.test
     if test is not None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lulc_kit import raster
 from lulc_kit.distance import distance
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, RareClassError
 from lulc_kit.labels import distances
 from lulc_kit.labels.distances import Distances, Points
 from lulc_kit.labels.sources import Labels
@@ -50,6 +50,8 @@ class Folds:
         What made it.
     notes
         What a reader of the scores must know of it, in sentences.
+    further
+        The same pixels split in another way, to be scored beside; None: they are not.
     """
 
     fold: npt.NDArray[np.uint8]
@@ -58,6 +60,7 @@ class Folds:
     trainable: npt.NDArray[np.bool_]
     splitter: Splitter
     notes: tuple[str, ...] = ()
+    further: Folds | None = None
 
     @property
     def count(self) -> int:
@@ -85,6 +88,28 @@ def separate(labels: Labels, splitter: Splitter, rare: Rare = "fewer_folds") -> 
     folds = replace(folds, notes=(*settled.notes, *_missing(kept, folds)))
     _warn_of_scarce(scarce(kept, folds), splitter, kept)
     return kept, folds
+
+
+def split_further(labels: Labels, folds: Folds, splitter: Splitter) -> Folds:
+    """Split the same pixels once more, in another way (`Folds.further`).
+
+    Classes that are too rare for it mean fewer folds of it. If not even two can be made there is none, and a note says
+    why: the study goes on without that number.
+    """
+
+    def attempt(easier: Splitter, without: Sequence[str]) -> Folds:
+        if without:
+            raise RareClassError(f"{', '.join(without)} cannot be in two folds", [])
+        return split(labels, easier)
+
+    try:
+        settled = settle(attempt, splitter, "fewer_folds")
+    except RareClassError as error:
+        note = f"A further split of {splitter.unit} was not made: {str(error).removesuffix('.')}."
+        warnings.warn(note, stacklevel=2)
+        return replace(folds, notes=(*folds.notes, note))
+    found = replace(settled.result, notes=tuple(f"Further split: {note}" for note in settled.notes))
+    return replace(folds, further=found, notes=(*folds.notes, *found.notes))
 
 
 def split(labels: Labels, splitter: Splitter) -> Folds:
@@ -189,12 +214,23 @@ def separation(labels: Labels, folds: Folds) -> str:
     return f"{folds.count} folds of {whole}{matched}{apart}"
 
 
+def title(splitter: Splitter) -> str:
+    """Name a split in a word or two, for a legend."""
+    return "kNNDM" if isinstance(splitter, KNNDMSplit) else splitter.unit
+
+
 def to_raster(labels: Labels, folds: Folds) -> xr.DataArray | None:
-    """Lay a split out as bands: fold, random_fold, block, train_1 … train_n (uint32); None for rows of a table."""
+    """Lay a split out as bands: fold, random_fold, block, train_1 … train_n (uint32); None for rows of a table.
+
+    A further split follows as further_fold, further_train_1 …
+    """
     if labels.frame is not None:
         return None
     layers = [folds.fold, folds.random_fold, folds.block, *folds.trainable]
     names = ["fold", "random_fold", "block", *(f"train_{k}" for k in range(1, folds.count + 1))]
+    if folds.further is not None:
+        layers += [folds.further.fold, *folds.further.trainable]
+        names += ["further_fold", *(f"further_train_{k}" for k in range(1, folds.further.count + 1))]
     return raster.array(np.stack([x.astype(np.uint32) for x in layers]), labels.geobox, names)
 
 
@@ -283,6 +319,17 @@ def measure(labels: Labels, folds: Folds, prediction: Points) -> Distances:
     for k, train in enumerate(trainable):
         of_place[k][member[train]] = True
     return distances.measure(centre(pixels, of)[first], fold[first], prediction, of_place)
+
+
+def measure_random(labels: Labels, folds: Folds) -> Points:
+    """Return how far some thousand test pixels of the random split lie from the nearest that trains, metres."""
+    fold, pixels = folds.random_fold[labels.values > 0], labels.points()
+    few = np.unique(np.linspace(0, len(pixels) - 1, SAMPLED).astype(int))
+    found = np.full(len(few), np.inf)
+    for k in range(1, folds.count + 1):
+        test = fold[few] == k
+        found[test] = distances.to_nearest(pixels[few][test], pixels[fold != k])
+    return found
 
 
 def everywhere(valid: xr.DataArray, grid: Any, count: int = 1000) -> Points:

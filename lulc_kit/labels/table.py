@@ -41,7 +41,8 @@ def draw(
     geopandas.GeoDataFrame
         One row per sample: ``geometry`` (centre of the pixel; a table without places has none), ``row``, ``column``,
         ``class`` (name), ``label`` (value), ``fold``, ``random_fold``, ``block``, ``polygon`` (0 for raster labels),
-        ``train_1`` … (whether the sample may train the model that fold tests), and one float32 column per feature.
+        ``train_1`` … (whether the sample may train the model that fold tests), the same of a further split
+        (``further_fold``, ``further_train_1`` …), and one float32 column per feature.
     """
     labelled = np.flatnonzero(labels.values)
     chosen = choose(
@@ -72,6 +73,10 @@ def draw(
             **{f"train_{k}": folds.trainable[k - 1].ravel()[flat] for k in range(1, folds.count + 1)},
         }
     )
+    if folds.further is not None:
+        table["further_fold"] = folds.further.fold.ravel()[flat]
+        for k, trainable in enumerate(folds.further.trainable, 1):
+            table[f"further_train_{k}"] = trainable.ravel()[flat]
     features = _of_table(labels, flat) if stack is None else _of_stack(stack, flat)
     joined = pd.concat([table, features], axis=1)
     return gpd.GeoDataFrame(joined, geometry="geometry") if "geometry" in joined else joined

@@ -38,6 +38,9 @@ class Baselines(Travelling):
     calibrate: Literal["none", "sigmoid", "isotonic"] = Field(
         "none", description="correct the probabilities inside each training set"
     )
+    further: bool = Field(
+        True, description="score the further split of 05, too, if it made one; false: trains that much less"
+    )
     importance: int = Field(5, ge=0, le=100, description="times that each feature is shuffled to see what it is worth")
     learning_curve: bool = Field(False, description="train on parts of the polygons too: are more worth drawing?")
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")

@@ -9,7 +9,7 @@ from lulc_kit.params.samples import Value
 
 
 class ReferenceMap(Model):
-    """Another map of the same land, with which the best run's is compared."""
+    """Another map of the same land, with which runs' maps are compared."""
 
     name: Name = Field(description="what it is called on the page and in file names")
     file: str = Field(min_length=1, description='a class map; "reference": the one that notebook 01 fetched')
@@ -22,13 +22,18 @@ class ReferenceMap(Model):
 
 
 class Smoothing(Model):
-    """How a run's map is smoothed into a map of its own."""
+    """How runs' maps are smoothed into maps of their own."""
 
-    run: Name | None = Field(None, description="the run; null: the best")
-    method: Literal["gaussian", "majority", "none"] = Field(
-        "gaussian", description="gaussian: of the probabilities; majority: of the classes in a window; none"
+    runs: list[Name] | None = Field(None, min_length=1, description="the runs; null: the best")
+    method: Literal["gaussian", "guided", "majority", "none"] = Field(
+        "gaussian",
+        description="gaussian: of the probabilities; guided: of them along the edges of the image; majority: of the "
+        "classes in a window; none",
     )
     radius: float = Field(10.0, gt=0, le=100_000, description="deviation of the Gaussian, or half the window, metres")
+    edge: float = Field(
+        0.02, gt=0, le=1, description="difference of reflectance from which on the image has an edge, for guided"
+    )
     least_area: float = Field(
         0.0, ge=0, le=10_000, description="patches smaller than this go to their largest neighbour, hectares; 0: none"
     )
@@ -57,8 +62,11 @@ class Evaluate(Parameters):
     )
     least_margin: Fraction = Field(0.1, description="lead of the first class over the second below which care is due")
     references: list[ReferenceMap] = Field([], description="other maps: name, file, scheme or classes; []: none")
+    reference_runs: list[Name] | None = Field(
+        None, min_length=1, description="runs whose maps are compared with those others; null: the best"
+    )
     smooth: Smoothing | None = Field(
-        None, description="one more map without specks: run, method, radius, least_area; null: none"
+        None, description="more maps, without specks: runs, method, radius, edge, least_area; null: none"
     )
     memory: Megabytes = Field(3000, description="megabytes that the step may take; the result does not depend on it")
     sample_points: int = Field(

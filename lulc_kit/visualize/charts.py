@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,8 @@ def distances(curves: Mapping[str, npt.ArrayLike], title: str) -> Figure:
     figure, ax = subplots(figsize=(9, 4))
     numbers = {name: np.asarray(d, float) for name, d in curves.items()}
     finite = {name: d[np.isfinite(d)] for name, d in numbers.items()}
-    for (name, found), style, colour in zip(finite.items(), ("--", "-", "-."), QUALITATIVE, strict=False):
+    styles, colours = itertools.cycle(("--", "-", "-.", ":")), itertools.cycle(QUALITATIVE)
+    for (name, found), style, colour in zip(finite.items(), styles, colours, strict=False):
         ax.ecdf(found, linestyle=style, color=colour, lw=2, label=f"{name}: median {np.median(found):.0f} m")
     longest = max(d.max() for d in finite.values())
     if longest > 50 * max(1e-9, min(np.median(d) for d in finite.values())):

@@ -125,6 +125,8 @@ def numbers(found, table=False, **data):
         "data": about | data,
         **found.to_dict(),
         "trust": {"rf": TRUST | ({"parts": {}} if table else {})},
+        "agreement": [],
+        "smoothed": [],
         "parameters": params.Evaluate().model_dump(mode="json"),
         "versions": {"lulc_kit": "0.1.0", "python": "3.11.0", "numpy": "2.0"},
     }
@@ -283,6 +285,29 @@ def test_three_numbers_stand_in_the_first_table_and_what_no_score_knows_of():
     assert "distance-matched (kNNDM): what the map is asked" in write(matched)
 
 
+def test_a_further_split_has_its_column_between_what_flatters_and_what_is_severe():
+    """Of two runs only one was scored on it; of labels that have none the page says so."""
+    judged = dataclasses.replace(evaluation(other=GOOD), further={"rf": assess(GOOD + 40 * np.eye(4, dtype=int))})
+    judged = dataclasses.replace(judged, further_separation="4 folds of polygons, matched to the map (kNNDM)")
+    text = write(judged)
+    first = text[: text.index("</table>")]
+    order = [first.index(w) for w in ("random split: flatters", "distance-matched (kNNDM)", "apart in space: transfer")]
+    assert order == sorted(order)
+    assert f"{judged.further['rf'].macro.value:.3f} (" in first
+    assert first.count("not computed") == 2, "of the other run neither the random nor the further split"
+    assert "and, for comparison, in 4 folds of polygons, matched to the map (kNNDM)" in text
+    assert "Linnenbrink et al. 2024" in text
+    swapped = dataclasses.replace(judged, separation=judged.further_separation, further_separation="4 folds of blocks")
+    keys = [key for key, _ in report.columns(numbers(swapped))]
+    assert keys == ["random_pixels", "apart_in_space", "further_split"]
+    two = dataclasses.replace(judged, further_separation="4 folds of groups")
+    assert [heading for _, heading in report.columns(numbers(two))][1:] == [
+        "apart in space: transfer, can be severe (3 folds of whole <640 m> blocks)",
+        "apart in space: transfer, can be severe (4 folds of groups)",
+    ]
+    assert "A distance-matched number was not computed" in write(evaluation())
+
+
 def test_other_maps_and_the_smoothed_one_have_their_place_with_the_caution():
     found = numbers(evaluation())
     row = {"of ours": 0.75, "of theirs": None, "our share": 0.5, "their share": 0.25}
@@ -291,10 +316,14 @@ def test_other_maps_and_the_smoothed_one_have_their_place_with_the_caution():
     each = {"macro_f1": est, "overall_accuracy": est}
     smooth = {"run": "rf", "how": "by a <sieve>", "changed": 0.125, "before": each, "after": each}
     smooth["gain"] = {"value": -0.012, "low": -0.03, "high": 0.004}
-    found |= {"agreement": [other | {"classes": {"Water": row}}], "smoothed": smooth}
+    found |= {"agreement": [other | {"classes": {"Water": row}}], "smoothed": [smooth, smooth | {"run": "knn"}]}
     text = " ".join(Page(report.render(found, {}, [])).text.split())
     assert "Agreement is not accuracy" in text and "say the same of 62.5 % of 4,321 pixels" in text
-    assert "<esri>" in text and "smoothed: by a <sieve>" in text and "12.5 % of the pixels have another class" in text
+    assert (
+        "rf and <esri>" in text
+        and "map of “knn”, smoothed: by a <sieve>" in text
+        and "12.5 % of the pixels have another class" in text
+    )
     assert "-0.012 (-0.030 … +0.004)" in text and "flatters smoothing" in text
     plain = Page(report.render(numbers(evaluation()), {}, [])).text
     assert "Agreement" not in plain and "without specks" not in plain

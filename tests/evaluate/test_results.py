@@ -175,13 +175,24 @@ def test_other_maps_are_compared_and_where_they_differ_is_written(whole, tmp_pat
     means = {name: [value] for name, value in zip(judged.classes.names, judged.classes.values, strict=True)}
     entry = params.evaluate.ReferenceMap(name="other", file=str(tmp_path / "o.tif"), classes=means)
     p = params.Evaluate(study="s", references=[entry])
-    found, layer = results.compare_references(judged, p, layout)["other"]
+    agreed = results.compare_references(judged, p, layout)
+    assert list(agreed) == [f"{best}_other"]
+    found, layer = agreed[f"{best}_other"]
     mapped = ours.data[0].compute() > 0
     assert found.matrix.sum() == mapped[9:].sum() == np.trace(found.matrix)
     assert (layer.data[0].compute()[:9] == 0).all() and set(np.unique(layer.data[0].compute()[9:])) <= {0, 1}
-    numbers = results.numbers(judged, {}, p, layout, agreed={"other": (found, layer)})
+    numbers = results.numbers(judged, {}, p, layout, agreed=agreed)
     jsonschema.validate(json.loads(json.dumps(numbers)), test_report.SCHEMA, jsonschema.Draft202012Validator)
     assert results.compare_references(judged, params.Evaluate(study="s"), layout) is None
+    both = results.compare_references(judged, p.model_copy(update={"reference_runs": ["rf", "poor"]}), layout)
+    assert {name: (a.run, a.reference) for name, (a, _) in both.items()} == {
+        f"{run}_other": (run, "other") for run in ("rf", "poor")
+    }
+    twice = p.model_copy(update={"references": [entry, entry]})
+    with pytest.raises(LulcError, match="would be written twice"):
+        results.compare_references(judged, twice, layout)
+    with pytest.raises(LulcError, match="reference_runs names the run gone"):
+        results.compare_references(judged, p.model_copy(update={"reference_runs": ["gone"]}), layout)
     fetched = params.evaluate.ReferenceMap(name="x", file="reference")
     with pytest.raises(LulcError, match="notebook 01 fetched, and it fetched none"):
         results.compare_references(judged, params.Evaluate(study="s", references=[fetched]), layout)
@@ -191,17 +202,24 @@ def test_a_map_is_smoothed_beside_the_run_s_and_never_in_its_place(whole):
     layout, judged, *_ = whole
     run = layout.run("rf")
     before = run.map.read_bytes()
-    p = params.Evaluate(study="s", resamples=100, smooth=params.evaluate.Smoothing(run="rf", least_area=0.05))
+    p = params.Evaluate(study="s", resamples=100, smooth=params.evaluate.Smoothing(runs=["rf"], least_area=0.05))
     made = results.smooth(judged, test_trust.samples(layout), p, layout)
-    assert made.words.startswith("probabilities averaged by a Gaussian of 1 pixels, patches of fewer than 5 pixels")
-    np.testing.assert_array_equal(results.read_smoothed(made, layout).data[0].compute(), made.codes)
+    assert list(made) == ["rf"] and made["rf"].words.startswith(
+        "probabilities averaged by a Gaussian of 1 pixels, patches of fewer than 5 pixels"
+    )
+    opened = results.read_smoothed(made, layout)["rf"].data[0].compute()
+    old = raster.read_codes(run.map).data[0].compute()
+    assert made["rf"].changed == pytest.approx((opened != old).sum() / (old > 0).sum()) and (opened != old).any()
     assert run.map.read_bytes() == before and "Water" in run.smoothed.with_suffix(".qml").read_text()
-    assert raster.tags(run.smoothed)["smoothed"] == made.words
+    assert raster.tags(run.smoothed)["smoothed"] == made["rf"].words
     numbers = results.numbers(judged, {}, p, layout, made=made)
     jsonschema.validate(json.loads(json.dumps(numbers)), test_report.SCHEMA, jsonschema.Draft202012Validator)
-    assert results.smooth(judged, test_trust.samples(layout), params.Evaluate(study="s"), layout) is None
-    assert results.read_smoothed(None, layout) is None
-    wrong = params.Evaluate(study="s", smooth=params.evaluate.Smoothing(run="gone"))
+    assert results.smooth(judged, test_trust.samples(layout), params.Evaluate(study="s"), layout) == {}
+    assert results.read_smoothed({}, layout) == {}
+    guided = params.evaluate.Smoothing(runs=["rf", "poor"], method="guided", radius=10.0)
+    both = results.smooth(judged, test_trust.samples(layout), p.model_copy(update={"smooth": guided}), layout)
+    assert list(both) == ["rf", "poor"] and all("edges of the image" in found.words for found in both.values())
+    wrong = params.Evaluate(study="s", smooth=params.evaluate.Smoothing(runs=["gone"]))
     with pytest.raises(LulcError, match="smooth names the run gone"):
         results.smooth(judged, test_trust.samples(layout), wrong, layout)
 

@@ -105,6 +105,28 @@ def test_tables_are_ranked_and_name_the_flattery(found):
     assert list(found.class_estimates()) == ["fcn", "rf"]
 
 
+def test_a_further_split_stands_beside_the_first_for_runs_that_have_it(tmp_path):
+    """The forest was scored on it, the network was not."""
+    matched, labelled = predicted(0.8, 4), labels() > 0
+    there = study(
+        tmp_path / "s", rf={"fold": predicted(0.7, 1), "further_fold": matched}, fcn={"fold": predicted(0.9, 3)}
+    )
+    about = files.read_json(there.classes) | {"further": "4 folds of polygons, matched to the distances (kNNDM)"}
+    files.write_json(there.classes, about)
+    found = runs.evaluate(there, resamples=100)
+    assert set(found.further) == {"rf"}
+    assert found.further["rf"].macro.value == pytest.approx(
+        f1_score(labels()[labelled], matched[labelled], average="macro")
+    )
+    assert found.further["rf"].left_out.shape == found.runs["rf"].left_out.shape, "drawn by the same blocks"
+    column = found.table()["distance-matched (kNNDM)"]
+    assert column.to_dict() == {"fcn": "not computed", "rf": str(found.further["rf"].macro)}
+    assert list(found.estimates()) == ["apart in space", "distance-matched (kNNDM)"]
+    data = found.to_dict()
+    assert "further_split" not in data["runs"]["fcn"] and data["further_separation"] == about["further"]
+    assert data["runs"]["rf"]["further_split"]["confusion"] == found.further["rf"].matrix.tolist()
+
+
 def test_plain_data_hold_all_numbers(found):
     data = json.loads(json.dumps(found.to_dict()))
     rf = data["runs"]["rf"]["apart_in_space"]

@@ -8,12 +8,12 @@ from sklearn.metrics import f1_score
 
 from lulc_kit import map_layers, raster
 from lulc_kit.errors import LulcError
-from lulc_kit.evaluate import smoothed, smoothing
+from lulc_kit.evaluate import accuracy, smoothed, smoothing
 from lulc_kit.evaluate.smoothed import Way
-from lulc_kit.raster import writing
+from lulc_kit.raster import blockwise, writing
 from tests.evaluate import test_trust
 
-WAYS = [Way("gaussian", 1.5, 0), Way("majority", 1, 6), Way("none", 0, 9)]
+WAYS = [Way("gaussian", 1.5, 0), Way("majority", 1, 6), Way("none", 0, 9), Way("guided", 2, 5, 0.05)]
 SHAPE = (48, 64)
 BOX = GeoBox(SHAPE, from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
 VALUES = (1, 3, 5)
@@ -26,6 +26,12 @@ def percent(seed=1):
     return found
 
 
+def image():
+    found = np.random.default_rng(9).uniform(0.02, 0.3, (3, *SHAPE)).astype(np.float32)
+    found[1, 30:33, 40:50] = np.nan
+    return found
+
+
 def lazy(data, chunk=None):
     import dask.array as da
 
@@ -35,9 +41,10 @@ def lazy(data, chunk=None):
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_the_map_does_not_depend_on_the_blocks(way):
-    whole = smoothed.apply(lazy(percent()), way, VALUES)
+    whole = smoothed.apply(lazy(percent()), way, VALUES, guide=lazy(image())).values[0]
     for chunk in (16, 25):
-        np.testing.assert_array_equal(smoothed.apply(lazy(percent(), chunk), way, VALUES), whole)
+        found = smoothed.apply(lazy(percent(), chunk), way, VALUES, guide=lazy(image(), 20))
+        np.testing.assert_array_equal(found[0], whole)
     assert (whole[:5, :9] == 0).all() and (whole[5:] > 0).all()
 
 
@@ -49,9 +56,10 @@ def test_each_way_is_what_it_says():
         map_layers.classify(smoothing.gaussian(prob, 1.5), VALUES),
         smoothing.sieve(smoothing.majority(plain, 3, VALUES), 6),
         smoothing.sieve(plain, 9),
+        smoothing.sieve(mapping.classify(smoothing.guided(prob, image(), 2, 0.05), VALUES), 5),
     ]
     for way, codes in zip(WAYS, expected, strict=True):
-        np.testing.assert_array_equal(smoothed.apply(lazy(likely), way, VALUES), codes)
+        np.testing.assert_array_equal(smoothed.apply(lazy(likely), way, VALUES, guide=lazy(image()))[0], codes)
     assert str(WAYS[1]) == (
         "majority in a window of 3 × 3 pixels, patches of fewer than 6 pixels given to their largest neighbour"
     )
@@ -65,8 +73,8 @@ def test_no_fold_sees_another(way):
     likely, other = percent(), percent(2)
     changed = np.where(fold == 2, other, likely)
     codes = lazy(fold[None].astype(np.uint32))
-    found = smoothed.apply(lazy(likely, 16), way, VALUES, codes)
-    np.testing.assert_array_equal(smoothed.apply(lazy(changed, 16), way, VALUES, codes)[fold == 1], found[fold == 1])
+    found, other = (smoothed.apply(lazy(p, 16), way, VALUES, codes, lazy(image())).values[0] for p in (likely, changed))
+    np.testing.assert_array_equal(other[fold == 1], found[fold == 1])
     assert (found[fold == 0] == 0).all() and (found[(fold > 0) & (likely[0] <= 100)] > 0).all()
 
 
@@ -82,10 +90,16 @@ def layout(tmp_path_factory):
     return layout
 
 
-def test_scores_stand_before_and_after(layout):
+def made(layout, way, resamples=100):
+    """Smooth, write, and judge what was written."""
     samples = test_trust.samples(layout)
-    options = {"confidence": 0.95, "resamples": 200, "seed": 1}
-    found = smoothed.make(layout, "rf", samples, Way("gaussian", 1.0, 0), **options)
+    found = smoothed.smooth(layout, "rf", samples.scheme.values, way)
+    writing.write(layout.run("rf").smoothed, found, dtype="uint8", nodata=0)
+    return smoothed.judge(layout, "rf", samples, way, confidence=0.95, resamples=resamples, seed=1)
+
+
+def test_scores_stand_before_and_after(layout):
+    found = made(layout, Way("gaussian", 1.0, 0), 200)
     labels, *_ = test_trust.landscape()
     codes = raster.read_codes(layout.run("rf").crossval).data[0].compute()
     seen = (labels > 0) & (codes > 0)
@@ -95,20 +109,43 @@ def test_scores_stand_before_and_after(layout):
     assert found.gain().low > 0 and found.after.macro.value > found.before.macro.value
     assert found.gain().value == pytest.approx(found.after.macro.value - found.before.macro.value)
     old = raster.read_codes(layout.run("rf").map).data[0].compute()
-    assert found.changed == pytest.approx((old != found.codes).sum() / (old > 0).sum()) and 0 < found.changed < 0.6
+    new = raster.read_codes(layout.run("rf").smoothed).data[0].compute()
+    assert found.changed == pytest.approx((old != new).sum() / (old > 0).sum()) and 0 < found.changed < 0.6
+    test, feature = raster.read_codes(layout.validation).data.compute()
+    for codes, scored in ((old, found.test_before), (new, found.test_after)):
+        seen = (test > 0) & (codes > 0)
+        assert scored.macro.value == pytest.approx(f1_score(test[seen], codes[seen], average="macro"))
+        assert len(scored.left_out) == len(np.unique(feature[test > 0]))
     plain = found.to_dict()
     assert plain["how"] == "probabilities averaged by a Gaussian of 1 pixels"
     assert plain["test_set"]["after"]["macro_f1"]["value"] > plain["test_set"]["before"]["macro_f1"]["value"]
-    assert smoothed.raster_of(found, layout).odc.geobox == raster.grid(layout.run("rf").map)
 
 
 def test_smoothing_that_changes_nothing_is_refused(layout):
-    options = {"confidence": 0.95, "resamples": 100, "seed": 1}
     with pytest.raises(LulcError, match="method none and least_area 0 change nothing"):
-        smoothed.make(layout, "rf", test_trust.samples(layout), Way("none", 1.0, 0), **options)
+        smoothed.smooth(layout, "rf", VALUES, Way("none", 1.0, 0))
+
+
+def test_scores_of_windows_are_those_of_the_whole():
+    """Counted in windows of 16 pixels, blocks across them."""
+    generator = np.random.default_rng(3)
+    true, codes = (generator.choice([0, *VALUES], SHAPE).astype(np.uint8) for _ in range(2))
+    block = (np.indices(SHAPE)[1] // 13 + 1).astype(np.uint32) * (true > 0)
+    (found,) = smoothed._count(lazy(true[None], 16), lazy(block[None], 16), [lazy(codes[None], 25)], VALUES)
+    np.testing.assert_array_equal(found, accuracy.by_block(true, codes, block, VALUES))
+
+
+def test_a_least_area_that_does_not_fit_the_memory_is_refused(monkeypatch):
+    """Patches are sought in the whole map: 12 bytes of a pixel, of which 3072 have more than nothing."""
+    monkeypatch.setattr(smoothed, "SIEVED", 10**9)
+    blockwise.limit_memory(2000)
+    try:
+        with pytest.raises(LulcError, match="a least area.*Set memory to at least"):
+            smoothed.apply(lazy(percent()), Way("none", 0, 9), VALUES)
+    finally:
+        blockwise.limit_memory(None)
 
 
 def test_too_much_smoothing_costs_and_the_scores_say_so(layout):
-    options = {"confidence": 0.95, "resamples": 100, "seed": 1}
-    found = smoothed.make(layout, "rf", test_trust.samples(layout), Way("gaussian", 6.0, 0), **options)
+    found = made(layout, Way("gaussian", 6.0, 0))
     assert found.gain().high < 0

@@ -51,6 +51,72 @@ def test_nothing_is_averaged_over_no_width():
     np.testing.assert_allclose(smoothing.gaussian(probabilities, 0.0), probabilities, atol=1e-7)
 
 
+def guided_by_definition(probabilities, guide, radius, edge, known):
+    """He et al., equations 19 to 21, pixel by pixel: windows around known pixels, sums of known pixels."""
+
+    def window(row, column):
+        inside = np.zeros_like(known)
+        inside[max(0, row - radius) : row + radius + 1, max(0, column - radius) : column + radius + 1] = True
+        return inside & known
+
+    fits = {}
+    for row, column in np.argwhere(known):
+        image, p = guide[:, window(row, column)], probabilities[:, window(row, column)]
+        spread = np.cov(image, bias=True).reshape(len(guide), -1) + edge**2 * np.eye(len(guide))
+        both = (image[:, None] * p).mean(axis=-1) - image.mean(axis=-1)[:, None] * p.mean(axis=-1)
+        slope = np.linalg.solve(spread, both)  # (band, class)
+        fits[row, column] = slope, p.mean(axis=-1) - slope.T @ image.mean(axis=-1)
+    out = np.full(probabilities.shape, np.nan)
+    for row, column in np.argwhere(known):
+        near = [fits[tuple(place)] for place in np.argwhere(window(row, column))]
+        out[:, row, column] = np.mean([slope.T @ guide[:, row, column] + level for slope, level in near], axis=0)
+    return out
+
+
+@pytest.mark.parametrize(("bands", "radius"), [(1, 1), (3, 2)])
+def test_the_guided_filter_is_that_of_its_equations_with_holes_in_both(bands, radius):
+    generator = np.random.default_rng(4)
+    shape = (11, 13)
+    probabilities = generator.dirichlet([1, 1, 1], shape).transpose(2, 0, 1).astype(np.float32)
+    guide = generator.uniform(0.02, 0.3, (bands, *shape))
+    probabilities[:, generator.random(shape) < 0.15] = np.nan
+    guide[0, generator.random(shape) < 0.15] = np.nan
+    among = generator.random(shape) < 0.9
+    wanted = np.isfinite(probabilities[0]) & among
+    known = wanted & np.isfinite(guide).all(axis=0)
+    found = smoothing.guided(probabilities, guide, radius, 0.05, among)
+    np.testing.assert_allclose(
+        found[:, known], guided_by_definition(probabilities, guide, radius, 0.05, known)[:, known], atol=2e-6
+    )
+    np.testing.assert_allclose(found[:, known].sum(axis=0), 1, atol=1e-5)
+    alone = wanted & ~known
+    np.testing.assert_array_equal(found[:, alone], probabilities[:, alone])
+    np.testing.assert_array_equal(np.isfinite(found[0]), wanted)
+
+
+def test_without_edges_the_guided_filter_is_a_mean_of_means():
+    probabilities = np.random.default_rng(6).dirichlet([1, 1], (20, 20)).transpose(2, 0, 1).astype(np.float32)
+    found = smoothing.guided(probabilities, np.full((2, 20, 20), 0.2), 2, 0.02)
+    twice = [ndimage.uniform_filter(ndimage.uniform_filter(p.astype(float), 5), 5) for p in probabilities]
+    inner = (slice(None), slice(4, -4), slice(4, -4))
+    np.testing.assert_allclose(found[inner], np.stack(twice)[inner], atol=1e-6)
+
+
+def test_along_the_image_s_edges_corners_stay_that_a_gaussian_rounds_off():
+    """Fields with an image that shows them, probabilities with noise: wrong pixels at the fields' corners."""
+    generator = np.random.default_rng(7)
+    truth = np.kron(generator.choice([1, 2], (12, 12)), np.ones((6, 6), int))
+    likely = np.clip(0.5 + 0.15 * (3 - 2 * truth) + generator.normal(0, 0.3, truth.shape), 0, 1)
+    probabilities = np.stack([likely, 1 - likely]).astype(np.float32)
+    image = np.where(truth == 1, 0.25, 0.15)[None] + generator.normal(0, 0.01, (1, *truth.shape))
+    wrong = {
+        "before": ((likely >= 0.5) != (truth == 1)).mean(),
+        "gaussian": (smoothing.gaussian(probabilities, 2.0).argmax(axis=0) + 1 != truth).mean(),
+        "guided": (smoothing.guided(probabilities, image, 3, 0.02).argmax(axis=0) + 1 != truth).mean(),
+    }
+    assert wrong["guided"] < 0.5 * wrong["gaussian"] < 0.5 * wrong["before"]
+
+
 @given(st.integers(0, 500), st.sampled_from([3, 5]))
 @settings(max_examples=15, deadline=None)
 def test_the_majority_is_that_of_the_window(seed, side):

@@ -15,7 +15,7 @@ from lulc_kit import catalog, files, params, raster, steps
 from lulc_kit.errors import LulcError
 from lulc_kit.labels import results, splits, table
 from lulc_kit.labels.sources import Labels
-from lulc_kit.labels.splitters import SPLITTERS, BlockSplit, KNNDMSplit
+from lulc_kit.labels.splitters import SPLITTERS, BlockSplit, KNNDMSplit, PolygonSplit
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 from lulc_kit.samples import Samples
@@ -134,6 +134,24 @@ def test_every_word_has_its_splitter(near: Layout, kind: str) -> None:
     if isinstance(splitter, KNNDMSplit):
         assert splitter.prediction is not None
         assert splitter.prediction.min() >= -5 and splitter.prediction.max() <= 595
+
+
+def test_a_further_split_is_measured_written_and_named(near: Layout) -> None:
+    """Stripes side by side: pixels of the random split lie beside each other, those of the polygons do not."""
+    p, found, layers, _ = at(near, further_split="polygons", gap=0.0, per_class=30)
+    with pytest.warns(UserWarning, match="Too little for a score"):
+        found, split = splits.separate(found, BlockSplit(n_splits=2, spacing=300))
+    split = results.add_further(split, p, found, layers, near)
+    assert split.further is not None and split.further.splitter == PolygonSplit(n_splits=2, buffer=0.0)
+    curves, verdict = results.distances(found, split, near)
+    assert curves is not None and "Further split, polygons: the test is " in verdict
+    assert np.median(curves["test to training, random pixels"]) == 10
+    assert (curves["test to training, polygons"] >= 60).all()
+    drawn = table.draw(found, split, layers, per_class=30, random_state=1)
+    results.write(found, split, drawn, near, verdict, None, curves)
+    samples = Samples.read(near)
+    assert samples.further == "2 folds of whole polygons" and samples.splits[1] == "further_fold"
+    assert set(samples.distances) == set(curves)
 
 
 def test_what_is_known_of_the_split_is_written_and_read(near: Layout) -> None:

@@ -248,6 +248,46 @@ def test_a_class_in_a_single_block_is_left_out_and_said():
         splits.separate(labels(np.where(values == 3, 0, values)), BlockSplit(n_splits=3, spacing=60))
 
 
+def test_a_further_split_is_of_the_same_pixels_and_lies_on_the_grid_beside_the_first():
+    drawn = fields()
+    first = splits.split(drawn, BlockSplit(n_splits=3, spacing=120, buffer=25))
+    other = KNNDMSplit(n_splits=4, buffer=25, prediction=MAPPED)
+    both = splits.split_further(drawn, first, other)
+    alone = splits.split(drawn, other)
+    np.testing.assert_array_equal(both.further.fold, alone.fold)
+    np.testing.assert_array_equal(both.further.fold > 0, both.fold > 0)
+    layers = splits.to_raster(drawn, both)
+    np.testing.assert_array_equal(layers[:6], splits.to_raster(drawn, first))
+    names = ["further_fold", *(f"further_train_{k}" for k in (1, 2, 3, 4))]
+    assert layers.band.values.tolist()[6:] == names
+    np.testing.assert_array_equal(layers[6:], [alone.fold, *alone.trainable])
+    assert "kNNDM" in splits.separation(drawn, both.further) and "kNNDM" not in splits.separation(drawn, both)
+
+
+def test_a_further_split_makes_fewer_folds_or_is_left_out_and_said():
+    """Water lies in two places only; then in one, so that no split of whole polygons can test it."""
+    drawn = fields()
+    first = splits.split(drawn, BlockSplit(n_splits=2, spacing=120))
+    kept = np.isin(drawn.source, np.unique(drawn.source[drawn.values == 5])[:2]) | (drawn.values != 5)
+    rare = replace(drawn, values=drawn.values * kept, source=drawn.source * kept)
+    with pytest.warns(UserWarning, match="2 folds of polygons, not 4"):
+        found = splits.split_further(rare, first, PolygonSplit(n_splits=4))
+    assert found.further.count == 2 and found.notes[0].startswith("Further split: Water")
+    kept = (drawn.source == drawn.source[drawn.values == 5][0]) | (drawn.values != 5)
+    single = replace(drawn, values=drawn.values * kept, source=drawn.source * kept)
+    with pytest.warns(UserWarning, match="A further split of polygons was not made: Water"):
+        found = splits.split_further(single, first, PolygonSplit(n_splits=4))
+    assert found.further is None and len(found.notes) == 1
+
+
+def test_random_test_pixels_lie_beside_those_that_train():
+    """In a chess board of two folds the next training pixel is the neighbour."""
+    values = np.full((20, 20), 3, np.uint8)
+    chess = (np.indices((20, 20)).sum(axis=0) % 2 + 1).astype(np.uint8)
+    found = splits.split(labels(values), BlockSplit(n_splits=2, spacing=100))
+    assert (splits.measure_random(labels(values), replace(found, random_fold=chess)) == 10).all()
+
+
 def test_what_is_scarce_is_named_with_the_least_that_is_needed():
     """Forest everywhere; of Water 30 pixels in the upper left corner and 30 in the lower right one."""
     values = np.full((60, 60), 3, np.uint8)

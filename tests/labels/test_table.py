@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 from lulc_kit import classes, raster
 from lulc_kit.labels import splits, table
 from lulc_kit.labels.sources import Labels
-from lulc_kit.labels.splitters import BlockSplit
+from lulc_kit.labels.splitters import BlockSplit, PolygonSplit
 
 BOX = GeoBox((60, 50), from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
 
@@ -55,6 +55,15 @@ def test_each_row_is_a_labelled_pixel_at_its_place(labels, folds, stack):
     assert rows.crs.to_epsg() == 32633
     names = {1: "Build-up", 3: "Forest", 5: "Water"}
     assert rows["class"].tolist() == [names[v] for v in rows["label"]]
+
+
+def test_rows_have_the_further_split_too(labels, folds, stack):
+    other = splits.split_further(labels, folds, PolygonSplit(n_splits=2, buffer=20))
+    rows = table.draw(labels, other, stack, per_class=30, random_state=1)
+    r, c = rows["row"].to_numpy(), rows["column"].to_numpy()
+    np.testing.assert_array_equal(rows["further_fold"], other.further.fold[r, c])
+    for k in (1, 2):
+        np.testing.assert_array_equal(rows[f"further_train_{k}"], other.further.trainable[k - 1][r, c])
 
 
 @pytest.mark.parametrize("per_class", [30, 31, 100])

@@ -120,15 +120,17 @@ ROWS: dict[str, list[Any]] = {
         *({"scheme": scheme, "classes": classes(scheme), "layer": "fields"} for scheme in SCHEMES),
         {"labels": "data/classes.tif", "field": None, "classes": {"Forest": [1], "Water": [2, 3]}}
         | {"homogeneous": 3, "gap": 0.0, "seed": 0, "split": "random", "rare": "leave_out"},
-        {"block": None, "gap": None, "rare": "smaller_blocks", "allocation": "proportional", "per_polygon": 20},
-        {"split": "polygons", "allocation": "sqrt", "rare": "refuse"},
-        {"split": "groups", "group_field": "site", "folds": None, "per_class": {"Forest": 50}},
-        {"split": "knndm", "rare": "fewer_folds"},
+        {"block": None, "gap": None, "rare": "smaller_blocks", "allocation": "proportional", "per_polygon": 20}
+        | {"further_split": "knndm"},
+        {"split": "polygons", "allocation": "sqrt", "rare": "refuse", "further_split": "groups", "group_field": "site"},
+        {"split": "groups", "group_field": "site", "folds": None, "per_class": {"Forest": 50}}
+        | {"further_split": "polygons"},
+        {"split": "knndm", "rare": "fewer_folds", "further_split": "blocks"},
         {"scheme": None, "classes": None, "all_touched": True, "validation": "data/checked.gpkg"},
     ],
     "06_baselines": [
         {"run": "rf", "model": "rf", "seed": 0, "calibrate": "isotonic", "learning_curve": True},
-        {"run": "knn", "model": "knn", "features": ["B2", "B8"], "class_weight": "sqrt", "tune": 0},
+        {"run": "knn", "model": "knn", "features": ["B2", "B8"], "class_weight": "sqrt", "tune": 0, "further": False},
         {"run": "hgb", "model": "hgb", "class_weight": "balanced", "importance": 0, "settings": {"max_iter": 5}},
         {"run": "svm", "model": "svm", "class_weight": "none", "tune": 2},
         {"run": "logreg", "model": "logreg", "calibrate": "sigmoid", "class_weight": None},
@@ -151,17 +153,18 @@ ROWS: dict[str, list[Any]] = {
     "09_evaluate": [
         {"seed": 0, "doubt": None, "sets_by_class": False, "density": 0}
         | {"sample_points": 60, "sample_least": 10, "sample_blind": False}
-        | {"references": [], "smooth": {"method": "gaussian", "run": None, "least_area": 0.0}},
+        | {"references": [], "smooth": {"method": "gaussian", "runs": None, "least_area": 0.0}},
         {"doubt": [], "sets_by_class": True, "least_margin": 0.0}
         | {"sample_error": 0.05, "sample_allocation": "proportional", "sample_least": 2, "sample_run": "rf"}
         | {"references": [OTHER | {"scheme": "esri", "classes": None}, OTHER | {"name": "b", "scheme": "worldcover"}]}
-        | {"smooth": {"method": "majority", "run": "fcn"}},
+        | {"reference_runs": ["rf", "fcn"], "smooth": {"method": "majority", "runs": ["fcn", "rf"]}},
         {"doubt": ["fcn", "rf"], "applicability_by_class": True, "density": 20}
         | {"sample_points": 60, "sample_allocation": "neyman", "sample_least": 10}
         | {"references": [OTHER | {"scheme": None, "classes": {"Forest": [1], "Water": [2], "Farmland": [3]}}]}
         | {"smooth": {"method": "none", "least_area": 0.5}},
         {"doubt": [], "sample_points": 60, "sample_design": "simple", "compare_with": "tiny/rf", "compare_run": "fcn"},
-        {"doubt": [], "sample_points": 60, "sample_design": "systematic"},
+        {"doubt": [], "sample_points": 60, "sample_design": "systematic", "reference_runs": None}
+        | {"smooth": {"method": "guided", "radius": 20.0}},
     ],
 }
 ELSEWHERE = [
