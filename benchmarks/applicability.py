@@ -1,13 +1,15 @@
 """Area of applicability of a scene, written as COGs: time and memory by scene, samples and what is measured.
 
-    python -m benchmarks.applicability [--sides 1024] [--samples 2000 5000]
+    python -m benchmarks.applicability [--sides 1024] [--samples 2000 5000] [--whole]
 
 A simulated stack of 20 bands that go together (five hidden layers of fields, with noise, mixed into 20 bands, noise
 again), six classes, training samples in 400 m blocks of the western half. All that notebook 09 writes of doubt is
 computed and written: dissimilarity, density where it is counted, class sets, the combined layer. The search for the
 nearest sample is compared with SciPy's tree without the turn onto principal axes and with all distances, both for the
 same pixels. Minutes of a tile of 10980 × 10980 pixels follow, pixel for pixel, from the processor's seconds, shared by
-two cores that have nothing else to do: on a busy machine the clock says more of the others than of this. How
+two cores that have nothing else to do: on a busy machine the clock says more of the others than of this. With --whole
+the tile itself is measured by the clock, with as many samples as notebook 09 takes and no density; its features take
+10 GB of the disk for so long, and making them is not counted. Rows of other scenes stay as they were measured. How
 much a draw of the samples changes the result: the part of pixels that all samples and the draw put on the same side.
 """
 
@@ -30,7 +32,8 @@ from lulc_kit.raster import blockwise, writing
 from tests.rasters import grid
 
 BANDS, HIDDEN, CLASSES, BLOCK = 20, 5, 6, 40
-TILE = 10980**2
+SIDE = 10980
+TILE = SIDE**2
 MIXED = np.random.default_rng(9).normal(size=(BANDS, HIDDEN)).astype(np.float32)
 
 
@@ -86,9 +89,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sides", type=int, nargs="+", default=[1024], help="rows and columns, pixels")
     parser.add_argument("--samples", type=int, nargs="+", default=[2000, 5000], help="training samples")
+    parser.add_argument("--whole", action="store_true", help="a whole tile, 5000 samples, no density")
     parser.add_argument("--all", type=int, default=18000, help="samples of which these are a draw")
     parser.add_argument("--memory", type=int, default=3000, help="megabytes that may be taken")
     arguments = parser.parse_args()
+    densities = (0, 50)
+    if arguments.whole:
+        arguments.sides, arguments.samples, densities = [SIDE], [5000], (0,)
     blockwise.limit_memory(arguments.memory)
     pixels = scene((128, 128), 3).reshape(BANDS, -1).T.astype(float)
     everything = applicability.fit(*samples(arguments.all))
@@ -112,7 +119,7 @@ def main() -> None:
                 lambda: cdist(scaled, tree.data).min(axis=1),  # noqa: B023
             )
         ]
-        for most in (0, 50):
+        for most in densities:
             for side in arguments.sides:
                 with tempfile.TemporaryDirectory() as name:
                     seconds, busy, gigabytes = ours(Path(name), side, space, most)
@@ -129,6 +136,8 @@ def main() -> None:
         "all distances",
         f"same side as {arguments.all}",
     ]
+    sizes = {f"{side}×{side}" for side in arguments.sides}
+    rows = report.earlier("applicability", columns, lambda row: row["columns×rows"] in sizes) + rows
     note = f"Memory is what was taken beyond the start, of {arguments.memory} MB allowed. Simulated bands."
     report.publish(
         "applicability", "Where not to trust a map: time, memory, and a draw of the samples", columns, rows, note

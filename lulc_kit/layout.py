@@ -148,6 +148,28 @@ class CubeLayout:
 
 
 @dataclass(frozen=True)
+class SampleLayout:
+    """Files of a sample of points for interpretation.
+
+    Attributes
+    ----------
+    folder
+        The sample's folder, ``outputs/<study>/interpretation``.
+    """
+
+    folder: Path
+
+    @property
+    def drawn(self) -> Path:
+        """How the points were drawn; who interprets them does not look at it."""
+        return self.folder / "design.json"
+
+    def points(self, suffix: str) -> Path:
+        """Return the points as ``.gpkg``, ``.kml`` or ``.csv``; the user fills one of them in."""
+        return self.folder / f"points{suffix}"
+
+
+@dataclass(frozen=True)
 class Layout:
     """Files of a study.
 
@@ -322,13 +344,14 @@ class Layout:
         return self.folder / "change" / "from_to.tif"
 
     @property
-    def drawn(self) -> Path:
-        """How the points for interpretation were drawn; who interprets them does not look at it."""
-        return self.folder / "interpretation" / "design.json"
+    def interpretation(self) -> SampleLayout:
+        """Points of a map, for a person who says what is there."""
+        return SampleLayout(self.folder / "interpretation")
 
-    def points(self, suffix: str) -> Path:
-        """Return the points for interpretation as ``.gpkg``, ``.kml`` or ``.csv``; the user fills one of them in."""
-        return self.folder / "interpretation" / f"points{suffix}"
+    @property
+    def change_interpretation(self) -> SampleLayout:
+        """Points of the change map, for a person who says what was and what is there."""
+        return SampleLayout(self.folder / "change" / "interpretation")
 
     @property
     def areas(self) -> Path:

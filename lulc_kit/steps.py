@@ -128,7 +128,9 @@ def _judged(p: Any, layout: Layout) -> list[Path]:
         rows = [[run.crossval_table, run.about] for run in runs or [layout.run("*")]]
         return [layout.samples, layout.classes, *(path for paths in rows for path in paths)]
     found = [layout.catalog, layout.composite, *_labels(layout)]
-    found += [path for path in (layout.validation, *([layout.drawn] if p.interpreted else [])) if path.exists()]
+    designs = [layout.interpretation.drawn] if p.interpreted else []
+    designs += [layout.change_interpretation.drawn] if p.change_interpreted else []
+    found += [path for path in (layout.validation, *designs) if path.exists()]
     for run in runs or [layout.run("*")]:
         found += [run.map, *(run.layer(name) for name in MAP_LAYERS)]
         found += [run.crossval, run.crossval_probability, run.about]
@@ -223,7 +225,8 @@ def _named(p: params.Parameters, layout: Layout) -> list[Path]:
 
 def _of_evaluation(p: params.Evaluate, layout: Layout) -> list[Path]:
     named = [reference.file for reference in p.references]
-    found = [files.locate(name) for name in [*named, p.interpreted] if name and name != "reference"]
+    own = [*named, p.interpreted, p.change_interpreted]
+    found = [files.locate(name) for name in own if name and name != "reference"]
     if "reference" in named and layout.catalog.exists():
         found += catalog.files_of(layout.catalog)[1].get("reference", [])
     return found

@@ -18,7 +18,7 @@ from lulc_kit.errors import FormatError, LulcError, MissingFileError
 from lulc_kit.evaluate.sampling import Drawn
 from lulc_kit.intake import tables, vectors
 from lulc_kit.late import gpd, pd
-from lulc_kit.layout import Layout
+from lulc_kit.layout import SampleLayout
 
 WGS84 = "EPSG:4326"
 
@@ -75,7 +75,7 @@ def table(drawn: Drawn, *, blind: bool = True) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=places, crs=places.crs)
 
 
-def write(drawn: Drawn, layout: Layout, *, blind: bool = True) -> None:
+def write(drawn: Drawn, place: SampleLayout, *, blind: bool = True) -> None:
     """Write a sample for interpretation in all `FORMATS`, and its design.
 
     Raises
@@ -83,26 +83,27 @@ def write(drawn: Drawn, layout: Layout, *, blind: bool = True) -> None:
     LulcError
         If a sample lies there already: somebody may have begun to interpret it.
     """
-    if layout.drawn.exists():
+    if place.drawn.exists():
         raise LulcError(
-            f"Another sample lies in {layout.drawn.parent}, and somebody may have begun to interpret it. Move that "
-            f"folder away to draw anew, or set the parameters sample_… of 09 back to what it was drawn with."
+            f"Another sample lies in {place.drawn.parent}, and somebody may have begun to interpret it. Move that "
+            f"folder away to draw anew, or set the parameters of 09 (sample_…, change_points) back to what it was "
+            f"drawn with."
         )
     points = table(drawn, blind=blind)
-    with files.replacing(layout.points(".gpkg")) as part:
+    with files.replacing(place.points(".gpkg")) as part:
         points.to_file(part, layer="points")
-    with files.replacing(layout.points(".kml")) as part:
+    with files.replacing(place.points(".kml")) as part:
         points.assign(Name=points["point"].astype(str)).to_crs(WGS84).to_file(part, driver="KML")
-    with files.replacing(layout.points(".csv")) as part:
+    with files.replacing(place.points(".csv")) as part:
         # The mark at its beginning tells Excel that it is UTF-8.
         points.drop(columns="geometry").to_csv(part, index=False, encoding="utf-8-sig")
-    files.write_json(layout.drawn, drawn.to_dict())
+    files.write_json(place.drawn, drawn.to_dict())
 
 
 def _open(path: Path) -> gpd.GeoDataFrame:
     """Read a file of points, whatever of `FORMATS` or of other vector files it is."""
     if not path.exists():
-        raise MissingFileError(f"{path} does not exist. Check 'interpreted' in 09_evaluate.yaml.")
+        raise MissingFileError(f"{path} does not exist. Check 'interpreted' (of change: 'change_interpreted') in 09.")
     if path.suffix.lower() not in tables.SUFFIXES:
         return vectors.read(path, parameters="09_evaluate.yaml").table
     try:
@@ -123,15 +124,15 @@ def _words(column: pd.Series) -> pd.Series:
     return words.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
 
 
-def read_drawn(layout: Layout) -> Drawn:
+def read_drawn(place: SampleLayout) -> Drawn:
     """Read how a sample was drawn."""
-    if not layout.drawn.exists():
+    if not place.drawn.exists():
         raise MissingFileError(
-            f"{layout.drawn} is not there: without it nobody knows how the points were drawn, and nothing follows from "
-            f"them for the map. Draw a sample first (sample_points in 09_evaluate.yaml), or copy the design.json that "
-            f"was written with the points there."
+            f"{place.drawn} is not there: without it nobody knows how the points were drawn, and nothing follows from "
+            f"them for the map. Draw a sample first (sample_points, change_points in 09_evaluate.yaml), or copy the "
+            f"design.json that was written with the points there."
         )
-    with files.parse(layout.drawn, "09_evaluate") as content:
+    with files.parse(place.drawn, "09_evaluate") as content:
         return Drawn.from_dict(content)
 
 

@@ -11,10 +11,23 @@ import numpy as np
 from lulc_kit import catalog, classes, files, mapping, params, provenance, raster, steps
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import FormatError, ParameterError
-from lulc_kit.evaluate import accuracy, agreement, change, doubt, qgis, references, report, smoothed, survey, trust
+from lulc_kit.evaluate import (
+    accuracy,
+    agreement,
+    change,
+    changed_areas,
+    doubt,
+    qgis,
+    references,
+    report,
+    smoothed,
+    survey,
+    trust,
+)
 from lulc_kit.evaluate.accuracy import Estimate
 from lulc_kit.evaluate.agreement import Agreement
 from lulc_kit.evaluate.change import Change
+from lulc_kit.evaluate.changed_areas import ChangedAreas
 from lulc_kit.evaluate.qgis import RasterLayer
 from lulc_kit.evaluate.runs import Evaluation
 from lulc_kit.evaluate.sampling import HOW, Drawn
@@ -262,6 +275,35 @@ def compare_maps(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Chan
     return found
 
 
+def draw_change(changed: Change | None, p: params.Evaluate, layout: Layout) -> Drawn | None:
+    """Draw points of the change map for interpretation; None if none are wanted, or they have come back."""
+    if changed is None or p.change_interpreted or not p.change_points:
+        return None
+    return changed_areas.draw(
+        changed,
+        layout.change_interpretation,
+        points=p.change_points,
+        allocation=p.sample_allocation,
+        least=p.sample_least,
+        blind=p.sample_blind,
+        seed=p.seed,
+    )
+
+
+def describe_change_sample(drawn: Drawn | None) -> pd.DataFrame | None:
+    """Return how many points each kind of change has; None without a sample."""
+    return None if drawn is None else changed_areas.describe(drawn)
+
+
+def assess_change(changed: Change | None, p: params.Evaluate, layout: Layout) -> ChangedAreas | None:
+    """Say what the interpreted points of the change map say of the areas of change; None if there are none yet."""
+    if changed is None or p.change_interpreted is None or p.change_dates is None:
+        return None
+    before, after = p.change_dates
+    path = files.located(p.change_interpreted)
+    return changed_areas.assess(changed, layout.change_interpretation, path, (before, after), p.confidence)
+
+
 def numbers(
     judged: Evaluation,
     trusted: Mapping[str, Trust],
@@ -271,6 +313,7 @@ def numbers(
     agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
     made: Mapping[str, Smoothed] | None = None,
     changed: Change | None = None,
+    estimated: ChangedAreas | None = None,
 ) -> dict[str, Any]:
     """Return all numbers as plain data: what ``accuracy.json`` holds (`accuracy.schema.json`)."""
     maps = read_maps(judged, layout)
@@ -286,7 +329,9 @@ def numbers(
         "survey": None if surveyed is None else surveyed.to_dict(),
         "agreement": [found.to_dict(judged.classes) for found, _ in (agreed or {}).values()],
         "smoothed": [found.to_dict() for found in (made or {}).values()],
-        "change": None if changed is None else changed.to_dict(),
+        "change": None
+        if changed is None
+        else changed.to_dict() | {"areas": None if estimated is None else estimated.to_dict()},
         "parameters": p.model_dump(mode="json", exclude={"outputs", "memory", "study"}),
         "versions": provenance.versions(),
     }
@@ -334,6 +379,7 @@ def write(
     agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
     made: Mapping[str, Smoothed] | None = None,
     changed: Change | None = None,
+    estimated: ChangedAreas | None = None,
 ) -> None:
     """Write all numbers as data and as tables, the pictures, the page made of them, and a QGIS style for each map.
 
@@ -349,10 +395,11 @@ def write(
         The study's files.
     surveyed
         What a probability sample says of the maps; None without one.
-    agreed, made, changed
-        From `compare_references`, `smooth` and `compare_maps`.
+    agreed, made, changed, estimated
+        From `compare_references`, `smooth`, `compare_maps` and `assess_change`.
     """
-    files.write_json(layout.accuracy, numbers(judged, trusted, p, layout, surveyed, agreed, made, changed))
+    found = numbers(judged, trusted, p, layout, surveyed, agreed, made, changed, estimated)
+    files.write_json(layout.accuracy, found)
     for old in layout.picture("x").parent.glob(layout.picture("*").name):
         old.unlink()
     for name, shown in pictures.items():
@@ -360,14 +407,14 @@ def write(
             if figure is not None:
                 with files.replacing(layout.picture(f"{name}_{run}" if run else name)) as part:
                     figure.savefig(part, dpi=110, bbox_inches="tight")
-    laid_out = tables(judged, trusted) | survey_tables(surveyed) | change_tables(changed)
-    for name, (found, _) in (agreed or {}).items():
+    laid_out = tables(judged, trusted) | survey_tables(surveyed) | change_tables(changed, estimated)
+    for name, (other, _) in (agreed or {}).items():
         kinds = list(judged.classes.names)
-        laid_out[f"agreement_{name}"] = pd.DataFrame(found.matrix, kinds, kinds).rename_axis("ours")
+        laid_out[f"agreement_{name}"] = pd.DataFrame(other.matrix, kinds, kinds).rename_axis("ours")
     for name, table in laid_out.items():
         with files.replacing(layout.table(name)) as part:
             table.to_csv(part)
-    write_qgis(judged, trusted, p, layout, [found for found, _ in (agreed or {}).values()], list(made or {}))
+    write_qgis(judged, trusted, p, layout, [other for other, _ in (agreed or {}).values()], list(made or {}))
     write_page(layout)
 
 
@@ -499,9 +546,14 @@ def survey_tables(surveyed: Survey | None) -> dict[str, pd.DataFrame]:
     return found
 
 
-def change_tables(changed: Change | None) -> dict[str, pd.DataFrame]:
-    """Lay out what became what: hectares by both classes, and gains and losses."""
-    return {} if changed is None else {"change": changed.transitions(), "change_balance": changed.balance()}
+def change_tables(changed: Change | None, estimated: ChangedAreas | None = None) -> dict[str, pd.DataFrame]:
+    """Lay out what became what: hectares by both classes, gains and losses; and what points say of them."""
+    found = {} if changed is None else {"change": changed.transitions(), "change_balance": changed.balance()}
+    if estimated is not None:
+        points = pd.DataFrame(estimated.matrix, estimated.names, estimated.names).rename_axis("mapped as")
+        found |= {"change_areas": estimated.areas(), "change_areas_balance": estimated.balance()}
+        found["change_points"] = points
+    return found
 
 
 def coverage(trusted: Mapping[str, Trust], scheme: Scheme) -> pd.DataFrame | None:

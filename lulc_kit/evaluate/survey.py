@@ -212,7 +212,8 @@ def draw(
         raise LulcError(f"sample_run: there is no run {run!r}. The runs are: {', '.join(judged.ranked())}.")
     asked = {"run": run, "points": points, "standard_error": standard_error, "how": how, "seed": seed}
     asked |= {"allocation": allocation, "least": least, "blind": blind}
-    if layout.drawn.exists() and (there := interpretation.read_drawn(layout)).asked == asked:
+    place = layout.interpretation
+    if place.drawn.exists() and (there := interpretation.read_drawn(place)).asked == asked:
         return there
     raster, classes = _codes(layout, run), judged.classes
     codes = np.asarray(raster.data[0])
@@ -231,7 +232,7 @@ def draw(
     row, column = sampling.draw(codes, classes.values, wanted, how=how, seed=seed)
     mark, stratum = sampling.fingerprint(codes), codes[row, column].astype(np.int64)
     drawn = Drawn(how, run, mark, classes, raster.odc.geobox, pixels, row, column, stratum, asked)
-    interpretation.write(drawn, layout, blind=blind)
+    interpretation.write(drawn, place, blind=blind)
     return drawn
 
 
@@ -264,7 +265,7 @@ def assess(judged: Evaluation, layout: Layout, path: Path, date: str) -> Survey:
         that it was drawn from leaves some of its points unmapped by now. Another one that does so is not judged, and
         a note says so.
     """
-    drawn = interpretation.read_drawn(layout)
+    drawn = interpretation.read_drawn(layout.interpretation)
     seen = interpretation.read(path, drawn)
     values = np.array(drawn.classes.values)
     reference, stratum = np.searchsorted(values, seen.reference), np.searchsorted(values, drawn.stratum)

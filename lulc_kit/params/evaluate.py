@@ -1,11 +1,13 @@
 """09: how far the maps can be trusted."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from lulc_kit.params.base import Fraction, Megabytes, Model, Name, Parameters, Seed
 from lulc_kit.params.samples import Value
+
+Day = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
 
 
 class ReferenceMap(Model):
@@ -85,9 +87,8 @@ class Evaluate(Parameters):
     sample_run: Name | None = Field(None, description="run from whose map the points are drawn; null: the best")
     sample_blind: bool = Field(True, description="whether what the map says is kept from the interpreter")
     interpreted: str | None = Field(None, min_length=1, description="file of the points, filled in; null: none yet")
-    interpreted_date: str | None = Field(
+    interpreted_date: Day | None = Field(
         None,
-        pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$",
         description='of what the interpreter looked at: "2021-06-15", "2021-06" or "2021"',
     )
 
@@ -98,6 +99,16 @@ class Evaluate(Parameters):
     )
     compare_run: Name | None = Field(None, description="run whose map is compared with it; null: the best")
 
+    change_points: int = Field(
+        0, ge=0, le=100_000, description="points to draw from the change map, shared out as sample_… says; 0: none"
+    )
+    change_interpreted: str | None = Field(
+        None, min_length=1, description="file of those points, filled in; null: none yet"
+    )
+    change_dates: Annotated[list[Day], Field(min_length=2, max_length=2)] | None = Field(
+        None, description='of what the interpreter looked at, before and after: ["2015", "2021-06-15"]'
+    )
+
     @model_validator(mode="after")
     def _checks(self) -> Self:
         if self.sample_points and self.sample_error is not None:
@@ -106,5 +117,14 @@ class Evaluate(Parameters):
             raise ValueError(
                 "interpreted is given without interpreted_date: of which day (or year) are the images that the "
                 "interpreter looked at? A reference of another year than the map's finds changes, not errors"
+            )
+        if (self.change_points or self.change_interpreted) and self.compare_with is None:
+            raise ValueError(
+                "change_points and change_interpreted are of a change map: name the earlier map (compare_with)"
+            )
+        if self.change_interpreted is not None and self.change_dates is None:
+            raise ValueError(
+                "change_interpreted is given without change_dates: of which days (or years) are the images before and "
+                "after that the interpreter looked at? Images of other years show other changes"
             )
         return self

@@ -123,7 +123,9 @@ def _write(ax: Axes, numbers: npt.NDArray[np.floating], bright: npt.NDArray[np.b
 
 
 @picture
-def estimates(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], label: str, title: str) -> Figure:
+def estimates(
+    rows: Mapping[str, Mapping[str, tuple[float, float, float]]], label: str, title: str, most: float | None = 1.0
+) -> Figure:
     """Draw numbers with their intervals, one row per name, one colour per series.
 
     Parameters
@@ -134,6 +136,8 @@ def estimates(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], labe
         What the numbers are.
     title
         Title of the picture.
+    most
+        Upper end of the axis, 1 for parts of a whole; None: as far as the numbers reach.
     """
     names = list(dict.fromkeys(n for series in rows.values() for n in series))
     figure, ax = subplots(figsize=(8, 0.45 * len(names) + 1.6))
@@ -149,7 +153,7 @@ def estimates(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], labe
         figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=len(unique), fontsize=9)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlim(0, 1)
+    ax.set_xlim(0, most)
     ax.grid(axis="x", alpha=0.3)
     ax.set_xlabel(label)
     ax.set_title(title)

@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 from lulc_kit import classes
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import interpretation, sampling
-from lulc_kit.layout import Layout
+from lulc_kit.layout import SampleLayout
 
 SCHEME = classes.scheme("workflow").subset([1, 3, 5])
 GRID = GeoBox((60, 50), from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
@@ -49,8 +49,8 @@ def fill(layout, sample, suffix=".gpkg", change=None, name="mine"):
 
 @pytest.fixture
 def layout(tmp_path):
-    interpretation.write(drawn(), Layout(tmp_path))
-    return Layout(tmp_path)
+    interpretation.write(drawn(), SampleLayout(tmp_path))
+    return SampleLayout(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", interpretation.FORMATS)
@@ -145,7 +145,7 @@ def test_files_that_are_missing_say_what_to_do(tmp_path, layout):
     with pytest.raises(LulcError, match="nowhere.gpkg does not exist. Check 'interpreted'"):
         interpretation.read(tmp_path / "nowhere.gpkg", drawn())
     with pytest.raises(LulcError, match="Draw a sample first"):
-        interpretation.read_drawn(Layout(tmp_path / "other"))
+        interpretation.read_drawn(SampleLayout(tmp_path / "other"))
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(LulcError, match="CSV in UTF-8"):
         interpretation.read(tmp_path / "empty.csv", drawn())
@@ -154,6 +154,6 @@ def test_files_that_are_missing_say_what_to_do(tmp_path, layout):
 def test_a_sample_that_somebody_may_have_begun_is_never_written_over(layout):
     before = {path: path.read_bytes() for path in layout.drawn.parent.iterdir()}
     assert {path.suffix for path in before} == {*interpretation.FORMATS, ".json"}
-    with pytest.raises(LulcError, match="Another sample lies in .*interpretation.*Move that folder away"):
+    with pytest.raises(LulcError, match="Another sample lies in .*Move that folder away"):
         interpretation.write(drawn(3), layout)
     assert {path: path.read_bytes() for path in layout.drawn.parent.iterdir()} == before

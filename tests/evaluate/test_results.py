@@ -149,7 +149,7 @@ def test_points_are_drawn_only_if_they_are_wanted_and_have_not_come_back(whole, 
     drawn = results.draw_sample(judged, asked, again)
     table = results.describe_sample(drawn)
     assert table["points"].sum() == 30 and table.index.name == "stratified by the map's classes, from the map of run rf"
-    points = gpd.read_file(again.points(".gpkg"))
+    points = gpd.read_file(again.interpretation.points(".gpkg"))
     names = dict(zip(judged.classes.values, judged.classes.names, strict=True))
     points.assign(reference=[names[v] for v in drawn.stratum.tolist()]).to_file(tmp_path / "seen.gpkg")
     back = asked.model_copy(update={"interpreted": str(tmp_path / "seen.gpkg"), "interpreted_date": "2020"})
@@ -216,6 +216,8 @@ def test_a_map_is_smoothed_beside_the_run_s_and_never_in_its_place(whole):
     jsonschema.validate(json.loads(json.dumps(numbers)), test_report.SCHEMA, jsonschema.Draft202012Validator)
     assert results.smooth(judged, test_trust.samples(layout), params.Evaluate(study="s"), layout) == {}
     assert results.read_smoothed({}, layout) == {}
+    image = np.random.default_rng(1).uniform(0.02, 0.3, (4, *test_trust.SHAPE)).astype(np.float32)
+    writing.write(layout.composite, raster.array(image, test_trust.BOX, ["B2", "B3", "B4", "B8"]))
     guided = params.evaluate.Smoothing(runs=["rf", "poor"], method="guided", radius=10.0)
     both = results.smooth(judged, test_trust.samples(layout), p.model_copy(update={"smooth": guided}), layout)
     assert list(both) == ["rf", "poor"] and all("edges of the image" in found.words for found in both.values())

@@ -59,7 +59,7 @@ def judged(*runs):
 
 def interpret(layout, path, change=None):
     """Fill the points in as a person would who is always right."""
-    rows = gpd.read_file(layout.points(".gpkg"))
+    rows = gpd.read_file(layout.interpretation.points(".gpkg"))
     column = ((rows.geometry.x - 500_000) // 10).astype(int)
     row = ((5_000_000 - rows.geometry.y) // 10).astype(int)
     names = dict(zip(SCHEME.values, SCHEME.names, strict=True))
@@ -145,11 +145,11 @@ def test_mean_probabilities_of_the_strata_are_those_of_all_pixels(study):
 
 def test_the_same_request_keeps_the_sample_and_another_one_touches_nothing(layout):
     first = survey.draw(judged("rf", "knn"), layout, points=200)
-    before = layout.points(".csv").read_bytes()
+    before = layout.interpretation.points(".csv").read_bytes()
     assert survey.draw(judged("rf", "knn"), layout, points=200).name == first.name
     with pytest.raises(LulcError, match="Move that folder away"):
         survey.draw(judged("rf", "knn"), layout, points=300)
-    assert layout.points(".csv").read_bytes() == before
+    assert layout.interpretation.points(".csv").read_bytes() == before
     assert survey.draw(judged("rf", "knn"), Layout(layout.folder), points=200).name == first.name
 
 
@@ -237,4 +237,4 @@ def test_what_does_not_belong_together_is_refused(layout, study, tmp_path):
     writing.write(layout.run("east").map, raster.array(codes[None], east, ["class"]), dtype="uint8", nodata=0)
     with pytest.raises(LulcError, match="map of run east is not on the study's grid"):
         survey.assess(judged("rf", "east"), layout, path, "2021")
-    assert interpretation.read_drawn(layout).run == "rf"
+    assert interpretation.read_drawn(layout.interpretation).run == "rf"

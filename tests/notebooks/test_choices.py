@@ -162,7 +162,8 @@ ROWS: dict[str, list[Any]] = {
         | {"sample_points": 60, "sample_allocation": "neyman", "sample_least": 10}
         | {"references": [OTHER | {"scheme": None, "classes": {"Forest": [1], "Water": [2], "Farmland": [3]}}]}
         | {"smooth": {"method": "none", "least_area": 0.5}},
-        {"doubt": [], "sample_points": 60, "sample_design": "simple", "compare_with": "tiny/rf", "compare_run": "fcn"},
+        {"doubt": [], "sample_points": 60, "sample_design": "simple", "compare_with": "tiny/rf", "compare_run": "fcn"}
+        | {"change_points": 60, "change_dates": None, "sample_least": 5},
         {"doubt": [], "sample_points": 60, "sample_design": "systematic", "reference_runs": None}
         | {"smooth": {"method": "guided", "radius": 20.0}},
     ],
@@ -342,6 +343,33 @@ def test_an_empty_list_that_means_nothing_is_refused(
     project = shutil.copytree(prepared(notebook), tmp_path / "project")
     with pytest.raises(LulcError, match=name.split(".")[-1]):
         execute(notebook, all_parameters(notebook, row), project)
+
+
+def test_points_of_the_change_map_come_back_as_areas_of_change(prepared: Callable[[str], Path], tmp_path: Path) -> None:
+    """The land did not change, so a person sees no change where two runs differ, and the page gives no area of it."""
+    project = shutil.copytree(prepared("09_evaluate"), tmp_path / "project")
+    drawing = all_parameters("09_evaluate", {"doubt": [], "compare_with": "tiny/rf", "compare_run": "fcn"})
+    drawing |= {"change_points": 60, "sample_least": 5}
+    execute("09_evaluate", drawing, project)
+    page = project / "outputs/tiny/report/index.html"
+    assert "hectares of two maps, not of the land" in page.read_text(encoding="utf-8")
+    points = gpd.read_file(project / "outputs/tiny/change/interpretation/points.gpkg")
+    column = ((points.geometry.x - scene.LEFT) // 10).astype(int)
+    row = ((scene.TOP - points.geometry.y) // 10).astype(int)
+    seen = [f"stable {name}" for name in np.array(list(scene.SPECTRA))[scene.truth()[row, column]]]
+    points.assign(reference=seen).to_file(project / "seen.gpkg")
+    with pytest.raises(LulcError, match="change_dates"):
+        execute("09_evaluate", drawing | {"change_interpreted": "seen.gpkg"}, project)
+    given = drawing | {"change_interpreted": "seen.gpkg", "change_dates": ["2015", "2021"]}
+    found = execute("09_evaluate", given, project)["estimated"]
+    balance = found.balance()
+    assert (balance[["loss", "gain"]] == 0).all(axis=None) and balance["stable"].sum() > 0
+    assert "Areas of change, in hectares" in page.read_text(encoding="utf-8")
+    with contextlib.chdir(project):
+        p = params.Evaluate.check(given, "here")
+        assert study.Study(p).outdated(p) is None
+        points.assign(reference=seen[::-1]).to_file(project / "seen.gpkg")
+        assert study.Study(p).outdated(p) == "inputs changed"
 
 
 def test_points_that_a_person_has_interpreted_come_back(prepared: Callable[[str], Path], tmp_path: Path) -> None:
