@@ -296,7 +296,7 @@ def assess(change: Change, place: SampleLayout, path: Path, dates: tuple[str, st
     at = (of_kind[drawn.stratum - 1] - 1, np.searchsorted(used, mapped - 1), np.searchsorted(used, seen - 1))
     np.add.at(counts, at, 1)
     names = tuple(drawn.classes.names[i] for i in used)
-    found = design.stratified(counts, weights, population=weights)
+    found = design.estimate_stratified(counts, weights, population=weights)
     return ChangedAreas(
         *(change.classes, names, change.before, change.after, dates, confidence, drawn.pixels[used]),
         hectare=change.hectare,
@@ -316,7 +316,7 @@ def _by_class(counts: Counts, weights: Counts, used: Counts, classes: Scheme) ->
         group = np.select([was & became, was, became], [0, 1, 2], 3)
         member = group[:, None] == np.arange(4)
         joined = np.einsum("sij,ig,jh->sgh", counts, member, member)
-        found[name] = design.stratified(joined, weights, population=weights)
+        found[name] = design.estimate_stratified(joined, weights, population=weights)
     return found
 
 

@@ -300,7 +300,7 @@ def assess_change(changed: Change | None, p: params.Evaluate, layout: Layout) ->
     if changed is None or p.change_interpreted is None or p.change_dates is None:
         return None
     before, after = p.change_dates
-    path = files.located(p.change_interpreted)
+    path = files.locate(p.change_interpreted)
     return changed_areas.assess(changed, layout.change_interpretation, path, (before, after), p.confidence)
 
 

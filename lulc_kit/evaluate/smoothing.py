@@ -17,6 +17,9 @@ from lulc_kit.late import ndimage
 Probabilities = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint8]
 
+TINY = float(np.finfo(float).tiny)
+"""Least variance, above 0: rounding may take that of a flat image below it."""
+
 REACH = 4.0
 """How far a Gaussian is followed, its standard deviations."""
 
@@ -92,40 +95,60 @@ def guided(
     wanted &= True if among is None else among
     known = wanted & np.isfinite(guide).all(axis=0)
     image = np.where(known, guide, 0).astype(np.float64)
-    bands = range(len(image))
     count = np.where(known, _box(known, radius), 1)
 
     def mean(numbers: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         return np.where(known, _box(numbers, radius) / count, 0)
 
-    of_image = [mean(band) for band in image]
-    lower = [[np.empty(0)] * len(image) for _ in bands]  # Cholesky's factor of the windows' covariances + ε
-    for i in bands:
-        for j in range(i + 1):
-            found = mean(image[i] * image[j]) - of_image[i] * of_image[j] + (edge**2 if i == j else 0)
-            for k in range(j):
-                found -= lower[i][k] * lower[j][k]
-            lower[i][j] = np.sqrt(np.maximum(found, np.finfo(float).tiny)) if i == j else found / lower[j][j]
+    level_of_image = [mean(band) for band in image]
+    products = [[mean(image[i] * image[j]) for j in range(i + 1)] for i in range(len(image))]
+    lower = _factor(products, level_of_image, edge**2)
     out = np.full(probabilities.shape, np.nan, np.float32)
     for layer, target in zip(probabilities, out, strict=True):
         p = np.where(known, layer, 0).astype(np.float64)
         level = mean(p)
-        slope = [mean(image[i] * p) - of_image[i] * level for i in bands]
-        for i in bands:
-            for k in range(i):
-                slope[i] -= lower[i][k] * slope[k]
-            slope[i] /= lower[i][i]
-        for i in reversed(bands):
-            for k in range(i + 1, len(image)):
-                slope[i] -= lower[k][i] * slope[k]
-            slope[i] /= lower[i][i]
-            level -= slope[i] * of_image[i]
+        slope = _solve(lower, [mean(band * p) - m * level for band, m in zip(image, level_of_image, strict=True)])
+        for s, m in zip(slope, level_of_image, strict=True):
+            level -= s * m
         smooth = mean(np.where(known, level, 0))
-        for i in bands:
-            smooth += mean(np.where(known, slope[i], 0)) * image[i]
+        for s, band in zip(slope, image, strict=True):
+            smooth += mean(np.where(known, s, 0)) * band
         target[wanted] = layer[wanted]
         target[known] = smooth[known].astype(np.float32)
     return out
+
+
+Layers = list[npt.NDArray[np.float64]]
+
+
+def _factor(products: list[Layers], means: Layers, least: float) -> list[Layers]:
+    """Return the lower Cholesky factor of each window's covariance of bands, ``least`` added to its diagonal.
+
+    Products are the windows' means of band i × band j, for j up to i; all are layers, (row, column).
+    """
+    lower: list[Layers] = []
+    for i, row in enumerate(products):
+        lower.append([])
+        for j, product in enumerate(row):
+            found = product - means[i] * means[j] + (least if i == j else 0)
+            for one, other in zip(lower[i][:j], lower[j][:j], strict=True):
+                found -= one * other
+            lower[i].append(np.sqrt(np.maximum(found, TINY)) if i == j else found / lower[j][j])
+    return lower
+
+
+def _solve(lower: list[Layers], right: Layers) -> Layers:
+    """Return for each pixel what its factored covariance makes of a right-hand side, a layer for each band."""
+    size = len(right)
+    for i in range(size):
+        for k in range(i):
+            right[i] -= lower[i][k] * right[k]
+        right[i] /= lower[i][i]
+    for i in reversed(range(size)):
+        for k in range(i + 1, size):
+            right[i] -= lower[k][i] * right[k]
+        right[i] /= lower[i][i]
+    return right
 
 
 def _box(numbers: npt.NDArray[Any], radius: int) -> npt.NDArray[np.float64]:

@@ -143,7 +143,7 @@ def test_intervals_of_the_areas_of_change_hold_the_truth():
     held = np.zeros(3)
     for _ in range(1000):
         counts = np.stack([generator.multinomial(300, row / row.sum()) for row in land])
-        low, high = design.stratified(np.eye(3)[:, :, None] * counts, weights).interval("area_share")
+        low, high = design.estimate_stratified(np.eye(3)[:, :, None] * counts, weights).interval("area_share")
         held += (low <= land.sum(axis=0)) & (land.sum(axis=0) <= high)
     assert (0.93 <= held / 1000).all() and (held / 1000 <= 0.97).all(), held
 
