@@ -138,7 +138,7 @@ def main() -> None:
     ]
     sizes = {f"{side}×{side}" for side in arguments.sides}
     rows = report.earlier("applicability", columns, lambda row: row["columns×rows"] in sizes) + rows
-    note = f"Memory is what was taken beyond the start, of {arguments.memory} MB allowed. Simulated bands."
+    note = f"Memory is that of the process, of {arguments.memory} MB allowed. Simulated bands."
     report.publish(
         "applicability", "Where not to trust a map: time, memory, and a draw of the samples", columns, rows, note
     )

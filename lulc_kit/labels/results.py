@@ -226,10 +226,17 @@ def splitter(
 
 
 def add_further(folds: Folds, p: params.Samples, found: Labels, stack: xr.DataArray | None, layout: Layout) -> Folds:
-    """Split the same pixels in another way too (``further_split``), to be scored beside; as they are without one."""
-    if p.further_split is None:
+    """Split the same pixels in another way too (``further_split``), to be scored beside.
+
+    They stay as they are if none is asked for, or the labels do not allow it: a table has no map to match, and the
+    pixels of a class raster are no polygons.
+    """
+    kind = p.further_split
+    if kind is None or kind == p.split or (kind == "knndm" and stack is None):
         return folds
-    return splits.split_further(found, folds, splitter(p, found, stack, layout, p.further_split))
+    if kind in ("knndm", "polygons") and not found.source[found.values > 0].all():
+        return folds
+    return splits.split_further(found, folds, splitter(p, found, stack, layout, kind))
 
 
 def distances(found: Labels, folds: Folds, layout: Layout) -> tuple[Mapping[str, Points] | None, str]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lulc_kit import raster
 from lulc_kit.distance import distance
-from lulc_kit.errors import LulcError, RareClassError
+from lulc_kit.errors import LulcError, ParameterError, RareClassError
 from lulc_kit.labels import distances
 from lulc_kit.labels.distances import Distances, Points
 from lulc_kit.labels.sources import Labels
@@ -93,8 +93,8 @@ def separate(labels: Labels, splitter: Splitter, rare: Rare = "fewer_folds") -> 
 def split_further(labels: Labels, folds: Folds, splitter: Splitter) -> Folds:
     """Split the same pixels once more, in another way (`Folds.further`).
 
-    Classes that are too rare for it mean fewer folds of it. If not even two can be made there is none, and a note says
-    why: the study goes on without that number.
+    Classes that are too rare for it mean fewer folds of it. If not even two can be made, or the labels have no polygons
+    or points to share out, there is none, and a note says why: the study goes on without that number.
     """
 
     def attempt(easier: Splitter, without: Sequence[str]) -> Folds:
@@ -104,8 +104,8 @@ def split_further(labels: Labels, folds: Folds, splitter: Splitter) -> Folds:
 
     try:
         settled = settle(attempt, splitter, "fewer_folds")
-    except RareClassError as error:
-        note = f"A further split of {splitter.unit} was not made: {str(error).removesuffix('.')}."
+    except (RareClassError, ParameterError) as error:
+        note = f"A further split of {splitter.unit} was not made: {str(error).partition('. ')[0].removesuffix('.')}."
         warnings.warn(note, stacklevel=2)
         return replace(folds, notes=(*folds.notes, note))
     found = replace(settled.result, notes=tuple(f"Further split: {note}" for note in settled.notes))
@@ -119,7 +119,7 @@ def split(labels: Labels, splitter: Splitter) -> Folds:
     kind = kinds(labels)
     polygon = labels.source[inside]
     if isinstance(splitter, KNNDMSplit | PolygonSplit) and not polygon.all():
-        raise LulcError(
+        raise ParameterError(
             f"{(polygon == 0).sum()} labelled pixels belong to no polygon or point, and pixels that touch each other "
             f"cannot be shared out one by one. For labels from a class raster use split: blocks in 05_samples.yaml."
         )

@@ -87,7 +87,9 @@ class Samples(Parameters):
         "blocks", description="what goes into a fold together, or how folds are found; random leaks"
     )
     further_split: Literal["blocks", "polygons", "groups", "knndm"] | None = Field(
-        None, description="the same labels split in another way too, so that 06 and 09 have both scores; null: not"
+        "knndm",
+        description="the same labels split in another way too, so that 06 and 09 have both scores; null, or one that "
+        "the labels do not allow: not",
     )
     group_field: str | None = Field(None, description="field of the labels' file for split: groups: region, site")
     folds: int | None = Field(4, ge=2, le=20, description="number of folds; null: one for each group (split: groups)")
@@ -121,10 +123,6 @@ class Samples(Parameters):
                 raise ValueError(
                     f"{name}: groups needs what names the groups: set group_field, for a table table_group"
                 )
-            if kind == "knndm" and self.table_class is not None:
-                raise ValueError(f"table_class is given: a table has no map, which {name}: knndm needs")
-        if self.further_split == self.split:
-            raise ValueError(f"further_split and split are both {self.split}: one of them says nothing new")
         if self.folds is None and self.split != "groups":
             raise ValueError(f"folds: null is for split: groups; give a number for split: {self.split}")
         if self.rare == "smaller_blocks" and self.split != "blocks":
@@ -154,8 +152,8 @@ class Samples(Parameters):
             raise ValueError('table_crs is needed with table_x and table_y: "EPSG:4326" for degrees')
         if self.table_class is not None and not isinstance(self.labels, str):
             raise ValueError("table_class is given, so 'labels' must be one table")
-        if self.table_class is not None and self.validation is not None:
-            raise ValueError("table_class is given: a table has no map, which validation needs")
+        if self.table_class is not None and (self.validation is not None or self.split == "knndm"):
+            raise ValueError("table_class is given: a table has no map, which validation and split: knndm need")
         return self
 
     @property

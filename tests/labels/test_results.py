@@ -1,6 +1,7 @@
 """Where the labels of notebook 05 come from, and what keeps them apart."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,20 @@ def test_a_further_split_is_measured_written_and_named(near: Layout) -> None:
     samples = Samples.read(near)
     assert samples.further == "2 folds of whole polygons" and samples.splits[1] == "further_fold"
     assert set(samples.distances) == set(curves)
+
+
+def test_a_further_split_that_the_labels_do_not_allow_is_not_made(near: Layout) -> None:
+    p, found, layers, _ = at(near, block=300.0, gap=0.0)
+    split = splits.split(found, BlockSplit(n_splits=2, spacing=300))
+    assert p.further_split == "knndm"
+    class_raster = replace(found, source=np.zeros_like(found.source))
+    for asked, labels, stack in (
+        ({}, class_raster, layers),
+        ({}, found, None),
+        ({"further_split": "blocks"}, found, layers),
+        ({"further_split": None}, found, layers),
+    ):
+        assert results.add_further(split, p.model_copy(update=asked), labels, stack, near) is split
 
 
 def test_what_is_known_of_the_split_is_written_and_read(near: Layout) -> None:

@@ -278,6 +278,10 @@ def test_a_further_split_makes_fewer_folds_or_is_left_out_and_said():
     with pytest.warns(UserWarning, match="A further split of polygons was not made: Water"):
         found = splits.split_further(single, first, PolygonSplit(n_splits=4))
     assert found.further is None and len(found.notes) == 1
+    raster_labels = labels(scattered())
+    whole = splits.split(raster_labels, BlockSplit(n_splits=2, spacing=100))
+    with pytest.warns(UserWarning, match="not made: .* pixels belong to no polygon or point, and pixels that touch"):
+        assert splits.split_further(raster_labels, whole, KNNDMSplit(prediction=MAPPED)).further is None
 
 
 def test_random_test_pixels_lie_beside_those_that_train():

@@ -31,9 +31,8 @@ def test_wrong_values_are_named_with_what_was_found(name: str, value: Any, says:
     [
         ({"split": "polygons", "rare": "smaller_blocks"}, "rare: smaller_blocks is for split: blocks"),
         ({"per_class": {"Forest": 50}, "allocation": "sqrt"}, "allocation must be balanced"),
-        ({"further_split": "blocks"}, "further_split and split are both blocks"),
         ({"further_split": "groups"}, "further_split: groups needs what names the groups"),
-        ({"labels": "a.csv", "table_class": "c", "further_split": "knndm"}, "no map, which further_split: knndm needs"),
+        ({"labels": "a.csv", "table_class": "c", "split": "knndm"}, "no map, which validation and split: knndm need"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(values: dict[str, Any], says: str) -> None:
