@@ -126,7 +126,8 @@ ROWS: dict[str, list[Any]] = {
         {"split": "groups", "group_field": "site", "folds": None, "per_class": {"Forest": 50}}
         | {"further_split": "polygons"},
         {"split": "knndm", "rare": "fewer_folds", "further_split": "blocks"},
-        {"scheme": None, "classes": None, "all_touched": True, "validation": "data/checked.gpkg"},
+        {"scheme": None, "classes": None, "all_touched": True, "validation": "data/checked.gpkg"}
+        | {"further_split": None},
     ],
     "06_baselines": [
         {"run": "rf", "model": "rf", "seed": 0, "calibrate": "isotonic", "learning_curve": True},
