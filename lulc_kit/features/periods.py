@@ -6,10 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lulc_kit.errors import ParameterError
-
-PATTERN = re.compile(r"(\d{4}-)?(0[1-9]|1[0-2])|(0[1-9]|1[0-2])\.\.(0[1-9]|1[0-2])")
-"""How a period is written: ``2018-07``, that month; ``07``, July of any year; ``06..08``, June to August of any year,
-``11..02``, over the turn of the year."""
+from lulc_kit.params.features import PERIOD
 
 
 def dates_in(period: str, dates: Sequence[str]) -> list[str]:
@@ -18,7 +15,7 @@ def dates_in(period: str, dates: Sequence[str]) -> list[str]:
     Parameters
     ----------
     period
-        See `PATTERN`.
+        See `lulc_kit.params.features.PERIOD`.
     dates
         ``YYYY-MM-DD``, in order.
 
@@ -33,7 +30,7 @@ def dates_in(period: str, dates: Sequence[str]) -> list[str]:
     >>> dates_in("07", days), dates_in("2018-07", days), dates_in("11..02", days)
     (['2018-07-04', '2019-07-09'], ['2018-07-04'], ['2018-01-12', '2018-12-30'])
     """
-    if not PATTERN.fullmatch(period):
+    if not re.fullmatch(PERIOD, period):
         raise ParameterError(
             f"time_months: {period!r} is no month or season. Write 2018-07 for that month, 07 for July of any year, "
             f"or 06..08 for June to August of any year (as text, in quotes)."

@@ -14,15 +14,14 @@ import numpy.typing as npt
 from lulc_kit import raster
 from lulc_kit.errors import ParameterError
 from lulc_kit.late import da, xr
+from lulc_kit.params.features import HARMONIC, PLAIN
 
-PLAIN = ("mean", "std", "iqr", "min", "max", "min_day", "max_day", "amplitude", "slope", "count")
-HARMONIC = ("amplitude1", "phase1", "amplitude2", "phase2", "level")
 ROUNDS = 5
 """Of reweighting in the robust fit."""
 
 
 def is_known(name: str) -> bool:
-    """Whether a statistic has such a name: ``p0`` … ``p100``, or one of `PLAIN` and `HARMONIC`."""
+    """Whether a statistic has such a name: ``p0`` … ``p100``, or one that `params.features` lists."""
     return name in PLAIN + HARMONIC or _percentile(name) is not None
 
 

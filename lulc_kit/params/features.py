@@ -52,13 +52,14 @@ TextureFeature = Literal[
     "correlation",
 ]
 
-Statistic = Annotated[
-    str,
-    Field(
-        pattern=r"^(p(\d{1,2}|100)|mean|std|iqr|min|max|min_day|max_day|amplitude|slope|count|level|(amplitude|phase)[12])$"
-    ),
-]
-Period = Annotated[str, Field(pattern=r"^((\d{4}-)?(0[1-9]|1[0-2])|(0[1-9]|1[0-2])\.\.(0[1-9]|1[0-2]))$")]
+PLAIN = ("mean", "std", "iqr", "min", "max", "min_day", "max_day", "amplitude", "slope", "count")
+HARMONIC = ("amplitude1", "phase1", "amplitude2", "phase2", "level")
+"""Statistics over time, beside the percentiles ``p0`` … ``p100``: `lulc_kit.features.temporal` computes them."""
+Statistic = Annotated[str, Field(pattern=rf"^(p(\d{{1,2}}|100)|{'|'.join(PLAIN + HARMONIC)})$")]
+PERIOD = r"^((\d{4}-)?(0[1-9]|1[0-2])|(0[1-9]|1[0-2])\.\.(0[1-9]|1[0-2]))$"
+"""How a period is written: ``2018-07``, that month; ``07``, July of any year; ``06..08``, June to August of any year,
+``11..02``, over the turn of the year."""
+Period = Annotated[str, Field(pattern=PERIOD)]
 Directions = Annotated[list[Literal[0, 45, 90, 135]], Field(min_length=1)]
 
 
