@@ -45,3 +45,25 @@ def test_public_names_have_docstrings(path: Path) -> None:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             found += [n for n in undocumented(node.body, f"{node.name}.") if n.split(".")[1] not in ("reads", "writes")]
     assert found == []
+
+
+PARTICIPLES = {"turned", "flipped", "mirrored", "fixed"}
+"""Functions of `deep` that are still called so; to be emptied."""
+
+
+def participles(tree: ast.Module) -> set[str]:
+    """Return the public functions of a module whose name is one word in -ed: ``located`` for what locates."""
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return {name for name in names if name.isalpha() and name.endswith("ed") and not name.endswith(("eed", "embed"))}
+
+
+def test_functions_are_called_by_verbs() -> None:
+    found = set().union(*(participles(ast.parse(path.read_text(encoding="utf-8"))) for path in MODULES))
+    assert found - PARTICIPLES == set(), "locate, not located: what does it do?"
+    assert PARTICIPLES - found == set(), "these are gone: take them from the list"
+
+
+def test_a_participle_would_be_noticed() -> None:
+    names = ("located", "read_checked", "seed", "_checked")
+    code = "".join(f"def {name}(): ...\n" for name in names) + "class A:\n    def used(self): ..."
+    assert participles(ast.parse(code)) == {"located"}
