@@ -109,7 +109,7 @@ class Way:
                 found = map_layers.classify(smoothing.gaussian(likely, self.radius, among), values)
             elif self.method == "guided":
                 assert guide is not None, "its bands were opened"
-                found = map_layers.classify(smoothing.guided(likely, guide, self.half, self.edge, among), values)
+                found = map_layers.classify(smoothing.guided_filter(likely, guide, self.half, self.edge, among), values)
             else:
                 found = np.where(among, map_layers.classify(likely, values), 0).astype(np.uint8)
                 found = smoothing.majority(found, self.side, values) if self.method == "majority" else found

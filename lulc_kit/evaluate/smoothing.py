@@ -56,7 +56,7 @@ def gaussian(probabilities: Probabilities, sigma: float, among: npt.NDArray[np.b
     return out
 
 
-def guided(
+def guided_filter(
     probabilities: Probabilities,
     guide: npt.NDArray[np.floating],
     radius: int,
@@ -88,7 +88,7 @@ def guided(
     --------
     >>> two = np.array([[[1, 1, 0, 1, 0, 0, 0]], [[0, 0, 1, 0, 1, 1, 1]]], np.float32)  # a speck, and an edge
     >>> shore = np.array([[[0.3, 0.3, 0.3, 0.3, 0.1, 0.1, 0.1]]])
-    >>> guided(two, shore, 2, 0.02).argmax(axis=0).tolist()
+    >>> guided_filter(two, shore, 2, 0.02).argmax(axis=0).tolist()
     [[0, 0, 0, 0, 1, 1, 1]]
     """
     wanted = np.isfinite(probabilities).all(axis=0)

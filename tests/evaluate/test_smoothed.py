@@ -56,7 +56,7 @@ def test_each_way_is_what_it_says():
         map_layers.classify(smoothing.gaussian(prob, 1.5), VALUES),
         smoothing.sieve(smoothing.majority(plain, 3, VALUES), 6),
         smoothing.sieve(plain, 9),
-        smoothing.sieve(map_layers.classify(smoothing.guided(prob, image(), 2, 0.05), VALUES), 5),
+        smoothing.sieve(map_layers.classify(smoothing.guided_filter(prob, image(), 2, 0.05), VALUES), 5),
     ]
     for way, codes in zip(WAYS, expected, strict=True):
         np.testing.assert_array_equal(smoothed.apply(lazy(likely), way, VALUES, guide=lazy(image()))[0], codes)

@@ -84,7 +84,7 @@ def test_the_guided_filter_is_that_of_its_equations_with_holes_in_both(bands, ra
     among = generator.random(shape) < 0.9
     wanted = np.isfinite(probabilities[0]) & among
     known = wanted & np.isfinite(guide).all(axis=0)
-    found = smoothing.guided(probabilities, guide, radius, 0.05, among)
+    found = smoothing.guided_filter(probabilities, guide, radius, 0.05, among)
     np.testing.assert_allclose(
         found[:, known], guided_by_definition(probabilities, guide, radius, 0.05, known)[:, known], atol=2e-6
     )
@@ -96,7 +96,7 @@ def test_the_guided_filter_is_that_of_its_equations_with_holes_in_both(bands, ra
 
 def test_without_edges_the_guided_filter_is_a_mean_of_means():
     probabilities = np.random.default_rng(6).dirichlet([1, 1], (20, 20)).transpose(2, 0, 1).astype(np.float32)
-    found = smoothing.guided(probabilities, np.full((2, 20, 20), 0.2), 2, 0.02)
+    found = smoothing.guided_filter(probabilities, np.full((2, 20, 20), 0.2), 2, 0.02)
     twice = [ndimage.uniform_filter(ndimage.uniform_filter(p.astype(float), 5), 5) for p in probabilities]
     inner = (slice(None), slice(4, -4), slice(4, -4))
     np.testing.assert_allclose(found[inner], np.stack(twice)[inner], atol=1e-6)
@@ -112,7 +112,7 @@ def test_along_the_image_s_edges_corners_stay_that_a_gaussian_rounds_off():
     wrong = {
         "before": ((likely >= 0.5) != (truth == 1)).mean(),
         "gaussian": (smoothing.gaussian(probabilities, 2.0).argmax(axis=0) + 1 != truth).mean(),
-        "guided": (smoothing.guided(probabilities, image, 3, 0.02).argmax(axis=0) + 1 != truth).mean(),
+        "guided": (smoothing.guided_filter(probabilities, image, 3, 0.02).argmax(axis=0) + 1 != truth).mean(),
     }
     assert wrong["guided"] < 0.5 * wrong["gaussian"] < 0.5 * wrong["before"]
 
