@@ -165,7 +165,8 @@ def publish_speed() -> None:
     speed()
     rows: list[list[object]] = [[10, 500, 12, 1000, *speed()] for _ in range(5)]
     columns = ["runs", "blocks", "classes", "resamples", "seconds on the clock", "seconds of processors"]
-    note = "All scores of all runs with their intervals, and all pairs of runs compared. Each row is one more time."
+    note = "All scores of all runs with their intervals, and all pairs of runs compared. Each row is one more time. "
+    note += "Measured alone on the machine: the load is that of the minutes before."
     report.publish("bootstrap", "How long the bootstrap takes", columns, rows, note)
 
 

@@ -254,12 +254,14 @@ def distances(found: Labels, folds: Folds, layout: Layout) -> tuple[Mapping[str,
     places = _everywhere(found, layout)
     measured = splits.measure(found, folds, places)
     curves, verdict = dict(measured.curves()), measured.title()
+    tests = {splits.title(folds.splitter): curves.pop("test to training")}
     if folds.further is not None:
         other, name = splits.measure(found, folds.further, places), splits.title(folds.further.splitter)
-        curves[f"test to training, {name}"] = other.test
+        tests[name] = other.test
         verdict += f" Further split, {name}: {other.verdict()} (W = {other.w:.0f} m)."
     if not isinstance(folds.splitter, RandomSplit):
-        curves["test to training, random pixels"] = splits.measure_random(found, folds)
+        tests["random pixels"] = splits.measure_random(found, folds)
+    curves |= {f"test to training, {name}": distances for name, distances in tests.items()}
     return curves, verdict
 
 

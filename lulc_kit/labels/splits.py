@@ -216,7 +216,9 @@ def separation(labels: Labels, folds: Folds) -> str:
 
 def title(splitter: Splitter) -> str:
     """Name a split in a word or two, for a legend."""
-    return "kNNDM" if isinstance(splitter, KNNDMSplit) else splitter.unit
+    if isinstance(splitter, KNNDMSplit | RandomSplit):
+        return "kNNDM" if isinstance(splitter, KNNDMSplit) else "random pixels"
+    return splitter.unit
 
 
 def to_raster(labels: Labels, folds: Folds) -> xr.DataArray | None:

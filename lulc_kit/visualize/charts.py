@@ -90,7 +90,7 @@ def distances(curves: Mapping[str, npt.ArrayLike], title: str) -> Figure:
     ax.set_xlim(0, longest)
     ax.set_xlabel("distance to the nearest one, m")
     ax.set_ylabel("part of all")
-    ax.legend(loc="lower right", fontsize=9)
+    ax.legend(loc="best", fontsize=9)
     return head(figure, title)
 
 
