@@ -20,7 +20,7 @@ class Preprocess(Parameters):
     )
     resolution: float = Field(10.0, gt=0, le=100_000, description="pixel size of the grid, metres")
     sharpen: Literal["local", "none"] = Field(
-        "local", description="20 m and 60 m bands at 10 m: local: sharpened by local regression; none: interpolated"
+        "none", description="20 m and 60 m bands at 10 m: none: interpolated; local: sharpened by local regression"
     )
     radiometry: Literal["check", "trust"] = Field(
         "check",
