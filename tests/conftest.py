@@ -1,12 +1,16 @@
 """What tests of several rooms share."""
 
 import gc
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import dask
+import filelock
 import psutil
 import pytest
 
@@ -14,21 +18,45 @@ from lulc_kit import attribution
 from lulc_kit.raster import blockwise
 from tests import scene
 
+HERE = Path(__file__).parent
 SLOW = tuple(
-    str(Path(__file__).parent / name)
+    str(HERE / name)
     for name in ("browser", "deep", "simulated", "preprocess/test_products.py", "preprocess/test_correction.py")
 )
 """Tests of whole studies, networks and products; files and tests that are slow by themselves carry the mark."""
+
+LONGEST = tuple(
+    str(HERE / name)
+    for name in (
+        "notebooks/test_run.py",
+        "region/test_regions.py",
+        "notebooks/test_choices.py",
+        "notebooks/test_travel.py",
+        "deep/test_layers.py",
+        "notebooks/test_own_data.py",
+    )
+)
+"""Files that take longest, in order: begun last, one of them would keep one worker busy while the other waits."""
 
 FRESH = 400_000_000
 """Bytes that a process has with the kit's libraries loaded."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let workers of pytest-xdist take files in our order, not those of many tests first, and each its own cores."""
+    config.option.loadscopereorder = False
+    if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+        threads = str(max(1, (os.cpu_count() or 1) // workers))
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):  # of the kernels that they start, too
+            os.environ.setdefault(name, threads)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in `SLOW`, so that ``pytest -m "not slow"`` leaves it out."""
+    """Mark what lies in `SLOW`, so that ``pytest -m "not slow"`` leaves it out; `LONGEST` come first."""
     for item in items:
         if str(item.path).startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: next((i for i, path in enumerate(LONGEST) if str(item.path) == path), len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)
@@ -78,10 +106,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, data: Path) -> scene.Finished:
-    """The tiny study after `lulc run`, made once; who changes something works on a copy."""
-    project = scene.make_project(tmp_path_factory.mktemp("finished") / "project", scene.parameters(data))
-    # Somebody tried things out in JupyterLab and saved: the parameter file counts, and the model's defaults.
-    scene.edit(project / "notebooks/06_baselines.ipynb", "seed = 1 ", "seed = 99 ")
-    before = scene.hashes(project)
-    return scene.Finished(project, scene.lulc(project, "run", "tiny"), before)
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[scene.Finished]:
+    """The tiny study after `lulc run`, made once for all workers; who changes something works on a copy."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, about = shared / "finished", shared / "finished.json"
+    with filelock.FileLock(shared / "finished.lock"):
+        if not about.exists():
+            made = scene.finish(folder)
+            about.write_text(json.dumps([made.said.returncode, made.said.stdout, made.said.stderr, made.before]))
+    code, out, error, before = json.loads(about.read_text())
+    said = subprocess.CompletedProcess("lulc", code, out, error)
+    files = scene.hashes(folder / "data")
+    yield scene.Finished(folder / "project", folder / "data", said, before)
+    assert scene.hashes(folder / "data") == files, "a test, or the kit, changed the user's own files"

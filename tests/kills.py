@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -65,11 +64,3 @@ def results(study: Path) -> dict[str, str]:
     # The page says how long each step took; its numbers are in accuracy.json.
     other = (".skops", ".keras", "report/index.html")
     return {n: digest for n, digest in found.items() if n.split("/")[0] in RESULTS and not n.endswith(other)}
-
-
-def timed(project: Path, arguments: Sequence[str]) -> float:
-    """Run ``lulc`` to its end and return how many seconds it took; an AssertionError says what went wrong."""
-    started = time.monotonic()
-    said = scene.lulc(project, *arguments)
-    assert said.returncode == 0, said.stdout + said.stderr
-    return time.monotonic() - started

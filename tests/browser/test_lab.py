@@ -49,11 +49,11 @@ def _edit_parameters(notebook: Path, values: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, finished: scene.Finished, data: Path) -> Iterator[tuple[str, Path]]:
+def lab(tmp_path: Path, finished: scene.Finished) -> Iterator[tuple[str, Path]]:
     """JupyterLab on loopback, in a project whose notebooks have been run, with its figures taken away."""
     project = shutil.copytree(finished.project, tmp_path / "project")
     shutil.rmtree(project / "outputs/tiny/figures")
-    _edit_parameters(project / "notebooks/03_visualize.ipynb", scene.parameters(data)["03_visualize"])
+    _edit_parameters(project / "notebooks/03_visualize.ipynb", scene.parameters(finished.data)["03_visualize"])
     port, home = _free_port(), tmp_path / "home"
     # Every cell stays in the page, also those out of sight.
     settings = home / "config/lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings"

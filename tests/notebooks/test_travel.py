@@ -1,6 +1,7 @@
 """Models that travel: trained in one half of the tiny scene, mapping the other; and two halves that teach together."""
 
 import contextlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,20 @@ def prepare(run: Run, name: str, half: str, **features: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def there(run: Run, project: Path, here: Layout) -> Layout:
+def eastern(run: Run, project: Path, here: Layout) -> Callable[[str], None]:
+    """Make a study of the eastern half, with features fitted in the western one; computed once, then copied."""
+    prepare(run, "plain", "east", fitted_in="west")
+
+    def make(name: str) -> None:
+        shutil.copytree(project / "outputs/plain", project / "outputs" / name)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def there(run: Run, project: Path, eastern: Callable[[str], None]) -> Layout:
     """The eastern half without labels, mapped by the forest of the western one."""
-    prepare(run, "east", "east", fitted_in="west")
+    eastern("east")
     run("06_baselines", "east", run="away", trained="west/rf")
     return Layout(project / "outputs/east")
 
@@ -121,8 +133,10 @@ def test_a_travelled_step_is_outdated_when_the_model_changes(
         here.run("rf").about.write_bytes(kept)
 
 
-def test_with_labels_the_cost_of_travelling_is_judged(here: Layout, there: Layout, run: Run, project: Path) -> None:
-    prepare(run, "labelled", "east", fitted_in="west")
+def test_with_labels_the_cost_of_travelling_is_judged(
+    here: Layout, eastern: Callable[[str], None], run: Run, project: Path
+) -> None:
+    eastern("labelled")
     run("05_samples", "labelled")
     for name, origin in (("own", None), ("away", "west/rf")):
         run("06_baselines", "labelled", run=name, trained=origin)
@@ -143,8 +157,10 @@ def test_with_labels_the_cost_of_travelling_is_judged(here: Layout, there: Layou
     assert files.read_json(layout.accuracy)["travelled"][0]["run"] == "away"
 
 
-def test_two_halves_teach_together_and_each_is_tested_by_the_other(here: Layout, run: Run, project: Path) -> None:
-    prepare(run, "half", "east", fitted_in="west")
+def test_two_halves_teach_together_and_each_is_tested_by_the_other(
+    here: Layout, eastern: Callable[[str], None], run: Run, project: Path
+) -> None:
+    eastern("half")
     run("05_samples", "half")
     done = run("06_baselines", "half", run="both", samples=["west", "half"], class_weight="none")
     layout = Layout(project / "outputs/half")
@@ -203,8 +219,10 @@ def test_grey_levels_and_components_that_are_not_there_are_refused(here: Layout,
         assert not (project / "outputs/other/features/stack.tif").exists()
 
 
-def test_other_classes_and_missing_models_are_refused(here: Layout, run: Run, project: Path) -> None:
-    prepare(run, "named", "east", fitted_in="west")
+def test_other_classes_and_missing_models_are_refused(
+    here: Layout, eastern: Callable[[str], None], run: Run, project: Path
+) -> None:
+    eastern("named")
     named = {"scheme": None, "classes": {"Wood": ["Forest"], "Lake": ["Water"], "Field": ["Farmland"]}}
     run("05_samples", "named", **named)
     with pytest.raises(LulcError, match="west: 2 Farmland, 3 Forest, 5 Water\n  named: 1 Wood, 2 Lake, 3 Field"):
@@ -216,9 +234,11 @@ def test_other_classes_and_missing_models_are_refused(here: Layout, run: Run, pr
     assert not (project / "outputs/named/models").exists()
 
 
-def test_a_class_that_is_not_here_counts_as_wrong(here: Layout, run: Run, project: Path) -> None:
+def test_a_class_that_is_not_here_counts_as_wrong(
+    here: Layout, eastern: Callable[[str], None], run: Run, project: Path
+) -> None:
     """Without labels of water, water that the travelled model sees in labelled forest is an error, not left out."""
-    prepare(run, "dry", "east", fitted_in="west")
+    eastern("dry")
     run("05_samples", "dry", classes={"Forest": ["Forest"], "Farmland": ["Farmland"]})
     run("06_baselines", "dry", run="away", trained="west/rf")
     layout = Layout(project / "outputs/dry")
