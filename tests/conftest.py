@@ -32,8 +32,11 @@ LONGEST = tuple(
         "region/test_regions.py",
         "notebooks/test_choices.py",
         "notebooks/test_travel.py",
-        "deep/test_layers.py",
+        "deep/test_temporal.py",
+        "deep/test_training.py",
         "notebooks/test_own_data.py",
+        "browser/test_lab.py",
+        "test_cluster.py",
     )
 )
 """Files that take longest, in order: begun last, one of them would keep one worker busy while the other waits."""
