@@ -1,6 +1,10 @@
 """Networks beside forest and gradient boosting: macro-F1 on folds apart in space, minutes of training, parameters.
 
-    python -m benchmarks.deep [--studies havelland romania] [--seeds 1] [--runs fcn …] [--outputs DIR]
+    python -m benchmarks.deep [--studies romania …] [--runs fcn …] [--seeds 1 …] [--steps 600] [--outputs DIR] [--again]
+
+Each row is written as soon as it is there, and a row that is there is not made again (but by --again): what was cut off
+goes on with the same line. With --outputs the studies' files and the networks stay for the next call; FCN+LSTM takes
+the FCN of its study and seed from there, or trains it.
 
 All are trained on the same land and tested on the same labelled pixels in the same folds; forest and boosting take the
 samples and all features of the study, networks what its files of parameters say (params/<study>/07_*.yaml and
@@ -18,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import ablation, report
-from lulc_kit import params, raster, run
-from lulc_kit.deep import dated, prediction, results, sequences, training
+from lulc_kit import mapping, params, raster, run
+from lulc_kit.deep import dated, prediction, results, sequences, storage, training
 from lulc_kit.deep.scene import Scene
 from lulc_kit.evaluate import accuracy
 from lulc_kit.layout import Layout
@@ -27,7 +31,7 @@ from lulc_kit.samples import Samples
 
 KINDS = ("tempcnn", "ltae", "utae")
 """Networks of dates that are in no study's plan."""
-STUDIES, BASELINES = ("havelland", "romania"), ("rf", "hgb")
+STUDIES, BASELINES = ("romania", "havelland", "simulated"), ("rf", "hgb")
 COLUMNS = [
     "study",
     "model",
@@ -39,6 +43,10 @@ COLUMNS = [
     "minutes",
     "parameters",
 ]
+NOTE = (
+    "Macro-F1 (0–1) on folds apart in space; * the interval excludes 0. Minutes: of all folds, on a machine that "
+    "others used too. Baselines' minutes count prediction, the networks' do not. The study simulated is SIMULATED data."
+)
 
 
 def judge(samples: Samples, by_fold: list[npt.NDArray[np.float32]]) -> accuracy.Accuracy:
@@ -64,35 +72,42 @@ def beside(study: str, planned: list[params.Parameters]) -> list[params.Paramete
     return found
 
 
-def networks_of(
-    study: str, layout: Layout, seed: int, runs: list[str] | None = None
-) -> dict[str, tuple[training.Trained, float, list[object]]]:
-    """Train the networks of a study, or some; return each with its minutes and its probabilities by fold."""
+def named(study: str) -> dict[str, params.Parameters]:
+    """Return the networks of a study's plan, and those beside it, by run."""
+    planned = [s.parameters for s in run.plan(study, {}, "outputs") if s.step[:2] in ("07", "08")]
+    return {p.run: p for p in [*planned, *beside(study, planned)]}
+
+
+def trained_network(
+    known: dict[str, params.Parameters], name: str, seed: int, steps: int | None, layout: Layout
+) -> tuple[training.Trained, list[npt.NDArray[np.float32]]]:
+    """Train a network and keep it; return it and its probabilities by fold."""
+    asked: dict[str, object] = {"seed": seed, "run": f"{name}-{seed}"} | ({"steps": steps} if steps else {})
+    p = known[name].model_copy(update=asked)
     samples = Samples.read(layout)
-    found, fcns = {}, {}
-    planned = [s.parameters for s in run.plan(study, {}, str(layout.folder.parent)) if s.step[:2] in ("07", "08")]
-    for p in [p for p in [*planned, *beside(study, planned)] if runs is None or p.run in runs]:
-        p = p.model_copy(update={"seed": seed})
-        if isinstance(p, params.FCN):
-            stack = results.open_stack(p, layout)
-            trained = results.train_fcn(Scene(stack, samples), p, layout)
-            features = np.asarray(stack.data, np.float32)
-            said = [prediction.predictor(m, p.flips)(features) for m in trained.networks]
-            bands = [str(b) for b in stack.band.values]
-            fcns[p.run] = results.FCNRun(trained.networks, bands, p.patch)
+    if isinstance(p, params.FCN):
+        stack = results.open_stack(p, layout)
+        trained = results.train_fcn(Scene(stack, samples), p, layout)
+        features = np.asarray(stack.data, np.float32)
+        said = [prediction.predictor(m, p.flips)(features) for m in trained.networks]
+        more = {"patch": p.patch, "classes": [*samples.scheme.names]}
+        mapping.write_about(layout.run(p.run), name, [str(b) for b in stack.band.values], samples.fingerprint, **more)
+    else:
+        if p.starts_from_fcn:
+            p = p.model_copy(update={"fcn": f"{p.fcn}-{seed}"})
+            if not layout.run(p.fcn).about.exists():
+                trained_network(known, known[name].fcn, seed, None, layout)
+        first = results.open_first(p, samples, layout)
+        scene = Scene(raster.read(layout.stack, first.features), samples)
+        series = results.read_series(layout, first.features, p)
+        trained = results.train_lstm(scene, series, first, p, layout)
+        choice = sequences.Choice(p.length, p.sequences == "random", p.draws)
+        if p.starts_from_fcn:
+            said = list(sequences.predict(series, trained.networks, first.networks, choice, p.seed, p.flips))
         else:
-            first = fcns[p.fcn] if p.starts_from_fcn else results.open_first(p, samples, layout)
-            scene = Scene(raster.read(layout.stack, first.features), samples)
-            series = results.read_series(layout, first.features, p)
-            trained = results.train_lstm(scene, series, first, p, layout)
-            choice = sequences.Choice(p.length, p.sequences == "random", p.draws)
-            if p.starts_from_fcn:
-                said = list(sequences.predict(series, trained.networks, first.networks, choice, p.seed, p.flips))
-            else:
-                said = list(dated.predict(series, trained.networks, choice, p.seed, p.flips))
-        minutes = float(trained.log.groupby("fold")["seconds"].max().sum()) / 60
-        found[p.run] = trained, minutes, said
-    return found
+            said = list(dated.predict(series, trained.networks, choice, p.seed, p.flips))
+    storage.save(trained.networks, layout.run(p.run))
+    return trained, said
 
 
 def prepare(study: str, outputs: Path) -> Layout:
@@ -102,50 +117,67 @@ def prepare(study: str, outputs: Path) -> Layout:
     return Layout(outputs / study)
 
 
-def compare(study: str, seeds: int, runs: list[str] | None, layout: Layout) -> list[list[object]]:
-    """Return one row for each model and seed."""
-    samples = Samples.read(layout)
-    rows: list[list[object]] = []
+def table(study: str, model: str, seed: int, again: bool) -> list[list[object]] | None:
+    """Return all other rows; None if this one is there and need not be made again."""
+
+    def this(row: dict[str, object]) -> bool:
+        return (row["study"], row["model"], row["seed"]) == (study, model, seed)
+
+    others, whole = report.earlier("deep", COLUMNS, this), report.earlier("deep", COLUMNS, lambda row: False)
+    return None if len(others) < len(whole) and not again else others
+
+
+def put(row: list[object], others: list[list[object]]) -> None:
+    """Write the table with a row more."""
+    order = {s: i for i, s in enumerate(STUDIES)}
+    rows = sorted([*others, row], key=lambda r: (order.get(str(r[0]), len(order)), r[1] not in BASELINES))
+    report.publish("deep", "Networks beside forest and gradient boosting", COLUMNS, rows, NOTE)
+
+
+def compare(
+    study: str, runs: list[str] | None, seeds: list[int], steps: int | None, layout: Layout, again: bool
+) -> None:
+    """Make the rows of a study that are missing, each written at once."""
+    samples, known = Samples.read(layout), named(study)
+    if unknown := [name for name in runs or () if name not in known]:
+        raise SystemExit(f"{study} has no {', '.join(unknown)}; there are {', '.join(known)}.")
+    wanted = [(n, s) for s in seeds for n in runs or known if table(study, n, s, again) is not None]
     layers = np.asarray(raster.read(layout.stack).data, np.float32)
     forest = None
     for model in BASELINES:
+        others = table(study, model, 1, False)
+        if others is None and (model != "rf" or not wanted):
+            continue
         start = time.perf_counter()
         own = ablation.judge(samples, layers, model, 1)
         forest = forest or own
         less = "" if own is forest else ablation.difference(own, forest)
-        rows.append([study, model, 1, str(own.macro), less, "", "", (time.perf_counter() - start) / 60, ""])
-        print(rows[-1], flush=True)
-    for seed in range(1, seeds + 1):
-        for name, (trained, minutes, said) in networks_of(study, layout, seed, runs).items():
-            own = judge(samples, said)
-            inner = np.mean([trained.validated(k) for k in range(1, len(trained.networks) + 1)])
-            kept = " / ".join(map(str, trained.kept))
-            row = [study, name, seed, str(own.macro), ablation.difference(own, forest), f"{inner:.3f}", kept]
-            rows.append([*row, minutes, trained.networks[0].count_params()])
-            print(rows[-1], flush=True)
-    return rows
+        if others is not None:
+            minutes = (time.perf_counter() - start) / 60
+            put([study, model, 1, str(own.macro), less, "", "", minutes, ""], others)
+    for name, seed in wanted:
+        trained, said = trained_network(known, name, seed, steps, layout)
+        minutes = float(trained.log.groupby("fold")["seconds"].max().sum()) / 60
+        own = judge(samples, said)
+        inner = np.mean([trained.validated(k) for k in range(1, len(trained.networks) + 1)])
+        kept = " / ".join(map(str, trained.kept)) + (f" of {steps}" if steps else "")
+        row = [study, name, seed, str(own.macro), ablation.difference(own, forest), f"{inner:.3f}", kept]
+        put([*row, minutes, trained.networks[0].count_params()], table(study, name, seed, True) or [])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", nargs="+", default=list(STUDIES), help="which; both by default")
-    parser.add_argument("--seeds", type=int, default=1, help="how many, from 1")
-    parser.add_argument("--outputs", help="folder of what notebooks 01 to 05 wrote; without it they are run")
+    parser.add_argument("--studies", nargs="+", default=list(STUDIES), help="which; all by default")
     parser.add_argument("--runs", nargs="+", help="of networks, those of the plan and beside it; all by default")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="which; 1 by default")
+    parser.add_argument("--steps", type=int, help="at most; without it what the plan says")
+    parser.add_argument("--outputs", help="folder of what notebooks 01 to 05 wrote, or are to write, and of networks")
+    parser.add_argument("--again", action="store_true", help="make rows again that are there")
     arguments = parser.parse_args()
-    note = (
-        "Macro-F1 (0–1) on folds apart in space; * the interval excludes 0. Minutes: of all folds, on a machine that "
-        "others used too. Baselines' minutes count prediction, the networks' do not."
-    )
     with tempfile.TemporaryDirectory() as folder:
         for study in arguments.studies:
-            anew = arguments.runs and [*arguments.runs, *BASELINES]
-            rows = report.earlier(
-                "deep", COLUMNS, lambda row, s=study, a=anew: row["study"] == s and (not a or row["model"] in a)
-            )
-            ready = arguments.outputs and Layout(Path(arguments.outputs).absolute() / study)
-            rows += compare(study, arguments.seeds, arguments.runs, ready or prepare(study, Path(folder)))
-            report.publish("deep", "Networks beside forest and gradient boosting", COLUMNS, rows, note)
+            layout = prepare(study, Path(arguments.outputs or folder).absolute())
+            compare(study, arguments.runs, arguments.seeds, arguments.steps, layout, arguments.again)
 
 
 if __name__ == "__main__":

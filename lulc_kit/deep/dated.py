@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+import dask.array as da
 import keras
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lulc_kit.deep import gaps, networks, patches, prediction, sequences, temporal, training
-from lulc_kit.deep.scene import LEAST, Scene
+from lulc_kit.deep import networks, patches, prediction, sequences, temporal, training
+from lulc_kit.deep.scene import LEAST, Scene, windows
+from lulc_kit.deep.series import ROWS, Numbers, Series, View, Window
 from lulc_kit.layout import RunLayout
 
 SIDE = 64
@@ -16,42 +18,49 @@ SIDE = 64
 WINDOWS = 24
 """As many windows at most."""
 
-Numbers = npt.NDArray[np.float32]
 
-
-def inputs(series: sequences.Series) -> Numbers:
-    """Return what a network sees of each date, (time, row, column, band + 2), no NaN.
+def view(window: Window) -> Numbers:
+    """Return what a network sees of a window, (time, row, column, band + 2), no NaN.
 
     The last two bands: whether there are numbers (also where they were filled in time), and the day of the year.
     """
-    there = series.flags != gaps.Flag.NEVER if series.filled else series.seen
-    out = np.zeros((*series.images.shape[:3], series.images.shape[3] + 2), np.float32)
-    np.copyto(out[..., :-2], series.images, where=there[..., None])
-    out[..., -2] = there
-    out[..., -1] = np.array([pd.Timestamp(day).dayofyear for day in series.dates])[:, None, None]
+    there, bands = window.there, window.images.shape[-1]
+    out = np.zeros((*there.shape, bands + 2), np.float32)
+    np.copyto(out[..., :bands], window.images, where=there[..., None])
+    out[..., bands] = there
+    out[..., bands + 1] = window.days[:, None, None]
     return out
 
 
-def statistics(images: Numbers, teaches: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+def statistics(series: Series, teaches: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
     """Return mean and variance of each band, (band,) each, over what is there of the pixels that teach.
 
     Parameters
     ----------
-    images
-        See `inputs`.
+    series
+        The dates.
     teaches
         (row, column).
     """
-    pixels = images[:, teaches]
-    there = pixels[pixels[..., -2] > 0][:, :-2].astype(np.float64)
-    if not len(there):  # `training` refuses what teaches nothing; here it only must not warn
-        return np.zeros(pixels.shape[-1] - 2, np.float32), np.ones(pixels.shape[-1] - 2, np.float32)
-    return there.mean(axis=0).astype(np.float32), np.maximum(there.var(axis=0), LEAST).astype(np.float32)
+    corners = windows(teaches, ROWS)
+
+    def pixels() -> Iterator[npt.NDArray[np.float64]]:
+        for row, column in corners:
+            window = series.window(row, row + ROWS, column, column + ROWS)
+            wanted = window.there & teaches[row : row + ROWS, column : column + ROWS]
+            yield window.images[wanted].astype(np.float64)
+
+    count = sum(len(part) for part in pixels())
+    if not count:  # `training` refuses what teaches nothing; here it only must not warn
+        return np.zeros(series.bands, np.float32), np.ones(series.bands, np.float32)
+    mean = sum(part.sum(axis=0) for part in pixels()) / count
+    variance = sum(np.square(part - mean).sum(axis=0) for part in pixels()) / count
+    return np.asarray(mean, np.float32), np.maximum(variance, LEAST).astype(np.float32)
 
 
 def train(
     scene: Scene,
-    series: sequences.Series,
+    series: Series,
     network: str,
     patch: int,
     choice: sequences.Choice,
@@ -63,50 +72,36 @@ def train(
 
     ``network`` is a name in `temporal.TEMPORAL`.
     """
-    images = inputs(series)
 
     def begin(fold: training.Fold) -> tuple[keras.Model, patches.Patches, training.Validation | None]:
-        mean, variance = statistics(images, fold.goals.codes > 0)
+        mean, variance = statistics(series, fold.goals.codes > 0)
         model = temporal.TEMPORAL[network](mean, variance, len(scene.classes.values), choice.length)
         augment = patches.Augment(mean, np.sqrt(variance), fit.jitter, fit.drop)
         seed = fit.seed + fold.number
         data = sequences.SequencePatches(
-            *(images, series.seen, choice, fold.goals, patch, fit.batch, seed, fit.steps, augment)
+            *(series, view, choice, fold.goals, patch, fit.batch, seed, fit.steps, augment)
         )
         margin = prediction.halo(networks.reach(model))
-        return model, data, sequences.validation(fold, images, series.seen, choice, margin, fit.seed)
+        return model, data, sequences.validation(fold, series, view, choice, margin, fit.seed)
 
     return training.train_folds(scene, begin, fit, name, store)
 
 
 def predict(
-    series: sequences.Series,
-    models: Sequence[keras.Model],
-    choice: sequences.Choice,
-    seed: int,
-    flips: bool = False,
-) -> Numbers:
-    """Return each fold's class probabilities for the whole scene, (fold, class, row, column).
-
-    A pixel that no sequence shows is NaN (see `sequences.predict`).
-    """
-    images = inputs(series)
-
-    def folds() -> Iterator[sequences.Says]:
-        for model in models:
-            margin = prediction.halo(networks.reach(model))
-
-            def one(image: Numbers, model: keras.Model = model) -> Numbers:
-                return prediction.apply(model, image)
-
-            network = prediction.flipped(one) if flips else one
-            yield lambda chosen, n=network, m=margin: prediction.apply_tiles(images[chosen], n, m)  # type: ignore[misc]
-
-    return sequences.average(series, choice, seed, folds())
+    series: Series, models: Sequence[keras.Model], choice: sequences.Choice, seed: int, flips: bool = False
+) -> da.Array:
+    """Say what each fold's network makes of the scene (see `sequences.of_dates`)."""
+    asked: list[tuple[View, prediction.Network]] = []
+    for model in models:
+        one = prediction.Asked(model)
+        asked.append((view, prediction.flipped(one) if flips else one))
+    sides = prediction.side_of(series.shape[0], prediction.TILE), prediction.side_of(series.shape[1], prediction.TILE)
+    margin = max(prediction.halo(networks.reach(model)) for model in models)
+    return sequences.of_dates(series, asked, choice, seed, sides, margin, models[0].output_shape[-1])
 
 
 def attention(
-    series: sequences.Series,
+    series: Series,
     models: Sequence[keras.Model],
     labels: npt.NDArray[np.integer],
     classes: dict[str, int],
@@ -133,24 +128,17 @@ def attention(
         By date (rows, index ``date``) and class (columns); NaN where a date shows no pixel of a class. Where more than
         `WINDOWS` windows have labels, of so many, evenly spread.
     """
-    images = inputs(series)
-    height, width = labels.shape
-    corners = [
-        (row, column)
-        for row in range(0, height, SIDE)
-        for column in range(0, width, SIDE)
-        if labels[row : row + SIDE, column : column + SIDE].any()
-    ]
+    corners = windows(labels > 0, SIDE)
     chosen = sequences.fixed(len(corners), min(WINDOWS, len(corners)))
-    total, count = (np.zeros((len(images), len(classes))) for _ in range(2))
+    total, count = (np.zeros((len(series.dates), len(classes))) for _ in range(2))
     for model in models:
-        looks = temporal.attention(model)
+        looks = prediction.Asked(temporal.attention(model))
         for row, column in (corners[i] for i in chosen):
             window = np.s_[row : row + SIDE, column : column + SIDE]
-            seen = np.zeros((len(images), SIDE, SIDE, images.shape[-1]), np.float32)
-            part = images[:, *window]
+            part = view(series.window(row, row + SIDE, column, column + SIDE))
+            seen = np.zeros((len(part), SIDE, SIDE, part.shape[-1]), np.float32)
             seen[:, : part.shape[1], : part.shape[2]] = part  # what lies beyond the scene, no date shows
-            weights = prediction.apply(looks, seen).mean(axis=-1)
+            weights = looks(seen).mean(axis=-1)
             coarse = SIDE // weights.shape[1]
             weights = weights.repeat(coarse, axis=1).repeat(coarse, axis=2)[:, : part.shape[1], : part.shape[2]]
             shares = weights * (weights > 0).sum(axis=0)

@@ -191,13 +191,15 @@ class Patches(keras.utils.PyDataset):
         """Draw what all patches of a batch share; nothing for single images."""
         return None
 
-    def image(self, row: int, column: int, shared: Any) -> Array:
-        """Return the image of the patch with this upper left corner."""
-        return self.read(row, row + self.patch, column, column + self.patch)
+    def cut(self, row: int, column: int, shared: Any) -> tuple[Array, Array]:
+        """Return image and weights of the patch with this upper left corner."""
+        return self.read(row, row + self.patch, column, column + self.patch), self.goals.weights[
+            self.codes(row, column)
+        ]
 
-    def weights(self, row: int, column: int, shared: Any) -> Array:
-        """Return the weights of the patch with this upper left corner."""
-        return self.goals.weights[self.goals.codes[row : row + self.patch, column : column + self.patch]]
+    def codes(self, row: int, column: int) -> npt.NDArray[np.uint8]:
+        """Return the codes of a patch (see `Targets`)."""
+        return self.goals.codes[row : row + self.patch, column : column + self.patch]
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
         generator = np.random.default_rng([self.seed, index])
@@ -205,13 +207,13 @@ class Patches(keras.utils.PyDataset):
         images, classes, weights = [], [], []
         for row, column in self.draw(generator):
             turn, mirror = int(generator.integers(4)), bool(generator.integers(2))
-            codes = self.goals.codes[row : row + self.patch, column : column + self.patch]
-            image = self.image(row, column, shared)
+            codes = self.codes(row, column)
+            image, weight = self.cut(row, column, shared)
             if self.augment is not None:
                 image = self.augment(image, generator)
             images.append(turned(image, turn, mirror, -3))
             classes.append(turned(np.maximum(codes, 1).astype(np.int32) - 1, turn, mirror, -2))
-            weights.append(turned(self.weights(row, column, shared), turn, mirror, -2))
+            weights.append(turned(weight, turn, mirror, -2))
         return np.stack(images).astype(np.float32, copy=False), np.stack(classes), np.stack(weights)
 
 

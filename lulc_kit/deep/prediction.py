@@ -1,13 +1,16 @@
-"""Networks as predictors: images in tiles, each with as much around it as the network sees.
+"""Networks over scenes: in blocks, each with as much around it as the network sees.
 
-Tiles begin at multiples of the network's stride, and their margin is at least its reach, so that they say the same as
-the whole scene at once.
+Blocks begin at multiples of the network's stride, and their margin is at least its reach, so that they say the same as
+the whole scene at once. While a network computes one block, on all cores, other blocks are read and written.
 """
 
-import weakref
-from collections.abc import Callable
+import math
+import threading
+import uuid
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import dask.array as da
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +18,13 @@ import numpy.typing as npt
 from lulc_kit.deep import networks
 from lulc_kit.deep.patches import Read
 from lulc_kit.map_layers import Array
-from lulc_kit.mapping import Predictor
 
 TILE = 256
-"""Side of the tiles of sequences that are predicted at once, pixels, at most (a multiple of 8)."""
+"""Side of the blocks of sequences, pixels, at most (a multiple of 8)."""
 BLOCK = 1024
-"""Side of the blocks in which single images are mapped (a multiple of 8): margins weigh little beside them."""
+"""Side of the blocks of single images, pixels, at most (a multiple of 8): margins weigh little beside them."""
 ALIGNED = 8
-"""Sides and margins of tiles are multiples of this, and of the networks' strides so."""
+"""Sides and margins of blocks are multiples of this, and of the networks' strides so."""
 Network = Callable[[Any], Array]
 """From an image (…, row, column, band) to class probabilities (row, column, class)."""
 
@@ -32,36 +34,91 @@ def halo(reach: int) -> int:
     return -(-reach // ALIGNED) * ALIGNED
 
 
-def predictor(model: keras.Model, flips: bool = False) -> Predictor:
-    """Make a predictor of a network for single images (see `lulc_kit.mapping`).
+def of_images(models: Sequence[keras.Model], features: Any, flips: bool = False) -> da.Array:
+    """Say what networks for single images make of a scene, when it is asked for.
 
     Parameters
     ----------
-    model
-        The network.
+    models
+        The networks, of one number of classes.
+    features
+        (row, column, band), of which windows are taken; NaN where there is no data.
     flips
         Whether to take the mean over the image as it is, mirrored in rows, in columns, and in both.
 
     Returns
     -------
-    Predictor
-        Pixels without data are filled, and come out as NaN.
+    dask.array.Array
+        (network × class, row, column), NaN for pixels that lack a feature: they are filled, and are not answered.
     """
-    mean, margin = networks.mean_of(model), halo(networks.reach(model))
+    margin = max(halo(networks.reach(model)) for model in models)
+    asked = [(Asked(networks.folded(model)), networks.mean_of(model)) for model in models]
 
-    def network(tile: Array) -> Array:
-        return apply(model, tile)
+    def network(window: Array) -> Array:
+        missing = _missing(window)
+        out = []
+        for one, mean in asked:
+            image = np.where(np.isfinite(window), window, mean) if missing.any() else window
+            out.append(flipped(one)(image) if flips else one(image))
+        said = np.concatenate(out, axis=-1)
+        said[missing] = np.nan
+        return said
 
-    def predict(features: Array) -> Array:
-        image = np.moveaxis(features, 0, -1)
-        missing = ~np.isfinite(image).all(axis=-1)
-        filled = np.where(np.isfinite(image), image, mean).astype(np.float32)
-        # A block of a map comes with its own margin, and is one tile.
-        out = apply_tiles(filled, flipped(network) if flips else network, margin, BLOCK + 2 * margin)
-        out[missing] = np.nan
-        return np.moveaxis(out, -1, 0)
+    def read(top: int, bottom: int, left: int, right: int) -> Array:
+        return features[top:bottom, left:right]
 
-    return predict
+    shape = features.shape[0], features.shape[1]
+    sides = side_of(shape[0], BLOCK), side_of(shape[1], BLOCK)
+    return lay_out(network, read, shape, sides, margin, len(models) * models[0].output_shape[-1])
+
+
+def _missing(window: Array) -> npt.NDArray[np.bool_]:
+    """Return where any band is not finite, (row, column); sums are quicker to look at, and can only be too strict."""
+    missing: npt.NDArray[np.bool_] = ~np.isfinite(np.einsum("ijk->ij", window))
+    missing[missing] = ~np.isfinite(window[missing]).all(axis=-1)
+    return missing
+
+
+def lay_out(
+    network: Network, read: Read, shape: tuple[int, int], sides: tuple[int, int], margin: int, count: int
+) -> da.Array:
+    """Say what a network makes of a scene, block by block, when it is asked for.
+
+    Parameters
+    ----------
+    network
+        Takes blocks with a margin.
+    read
+        Gives windows of the image; beyond the scene stands its mirror image.
+    shape
+        Rows and columns of the scene.
+    sides
+        Rows and columns of a block without its margin, multiples of 8.
+    margin
+        Pixels (see `halo`).
+    count
+        Numbers that the network gives for a pixel.
+
+    Returns
+    -------
+    dask.array.Array
+        float32, (number, row, column).
+    """
+
+    def block(block_info: Any = None) -> Array:
+        _, (top, bottom), (left, right) = block_info[None]["array-location"]
+        said = middle(read, shape, (top, left), sides, network, margin)
+        return np.moveaxis(said[: bottom - top, : right - left], -1, 0)
+
+    chunks = ((count,), *(_cut(length, side) for length, side in zip(shape, sides, strict=True)))
+    # A name of its own: dask would else hash the networks.
+    return da.map_blocks(
+        block, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32), name=f"networks-{uuid.uuid4()}"
+    )
+
+
+def _cut(length: int, side: int) -> tuple[int, ...]:
+    return tuple(min(side, length - start) for start in range(0, length, side))
 
 
 def flipped(network: Network) -> Network:
@@ -79,76 +136,66 @@ def flipped(network: Network) -> Network:
 
 
 def tile_side(height: int, width: int, most: int | None = None) -> int:
-    """Return the side of the tiles, without their margin, in which `apply_tiles` predicts an image of this size."""
+    """Return the side of square blocks, without their margin, in which an image of this size is predicted."""
     return min(most or TILE, -(-max(height, width) // ALIGNED) * ALIGNED)
 
 
-_TRACED: "weakref.WeakKeyDictionary[keras.Model, tuple[int, ...]]" = weakref.WeakKeyDictionary()
+def side_of(length: int, most: int) -> int:
+    """Return the side of blocks, at most ``most``, that cut a length into parts as even as can be."""
+    parts = math.ceil(length / most)
+    return math.ceil(length / parts / ALIGNED) * ALIGNED
 
 
-def apply(model: keras.Model, tile: Array) -> Array:
-    """Give one image, without a batch axis, to a network.
+_ONE = threading.Lock()
+
+
+class Asked:
+    """A network that is asked for one image at a time, without a batch axis, from any thread.
 
     TensorFlow answers images of a second size with a graph for every size, in which bilinear upsampling fails: each
-    size gets a graph of its own.
+    size gets a graph of its own, and keeps it.
     """
-    if _TRACED.get(model) != tile.shape:
-        model.make_predict_function(force=True)
-        _TRACED[model] = tile.shape
-    return np.asarray(model.predict_on_batch(tile[None]))[0]
 
+    def __init__(self, model: keras.Model) -> None:
+        self.model, self._graphs = model, dict[tuple[int, ...], Any]()
 
-def apply_tiles(image: Array, network: Network, margin: int, most: int | None = None) -> Array:
-    """Predict an image in overlapping tiles of one size and keep the middle of each.
+    def __call__(self, image: Array, weights: Sequence[Any] | None = None) -> Array:
+        """Return the probabilities of an image (…, row, column, band), (row, column, class).
 
-    Parameters
-    ----------
-    image
-        (…, row, column, band); it is mirrored outwards at its edges.
-    network
-        Takes tiles with a margin.
-    margin
-        Pixels (see `halo`).
-    most
-        Side of a tile without its margin at most, a multiple of 8; None: `TILE`.
-    """
-    height, width = image.shape[-3:-1]
-    side = tile_side(height, width, most)
-
-    def read(top: int, bottom: int, left: int, right: int) -> Array:
-        return image[..., top:bottom, left:right, :]
-
-    lines = [
-        np.concatenate(
-            [middle(read, (height, width), row, column, side, network, margin) for column in range(0, width, side)],
-            axis=1,
-        )
-        for row in range(0, height, side)
-    ]
-    return np.concatenate(lines)[:height, :width]
+        It takes the weights that are given first, if any.
+        """
+        with _ONE:
+            if weights is not None:
+                self.model.set_weights(weights)
+            if image.shape not in self._graphs:
+                self.model.make_predict_function(force=True)
+                self._graphs[image.shape] = self.model.predict_function
+            self.model.predict_function = self._graphs[image.shape]
+            return np.asarray(self.model.predict_on_batch(image[None]))[0]
 
 
 def middle(
-    read: Read, shape: tuple[int, int], row: int, column: int, side: int, network: Network, margin: int
+    read: Read, shape: tuple[int, int], corner: tuple[int, int], sides: tuple[int, int], network: Network, margin: int
 ) -> Array:
-    """Predict the tile with this upper left corner, (side, side, class); see `apply_tiles`.
+    """Predict a block, (row, column, number); see `lay_out`.
 
     Parameters
     ----------
-    read
-        Gives windows of the image.
-    shape
-        Rows and columns of the image.
-    row, column, side
-        The tile, without its margin; beyond the image stands its mirror image.
-    network, margin
-        See `apply_tiles`.
+    corner
+        Its upper left corner.
+    read, shape, sides, network, margin
+        See `lay_out`.
     """
-    places = [mirrored(start - margin, start + side + margin, n) for start, n in ((row, shape[0]), (column, shape[1]))]
-    (top, left), (bottom, right) = ([int(f(p)) for p in places] for f in (np.min, np.max))
-    seen = read(top, bottom + 1, left, right + 1)
-    tile = seen[..., (places[0] - top)[:, None], places[1] - left, :]
-    return network(tile)[margin : margin + side, margin : margin + side]
+    starts = [start - margin for start in corner]
+    stops = [start + side + margin for start, side in zip(corner, sides, strict=True)]
+    if min(starts) >= 0 and stops[0] <= shape[0] and stops[1] <= shape[1]:
+        seen = read(starts[0], stops[0], starts[1], stops[1])
+    else:
+        rows, columns = map(mirrored, starts, stops, shape)
+        top, left = int(rows.min()), int(columns.min())
+        seen = read(top, int(rows.max()) + 1, left, int(columns.max()) + 1)
+        seen = seen[..., (rows - top)[:, None], columns - left, :]
+    return network(seen)[margin : margin + sides[0], margin : margin + sides[1]]
 
 
 def mirrored(start: int, stop: int, length: int) -> npt.NDArray[np.intp]:

@@ -1,10 +1,11 @@
 """What runs of notebooks 07 and 08 read and leave behind: maps, the cross-validated map, the networks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import dask
+import dask.array as da
 import keras
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import xarray as xr
 from lulc_kit import attribution, mapping, params, raster
 from lulc_kit.deep import card, dated, networks, prediction, sequences, storage, training
 from lulc_kit.deep.scene import Scene
+from lulc_kit.deep.series import Series, scratch
 from lulc_kit.errors import LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.samples import Samples
@@ -29,9 +31,7 @@ def train_fcn(scene: Scene, p: params.FCN, layout: Layout) -> training.Trained:
     return training.train(scene, build, p.patch, _fit(p), p.run, layout.run(p.run))
 
 
-def train_lstm(
-    scene: Scene, series: sequences.Series, first: "FCNRun", p: params.LSTM, layout: Layout
-) -> training.Trained:
+def train_lstm(scene: Scene, series: Series, first: "FCNRun", p: params.LSTM, layout: Layout) -> training.Trained:
     """Train the networks of dates that the parameters describe (see `sequences.train` and `dated.train`)."""
     run = layout.run(p.run)
     if not p.starts_from_fcn:
@@ -60,11 +60,10 @@ def _choice(p: params.LSTM) -> sequences.Choice:
     return sequences.Choice(p.length, p.sequences == "random", p.draws)
 
 
-def write_fcn(trained: training.Trained, stack: xr.DataArray, samples: Samples, p: params.FCN, layout: Layout) -> None:
+def write_fcn(trained: training.Trained, scene: Scene, samples: Samples, p: params.FCN, layout: Layout) -> None:
     """Map the whole scene by the mean of the folds' networks, and write all files of the run."""
-    run, bands = layout.run(p.run), [str(b) for b in stack.band.values]
-    margin = max(prediction.halo(networks.reach(m)) for m in trained.networks)
-    _map(stack, [prediction.predictor(m, p.flips) for m in trained.networks], samples, run, margin)
+    run, bands = layout.run(p.run), scene.bands
+    _map(prediction.of_images(trained.networks, scene.features, p.flips), samples, run, scene.features.shape[-1])
     title = {"fcn": "FCN (U-Net)", "fcn_light": "light FCN (dilated)", "mlp": "multilayer perceptron"}[p.network]
     text = (
         f"{title}, filters {', '.join(map(str, p.filters))}, mean of {len(trained.networks)} networks, "
@@ -122,14 +121,13 @@ def open_first(p: params.LSTM, samples: Samples, layout: Layout) -> FCNRun:
     return FCNRun([], p.features or [b for b in raster.header(layout.stack).names if b in of_dates], p.patch)
 
 
-def read_series(layout: Layout, bands: Sequence[str], p: params.LSTM) -> sequences.Series:
+def read_series(layout: Layout, bands: Sequence[str], p: params.LSTM) -> Series:
     """Read the dates of the cube that the parameters name; a LulcError if they are too few for a sequence."""
     dates, images = _dates(p, layout), []
     for day in dates:
         clear = raster.read_codes(layout.mask(day)).data[0] == 0
-        image = raster.read(layout.image(day), bands).where(clear)
-        images.append(np.moveaxis(image.data.compute(), 0, -1))
-    return sequences.Series(np.stack(images).astype(np.float32), dates, p.gaps == "linear")
+        images.append(raster.read(layout.image(day), bands).where(clear))
+    return Series(scratch(images), dates, p.gaps == "linear")
 
 
 def _dates(p: params.LSTM, layout: Layout) -> list[str]:
@@ -144,9 +142,7 @@ def _dates(p: params.LSTM, layout: Layout) -> list[str]:
     return dates
 
 
-def attention(
-    trained: training.Trained, series: sequences.Series, samples: Samples, p: params.LSTM
-) -> pd.DataFrame | None:
+def attention(trained: training.Trained, series: Series, samples: Samples, p: params.LSTM) -> pd.DataFrame | None:
     """Measure which dates an L-TAE or U-TAE looks at, by class (see `dated.attention`); None for other networks."""
     if p.network not in ("ltae", "utae"):
         return None
@@ -158,7 +154,7 @@ def attention(
 def write_lstm(
     trained: training.Trained,
     first: FCNRun,
-    series: sequences.Series,
+    series: Series,
     samples: Samples,
     p: params.LSTM,
     layout: Layout,
@@ -169,8 +165,7 @@ def write_lstm(
         probabilities = sequences.predict(series, trained.networks, first.networks, _choice(p), p.seed, p.flips)
     else:
         probabilities = dated.predict(series, trained.networks, _choice(p), p.seed, p.flips)
-    stack = sequences.as_stack(probabilities, samples.on_grid()[0])
-    _map(stack, sequences.predictors(*probabilities.shape[:2]), samples, run, 0)
+    _map(probabilities, samples, run, len(series.dates) * (series.bands + 2))
     title = {"fcn_lstm": "FCN+LSTM", "tempcnn": "TempCNN", "ltae": "L-TAE", "utae": "small U-TAE"}[p.network]
     text = (
         f"{title} over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, gaps filled "
@@ -209,12 +204,12 @@ def _cards(
     return cards
 
 
-def _map(
-    stack: xr.DataArray, predictors: Sequence[mapping.Predictor], samples: Samples, run: RunLayout, halo: int
-) -> None:
-    if halo:  # large blocks: what lies around each is predicted for nothing
-        stack = stack.chunk({"y": prediction.BLOCK, "x": prediction.BLOCK})
-    maps = mapping.predict(stack, None, {"fold": predictors}, samples.folds, samples.scheme, halo=halo)
-    # A network uses all cores by itself, and Keras wants one caller at a time.
-    with dask.config.set(scheduler="synchronous"):
-        mapping.write(maps, run, samples.scheme)
+def _map(probabilities: da.Array, samples: Samples, run: RunLayout, seen: int) -> None:
+    """Map what the folds' networks say, (fold × class, row, column); they see so many numbers of a pixel."""
+    folds = len(probabilities) // len(samples.scheme.values)
+    stack = sequences.as_stack(probabilities, folds, samples.on_grid()[0])
+    predictors = sequences.predictors(folds, len(samples.scheme.values))
+    maps = mapping.predict(stack, None, {"fold": predictors}, samples.folds, samples.scheme)
+    # A network uses all cores by itself; the other thread reads what is next and writes what was before.
+    with dask.config.set(scheduler="threads", num_workers=2):
+        mapping.write(replace(maps, held=maps.held + 2 * seen), run, samples.scheme)

@@ -69,6 +69,16 @@ class Scene:
             yield self.features[rows][wanted[rows]]
 
 
+def windows(wanted: npt.NDArray[np.bool_], side: int) -> list[tuple[int, int]]:
+    """Return the upper left corners (row, column) of windows, side by side, that hold anything that is wanted."""
+    return [
+        (row, column)
+        for row in range(0, wanted.shape[0], side)
+        for column in range(0, wanted.shape[1], side)
+        if wanted[row : row + side, column : column + side].any()
+    ]
+
+
 def scratch(stack: xr.DataArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Copy a stack (band, y, x) to an uncompressed file without a name.
 

@@ -1,56 +1,23 @@
-"""Sequences of dates for the FCN+LSTM: always the same dates, or drawn anew for every batch."""
+"""Sequences of dates: always the same dates, or drawn anew for every batch; and the FCN+LSTM over them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import dask.array as da
 import keras
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from lulc_kit import raster
-from lulc_kit.deep import gaps, networks, patches, prediction, training
-from lulc_kit.deep.scene import Scene
+from lulc_kit.deep import networks, patches, prediction, training
+from lulc_kit.deep.scene import Scene, windows
+from lulc_kit.deep.series import ROWS, Numbers, Series, View, Window
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import RunLayout
 from lulc_kit.mapping import Predictor
-
-Says = Callable[[npt.NDArray[np.intp]], npt.NDArray[np.float32]]
-"""From the numbers of the chosen dates to class probabilities of the scene, (row, column, class)."""
-
-
-class Series:
-    """Images of many dates on one grid, in memory.
-
-    Parameters
-    ----------
-    images
-        float32, (time, row, column, band), NaN where a date is masked.
-    dates
-        ``YYYY-MM-DD``, in order.
-    filled
-        Whether gaps are filled in time (`gaps.linear`); the flags are then a band of what the network sees (`inputs`).
-
-    Attributes
-    ----------
-    flags
-        uint8, (time, row, column), where the numbers come from, values of `gaps.Flag`.
-    """
-
-    def __init__(self, images: npt.NDArray[np.float32], dates: Sequence[str], filled: bool = False) -> None:
-        self.dates, self.filled = list(dates), filled
-        in_time, self.flags = gaps.linear(images, self.dates)
-        self.images = in_time if filled else images
-
-    @property
-    def seen(self) -> npt.NDArray[np.bool_]:
-        """Whether a date shows a pixel, (time, row, column); what is filled in is not seen."""
-        return self.flags == gaps.Flag.OBSERVED
-
-    def clear_parts(self) -> list[float]:
-        """Part of the pixels (0–1) that is clear on each date."""
-        return [float(x) for x in self.seen.mean(axis=(1, 2))]
 
 
 @dataclass(frozen=True)
@@ -85,12 +52,12 @@ def draw(count: int, length: int, generator: np.random.Generator) -> npt.NDArray
 class SequencePatches(patches.Patches):
     """Patches over sequences of dates; with random sequences every batch has its own.
 
+    A pixel that no date of a sequence shows teaches nothing.
+
     Parameters
     ----------
-    images
-        What the network sees, (time, row, column, band), no NaN.
-    seen
-        Where it is real, (time, row, column): a pixel that no date of a sequence shows teaches nothing.
+    series, view
+        The dates, and what the network sees of them.
     choice
         Which dates make a sequence.
     goals, patch, batch, seed, steps, augment
@@ -99,8 +66,8 @@ class SequencePatches(patches.Patches):
 
     def __init__(
         self,
-        images: npt.NDArray[np.float32],
-        seen: npt.NDArray[np.bool_],
+        series: Series,
+        view: View,
         choice: Choice,
         goals: patches.Targets,
         patch: int,
@@ -109,22 +76,18 @@ class SequencePatches(patches.Patches):
         steps: int,
         augment: patches.Augment | None = None,
     ) -> None:
-        self.images, self.seen, self.choice = images, seen, choice
-        super().__init__(lambda t, b, c, d: images[:, t:b, c:d], goals, patch, batch, seed, steps, augment)
+        self.series, self.view, self.choice = series, view, choice
+        super().__init__(lambda *window: view(series.window(*window)), goals, patch, batch, seed, steps, augment)
 
     def choose(self, generator: np.random.Generator) -> npt.NDArray[np.intp]:
         """Draw the dates of a batch."""
-        count = len(self.images)
+        count = len(self.series.dates)
         return draw(count, self.choice.length, generator) if self.choice.random else fixed(count, self.choice.length)
 
-    def image(self, row: int, column: int, shared: Any) -> npt.NDArray[np.float32]:
-        """Return the images of a patch on the dates of its batch."""
-        return self.images[shared, row : row + self.patch, column : column + self.patch]
-
-    def weights(self, row: int, column: int, shared: Any) -> npt.NDArray[np.float32]:
-        """Return the weights of a patch, 0 where no date of the sequence shows the pixel."""
-        window = np.s_[row : row + self.patch, column : column + self.patch]
-        return super().weights(row, column, shared) * self.seen[shared][:, *window].any(axis=0)
+    def cut(self, row: int, column: int, shared: Any) -> tuple[Numbers, Numbers]:
+        """Return images and weights of a patch, the weights 0 where no date of the sequence shows the pixel."""
+        window = self.series.window(row, row + self.patch, column, column + self.patch, shared)
+        return self.view(window), self.goals.weights[self.codes(row, column)] * window.seen.any(axis=0)
 
 
 def train(
@@ -147,17 +110,14 @@ def train(
     lent = keras.models.clone_model(fcns[0])
     margin = margin_of(fcns[0], choice)
     side = min(training.SIDE, prediction.tile_side(*scene.labels.shape)) + 2 * margin
-    other = networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, side, series.filled)
+    other = prediction.Asked(networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, side, series.filled))
 
     def begin(fold: training.Fold) -> tuple[keras.Model, patches.Patches, training.Validation | None]:
         fcn = fcns[fold.number - 1]
         model = networks.fcn_lstm(fcn, classes, patch, series.filled)
-        images = inputs(series, fcn)
-        seed = fit.seed + fold.number
-        data = SequencePatches(
-            *(images, series.seen, choice, fold.goals, patch, fit.batch, seed, fit.steps, fold.augment)
-        )
-        return model, data, validation(fold, images, series.seen, choice, margin, fit.seed, other)
+        seen, seed = view(fcn, series.filled), fit.seed + fold.number
+        data = SequencePatches(series, seen, choice, fold.goals, patch, fit.batch, seed, fit.steps, fold.augment)
+        return model, data, validation(fold, series, seen, choice, margin, fit.seed, other)
 
     compiled = networks.fcn_lstm(lent, classes, patch, series.filled)
     return training.train_folds(scene, begin, fit, name, store, compiled)
@@ -165,12 +125,12 @@ def train(
 
 def validation(
     fold: training.Fold,
-    images: npt.NDArray[np.float32],
-    seen: npt.NDArray[np.bool_],
+    series: Series,
+    view: View,
     choice: Choice,
     margin: int,
     seed: int,
-    other: keras.Model | None = None,
+    other: prediction.Asked | None = None,
 ) -> training.Validation | None:
     """Make the inner validation of a fold on the fixed sequence; None where nobody validates, or no date shows it.
 
@@ -178,20 +138,24 @@ def validation(
     ----------
     fold
         The fold.
-    images, seen, choice
+    series, view, choice
         See `SequencePatches`.
     margin, seed, other
         See `training.Validation`.
     """
-    shown = fixed(len(images), choice.length)
-    if fold.validates is None or not (codes := np.where(seen[shown].any(axis=0), fold.validates, 0)).any():
+    if fold.validates is None:
         return None
-    sequence = images[shown]
+    shown, codes = fixed(len(series.dates), choice.length), fold.validates.copy()
+    for row, column in windows(codes > 0, ROWS):
+        part = np.s_[row : row + ROWS, column : column + ROWS]
+        codes[part][~series.window(row, row + ROWS, column, column + ROWS, shown).seen.any(axis=0)] = 0
+    if not codes.any():
+        return None
 
-    def read(top: int, bottom: int, left: int, right: int) -> npt.NDArray[np.float32]:
-        return sequence[:, top:bottom, left:right]
+    def read(top: int, bottom: int, left: int, right: int) -> Numbers:
+        return view(series.window(top, bottom, left, right, shown))
 
-    return training.Validation(read, codes.astype(np.uint8), margin, seed, other)
+    return training.Validation(read, codes, margin, seed, other)
 
 
 def margin_of(fcn: keras.Model, choice: Choice) -> int:
@@ -204,14 +168,18 @@ def fill(images: npt.NDArray[np.float32], fcn: keras.Model) -> npt.NDArray[np.fl
     return np.where(np.isfinite(images), images, networks.mean_of(fcn)).astype(np.float32)
 
 
-def inputs(series: Series, fcn: keras.Model) -> npt.NDArray[np.float32]:
-    """Return what the network sees of each date, (time, row, column, band), no NaN.
+def view(fcn: keras.Model, flagged: bool) -> View:
+    """Return what an FCN+LSTM sees of a window: its numbers, what is missing filled by the FCN's mean (see `fill`).
 
-    A series that is filled in time has one more band: 0 where the date shows the pixel, 1 where its numbers come from
-    other dates (or from none).
+    Of a series that is filled in time (``flagged``) one more band: 0 where the date shows the pixel, 1 where its
+    numbers come from other dates (or from none).
     """
-    numbers = fill(series.images, fcn)
-    return np.concatenate([numbers, ~series.seen[..., None]], axis=-1, dtype=np.float32) if series.filled else numbers
+
+    def seen(window: Window) -> Numbers:
+        numbers = fill(window.images, fcn)
+        return np.concatenate([numbers, ~window.seen[..., None]], axis=-1, dtype=np.float32) if flagged else numbers
+
+    return seen
 
 
 def predict(
@@ -221,39 +189,47 @@ def predict(
     choice: Choice,
     seed: int,
     flips: bool = False,
-) -> npt.NDArray[np.float32]:
-    """Return each fold's class probabilities for the whole scene, (fold, class, row, column).
-
-    With random sequences the mean of ``choice.draws`` of them is taken, the same ones for every fold. A sequence says
-    nothing of a pixel that none of its dates shows; a pixel that no sequence shows is NaN.
-    """
+) -> da.Array:
+    """Say what each fold's FCN+LSTM makes of the scene (see `of_dates`)."""
     margin = margin_of(fcns[0], choice)
-    side = prediction.tile_side(*series.images.shape[1:3]) + 2 * margin
-    model = networks.resize(models[0], keras.models.clone_model(fcns[0]), side)
-
-    def one(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return prediction.apply(model, image)
-
-    network = prediction.flipped(one) if flips else one
-
-    def folds() -> Iterator[Says]:
-        for trained, fcn in zip(models, fcns, strict=True):
-            model.set_weights(trained.get_weights())
-            images = inputs(series, fcn)
-            yield lambda chosen, images=images: prediction.apply_tiles(images[chosen], network, margin)  # type: ignore[misc]
-
-    return average(series, choice, seed, folds())
+    side = prediction.tile_side(*series.shape)
+    one = prediction.Asked(networks.resize(models[0], keras.models.clone_model(fcns[0]), side + 2 * margin))
+    asked: list[tuple[View, prediction.Network]] = []
+    for model, fcn in zip(models, fcns, strict=True):
+        network = partial(one, weights=model.get_weights())
+        asked.append((view(fcn, series.filled), prediction.flipped(network) if flips else network))
+    return of_dates(series, asked, choice, seed, (side, side), margin, models[0].output_shape[-1])
 
 
-def average(series: Series, choice: Choice, seed: int, folds: Iterable[Says]) -> npt.NDArray[np.float32]:
-    """Return what each fold says of the scene on average over sequences, (fold, class, row, column) (see `predict`).
+def of_dates(
+    series: Series,
+    asked: Sequence[tuple[View, prediction.Network]],
+    choice: Choice,
+    seed: int,
+    sides: tuple[int, int],
+    margin: int,
+    classes: int,
+) -> da.Array:
+    """Say what networks of dates make of a scene, when it is asked for.
+
+    With random sequences the mean of ``choice.draws`` of them is taken, the same ones for every network. A sequence
+    says nothing of a pixel that none of its dates shows; a pixel that no sequence shows is NaN.
 
     Parameters
     ----------
     series, choice, seed
         The dates, and which of them make sequences.
-    folds
-        For each fold what its network says of the dates that are chosen.
+    asked
+        For each fold what its network sees of a window, and the network.
+    sides, margin
+        See `prediction.lay_out`.
+    classes
+        How many.
+
+    Returns
+    -------
+    dask.array.Array
+        (fold × class, row, column).
     """
     count = len(series.dates)
     generator = np.random.default_rng(seed)
@@ -261,21 +237,33 @@ def average(series: Series, choice: Choice, seed: int, folds: Iterable[Says]) ->
         choices = [draw(count, choice.length, generator) for _ in range(choice.draws)]
     else:
         choices = [fixed(count, choice.length)]
-    shown = np.stack([series.seen[chosen].any(axis=0) for chosen in choices])[..., None]
-    out = []
-    for says in folds:
-        each = np.stack([says(chosen) for chosen in choices])
+    needed = np.unique(np.concatenate(choices))
+
+    def read(top: int, bottom: int, left: int, right: int) -> Numbers:
+        found = series.window(top, bottom, left, right, needed)
+        return np.concatenate([found.images, found.seen[..., None]], axis=-1, dtype=np.float32)
+
+    def network(block: Numbers) -> Numbers:
+        said = [np.zeros((*block.shape[1:3], classes), np.float32) for _ in asked]
+        times = np.zeros((*block.shape[1:3], 1), np.float32)
+        for chosen in choices:
+            part = block[np.searchsorted(needed, chosen)]
+            window = Window(part[..., :-1], part[..., -1] > 0, series.days[chosen])
+            shown = np.asarray(window.seen.any(axis=0))[..., None]
+            times += shown
+            for total, (view, one) in zip(said, asked, strict=True):
+                total += np.where(shown, one(view(window)), 0)
         with np.errstate(invalid="ignore"):
-            mean = np.where(shown, each, 0).sum(axis=0) / shown.sum(axis=0)
-        out.append(np.moveaxis(mean, -1, 0))
-    return np.stack(out).astype(np.float32)
+            return np.concatenate([total / times for total in said], axis=-1)
+
+    return prediction.lay_out(network, read, series.shape, sides, margin, len(asked) * classes)
 
 
-def as_stack(probabilities: npt.NDArray[np.float32], like: xr.DataArray) -> xr.DataArray:
-    """Lay the folds' probabilities out as one raster, (fold × class, y, x), so that they are mapped like features."""
-    folds, classes = probabilities.shape[:2]
+def as_stack(probabilities: da.Array, folds: int, like: xr.DataArray) -> xr.DataArray:
+    """Lay the folds' probabilities, (fold × class, row, column), out as one raster, to be mapped like features."""
+    classes = len(probabilities) // folds
     names = [f"fold {k} class {c}" for k in range(1, folds + 1) for c in range(1, classes + 1)]
-    return raster.array(probabilities.reshape(folds * classes, *probabilities.shape[2:]), like.odc.geobox, names)
+    return raster.array(probabilities, like.odc.geobox, names)
 
 
 def predictors(folds: int, classes: int) -> list[Predictor]:

@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -32,7 +33,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lulc_kit.deep import calibration, checkpoint, inner, losses, networks, patches, prediction
-from lulc_kit.deep.scene import Scene
+from lulc_kit.deep.scene import Scene, windows
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import RunLayout
 from lulc_kit.progress import bar
@@ -249,7 +250,7 @@ class Validation:
     codes
         What validates, (row, column), like `patches.Targets.codes`.
     margin
-        See `prediction.apply_tiles`.
+        See `prediction.lay_out`.
     seed
         Draws `WINDOWS` windows where there are more.
     other
@@ -262,35 +263,25 @@ class Validation:
         codes: npt.NDArray[np.uint8],
         margin: int,
         seed: int,
-        other: keras.Model | None = None,
+        other: prediction.Asked | None = None,
     ) -> None:
         self.read, self.codes, self.margin, self.other = read, codes, margin, other
         self.side = min(SIDE, prediction.tile_side(*codes.shape))
-        corners = [
-            (row, column)
-            for row in range(0, codes.shape[0], self.side)
-            for column in range(0, codes.shape[1], self.side)
-            if codes[row : row + self.side, column : column + self.side].any()
-        ]
+        corners = windows(codes > 0, self.side)
         chosen = np.sort(np.random.default_rng(seed).permutation(len(corners))[:WINDOWS])
         self.corners = [corners[i] for i in chosen]
 
-    def probabilities(self, model: keras.Model) -> tuple[patches.Array, npt.NDArray[np.intp]]:
+    def probabilities(self, asked: prediction.Asked) -> tuple[patches.Array, npt.NDArray[np.intp]]:
         """Return class probabilities (pixel, class) and true classes (pixel,) of what validates."""
-        network = model
+        network: prediction.Network = asked
         if self.other is not None:
-            self.other.set_weights(model.get_weights())
-            network = self.other
+            network = partial(self.other, weights=asked.model.get_weights())
         said, true = [], []
+        shape, sides = (self.codes.shape[0], self.codes.shape[1]), (self.side, self.side)
         for row, column in self.corners:
             codes = self.codes[row : row + self.side, column : column + self.side]
-            out = prediction.middle(
-                self.read,
-                (self.codes.shape[0], self.codes.shape[1]),
-                *(row, column, self.side),
-                lambda tile: prediction.apply(network, tile),
-                self.margin,
-            )[: codes.shape[0], : codes.shape[1]]
+            out = prediction.middle(self.read, shape, (row, column), sides, network, self.margin)
+            out = out[: codes.shape[0], : codes.shape[1]]
             said.append(out[codes > 0])
             true.append(codes[codes > 0].astype(np.intp) - 1)
         return np.concatenate(said), np.concatenate(true)
@@ -342,6 +333,7 @@ class Trainer:
 
     def __init__(self, compiled: keras.Model, how: Fit) -> None:
         self.compiled, self.how = compiled, how
+        self.asked = prediction.Asked(compiled)
         self.average: Numbers = compiled.get_weights()
         compiled.compile(
             optimizer=keras.optimizers.Adam(how.rate, clipnorm=1.0), loss=losses.Masked(how.loss, how.smoothing)
@@ -384,7 +376,7 @@ class Trainer:
                     continue
                 raw = self.compiled.get_weights()
                 self.compiled.set_weights(self.average)
-                said = None if validation is None else validation.probabilities(self.compiled)
+                said = None if validation is None else validation.probabilities(self.asked)
                 self.compiled.set_weights(raw)
                 state.seconds += time.perf_counter() - began
                 if self._judge(state, loss, said):
@@ -399,7 +391,7 @@ class Trainer:
         self.compiled.set_weights(best)
         model.set_weights(best)
         if validation is not None:
-            networks.set_temperature(model, calibration.temperature(*validation.probabilities(self.compiled)))
+            networks.set_temperature(model, calibration.temperature(*validation.probabilities(self.asked)))
         return state
 
     def rate(self, state: State, step: int) -> float:

@@ -98,9 +98,28 @@ def test_stored_and_loaded_networks_predict_the_same(tmp_path):
     with_nan = np.moveaxis(x[0], -1, 0).copy()
     with_nan[0, 2, 3] = np.nan
     for before, after in zip(fcns, loaded, strict=True):
-        np.testing.assert_array_equal(prediction.predictor(before)(with_nan), prediction.predictor(after)(with_nan))
+        image = np.moveaxis(with_nan, 0, -1)
+        np.testing.assert_array_equal(prediction.of_images([before], image), prediction.of_images([after], image))
     (after,) = storage.load(joined)
     np.testing.assert_array_equal(np.asarray(lstm(x[None])), np.asarray(after(x[None])))
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_folded_networks_say_the_same_with_fewer_layers(name):
+    keras.utils.set_random_seed(1)
+    mean, variance = np.array([3, -2], np.float32), np.array([4, 0.25], np.float32)
+    model = networks.NETWORKS[name](mean, variance, 3, [4, 8], 0.2)
+    generator = np.random.default_rng(1)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.center:
+            layer.set_weights([generator.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
+    networks.set_temperature(model, 2.5)
+    quick = networks.folded(model)
+    x = generator.normal([3, -2], [2, 0.5], (2, 16, 24, 2)).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(quick(x)), np.asarray(model(x)), atol=1e-6)
+    norms = [layer.name for layer in quick.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert norms == [networks.STANDARDIZE, networks.TEMPERATURE]
+    assert networks.reach(quick) == networks.reach(model)
 
 
 def test_what_the_libraries_say_while_they_load_is_not_heard_and_all_else_is(capfd):

@@ -1,5 +1,6 @@
 """Sequences: which dates, what a date hides, and what only time tells apart."""
 
+import dask.array as da
 import keras
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from lulc_kit import classes, raster
 from lulc_kit.deep import networks, patches, prediction, sequences, storage, training
 from lulc_kit.deep.scene import Scene
+from lulc_kit.deep.series import Series
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import RunLayout
 from tests.deep.series import BOX, DATES, SHAPE, series_of, truth
@@ -50,12 +52,16 @@ def test_every_date_is_drawn_about_as_often():
 
 def dated_patches(choice, seed=1, hidden=None):
     """Patches whose pixels hold the number of their date."""
-    images = np.broadcast_to(np.arange(7, dtype=np.float32)[:, None, None, None], (7, *SHAPE, 2))
-    seen = np.ones((7, *SHAPE), bool)
+    images = np.zeros((7, *SHAPE, 2), np.float32) + np.arange(7, dtype=np.float32)[:, None, None, None]
     if hidden is not None:
-        seen[hidden] = False
+        images[hidden] = np.nan
     goals = patches.Targets(np.ones(SHAPE, np.uint8), np.array([0, 1], np.float32))
-    return sequences.SequencePatches(images, seen, choice, goals, 16, 2, seed, 6)
+
+    def view(window):
+        return np.zeros_like(window.images) + (window.days[:, None, None, None] - 1)
+
+    days = [f"2020-01-{n:02}" for n in range(1, 8)]
+    return sequences.SequencePatches(Series(images, days), view, choice, goals, 16, 2, seed, 6)
 
 
 def drawn(data):
@@ -103,13 +109,16 @@ def test_what_is_filled_in_time_is_flagged_for_the_network(cube):
     series = series_of(cube, ["B4", "B8"], gaps="linear")
     one = fcn()
     seen = np.stack([raster.read_codes(cube.mask(d)).to_numpy()[0] == 0 for d in DATES])
-    found = sequences.inputs(series, one)
+    found = sequences.view(one, True)(series.window(0, 32, 0, 48))
     assert found.shape == (7, *SHAPE, 3) and found.dtype == np.float32 and np.isfinite(found).all()
     np.testing.assert_array_equal(found[..., 2], ~seen)
-    assert sequences.inputs(series_of(cube, ["B4", "B8"]), one).shape == (7, *SHAPE, 2)
+    assert sequences.view(one, False)(series.window(0, 32, 0, 48)).shape == (7, *SHAPE, 2)
     goals = patches.Targets(np.ones(SHAPE, np.uint8), np.array([0, 1], np.float32))
-    marked = np.concatenate([np.where(seen, 0, 5)[..., None], found[..., 1:]], axis=-1).astype(np.float32)
-    images, _, _ = sequences.SequencePatches(marked, seen, RANDOM, goals, 16, 2, 1, 1)[0]
+
+    def marked(window):
+        return np.concatenate([np.where(window.seen, 0, 5)[..., None], sequences.view(one, True)(window)[..., 1:]], -1)
+
+    images, _, _ = sequences.SequencePatches(series, marked, RANDOM, goals, 16, 2, 1, 1)[0]
     np.testing.assert_array_equal(images[..., 0], 5 * images[..., 2])
     model = networks.fcn_lstm(one, 2, 16, True)
     part = found[None, :3, :16, :16]
@@ -124,8 +133,8 @@ def test_a_filled_series_is_trained_stored_and_mapped(cube, kind, tmp_path):
     choice = sequences.Choice(3, random=kind == "random")
     fcns = [fcn(), fcn()]
     models = sequences.train(scene(), series, fcns, 16, choice, training.Fit(3, 0.03, 2)).networks
-    found = sequences.predict(series, models, fcns, choice, 1)
-    assert found.shape == (2, 2, *SHAPE) and np.isfinite(found).any()
+    found = np.asarray(sequences.predict(series, models, fcns, choice, 1))
+    assert found.shape == (4, *SHAPE) and np.isfinite(found).any()
     run = RunLayout(tmp_path, "lstm")
     storage.save(models, run)
     again = sequences.predict(series, storage.load(run), fcns, choice, 1)
@@ -155,7 +164,7 @@ def test_a_network_over_time_learns_what_no_single_date_tells(cube):
     trained = sequences.train(learnt, series, fcns, 16, choice, fit)
     models = trained.networks
     assert trained.log["step"].tolist() == [20, 40, 60]
-    probabilities = sequences.predict(series, models, fcns, choice, 1)
+    probabilities = np.asarray(sequences.predict(series, models, fcns, choice, 1))[None]
     assert probabilities.shape == (1, 2, *SHAPE)
     known = np.isfinite(probabilities).all(axis=(0, 1))
     np.testing.assert_allclose(probabilities[:, :, known].sum(axis=1), 1, rtol=1e-5)
@@ -169,24 +178,25 @@ def test_a_pixel_that_no_sequence_shows_has_no_class(cube, kind):
     choice = sequences.Choice(3, random=kind == "random", draws=2)
     one = fcn()
     model = networks.fcn_lstm(one, 2, 16)
-    found = sequences.predict(series, [model], [one], choice, 1)
+    found = np.asarray(sequences.predict(series, [model], [one], choice, 1))
     if kind == "fixed":
         choices = [[0, 3, 6]]
     else:
         generator = np.random.default_rng(1)
         choices = [sequences.draw(7, 3, generator) for _ in range(2)]
-    shown = np.any([series.seen[c].any(axis=0) for c in choices], axis=0)
+    seen = series.window(0, 32, 0, 48).seen
+    shown = np.any([seen[c].any(axis=0) for c in choices], axis=0)
     assert not shown[:4, :4].any()
     assert shown[10:14, 20:24].any() == (kind == "random")
-    np.testing.assert_array_equal(np.isfinite(found).all(axis=(0, 1)), shown)
-    assert np.isnan(found[:, :, ~shown]).all()
+    np.testing.assert_array_equal(np.isfinite(found).all(axis=0), shown)
+    assert np.isnan(found[:, ~shown]).all()
     np.testing.assert_array_equal(found, sequences.predict(series, [model], [one], choice, 1))
 
 
 def test_probabilities_are_mapped_by_fold():
     probabilities = np.random.default_rng(1).random((3, 2, *SHAPE)).astype(np.float32)
     like = raster.array(np.zeros((1, *SHAPE), np.uint8), BOX, ["label"])
-    stack = sequences.as_stack(probabilities, like)
+    stack = sequences.as_stack(da.from_array(probabilities.reshape(6, *SHAPE)), 3, like)
     assert stack.odc.geobox == BOX
     for k, predict in enumerate(sequences.predictors(3, 2)):
         np.testing.assert_array_equal(predict(stack.to_numpy()), probabilities[k])
@@ -197,7 +207,7 @@ def test_tiles_of_a_sequence_equal_the_whole_scene(cube, flips, monkeypatch):
     series = series_of(cube, ["B4", "B8"])
     choice, one = sequences.Choice(3, random=False), fcn()
     model = networks.fcn_lstm(one, 2, 16)
-    whole = sequences.predict(series, [model], [one], choice, 1, flips)
+    whole = np.asarray(sequences.predict(series, [model], [one], choice, 1, flips))
     monkeypatch.setattr(prediction, "TILE", 8)
     np.testing.assert_allclose(sequences.predict(series, [model], [one], choice, 1, flips), whole, atol=1e-5)
 

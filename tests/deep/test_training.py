@@ -64,7 +64,9 @@ def test_a_network_learns_what_can_be_learnt(trained):
     learnt, values, _ = scene()
     image = np.moveaxis(learnt.features, -1, 0)
     for k, model in enumerate(found.networks, 1):
-        said = np.array([1, 3, 5])[np.nan_to_num(prediction.predictor(model)(image)).argmax(axis=0)]
+        said = np.array([1, 3, 5])[
+            np.nan_to_num(np.asarray(prediction.of_images([model], np.moveaxis(image, 0, -1)))).argmax(axis=0)
+        ]
         held_out = (np.arange(SHAPE[1]) < 48 if k == 1 else np.arange(SHAPE[1]) >= 48) & learnt.valid
         assert (said == values)[held_out].mean() > 0.95
 
