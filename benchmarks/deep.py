@@ -49,14 +49,16 @@ NOTE = (
 )
 
 
-def judge(samples: Samples, by_fold: list[npt.NDArray[np.float32]]) -> accuracy.Accuracy:
+def judge(
+    samples: Samples, by_fold: list[npt.NDArray[np.float32]], leave_out: npt.NDArray[np.bool_] | None = None
+) -> accuracy.Accuracy:
     """Compare what each fold's network says of its test pixels, (class, row, column), with their labels."""
     labels, fold, blocks = np.asarray(samples.labels.data[0]), samples.codes("fold"), samples.codes("block")
     mapped = np.zeros(labels.shape, np.uint8)
     for k, probabilities in enumerate(by_fold, 1):
         known = (fold == k) & np.isfinite(probabilities).all(axis=0)
         mapped[known] = np.array(samples.scheme.values, np.uint8)[probabilities[:, known].argmax(axis=0)]
-    tested = labels > 0
+    tested = labels > 0 if leave_out is None else (labels > 0) & ~leave_out
     matrices = accuracy.by_block(labels[tested], mapped[tested], blocks[tested], samples.scheme.values)
     return accuracy.assess(matrices, samples.scheme, confidence=0.95, resamples=1000, seed=1)
 
@@ -87,9 +89,9 @@ def trained_network(
     samples = Samples.read(layout)
     if isinstance(p, params.FCN):
         stack = results.open_stack(p, layout)
-        trained = results.train_fcn(Scene(stack, samples), p, layout)
-        features = np.asarray(stack.data, np.float32)
-        said = [prediction.predictor(m, p.flips)(features) for m in trained.networks]
+        scene = Scene(stack, samples)
+        trained = results.train_fcn(scene, p, layout)
+        lazy = prediction.of_images(trained.networks, scene.features, p.flips)
         more = {"patch": p.patch, "classes": [*samples.scheme.names]}
         mapping.write_about(layout.run(p.run), name, [str(b) for b in stack.band.values], samples.fingerprint, **more)
     else:
@@ -103,11 +105,12 @@ def trained_network(
         trained = results.train_lstm(scene, series, first, p, layout)
         choice = sequences.Choice(p.length, p.sequences == "random", p.draws)
         if p.starts_from_fcn:
-            said = list(sequences.predict(series, trained.networks, first.networks, choice, p.seed, p.flips))
+            lazy = sequences.predict(series, trained.networks, first.networks, choice, p.seed, p.flips)
         else:
-            said = list(dated.predict(series, trained.networks, choice, p.seed, p.flips))
+            lazy = dated.predict(series, trained.networks, choice, p.seed, p.flips)
     storage.save(trained.networks, layout.run(p.run))
-    return trained, said
+    said = np.asarray(lazy)
+    return trained, list(said.reshape(len(trained.networks), -1, *said.shape[1:]))
 
 
 def prepare(study: str, outputs: Path) -> Layout:

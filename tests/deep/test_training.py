@@ -187,7 +187,7 @@ def test_the_best_weights_are_kept_and_the_temperature_fits_them(monkeypatch):
         np.testing.assert_allclose(a, b, atol=1e-6)
     found = networks.temperature_of(model)
     networks.set_temperature(model, 1.0)
-    said, true = validation.probabilities(model)
+    said, true = validation.probabilities(prediction.Asked(model))
     least = min(np.geomspace(0.25, 10, 400), key=lambda t: training.calibration.log_loss(said, true, t))
     assert found == pytest.approx(least, rel=0.02) and found != 1
 
