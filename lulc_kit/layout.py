@@ -40,11 +40,11 @@ class RunLayout:
         """Return what a network is: data, settings, scores, limits."""
         return self.network(fold).with_suffix(".md")
 
-    def checkpoint(self, fold: int) -> Path:
-        """Return what lets the training of a network go on; it is gone when the run is done."""
+    def checkpoint(self, fold: int | str) -> Path:
+        """Return what lets training go on, gone when the run is done; ``"*"`` for the pattern of all."""
         return self.models / f"checkpoint_{fold}.npz"
 
-    def log(self, fold: int) -> Path:
+    def log(self, fold: int | str) -> Path:
         """Return the table of a network's training."""
         return self.folder / "logs" / self.name / f"fold_{fold}.csv"
 

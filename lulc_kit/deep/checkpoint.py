@@ -34,12 +34,12 @@ class Keeper:
     run
         Where; None: nowhere.
     fold
-        Number of the fold, from 1.
+        Number of the fold, from 1; of settings that are tried beside those given, with their number: ``1_2``.
     fingerprint
         Of all that training depends on; checkpoints of another one are not loaded.
     """
 
-    def __init__(self, run: RunLayout | None, fold: int, fingerprint: str) -> None:
+    def __init__(self, run: RunLayout | None, fold: int | str, fingerprint: str) -> None:
         self.run, self.fold, self.fingerprint = run, fold, fingerprint
         self.full = False
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lulc_kit.deep import networks, patches, prediction, sequences, temporal, training
+from lulc_kit.deep import networks, patches, prediction, sequences, temporal, training, tuning
 from lulc_kit.deep.scene import LEAST, Scene, windows
 from lulc_kit.deep.series import ROWS, Numbers, Series, View, Window
 from lulc_kit.layout import RunLayout
@@ -73,9 +73,12 @@ def train(
     ``network`` is a name in `temporal.TEMPORAL`.
     """
 
-    def begin(fold: training.Fold) -> tuple[keras.Model, patches.Patches, training.Validation | None]:
+    def begin(
+        fold: training.Fold, trial: tuning.Trial
+    ) -> tuple[keras.Model, patches.Patches, training.Validation | None]:
         mean, variance = statistics(series, fold.goals.codes > 0)
-        model = temporal.TEMPORAL[network](mean, variance, len(scene.classes.values), choice.length)
+        settings = temporal.sized(network, trial.width) | ({} if trial.dropout is None else {"dropout": trial.dropout})
+        model = temporal.TEMPORAL[network](mean, variance, len(scene.classes.values), choice.length, **settings)
         augment = patches.Augment(mean, np.sqrt(variance), fit.jitter, fit.drop)
         seed = fit.seed + fold.number
         data = sequences.SequencePatches(
@@ -84,7 +87,8 @@ def train(
         margin = prediction.halo(networks.reach(model))
         return model, data, sequences.validation(fold, series, view, choice, margin, fit.seed)
 
-    return training.train_folds(scene, begin, fit, name, store)
+    tried = [name for name in tuning.SPACE if name != "dropout" or network != "utae"]
+    return training.train_folds(scene, begin, fit, name, store, tried=tried)
 
 
 def predict(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import dask
 import dask.array as da
@@ -27,7 +27,11 @@ def open_stack(p: params.FCN, layout: Layout) -> xr.DataArray:
 
 def train_fcn(scene: Scene, p: params.FCN, layout: Layout) -> training.Trained:
     """Train the FCNs that the parameters describe (see `training.train`)."""
-    build = partial(networks.NETWORKS[p.network], filters=p.filters, dropout=p.dropout)
+
+    def build(*of_scene: Any, width: float = 1.0, dropout: float = p.dropout) -> keras.Model:
+        filters = [max(1, round(number * width)) for number in p.filters]
+        return networks.NETWORKS[p.network](*of_scene, filters=filters, dropout=dropout)
+
     return training.train(scene, build, p.patch, _fit(p), p.run, layout.run(p.run))
 
 
@@ -53,6 +57,7 @@ def _fit(p: params.FCN | params.LSTM) -> training.Fit:
         jitter=p.jitter,
         drop=p.band_dropout,
         minutes=p.minutes,
+        tune=p.tune,
     )
 
 
@@ -196,8 +201,9 @@ def _cards(
             "test fold": training.macro_f1(labels[tested], found[tested]),
         }
         pixels = dict(zip(samples.scheme.names, trained.pixels[k - 1], strict=True))
+        chosen = {} if (words := trained.chosen(k)) is None else {"chosen by inner validation": words}
         own = card.Card(
-            *(run.name, k, text, attribution.get(), tuple(bands), pixels, samples.separation, settings),
+            *(run.name, k, text, attribution.get(), tuple(bands), pixels, samples.separation, settings | chosen),
             *(trained.kept[k - 1], scores, networks.temperature_of(model)),
         )
         cards.append(own.text())

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from lulc_kit import raster
-from lulc_kit.deep import networks, patches, prediction, training
+from lulc_kit.deep import networks, patches, prediction, training, tuning
 from lulc_kit.deep.scene import Scene, windows
 from lulc_kit.deep.series import ROWS, Numbers, Series, View, Window
 from lulc_kit.errors import LulcError
@@ -112,7 +112,9 @@ def train(
     side = min(training.SIDE, prediction.tile_side(*scene.labels.shape)) + 2 * margin
     other = prediction.Asked(networks.fcn_lstm(keras.models.clone_model(fcns[0]), classes, side, series.filled))
 
-    def begin(fold: training.Fold) -> tuple[keras.Model, patches.Patches, training.Validation | None]:
+    def begin(
+        fold: training.Fold, trial: tuning.Trial
+    ) -> tuple[keras.Model, patches.Patches, training.Validation | None]:
         fcn = fcns[fold.number - 1]
         model = networks.fcn_lstm(fcn, classes, patch, series.filled)
         seen, seed = view(fcn, series.filled), fit.seed + fold.number
@@ -120,7 +122,7 @@ def train(
         return model, data, validation(fold, series, seen, choice, margin, fit.seed, other)
 
     compiled = networks.fcn_lstm(lent, classes, patch, series.filled)
-    return training.train_folds(scene, begin, fit, name, store, compiled)
+    return training.train_folds(scene, begin, fit, name, store, compiled, ("rate", "weighting"))
 
 
 def validation(

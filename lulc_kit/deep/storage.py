@@ -15,7 +15,8 @@ def save(models: Sequence[keras.Model], run: RunLayout, cards: Sequence[str] = (
     for k, model in enumerate(models, 1):
         with files.replacing(run.network(k)) as part:
             model.save(part)
-        run.checkpoint(k).unlink(missing_ok=True)
+    for path in run.models.glob(run.checkpoint("*").name):
+        path.unlink()
     for k, card in enumerate(cards, 1):
         files.write_text(run.card(k), card)
 

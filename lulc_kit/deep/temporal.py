@@ -10,6 +10,7 @@ arXiv:2007.00586 (`ltae`); Garnot & Landrieu 2021, arXiv:2107.07933 (`utae`).
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -171,6 +172,17 @@ def utae(
 TEMPORAL: dict[str, Callable[..., keras.Model]] = {"tempcnn": tempcnn, "ltae": ltae, "utae": utae}
 """Networks of dates, built from mean and variance of each band, number of classes and dates in a sequence; one more is
 an entry here."""
+
+
+def sized(network: str, width: float) -> dict[str, Any]:
+    """Return the settings of a network of `TEMPORAL` with so many times its channels: 0.5, 1 or 2."""
+    wide = int(64 * width)
+    settings: dict[str, dict[str, Any]] = {
+        "tempcnn": {"filters": wide, "units": 4 * wide},
+        "ltae": {"width": wide, "units": wide},
+        "utae": {"filters": (wide // 4, wide // 2, wide)},
+    }
+    return settings[network]
 
 
 def attention(model: keras.Model) -> keras.Model:

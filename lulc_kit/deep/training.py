@@ -21,9 +21,10 @@ import json
 import math
 import re
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -32,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lulc_kit.deep import calibration, checkpoint, inner, losses, networks, patches, prediction
+from lulc_kit.deep import calibration, checkpoint, inner, losses, networks, patches, prediction, tuning
 from lulc_kit.deep.scene import Scene, windows
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import RunLayout
@@ -55,8 +56,9 @@ WINDOWS, SIDE = 24, 64
 MENDING = 0.1
 """Part of the learning rate with which training goes on once after it broke."""
 
-Build = Callable[[patches.Array, patches.Array, int], keras.Model]
-"""Makes an untrained network from the mean and variance of each feature and the number of classes."""
+Build = Callable[..., keras.Model]
+"""Makes an untrained network from the mean and variance of each feature and the number of classes; if settings are
+tried, also by ``width`` (channels in parts of those given) and ``dropout``."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Fit:
         Changes of the bands (`patches.Augment`).
     minutes
         For all folds together; None: no budget.
+    tune
+        Settings that are drawn and tried for each fold beside these (`tuning`).
     """
 
     steps: int
@@ -101,6 +105,7 @@ class Fit:
     jitter: float = 0.0
     drop: float = 0.0
     minutes: float | None = None
+    tune: int = 0
 
 
 @dataclass
@@ -118,17 +123,27 @@ class Trained:
         For each fold the step whose weights were kept.
     pixels
         For each fold how many pixels of each class taught it.
+    trials
+        One row for each fold and setting that was tried: ``fold``, ``settings`` (in words), ``validation_loss``,
+        ``validation_f1``, ``step`` (that was kept), ``chosen``; None where nothing was.
     """
 
     networks: list[keras.Model]
     log: pd.DataFrame
     kept: list[int]
     pixels: list[list[int]]
+    trials: pd.DataFrame | None = None
 
     def curves(self, column: str) -> pd.DataFrame:
         """Return a column of the log by step (rows) and fold (columns)."""
         table = self.log.pivot_table(index="step", columns="fold", values=column, dropna=False)
         return table.rename(columns=lambda k: f"fold {k}")
+
+    def chosen(self, fold: int) -> str | None:
+        """Return what a fold's network has in place of the settings given, in words; None if nothing was tried."""
+        if self.trials is None:
+            return None
+        return str(self.trials.query("fold == @fold and chosen")["settings"].iloc[0])
 
     def validated(self, fold: int) -> float:
         """Return the macro-F1 of a fold's network on its inner validation part; NaN without one."""
@@ -155,14 +170,14 @@ def train(scene: Scene, build: Build, patch: int, fit: Fit, name: str = "", stor
         Where checkpoints and logs are kept, from which a run that was cut off goes on; None: nowhere.
     """
 
-    def begin(fold: "Fold") -> tuple[keras.Model, patches.Patches, Validation | None]:
+    def begin(fold: "Fold", trial: tuning.Trial) -> tuple[keras.Model, patches.Patches, Validation | None]:
         mean, variance = fold.mean, fold.variance
 
         def read(top: int, bottom: int, left: int, right: int) -> patches.Array:
             window = scene.features[top:bottom, left:right]
             return np.where(np.isfinite(window), window, mean)
 
-        model = build(mean, variance, len(scene.classes.values))
+        model = build(mean, variance, len(scene.classes.values), **trial.of_network)
         data = patches.Patches(read, fold.goals, patch, fit.batch, fit.seed + fold.number, fit.steps, fold.augment)
         margin = prediction.halo(networks.reach(model))
         return model, data, None if fold.validates is None else Validation(read, fold.validates, margin, fit.seed)
@@ -192,32 +207,59 @@ def prepare(scene: Scene, k: int, fit: Fit) -> Fold:
     return Fold(k, mean, variance, goals, validates, patches.Augment(mean, np.sqrt(variance), fit.jitter, fit.drop))
 
 
+Begin = Callable[[Fold, tuning.Trial], tuple[keras.Model, patches.Patches, "Validation | None"]]
+"""Makes the network of a fold, its patches and its inner validation."""
+
+
 def train_folds(
     scene: Scene,
-    begin: Callable[[Fold], tuple[keras.Model, patches.Patches, "Validation | None"]],
+    begin: Begin,
     fit: Fit,
     name: str,
     store: RunLayout | None,
     compiled: keras.Model | None = None,
+    tried: Sequence[str] = tuple(tuning.SPACE),
 ) -> Trained:
-    """Train a network for each fold; ``begin`` makes it, its patches and its inner validation.
+    """Train a network for each fold, or some, of which the best by inner validation is kept.
 
-    All have one architecture and are computed with one compiled network: ``compiled``, or a copy of the first.
+    All of one architecture are computed with one compiled network: ``compiled``, or a copy of the first. ``tried`` are
+    the settings that may be drawn, names in `tuning.SPACE`.
     """
-    models, logs, kept, pixels = [], [], [], []
-    trainer = None if compiled is None else Trainer(compiled, fit)
+    models, logs, kept, pixels, rows = [], [], [], [], []
+    trainers = {} if compiled is None else {"": Trainer(compiled, fit)}
     for k in range(1, scene.folds + 1):
-        set_seed(fit.seed + k)
-        fold = prepare(scene, k, fit)
-        model, data, validation = begin(fold)
-        trainer = trainer or Trainer(keras.models.clone_model(model), fit)
-        keeper = checkpoint.Keeper(store, k, _fingerprint(model, fold, data, fit))
-        state = trainer.fit(model, data, validation, keeper, f"{name}: fold {k} of {scene.folds}", scene.folds)
-        models.append(model)
-        kept.append(state.best_step)
-        pixels.append(np.bincount(fold.goals.codes.ravel(), minlength=len(fold.goals.weights))[1:].tolist())
-        logs.append(pd.DataFrame(state.rows).assign(fold=k))
-    return Trained(models, pd.concat(logs, ignore_index=True), kept, pixels)
+        best: tuple[keras.Model, State, list[int]] | None = None
+        trials = tuning.trials(fit.tune, tried, fit.seed + k)
+        for number, trial in enumerate(trials):
+            own = replace(
+                fit, tune=0, rate=fit.rate * trial.rate, weighting=trial.weighting or fit.weighting
+            )  # not the number of trials: a checkpoint is as good in a longer search
+            set_seed(fit.seed + k)
+            fold = prepare(scene, k, own)
+            if number and fold.validates is None:
+                warnings.warn(f"{name}: nobody validates fold {k}, so no settings are tried for it.", stacklevel=2)
+                break
+            model, data, validation = begin(fold, trial)
+            shape = str(trial.of_network or "")
+            trainer = trainers.get(shape) or Trainer(keras.models.clone_model(model), own)
+            trainers[shape], trainer.how = trainer, own
+            keeper = checkpoint.Keeper(store, f"{k}_{number}" if number else k, _fingerprint(model, fold, data, own))
+            title = f"{name}: fold {k} of {scene.folds}" + (f", {trial.words()}" if number else "")
+            state = trainer.fit(model, data, validation, keeper, title, scene.folds * len(trials))
+            found = next(row for row in state.rows if row["step"] == state.best_step)
+            rows.append({"fold": k, "settings": trial.words(), **found, "chosen": False})
+            if best is None or state.best > best[1].best:
+                counts = np.bincount(fold.goals.codes.ravel(), minlength=len(fold.goals.weights))[1:]
+                best, chosen = (model, state, counts.tolist()), len(rows) - 1
+        assert best is not None, "the settings as given were tried"
+        rows[chosen]["chosen"] = True
+        models.append(best[0])
+        kept.append(best[1].best_step)
+        pixels.append(best[2])
+        logs.append(pd.DataFrame(best[1].rows).assign(fold=k))
+    columns = ["fold", "settings", "validation_loss", "validation_f1", "step", "chosen"]
+    table = pd.DataFrame(rows)[columns] if fit.tune else None
+    return Trained(models, pd.concat(logs, ignore_index=True), kept, pixels, table)
 
 
 def _fingerprint(model: keras.Model, fold: Fold, data: patches.Patches, fit: Fit) -> str:

@@ -39,6 +39,9 @@ class TrainedParameters(RunParameters):
     )
     jitter: float = Field(0.0, ge=0, le=1, description="random contrast and brightness of bands, parts of their spread")
     band_dropout: float = Field(0.0, ge=0, lt=1, description="probability that a band of a patch becomes its mean")
+    tune: int = Field(
+        0, ge=0, le=50, description="settings tried for each fold beside these, judged by inner validation; 0: none"
+    )
     flips: bool = Field(False, description="map by the mean over four flips of the scene")
 
 

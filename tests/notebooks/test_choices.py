@@ -141,7 +141,7 @@ ROWS: dict[str, list[Any]] = {
         {"features": None, "seed": 0, "minutes": None, "schedule": "plateau", "class_weight": "capped"},
         {"schedule": "cosine", "loss": "focal", "class_weight": "sqrt", "flips": True, "inner_validation": 0.0}
         | {"network": "fcn_light", "dropout": 0.0},
-        {"loss": "dice", "class_weight": "none", "flips": False, "minutes": 1.0, "network": "mlp"},
+        {"loss": "dice", "class_weight": "none", "flips": False, "minutes": 1.0, "network": "mlp", "tune": 1},
     ],
     "08_lstm": [
         {"sequences": "fixed", "gaps": "linear", "seed": 0, "schedule": "cosine", "loss": "dice", "flips": True},
