@@ -32,18 +32,25 @@ def standardize(
     """Let a network standardize its input itself.
 
     Mean and variance are weights (batch normalization that is never trained), so that one compiled network serves all
-    folds.
+    folds. It is computed in 32 bits whatever the rest is: 16 would round features that are large beside their spread.
     """
-    layer = layers.BatchNormalization(center=False, scale=False, epsilon=_EPSILON, trainable=False, name=STANDARDIZE)
+    layer = layers.BatchNormalization(
+        center=False, scale=False, epsilon=_EPSILON, trainable=False, name=STANDARDIZE, dtype="float32"
+    )
     out = layer(image)
     layer.set_weights([np.asarray(mean), np.asarray(variance)])
     return out
 
 
 def softmax(scores: keras.KerasTensor) -> keras.KerasTensor:
-    """Turn scores into probabilities, at a temperature that is a weight of the network (see `set_temperature`)."""
-    layer = layers.BatchNormalization(center=False, scale=False, epsilon=_EPSILON, trainable=False, name=TEMPERATURE)
-    return layers.Softmax(name="probabilities")(layer(scores))
+    """Turn scores into probabilities, at a temperature that is a weight of the network (see `set_temperature`).
+
+    In 32 bits, whatever the rest is.
+    """
+    layer = layers.BatchNormalization(
+        center=False, scale=False, epsilon=_EPSILON, trainable=False, name=TEMPERATURE, dtype="float32"
+    )
+    return layers.Softmax(name="probabilities", dtype="float32")(layer(scores))
 
 
 def set_temperature(model: keras.Model, temperature: float) -> None:
@@ -227,8 +234,9 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = Fals
     x = layers.TimeDistributed(scores)(sequence[..., :bands] if flagged else sequence)
     if flagged:
         x = layers.Concatenate()([x, sequence[..., bands:]])
-    lstm = layers.ConvLSTM2D(classes, 3, padding="same", activation="softmax")
-    x = layers.Bidirectional(lstm, merge_mode="ave", name=JOINT)(x)
+    # Its states are probabilities, of which logarithms are taken: in 32 bits.
+    lstm = layers.ConvLSTM2D(classes, 3, padding="same", activation="softmax", dtype="float32")
+    x = layers.Bidirectional(lstm, merge_mode="ave", name=JOINT, dtype="float32")(x)
     return keras.Model(sequence, softmax(keras.ops.log(x + LEAST)), name="fcn_lstm")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from lulc_kit import attribution, mapping, params, raster
-from lulc_kit.deep import card, dated, networks, prediction, sequences, storage, training
+from lulc_kit.deep import card, dated, devices, networks, prediction, sequences, storage, training
 from lulc_kit.deep.scene import Scene
 from lulc_kit.deep.series import Series, scratch
 from lulc_kit.errors import LulcError, ParameterError
@@ -32,15 +32,17 @@ def train_fcn(scene: Scene, p: params.FCN, layout: Layout) -> training.Trained:
         filters = [max(1, round(number * width)) for number in p.filters]
         return networks.NETWORKS[p.network](*of_scene, filters=filters, dropout=dropout)
 
-    return training.train(scene, build, p.patch, _fit(p), p.run, layout.run(p.run))
+    with devices.computing(p.precision, p.batch):
+        return training.train(scene, build, p.patch, _fit(p), p.run, layout.run(p.run))
 
 
 def train_lstm(scene: Scene, series: Series, first: "FCNRun", p: params.LSTM, layout: Layout) -> training.Trained:
     """Train the networks of dates that the parameters describe (see `sequences.train` and `dated.train`)."""
     run = layout.run(p.run)
-    if not p.starts_from_fcn:
-        return dated.train(scene, series, p.network, first.patch, _choice(p), _fit(p), p.run, run)
-    return sequences.train(scene, series, first.networks, first.patch, _choice(p), _fit(p), p.run, run)
+    with devices.computing(p.precision, p.batch):
+        if not p.starts_from_fcn:
+            return dated.train(scene, series, p.network, first.patch, _choice(p), _fit(p), p.run, run)
+        return sequences.train(scene, series, first.networks, first.patch, _choice(p), _fit(p), p.run, run)
 
 
 def _fit(p: params.FCN | params.LSTM) -> training.Fit:

@@ -210,7 +210,9 @@ def _attend(
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Tell each date its day; return the dates, (batch, time, row, column, width), and their weights by head."""
     x = layers.LayerNormalization()(layers.Dense(width)(x))
-    x = x + DayEncoding(width // heads, heads)(days[:, :, :1, :1])  # a date's day is the same everywhere
+    # A date's day is the same everywhere; 16 bits could not hold all days of a year.
+    encoding = DayEncoding(width // heads, heads, dtype="float32")(days[:, :, :1, :1])
+    x = x + ops.cast(encoding, x.dtype)
     keys = layers.Dense(heads * size, name="keys")(x)
     return x, DateWeights(heads, size, name=ATTENTION)([keys, seen])
 

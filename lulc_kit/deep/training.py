@@ -381,6 +381,7 @@ class Trainer:
             optimizer=keras.optimizers.Adam(how.rate, clipnorm=1.0), loss=losses.Masked(how.loss, how.smoothing)
         )
         compiled.optimizer.build(compiled.trainable_variables)
+        self.start = [np.array(variable) for variable in compiled.optimizer.variables]
 
     def fit(
         self,
@@ -446,8 +447,8 @@ class Trainer:
     def _begin(self, model: keras.Model) -> None:
         self.compiled.set_weights(model.get_weights())
         self.average = model.get_weights()
-        for variable in self.compiled.optimizer.variables:
-            variable.assign(keras.ops.zeros_like(variable))
+        for variable, number in zip(self.compiled.optimizer.variables, self.start, strict=True):
+            variable.assign(number)
         weights = {id(v) for v in self.compiled.weights}
         drawn = [v for v in self.compiled.variables if id(v) not in weights]  # states of what dropout draws
         for i, variable in enumerate(drawn):

@@ -42,6 +42,9 @@ class TrainedParameters(RunParameters):
     tune: int = Field(
         0, ge=0, le=50, description="settings tried for each fold beside these, judged by inner validation; 0: none"
     )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32", description="of products: mixed_bfloat16, mixed_float16 are quicker on GPUs that know them"
+    )
     flips: bool = Field(False, description="map by the mean over four flips of the scene")
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
@@ -20,6 +20,7 @@ SCHEME = classes.scheme("workflow").subset([1, 3])
 @given(
     count=st.integers(0, 20), seed=st.integers(0, 99), names=st.sets(st.sampled_from(list(tuning.SPACE)), min_size=1)
 )
+@settings(deadline=None, max_examples=30)
 def test_the_settings_given_come_first_and_none_is_tried_twice(count, seed, names):
     found = tuning.trials(count, sorted(names), seed)
     there = int(np.prod([len(tuning.SPACE[name]) for name in names]))

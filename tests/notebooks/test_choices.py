@@ -140,16 +140,18 @@ ROWS: dict[str, list[Any]] = {
     "07_fcn": [
         {"features": None, "seed": 0, "minutes": None, "schedule": "plateau", "class_weight": "capped"},
         {"schedule": "cosine", "loss": "focal", "class_weight": "sqrt", "flips": True, "inner_validation": 0.0}
-        | {"network": "fcn_light", "dropout": 0.0},
-        {"loss": "dice", "class_weight": "none", "flips": False, "minutes": 1.0, "network": "mlp", "tune": 1},
+        | {"network": "fcn_light", "dropout": 0.0, "precision": "mixed_float16"},
+        {"loss": "dice", "class_weight": "none", "flips": False, "minutes": 1.0, "network": "mlp", "tune": 1}
+        | {"precision": "mixed_bfloat16"},
     ],
     "08_lstm": [
         {"sequences": "fixed", "gaps": "linear", "seed": 0, "schedule": "cosine", "loss": "dice", "flips": True},
         {"sequences": "random", "gaps": "mean", "loss": "focal", "class_weight": "sqrt", "minutes": None}
         | {"network": "ltae", "features": None, "patch": 16},
         {"loss": "cross_entropy", "class_weight": "capped", "schedule": "plateau", "flips": False}
-        | {"network": "utae", "features": ["B2", "B8"]},
-        {"class_weight": "none", "inner_validation": 0.0, "network": "tempcnn", "gaps": "linear"},
+        | {"network": "utae", "features": ["B2", "B8"], "precision": "mixed_bfloat16"},
+        {"class_weight": "none", "inner_validation": 0.0, "network": "tempcnn", "gaps": "linear"}
+        | {"precision": "mixed_float16"},
     ],
     "09_evaluate": [
         {"seed": 0, "doubt": None, "sets_by_class": False, "density": 0}
