@@ -2,10 +2,10 @@
 
     python -m benchmarks.inference [--side 3072] [--model fold_1.keras --stack stack.tif]
 
-A stack of 20 bands of noise in a file, and a U-Net of 16, 32 and 64 filters with weights drawn at random, or a network
-and a stack of a study. The map is that of notebook 07: from the uncompressed copy that it trained from, through blocks
-with margins, to a file of classes, or to all files of a map. Given are the seconds by the clock, which want the machine
-alone, and those of all cores. ONNX Runtime and OpenVINO take part where they are installed (packages tf2onnx,
+A stack of 20 bands of random fields in a file, and a U-Net of 16, 32 and 64 filters with weights drawn at random, or a
+network and a stack of a study. The map is that of notebook 07: from the uncompressed copy that it trained from, through
+blocks with margins, to a file of classes, or to all files of a map. Given is the speed by the clock, which wants the
+machine alone, and that of all cores. ONNX Runtime and OpenVINO take part where they are installed (packages tf2onnx,
 onnxruntime, openvino); they are no part of the kit. "The same class" compares with Keras, pixel by pixel.
 """
 
@@ -22,6 +22,7 @@ import dask
 import keras
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from benchmarks import report
 from benchmarks.sharpen import Peak
@@ -34,6 +35,8 @@ from lulc_kit.raster import writing
 from tests.rasters import grid
 
 BANDS, FILTERS, TILE = 20, (16, 32, 64), 320
+GRAIN = 32
+"""Pixels of a grain of the random fields; beside them stands noise of a fifth of their spread."""
 Array = npt.NDArray[np.float32]
 
 
@@ -115,7 +118,7 @@ def measure(model: keras.Model, stack_path: Path, folder: Path) -> list[list[obj
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=3072, help="of the stack of noise, pixels")
+    parser.add_argument("--side", type=int, default=3072, help="of the stack of random fields, pixels")
     parser.add_argument("--model", type=Path, help="a network of notebook 07")
     parser.add_argument("--stack", type=Path, help="what it reads, all bands of it")
     arguments = parser.parse_args()
@@ -126,12 +129,16 @@ def main() -> None:
         if arguments.model:
             data, path, model = "a study's", arguments.stack, storage._load(arguments.model)
         else:
-            data, path = "noise", folder / "stack.tif"
+            data, path = "random fields", folder / "stack.tif"
             generator = np.random.default_rng(1)
             shape = (BANDS, arguments.side, arguments.side)
-            numbers = raster.array(
-                generator.standard_normal(shape, np.float32), grid(shape[1:]), [f"b{i}" for i in range(BANDS)]
-            )
+            coarse = (-(-side // GRAIN) for side in shape[1:])
+            fields = [
+                ndimage.zoom(band, GRAIN, order=1) for band in generator.standard_normal((BANDS, *coarse), np.float32)
+            ]
+            layers = np.stack(fields)[:, : shape[1], : shape[2]]
+            layers += generator.standard_normal(shape, np.float32) / 5
+            numbers = raster.array(layers, grid(shape[1:]), [f"b{i}" for i in range(BANDS)])
             writing.write_all([writing.Output(path, numbers)])
             keras.utils.set_random_seed(1)
             model = networks.fcn(np.zeros(BANDS, np.float32), np.ones(BANDS, np.float32), 6, FILTERS)

@@ -15,9 +15,16 @@ PERCENT_NODATA = 255
 
 def classify(probabilities: Array, classes: Sequence[int]) -> npt.NDArray[np.uint8]:
     """Return the value of the likeliest class, (row, column); 0 where there is no data; the first class wins a tie."""
-    missing = np.isnan(probabilities).any(axis=0)
-    best = np.asarray(classes, np.uint8)[np.where(missing, 0, probabilities).argmax(axis=0)]
-    return np.where(missing, 0, best).astype(np.uint8)
+    first = probabilities[0].copy()
+    best = np.full(first.shape, classes[0], np.uint8)
+    missing = np.isnan(first)
+    for layer, value in zip(probabilities[1:], classes[1:], strict=True):  # several times quicker than argmax
+        higher = layer > first
+        best[higher] = value
+        np.copyto(first, layer, where=higher)
+        missing |= np.isnan(layer)
+    best[missing] = 0
+    return best
 
 
 def percent(probabilities: Array) -> npt.NDArray[np.uint8]:

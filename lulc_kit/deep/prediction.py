@@ -20,11 +20,11 @@ from lulc_kit.deep.patches import Read
 from lulc_kit.map_layers import Array
 
 TILE = 256
-"""Side of the blocks of sequences, pixels, at most (a multiple of 8)."""
+"""Side of the blocks of sequences, pixels, at most (a multiple of 4)."""
 BLOCK = 1024
-"""Side of the blocks of single images, pixels, at most (a multiple of 8): margins weigh little beside them."""
-ALIGNED = 8
-"""Sides and margins of blocks are multiples of this, and of the networks' strides so."""
+"""Side of the blocks of single images, pixels, at most (a multiple of 4): margins weigh little beside them."""
+ALIGNED = 4
+"""Sides and margins of blocks are multiples of this, and of the networks' strides so: of three levels at most."""
 Network = Callable[[Any], Array]
 """From an image (…, row, column, band) to class probabilities (row, column, class)."""
 
@@ -93,7 +93,7 @@ def lay_out(
     shape
         Rows and columns of the scene.
     sides
-        Rows and columns of a block without its margin, multiples of 8.
+        Rows and columns of a block without its margin, multiples of 4.
     margin
         Pixels (see `halo`).
     count
