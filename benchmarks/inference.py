@@ -26,7 +26,7 @@ from scipy import ndimage
 
 from benchmarks import report
 from benchmarks.sharpen import Peak
-from lulc_kit import mapping, raster
+from lulc_kit import map_layers, mapping, raster
 from lulc_kit.classes import scheme
 from lulc_kit.deep import networks, prediction, sequences, storage
 from lulc_kit.deep.scene import scratch
@@ -106,7 +106,7 @@ def measure(model: keras.Model, stack_path: Path, folder: Path) -> list[list[obj
         features, _ = scratch(stack)
         copied = pixels / (time.perf_counter() - start) / 1e6
         rows.append(["the copy of the features", copied, "", "", "", ""])
-        for name, layers in (("a file of classes", ["class"]), ("all files", list(mapping.LAYERS))):
+        for name, layers in (("a file of classes", ["class"]), ("all files", list(map_layers.LAYERS))):
             found = speed(partial(map_to, layers), pixels, 2)
             rows.append([f"the kit's map, {name}", *found, found[0] / graph[0], "", peak.gigabytes])
     for name, work in compiled(model, tile[None], folder).items():
