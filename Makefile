@@ -31,7 +31,7 @@ $(READY): requirements.lock pyproject.toml
 # Resolved for all platforms and Pythons at once; hashes, no addresses.
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --extra fast --extra csmask --extra eopf --extra segments --extra dev pyproject.toml -o requirements.lock
+	  --no-annotate --no-header --extra fast --extra csmask --extra eopf --extra segments --extra tensorboard --extra dev pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv outputs

@@ -48,6 +48,10 @@ class RunLayout:
         """Return the table of a network's training."""
         return self.folder / "logs" / self.name / f"fold_{fold}.csv"
 
+    def board(self, fold: int | str) -> Path:
+        """Return the folder of a network's logs for TensorBoard."""
+        return self.log(fold).with_suffix("")
+
     @property
     def about(self) -> Path:
         """What the run is, and which labels and folds it was made with."""

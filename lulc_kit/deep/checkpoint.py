@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lulc_kit import files
+from lulc_kit.deep.board import Board
 from lulc_kit.errors import StorageError
 from lulc_kit.layout import RunLayout
 
@@ -37,11 +38,17 @@ class Keeper:
         Number of the fold, from 1; of settings that are tried beside those given, with their number: ``1_2``.
     fingerprint
         Of all that training depends on; checkpoints of another one are not loaded.
+
+    Attributes
+    ----------
+    board
+        Takes what each look sees, too; None: TensorBoard is not wanted.
     """
 
     def __init__(self, run: RunLayout | None, fold: int | str, fingerprint: str) -> None:
         self.run, self.fold, self.fingerprint = run, fold, fingerprint
         self.full = False
+        self.board: Board | None = None
 
     def load(self) -> Kept | None:
         """Return the last checkpoint; None if there is none of this training, or it is damaged."""

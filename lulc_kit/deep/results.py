@@ -60,6 +60,7 @@ def _fit(p: params.FCN | params.LSTM) -> training.Fit:
         drop=p.band_dropout,
         minutes=p.minutes,
         tune=p.tune,
+        board=p.tensorboard,
     )
 
 

@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lulc_kit.deep import calibration, checkpoint, inner, losses, networks, patches, prediction, tuning
+from lulc_kit.deep import board, calibration, checkpoint, inner, losses, networks, patches, prediction, tuning
 from lulc_kit.deep.scene import Scene, windows
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import RunLayout
@@ -53,6 +53,8 @@ MEMORY = 0.98
 """Weights are looked at, and kept, as their moving average, in which each step counts so much of the next one's."""
 WINDOWS, SIDE = 24, 64
 """Windows of inner validation at most, and their side, pixels."""
+DRAWN = 3
+"""Windows of it that are drawn for TensorBoard."""
 MENDING = 0.1
 """Part of the learning rate with which training goes on once after it broke."""
 
@@ -91,6 +93,8 @@ class Fit:
         For all folds together; None: no budget.
     tune
         Settings that are drawn and tried for each fold beside these (`tuning`).
+    board
+        Whether logs for TensorBoard are written, too.
     """
 
     steps: int
@@ -106,6 +110,7 @@ class Fit:
     drop: float = 0.0
     minutes: float | None = None
     tune: int = 0
+    board: bool = False
 
 
 @dataclass
@@ -232,7 +237,7 @@ def train_folds(
         trials = tuning.trials(fit.tune, tried, fit.seed + k)
         for number, trial in enumerate(trials):
             own = replace(
-                fit, tune=0, rate=fit.rate * trial.rate, weighting=trial.weighting or fit.weighting
+                fit, tune=0, board=False, rate=fit.rate * trial.rate, weighting=trial.weighting or fit.weighting
             )  # not the number of trials: a checkpoint is as good in a longer search
             set_seed(fit.seed + k)
             fold = prepare(scene, k, own)
@@ -244,6 +249,8 @@ def train_folds(
             trainer = trainers.get(shape) or Trainer(keras.models.clone_model(model), own)
             trainers[shape], trainer.how = trainer, own
             keeper = checkpoint.Keeper(store, f"{k}_{number}" if number else k, _fingerprint(model, fold, data, own))
+            if fit.board and store is not None:
+                keeper.board = board.Board(store.board(keeper.fold), [c.rgb for c in scene.classes.classes])
             title = f"{name}: fold {k} of {scene.folds}" + (f", {trial.words()}" if number else "")
             state = trainer.fit(model, data, validation, keeper, title, scene.folds * len(trials))
             found = next(row for row in state.rows if row["step"] == state.best_step)
@@ -297,6 +304,11 @@ class Validation:
         Draws `WINDOWS` windows where there are more.
     other
         A network that takes the compiled one's weights and predicts windows in its place; None: that one itself.
+
+    Attributes
+    ----------
+    drawn
+        Probabilities and codes of the first `DRAWN` windows, as `probabilities` found them last.
     """
 
     def __init__(
@@ -308,6 +320,7 @@ class Validation:
         other: prediction.Asked | None = None,
     ) -> None:
         self.read, self.codes, self.margin, self.other = read, codes, margin, other
+        self.drawn: list[tuple[patches.Array, npt.NDArray[np.uint8]]] = []
         self.side = min(SIDE, prediction.tile_side(*codes.shape))
         corners = windows(codes > 0, self.side)
         chosen = np.sort(np.random.default_rng(seed).permutation(len(corners))[:WINDOWS])
@@ -319,11 +332,14 @@ class Validation:
         if self.other is not None:
             network = partial(self.other, weights=asked.model.get_weights())
         said, true = [], []
+        self.drawn.clear()
         shape, sides = (self.codes.shape[0], self.codes.shape[1]), (self.side, self.side)
         for row, column in self.corners:
             codes = self.codes[row : row + self.side, column : column + self.side]
             out = prediction.middle(self.read, shape, (row, column), sides, network, self.margin)
             out = out[: codes.shape[0], : codes.shape[1]]
+            if len(self.drawn) < DRAWN:
+                self.drawn.append((out, codes))
             said.append(out[codes > 0])
             true.append(codes[codes > 0].astype(np.intp) - 1)
         return np.concatenate(said), np.concatenate(true)
@@ -425,6 +441,8 @@ class Trainer:
                 if self._judge(state, loss, said):
                     best = [number.copy() for number in self.average]
                     state.best_step = state.step
+                if keeper.board is not None:
+                    keeper.board.look(state.rows[-1], said, [] if validation is None else validation.drawn)
                 if self._falls(state, sharers):
                     self.compiled.set_weights(best)
                     self.average = [number.copy() for number in best]

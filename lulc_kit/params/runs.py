@@ -45,6 +45,7 @@ class TrainedParameters(RunParameters):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32", description="of products: mixed_bfloat16, mixed_float16 are quicker on GPUs that know them"
     )
+    tensorboard: bool = Field(False, description="logs for TensorBoard, too; it wants the package tensorboard")
     flips: bool = Field(False, description="map by the mean over four flips of the scene")
 
 

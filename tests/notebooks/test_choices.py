@@ -192,6 +192,8 @@ ELSEWHERE = [
     ("01_download", "vintage.most_days", 0),
     *(("01_download", f"vintage.{name}", None) for name in ("wayback", "bing")),
     ("02_preprocess", "mask", "product"),
+    ("07_fcn", "tensorboard", True),  # tests/deep/test_board.py, where the package is installed
+    ("08_lstm", "tensorboard", True),
     ("02_preprocess", "correction", "sen2cor"),  # tests/preprocess/test_correction.py
 ]
 """Choices that need more than the tiny study has, and where they run."""
