@@ -114,10 +114,12 @@ def trained_network(
 
 
 def prepare(study: str, outputs: Path) -> Layout:
-    """Run a study's notebooks 01 to 05."""
-    steps = run.plan(study, {}, str(outputs))
-    run.run([step for step in steps if step.step < "06" and step.step != "03_visualize"], force=False, say=print)
-    return Layout(outputs / study)
+    """Run a study's notebooks 01 to 05, if its samples are not there."""
+    layout = Layout(outputs / study)
+    if not layout.samples.exists():
+        steps = run.plan(study, {}, str(outputs))
+        run.run([step for step in steps if step.step < "06" and step.step != "03_visualize"], force=False, say=print)
+    return layout
 
 
 def table(study: str, model: str, seed: int, again: bool) -> list[list[object]] | None:
