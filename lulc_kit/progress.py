@@ -30,6 +30,11 @@ class _Lines:
         self.stream.flush()
 
 
+def has_reader() -> bool:
+    """Say whether somebody reads along: whether this is a kernel that a person opened, in JupyterLab or the like."""
+    return "JPY_SESSION_NAME" in os.environ  # set by Jupyter Server
+
+
 def bar(total: float | None = None, description: str = "", unit: str = "it") -> Any:
     """A tqdm progress bar suited to where the code runs.
 
@@ -51,7 +56,7 @@ def bar(total: float | None = None, description: str = "", unit: str = "it") -> 
     options: dict[str, Any] = {"total": total, "desc": description, "unit": unit, "delay": SILENT}
     if unit == "B":
         options |= {"unit_scale": True, "unit_divisor": 1000}
-    if "JPY_SESSION_NAME" in os.environ:  # set by Jupyter Server for a kernel that a person opened
+    if has_reader():
         from tqdm.notebook import tqdm as notebook_tqdm
 
         return notebook_tqdm(**options)

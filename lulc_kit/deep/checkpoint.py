@@ -3,6 +3,7 @@
 import json
 import warnings
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +44,15 @@ class Keeper:
     ----------
     board
         Takes what each look sees, too; None: TensorBoard is not wanted.
+    watch
+        Takes the rows of the log after each look; None: nobody looks on.
     """
 
     def __init__(self, run: RunLayout | None, fold: int | str, fingerprint: str) -> None:
         self.run, self.fold, self.fingerprint = run, fold, fingerprint
         self.full = False
         self.board: Board | None = None
+        self.watch: Callable[[list[dict[str, float]]], Any] | None = None
 
     def load(self) -> Kept | None:
         """Return the last checkpoint; None if there is none of this training, or it is damaged."""

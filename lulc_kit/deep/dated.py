@@ -67,6 +67,7 @@ def train(
     fit: training.Fit,
     name: str = "",
     store: RunLayout | None = None,
+    watch: training.Watch | None = None,
 ) -> training.Trained:
     """Train a network of dates for each fold (see `training.train` and `sequences.train`).
 
@@ -88,7 +89,7 @@ def train(
         return model, data, sequences.validation(fold, series, view, choice, margin, fit.seed)
 
     tried = [name for name in tuning.SPACE if name != "dropout" or network != "utae"]
-    return training.train_folds(scene, begin, fit, name, store, tried=tried)
+    return training.train_folds(scene, begin, fit, name, store, tried=tried, watch=watch)
 
 
 def predict(

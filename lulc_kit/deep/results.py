@@ -25,7 +25,7 @@ def open_stack(p: params.FCN, layout: Layout) -> xr.DataArray:
     return raster.read(layout.stack, p.features)
 
 
-def train_fcn(scene: Scene, p: params.FCN, layout: Layout) -> training.Trained:
+def train_fcn(scene: Scene, p: params.FCN, layout: Layout, watch: training.Watch | None = None) -> training.Trained:
     """Train the FCNs that the parameters describe (see `training.train`)."""
 
     def build(*of_scene: Any, width: float = 1.0, dropout: float = p.dropout) -> keras.Model:
@@ -33,16 +33,18 @@ def train_fcn(scene: Scene, p: params.FCN, layout: Layout) -> training.Trained:
         return networks.NETWORKS[p.network](*of_scene, filters=filters, dropout=dropout)
 
     with devices.computing(p.precision, p.batch):
-        return training.train(scene, build, p.patch, _fit(p), p.run, layout.run(p.run))
+        return training.train(scene, build, p.patch, _fit(p), p.run, layout.run(p.run), watch)
 
 
-def train_lstm(scene: Scene, series: Series, first: "FCNRun", p: params.LSTM, layout: Layout) -> training.Trained:
+def train_lstm(
+    scene: Scene, series: Series, first: "FCNRun", p: params.LSTM, layout: Layout, watch: training.Watch | None = None
+) -> training.Trained:
     """Train the networks of dates that the parameters describe (see `sequences.train` and `dated.train`)."""
     run = layout.run(p.run)
     with devices.computing(p.precision, p.batch):
         if not p.starts_from_fcn:
-            return dated.train(scene, series, p.network, first.patch, _choice(p), _fit(p), p.run, run)
-        return sequences.train(scene, series, first.networks, first.patch, _choice(p), _fit(p), p.run, run)
+            return dated.train(scene, series, p.network, first.patch, _choice(p), _fit(p), p.run, run, watch)
+        return sequences.train(scene, series, first.networks, first.patch, _choice(p), _fit(p), p.run, run, watch)
 
 
 def _fit(p: params.FCN | params.LSTM) -> training.Fit:

@@ -99,6 +99,7 @@ def train(
     fit: training.Fit,
     name: str = "",
     store: RunLayout | None = None,
+    watch: training.Watch | None = None,
 ) -> training.Trained:
     """Train one FCN+LSTM for each fold, starting from the FCN of the same fold (see `training.train`).
 
@@ -122,7 +123,7 @@ def train(
         return model, data, validation(fold, series, seen, choice, margin, fit.seed, other)
 
     compiled = networks.fcn_lstm(lent, classes, patch, series.filled)
-    return training.train_folds(scene, begin, fit, name, store, compiled, ("rate", "weighting"))
+    return training.train_folds(scene, begin, fit, name, store, compiled, ("rate", "weighting"), watch)
 
 
 def validation(

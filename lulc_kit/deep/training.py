@@ -61,6 +61,8 @@ MENDING = 0.1
 Build = Callable[..., keras.Model]
 """Makes an untrained network from the mean and variance of each feature and the number of classes; if settings are
 tried, also by ``width`` (channels in parts of those given) and ``dropout``."""
+Watch = Callable[[pd.DataFrame], Any]
+"""Takes the log of training as far as it is."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,15 @@ class Trained:
         return float(log.loc[(log["fold"] == fold) & (log["step"] == self.kept[fold - 1]), "validation_f1"].iloc[0])
 
 
-def train(scene: Scene, build: Build, patch: int, fit: Fit, name: str = "", store: RunLayout | None = None) -> Trained:
+def train(
+    scene: Scene,
+    build: Build,
+    patch: int,
+    fit: Fit,
+    name: str = "",
+    store: RunLayout | None = None,
+    watch: Watch | None = None,
+) -> Trained:
     """Train one network for each fold, on what is apart in space from that fold.
 
     Parameters
@@ -173,6 +183,8 @@ def train(scene: Scene, build: Build, patch: int, fit: Fit, name: str = "", stor
         Of the run, shown with the progress.
     store
         Where checkpoints and logs are kept, from which a run that was cut off goes on; None: nowhere.
+    watch
+        Takes the log after each look, as far as it is (see `Trained`).
     """
 
     def begin(fold: "Fold", trial: tuning.Trial) -> tuple[keras.Model, patches.Patches, Validation | None]:
@@ -187,7 +199,7 @@ def train(scene: Scene, build: Build, patch: int, fit: Fit, name: str = "", stor
         margin = prediction.halo(networks.reach(model))
         return model, data, None if fold.validates is None else Validation(read, fold.validates, margin, fit.seed)
 
-    return train_folds(scene, begin, fit, name, store)
+    return train_folds(scene, begin, fit, name, store, watch=watch)
 
 
 @dataclass(frozen=True)
@@ -224,12 +236,18 @@ def train_folds(
     store: RunLayout | None,
     compiled: keras.Model | None = None,
     tried: Sequence[str] = tuple(tuning.SPACE),
+    watch: Watch | None = None,
 ) -> Trained:
     """Train a network for each fold, or some, of which the best by inner validation is kept.
 
     All of one architecture are computed with one compiled network: ``compiled``, or a copy of the first. ``tried`` are
     the settings that may be drawn, names in `tuning.SPACE`.
     """
+
+    def tell(rows: list[dict[str, float]]) -> None:
+        if watch is not None:
+            watch(pd.concat([*logs, pd.DataFrame(rows).assign(fold=k)], ignore_index=True))
+
     models, logs, kept, pixels, rows = [], [], [], [], []
     trainers = {} if compiled is None else {"": Trainer(compiled, fit)}
     for k in range(1, scene.folds + 1):
@@ -249,6 +267,7 @@ def train_folds(
             trainer = trainers.get(shape) or Trainer(keras.models.clone_model(model), own)
             trainers[shape], trainer.how = trainer, own
             keeper = checkpoint.Keeper(store, f"{k}_{number}" if number else k, _fingerprint(model, fold, data, own))
+            keeper.watch = tell
             if fit.board and store is not None:
                 keeper.board = board.Board(store.board(keeper.fold), [c.rgb for c in scene.classes.classes])
             title = f"{name}: fold {k} of {scene.folds}" + (f", {trial.words()}" if number else "")
@@ -443,6 +462,8 @@ class Trainer:
                     state.best_step = state.step
                 if keeper.board is not None:
                     keeper.board.look(state.rows[-1], said, [] if validation is None else validation.drawn)
+                if keeper.watch is not None:
+                    keeper.watch(state.rows)
                 if self._falls(state, sharers):
                     self.compiled.set_weights(best)
                     self.average = [number.copy() for number in best]

@@ -9,6 +9,7 @@ import time
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
@@ -84,6 +85,13 @@ def test_the_log_says_how_training_went_and_lies_beside_the_run_as_a_table(train
         assert lines[0] == "step,seconds,rate,loss,validation_loss,validation_f1" and len(lines) == 5
     assert found.curves("loss").columns.tolist() == ["fold 1", "fold 2"]
     assert found.curves("loss").index.name == "step"
+
+
+def test_who_looks_on_is_told_after_each_look(tmp_path):
+    told = []
+    trained = results.train_fcn(scene()[0], parameters(steps=40), Layout(tmp_path), told.append)
+    assert [len(log) for log in told] == [1, 2, 3, 4]
+    pd.testing.assert_frame_equal(told[-1], trained.log)
 
 
 def test_standardization_is_that_of_the_pixels_that_teach(trained):
