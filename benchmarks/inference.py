@@ -1,6 +1,6 @@
 """Mapping by the FCN: the map's own path beside the same graph fed from memory, and beside compiled programs.
 
-    python -m benchmarks.inference [--side 5120] [--model fold_1.keras --stack stack.tif]
+    python -m benchmarks.inference [--side 4096] [--model fold_1.keras --stack stack.tif]
 
 A stack of 20 bands of random fields in a file, and a U-Net of 16, 32 and 64 filters with weights drawn at random, or a
 network and a stack of a study. The map is that of notebook 07: from the uncompressed copy that it trained from, through
@@ -133,7 +133,7 @@ def measure(model: keras.Model, stack_path: Path, folder: Path) -> list[list[obj
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=5120, help="of the stack of random fields, pixels")
+    parser.add_argument("--side", type=int, default=4096, help="of the stack of random fields, pixels")
     parser.add_argument("--model", type=Path, help="a network of notebook 07")
     parser.add_argument("--stack", type=Path, help="what it reads, all bands of it")
     arguments = parser.parse_args()

@@ -108,7 +108,8 @@ def lay_out(
     def block(block_info: Any = None) -> Array:
         _, (top, bottom), (left, right) = block_info[None]["array-location"]
         said = middle(read, shape, (top, left), sides, network, margin)
-        return np.moveaxis(said[: bottom - top, : right - left], -1, 0)
+        # What follows goes through it class by class.
+        return np.ascontiguousarray(np.moveaxis(said[: bottom - top, : right - left], -1, 0))
 
     chunks = ((count,), *(_cut(length, side) for length, side in zip(shape, sides, strict=True)))
     # A name of its own: dask would else hash the networks.

@@ -51,8 +51,10 @@ def allowance() -> tuple[int, float]:
     """Return the megabytes that are allowed (less a tenth for what nobody counts), and those that are taken already."""
     with contextlib.suppress(OSError, AttributeError):  # glibc keeps what was freed, and it would count as taken
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-    allowed = dask.config.get("lulc_kit.memory", None) or MEMORY
-    return round(0.9 * allowed), psutil.Process().memory_info().rss / 1e6 + CACHE
+    allowed, memory = dask.config.get("lulc_kit.memory", None) or MEMORY, psutil.Process().memory_info()
+    # Pages of files that are mapped are given back when others want them (Linux tells how many there are).
+    held = memory.rss - getattr(memory, "shared", 0)
+    return round(0.9 * allowed), held / 1e6 + CACHE
 
 
 def _threads() -> int:
