@@ -1,9 +1,10 @@
 """What is left of a map as dates are taken away or clouded: networks of dates beside a forest on time features.
 
-    python -m benchmarks.dates --outputs DIR [--study romania] [--runs lstm_fixed lstm_random …] [--seed 1]
+    python -m benchmarks.dates [--study romania] [--runs lstm_fixed lstm_random …] [--seed 1] [--outputs DIR]
 
-Takes the networks that `benchmarks.deep --outputs DIR` kept, trained on all dates, and asks them about series of which
-dates are gone, or of which clouds hide a part of each date: blobs of a smooth random field, another one on each date.
+Takes networks that learnt from all dates, those that `benchmarks.deep --outputs DIR` kept, or trains them, and asks
+them about series of which dates are gone, or of which clouds hide a part of each date: blobs of a smooth random field,
+another one on each date.
 The forest has the 10th, 50th and 90th percentile and the spread over the dates of each band, trained on all dates and
 asked with those of the dates that are left. Test pixels are those of the folds that a model has not seen; a pixel that
 nothing shows any more counts as wrong for all. Each row is the mean over some draws of what is gone, the same for all
@@ -11,6 +12,7 @@ models.
 """
 
 import argparse
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from benchmarks import report
-from benchmarks.deep import named, prepare
+from benchmarks.deep import named, prepare, trained_network
 from lulc_kit import params
 from lulc_kit.baselines import estimators, training
 from lulc_kit.deep import dated, results, sequences, storage
@@ -28,7 +30,7 @@ from lulc_kit.deep.training import macro_f1
 from lulc_kit.layout import Layout
 from lulc_kit.samples import Samples
 
-SHARES, DRAWS = (0.0, 0.2, 0.4, 0.6, 0.8), 3
+SHARES, DRAWS = (0.0, 0.2, 0.4, 0.6, 0.8), 2
 BLOB = 6
 """Pixels over which the random field of clouds is smoothed."""
 COLUMNS = ["study", "what", "share", "clear", "model", "macro-F1"]
@@ -114,19 +116,24 @@ def main() -> None:
     parser.add_argument("--study", default="romania", help="romania by default")
     parser.add_argument("--runs", nargs="+", default=["lstm_fixed", "lstm_random", "ltae_fixed", "ltae_random"])
     parser.add_argument("--seed", type=int, default=1, help="of the networks that were kept")
-    parser.add_argument("--outputs", required=True, help="folder of what benchmarks.deep kept")
+    parser.add_argument("--outputs", help="folder of what benchmarks.deep kept, or is to be kept")
     arguments = parser.parse_args()
-    study, layout = arguments.study, prepare(arguments.study, Path(arguments.outputs).absolute())
-    samples = Samples.read(layout)
+    with tempfile.TemporaryDirectory() as folder:
+        layout = prepare(arguments.study, Path(arguments.outputs or folder).absolute())
+        compare(arguments.study, arguments.runs, arguments.seed, layout)
+
+
+def compare(study: str, runs: list[str], seed: int, layout: Layout) -> None:
+    """Make the rows of a study's models."""
+    samples, known = Samples.read(layout), named(study)
     labels, fold = np.asarray(samples.labels.data[0]), samples.codes("fold")
     tested = (labels > 0) & (fold > 0)
-    planned = [
-        named(study)[name].model_copy(update={"run": f"{name}-{arguments.seed}", "fcn": f"fcn-{arguments.seed}"})
-        for name in arguments.runs
-    ]
     models: dict[str, Forest | Network] = {}
     whole = None
-    for name, p in zip(arguments.runs, planned, strict=True):
+    for name in runs:
+        p = known[name].model_copy(update={"run": f"{name}-{seed}", "fcn": f"fcn-{seed}"})
+        if not layout.run(p.run).network(1).exists():
+            trained_network(known, name, seed, None, layout)
         models[name] = Network(p, layout, samples)
         whole = results.read_series(layout, models[name].first.features, p)
     assert whole is not None
