@@ -44,9 +44,10 @@ def test_series_filled_in_time_still_knows_what_was_seen(cube):
     np.testing.assert_allclose(filled.images[:, 12, 21, 1], expected, atol=1e-6)
 
 
-def test_too_few_dates_are_refused(cube):
-    with pytest.raises(LulcError, match=r"needs 3 dates, and the cube has 2"):
-        series_of(cube, ["B4"], ["2020-02-01", "2020-03-31"])
+@pytest.mark.parametrize(("dates", "count"), [(["2020-02-01", "2020-03-31"], 2), (["2021-01-01", "2021-12-31"], 0)])
+def test_too_few_dates_are_refused(cube, dates, count):
+    with pytest.raises(LulcError, match=rf"needs 3 dates, and the cube has {count} between"):
+        series_of(cube, ["B4"], dates)
 
 
 def test_a_network_reads_all_features_or_those_that_are_named(tmp_path):
