@@ -78,7 +78,7 @@ def train(
         fold: training.Fold, trial: tuning.Trial
     ) -> tuple[keras.Model, patches.Patches, training.Validation | None]:
         mean, variance = statistics(series, fold.goals.codes > 0)
-        settings = temporal.sized(network, trial.width) | ({} if trial.dropout is None else {"dropout": trial.dropout})
+        settings = temporal.widen(network, trial.width) | ({} if trial.dropout is None else {"dropout": trial.dropout})
         model = temporal.TEMPORAL[network](mean, variance, len(scene.classes.values), choice.length, **settings)
         augment = patches.Augment(mean, np.sqrt(variance), fit.jitter, fit.drop)
         seed = fit.seed + fold.number

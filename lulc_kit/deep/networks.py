@@ -162,7 +162,7 @@ def mean_of(fcn: keras.Model) -> npt.NDArray[np.float32]:
     return np.asarray(fcn.get_layer(STANDARDIZE).moving_mean, np.float32)
 
 
-def folded(model: keras.Model) -> keras.Model:
+def fuse(model: keras.Model) -> keras.Model:
     """Return a copy of a network for prediction alone, whose batch statistics are part of the convolutions before them.
 
     γ (w∗x − μ) / √(σ² + ε) + β = (γ w / √(σ² + ε))∗x + (β − γ μ / √(σ² + ε)): the same up to rounding, with fewer

@@ -52,7 +52,7 @@ def of_images(models: Sequence[keras.Model], features: Any, flips: bool = False)
         (network × class, row, column), NaN for pixels that lack a feature: they are filled, and are not answered.
     """
     margin = max(halo(networks.reach(model)) for model in models)
-    asked = [(Asked(networks.folded(model)), networks.mean_of(model)) for model in models]
+    asked = [(Asked(networks.fuse(model)), networks.mean_of(model)) for model in models]
 
     def network(window: Array) -> Array:
         missing = _missing(window)

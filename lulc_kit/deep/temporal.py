@@ -174,7 +174,7 @@ TEMPORAL: dict[str, Callable[..., keras.Model]] = {"tempcnn": tempcnn, "ltae": l
 an entry here."""
 
 
-def sized(network: str, width: float) -> dict[str, Any]:
+def widen(network: str, width: float) -> dict[str, Any]:
     """Return the settings of a network of `TEMPORAL` with so many times its channels: 0.5, 1 or 2."""
     wide = int(64 * width)
     settings: dict[str, dict[str, Any]] = {

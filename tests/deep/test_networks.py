@@ -114,7 +114,7 @@ def test_folded_networks_say_the_same_with_fewer_layers(name):
         if isinstance(layer, keras.layers.BatchNormalization) and layer.center:
             layer.set_weights([generator.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
     networks.set_temperature(model, 2.5)
-    quick = networks.folded(model)
+    quick = networks.fuse(model)
     x = generator.normal([3, -2], [2, 0.5], (2, 16, 24, 2)).astype(np.float32)
     np.testing.assert_allclose(np.asarray(quick(x)), np.asarray(model(x)), atol=1e-6)
     norms = [layer.name for layer in quick.layers if isinstance(layer, keras.layers.BatchNormalization)]

@@ -36,7 +36,7 @@ def test_the_settings_given_come_first_and_none_is_tried_twice(count, seed, name
 @pytest.mark.parametrize("name", temporal.TEMPORAL)
 def test_networks_of_dates_can_be_narrower_and_wider(name, width):
     half = np.ones(2, np.float32)
-    model = temporal.TEMPORAL[name](half, half, 3, 4, **temporal.sized(name, width))
+    model = temporal.TEMPORAL[name](half, half, 3, 4, **temporal.widen(name, width))
     plain = temporal.TEMPORAL[name](half, half, 3, 4)
     assert np.sign(model.count_params() - plain.count_params()) == np.sign(width - 1)
 
