@@ -86,7 +86,6 @@ def compute(
     *,
     all_touched: bool = True,
     maximum: float = 2000.0,
-    chunk: int | None = None,
 ) -> xr.DataArray:
     """Compute presence of roads and distance to them on a grid, lazily.
 
@@ -101,8 +100,6 @@ def compute(
     maximum
         Distances are exact up to this one and given as this one beyond, metres. Roads beside the grid count, too.
         Each block looks so far over its border: time grows with it.
-    chunk
-        Rows and columns of a block, pixels.
 
     Returns
     -------
@@ -120,7 +117,7 @@ def compute(
     reach = maximum + 2 * max(abs(geobox.resolution.x), abs(geobox.resolution.y))
     lines = read_lines(path, geobox, reach)
     tree = shapely.STRtree(lines)
-    chunks = da.core.normalize_chunks(chunk or raster.CHUNK, shape=tuple(geobox.shape))
+    chunks = da.core.normalize_chunks(raster.CHUNK, shape=tuple(geobox.shape))
     delayed: Any = dask.delayed(_block)
 
     def block(rows: slice, columns: slice) -> da.Array:

@@ -212,7 +212,6 @@ def compute(
     resampling: str = "bilinear",
     flat_aspect: float | None = None,
     calibration: tuple[float, float] = (1, 0),
-    chunk: int | None = None,
 ) -> xr.DataArray:
     """Compute elevation, slope and aspect on a grid, lazily.
 
@@ -231,8 +230,6 @@ def compute(
         Aspect of flat ground, degrees; None for nodata.
     calibration
         Scale and offset that make metres of the file's numbers (`metres`).
-    chunk
-        Rows and columns of a block, pixels.
 
     Returns
     -------
@@ -248,7 +245,7 @@ def compute(
     path = Path(path).resolve()
     warping.check_overlap(path, geobox)
     flat = math.nan if flat_aspect is None else flat_aspect
-    rows, columns = da.core.normalize_chunks(chunk or raster.CHUNK, shape=tuple(geobox.shape))
+    rows, columns = da.core.normalize_chunks(raster.CHUNK, shape=tuple(geobox.shape))
     data = da.map_blocks(
         _block,
         warping.plan_warp(path, geobox.pad(HALO), resampling=resampling),

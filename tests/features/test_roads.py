@@ -2,7 +2,9 @@
 
 import math
 from pathlib import Path
+from unittest.mock import patch
 
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from scipy.ndimage import distance_transform_edt
 
+from lulc_kit import raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import roads
 
@@ -78,8 +81,11 @@ def test_independent_of_the_blocks_and_equal_to_scipy_on_the_whole(tmp_path_fact
     places = np.random.default_rng(seed).uniform(-20, 100, (6, 4, 2))
     path = write(tmp_path_factory.mktemp("roads") / "roads.gpkg", *(line(*p) for p in places))
     options = {"all_touched": touched, "maximum": maximum}
-    blocks = roads.compute(path, BOX, chunk=chunk, **options).to_numpy()
-    np.testing.assert_array_equal(blocks, roads.compute(path, BOX, chunk=200, **options).to_numpy())
+    with patch.object(raster, "CHUNK", chunk):
+        lazy = roads.compute(path, BOX, **options)
+    assert lazy.chunks[1:] == da.core.normalize_chunks(chunk, shape=tuple(BOX.shape))
+    blocks = lazy.to_numpy()
+    np.testing.assert_array_equal(blocks, roads.compute(path, BOX, **options).to_numpy())
     margin = math.ceil(maximum / 10)
     wide = roads.compute(path, BOX.pad(margin), **options).to_numpy()[0] == 1
     expected = np.minimum(10 * distance_transform_edt(~wide), maximum)[margin:-margin, margin:-margin]
@@ -116,7 +122,7 @@ def test_the_roads_of_rwanda():
     lines = gpd.read_file(SHARED).to_crs("EPSG:32736")
     x, y = lines.geometry.iloc[1000].coords[0]
     box = GeoBox((150, 170), from_origin(round(x, -1) - 850, round(y, -1) + 750, 10, 10), "EPSG:32736")
-    presence, distance = roads.compute(SHARED, box, maximum=500, chunk=64).to_numpy()
+    presence, distance = roads.compute(SHARED, box, maximum=500).to_numpy()
     assert presence.sum() > 50
     np.testing.assert_array_equal(distance == 0, presence == 1)
     rows, columns = np.mgrid[5:150:29, 5:170:31]

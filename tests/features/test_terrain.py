@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from pathlib import Path
+from unittest.mock import patch
 
 import dask.array as da
 import numpy as np
@@ -122,7 +123,7 @@ def test_the_rim_is_as_right_as_the_rest(tmp_path):
     np.testing.assert_allclose(found.sel(band="slope"), np.degrees(np.arctan(np.hypot(0.3, 0.1))), atol=1e-2)
     np.testing.assert_array_equal(found.sel(band="DEM"), plane(0.3, 0.1, tuple(wide.shape))[3:-3, 3:-3])
     exact = write(tmp_path / "exact.tif", plane(0.3, 0.1, tuple(UTM.shape)), UTM)  # ends with the grid
-    np.testing.assert_allclose(terrain.compute(exact, UTM, chunk=16)[1:], found[1:], rtol=1e-3)
+    np.testing.assert_allclose(terrain.compute(exact, UTM)[1:], found[1:], rtol=1e-3)
 
 
 @given(chunk=st.tuples(st.integers(7, 60), st.integers(7, 60)))
@@ -130,9 +131,11 @@ def test_the_rim_is_as_right_as_the_rest(tmp_path):
 def test_independent_of_the_blocks(tmp_path_factory, chunk):
     degrees = GeoBox((90, 120), from_origin(14.995, 52.352, 1 / 3600, 1 / 3600), "EPSG:4326")
     path = write(tmp_path_factory.mktemp("dem") / "dem.tif", rough((90, 120)), degrees, nodata=-9999)
-    whole = terrain.compute(path, UTM, chunk=100).to_numpy()
+    whole = terrain.compute(path, UTM).to_numpy()
     assert np.isnan(whole).any() and np.isfinite(whole).mean() > 0.7
-    blocks = terrain.compute(path, UTM, chunk=chunk).to_numpy()
+    with patch.object(raster, "CHUNK", chunk):
+        blocks = terrain.compute(path, UTM)
+    assert blocks.chunks[1:] == da.core.normalize_chunks(chunk, shape=tuple(UTM.shape))
     np.testing.assert_allclose(blocks, whole, rtol=1e-6, atol=1e-5)
 
 
@@ -166,7 +169,7 @@ def test_a_model_elsewhere_is_refused(tmp_path):
 def test_the_copernicus_model_of_sao_tome_as_gdaldem_sees_it(tmp_path):
     centre = point(6.6, 0.25, "EPSG:4326").to_crs("EPSG:32632").coords[0]
     box = GeoBox((300, 320), from_origin(*(round(v, -1) for v in centre), 10, 10), "EPSG:32632")
-    found = terrain.compute(SHARED, box, chunk=128)
+    found = terrain.compute(SHARED, box)
     assert isinstance(found.data, da.Array)
     values = found.to_numpy()
     write(tmp_path / "dem.tif", values[0], box)
