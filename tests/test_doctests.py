@@ -44,7 +44,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     mask = np.array([[[Reason.CLEAR, Reason.CLOUD]]], np.uint8)
     writing.write(study.cube / "2022-06-15_mask.tif", raster.array(mask, grid, ["mask"]), dtype="uint8", nodata=None)
     table = geopandas.GeoDataFrame(
-        {"label": [1, 2], "fold": [1, 2], "random_fold": [2, 1], "train_1": [False, True], "train_2": [True, False]}
+        {
+            "class": ["Forest", "Not forest"],
+            "label": [1, 2],
+            "fold": [1, 2],
+            "random_fold": [2, 1],
+            "train_1": [False, True],
+            "train_2": [True, False],
+        }
         | {"NDVI": [0.8, 0.1]},
         geometry=geopandas.points_from_xy([5, 15], [5, 5]),
         crs=grid.crs,
@@ -81,6 +88,18 @@ def test_the_page_lists_the_front_door() -> None:
     listed = [line for line in page.splitlines() if line.startswith("| `")]
     wanted = [f"| `{n}` | {(inspect.getdoc(t) or '').splitlines()[0]} |" for n, t in public().items()]
     assert listed == wanted
+
+
+def test_the_page_begins_with_what_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lines, on a study of two pixels, whose samples are one for each class."""
+    monkeypatch.chdir(folder)
+    page = (REPOSITORY / "docs/api.md").read_text(encoding="utf-8")
+    code = next(part for part in page.split("```") if "Layout(" in part).removeprefix("python")
+    code = code.replace("havelland", "mine").replace("n_splits=4, spacing=640", "n_splits=2, spacing=5")
+    found: dict[str, object] = {"lulc_kit": lulc_kit}
+    with pytest.raises(lulc_kit.RareClassError):  # at the last line
+        exec(code, found)
+    assert float(found["ndvi"].mean()) == pytest.approx(0.8, abs=1e-3)  # type: ignore[attr-defined]
 
 
 def test_every_error_is_at_the_front_door() -> None:
