@@ -308,6 +308,14 @@ def test_a_further_split_has_its_column_between_what_flatters_and_what_is_severe
     assert "A distance-matched number was not computed" in write(evaluation())
 
 
+def test_too_few_blocks_for_intervals_are_said_with_the_number_from_which_on_they_hold():
+    """Simulations (docs/benchmarks/evaluate.md): from 40 blocks on 95 % intervals hold what they should."""
+    few = dataclasses.replace(evaluation(leak=False), runs={"rf": assess(GOOD, blocks=12)})
+    said = " ".join(Page(write(few)).text.split())
+    assert "There are 12 blocks" in said and "only from about 40 on" in said and "too narrow with fewer" in said
+    assert "only from about" not in Page(write(evaluation())).text
+
+
 def test_other_maps_and_the_smoothed_one_have_their_place_with_the_caution():
     found = numbers(evaluation())
     row = {"of ours": 0.75, "of theirs": None, "our share": 0.5, "their share": 0.25}
