@@ -183,14 +183,15 @@ class KNNDMSplit(Splitter):
         from sklearn.cluster import KMeans
 
         counts = np.unique(np.geomspace(self.n_splits, len(places) - 2, COUNTS).round().astype(int))
-        tree = ward(places) if self.clustering == "ward" else None
+        # All cuts at once: each by itself walks through all merges again.
+        cuts = cut_tree(ward(places), counts) if self.clustering == "ward" else None
         axis = np.linalg.svd(places - places.mean(axis=0), full_matrices=False)[2][0]
         along = (places - places.mean(axis=0)) @ axis
         found = []
         with bar(len(counts), "kNNDM: numbers of clusters") as progress:
-            for count in counts.tolist():
-                if tree is not None:
-                    cluster = cut_tree(tree, count)[:, 0]
+            for i, count in enumerate(counts.tolist()):
+                if cuts is not None:
+                    cluster = cuts[:, i]
                 else:
                     cluster = KMeans(count, n_init=1, random_state=self.random_state).fit_predict(places)
                 fold = merge(cluster, along, self.n_splits)
