@@ -64,7 +64,8 @@ def bar(total: float | None = None, description: str = "", unit: str = "it") -> 
 
     if sys.stderr.isatty():
         return tqdm(**options)
-    lines = "{desc}: {n_fmt}/{total_fmt} ({percentage:.0f} %), {elapsed} passed, {remaining} left"
+    rate = ", {rate_fmt}" if unit == "B" else ""
+    lines = f"{{desc}}: {{n_fmt}}/{{total_fmt}} ({{percentage:.0f}} %){rate}, {{elapsed}} passed, {{remaining}} left"
     return tqdm(
         **options,
         file=cast(IO[str], _Lines(sys.stdout)),

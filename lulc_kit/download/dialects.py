@@ -51,6 +51,18 @@ def _names(band: str) -> Iterator[str]:
     yield from (f"{known.file_name}_{resolution}m" for resolution in (10, 20, 60))
 
 
+def zarr_product(item: pystac.Item) -> str | None:
+    """Return the address of the product in EOPF Zarr that an item's assets are parts of; None of other items.
+
+    As in the EOPF Sentinel Zarr Samples Service: ``B04_10m`` is ``….zarr/measurements/reflectance/r10m/b04``.
+    """
+    for asset in item.assets.values():
+        before, found, _ = asset.href.partition(".zarr")
+        if found:
+            return before + found
+    return None
+
+
 def declared_offset(item: pystac.Item, key: str) -> float | None:
     """Return the offset, reflectance, that an item declares for an asset; None if it declares none.
 

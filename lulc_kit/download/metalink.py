@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from lulc_kit import files
 from lulc_kit.download import secrets, transfer, web
 from lulc_kit.errors import FormatError, LulcError, MissingFileError
@@ -117,13 +115,13 @@ def _by_aria2c(program: str, file: transfer.Wanted, source: transfer.Web) -> str
     file.path.parent.mkdir(parents=True, exist_ok=True)
     try:
         answer = source.send(file.address, {"Range": "bytes=0-0"})
-        address = answer.request.url
+        address = str(answer.url)
         answer.close()
-    except (web.Busy, httpx.TransportError, LulcError) as error:
+    except (web.Busy, transfer.Cut, LulcError) as error:
         return secrets.hide(str(error))
     headers = source.bearer.headers(address) if source.bearer else {}
     target = file.part.with_name(f"{file.part.name}.aria2c")
-    lines = [str(address), f" out={target.name}", *(f" header={name}: {value}" for name, value in headers.items())]
+    lines = [address, f" out={target.name}", *(f" header={name}: {value}" for name, value in headers.items())]
     kinds = {"md5": "md5", "sha256": "sha-256"}
     lines += [f" checksum={kinds[k]}={v}" for k, v in file.checksums.items() if k in kinds][:1]
     options = ["--input-file=-", f"--dir={target.parent}", "--continue=true", "--auto-file-renaming=false"]

@@ -1,4 +1,4 @@
-"""Where Sentinel-2 can be searched: three STAC services, as entries of one table."""
+"""Where Sentinel-2 can be searched: STAC services, as entries of one table."""
 
 from __future__ import annotations
 
@@ -67,6 +67,12 @@ SERVICES = {
     "cdse": Service(
         "Copernicus Data Space Ecosystem",
         "https://stac.dataspace.copernicus.eu/v1",
+        {"L2A": ("sentinel-2-l2a",), "L1C": ("sentinel-2-l1c",)},
+        "filter",
+    ),
+    "eopf": Service(
+        "EOPF Sentinel Zarr Samples Service",
+        "https://stac.core.eopf.eodc.eu",
         {"L2A": ("sentinel-2-l2a",), "L1C": ("sentinel-2-l1c",)},
         "filter",
     ),

@@ -26,6 +26,7 @@ from lulc_kit.errors import FormatError, GridError, LulcError, StorageError
 from lulc_kit.layout import Layout
 from lulc_kit.progress import track
 from lulc_kit.raster import writing
+from lulc_kit.safe import eopf
 from lulc_kit.sentinel2 import BANDS
 
 if TYPE_CHECKING:
@@ -168,6 +169,8 @@ def load(source: Source, choice: Choice, folder: Path, bands: Sequence[str]) -> 
         If a band is missing or unreadable, no two witnesses agree on the offset, or it does not meet the area.
     """
     known, item = source.product, source.item
+    if address := dialects.zarr_product(item):
+        return _load_zarr(source, address, choice, folder, bands)
     folder = folder / known.name
     keys = [*bands, *(["SCL"] if known.level == "L2A" else [])]
     for band in keys:
@@ -200,6 +203,23 @@ def load(source: Source, choice: Choice, folder: Path, bands: Sequence[str]) -> 
         orbit=known.orbit,
         origin=f"{source.service} {item.collection_id}",
         radiometry=str(decided),
+    )
+
+
+def _load_zarr(source: Source, address: str, choice: Choice, folder: Path, bands: Sequence[str]) -> Scene:
+    """Load the area's part of a product in EOPF Zarr.
+
+    Scale and offset are those of its arrays, and already reflectance: what the item declares beside them is not applied
+    once more. Notebook 02's guard looks at the pixels, as at those of any product.
+    """
+    found = eopf.describe(address, folder, bands, lambda tile: _window(tile, choice, source.name))
+    cover = {"cloud_percentage": search.cloud_cover(source.item)} if "eo:cloud_cover" in source.item.properties else {}
+    return replace(
+        found,
+        time=source.time,
+        quality=found.quality or cover,
+        origin=f"{source.service} {source.item.collection_id}",
+        radiometry="scale and offset of the arrays themselves (EOPF Zarr)",
     )
 
 

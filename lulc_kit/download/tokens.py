@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from lulc_kit import progress
 from lulc_kit.download import secrets, web
 from lulc_kit.errors import LulcError
 
@@ -195,7 +196,7 @@ _digits: list[str] = []  # of the second factor, which are taken once
 
 def _second_factor() -> dict[str, str]:
     given = os.environ.get("LULC_CDSE_TOTP", "")
-    if given == "ask" and (sys.stdin.isatty() or "JPY_SESSION_NAME" in os.environ):
+    if given == "ask" and (sys.stdin.isatty() or progress.attended()):
         import getpass
 
         given = getpass.getpass("Six digits of the second factor: ")

@@ -79,7 +79,7 @@ def ask(what: str, request: Callable[[], httpx.Response], read: Callable[[httpx.
     def once() -> T:
         response = request()
         if response.status_code in BUSY:
-            raise Busy(f"status {response.status_code}", retry_after(response))
+            raise Busy(f"status {response.status_code}", retry_after(response.headers))
         if response.is_error or response.has_redirect_location:
             raise LulcError(f"{what} refuses: status {response.status_code}, {_words(response)!r}.")
         return read(response)
@@ -98,9 +98,9 @@ def ask(what: str, request: Callable[[], httpx.Response], read: Callable[[httpx.
     raise AssertionError("stamina returns or raises")
 
 
-def retry_after(response: httpx.Response) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return how long a server asks to wait (``Retry-After`` in seconds, or a date), seconds; None if it does not."""
-    said = response.headers.get("Retry-After", "")
+    said = headers.get("Retry-After", "")
     if said.strip().isdecimal():
         return float(said)
     try:

@@ -11,9 +11,10 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lulc_kit import files
@@ -28,6 +29,9 @@ from lulc_kit.safe.product import open_tiles
 from lulc_kit.safe.scene import describe
 from lulc_kit.safe.source import MAX_BYTES, Source, check_path, open_source
 from lulc_kit.sentinel2 import BANDS
+
+if TYPE_CHECKING:
+    import pystac
 
 _IMAGE = re.compile(r"/IMG_DATA/.*_(B\d\d|B8A|SCL|TCI)(?:_(\d\d)m)?\.jp2$")
 _MANIFEST = "manifest.safe"
@@ -74,14 +78,17 @@ def catalog(choice: Choice | None, layout: Layout, *, bands: Sequence[str], fetc
             names, left_out = from_cart(files.resolve(cart), folder, login)
         else:
             assert choice is not None
-            products = list(dict.fromkeys(search.product(item).name for item in choice.items))
+            products = {search.product(item).name: announced(item) for item in choice.items}
             missing = [name for name in products if not _complete(folder / f"{name}.SAFE", bands)]
             way = stack.enter_context(_way(login, fetch)) if missing else None
             for name in track(products, "products", unit="product"):
                 try:
                     if name in missing:
                         assert way is not None
-                        (_as_zip if fetch == "zip" else _by_file)(odata.find(name), folder, way, bands)
+                        if fetch == "zip":
+                            _as_zip(odata.find(name), folder, way)
+                        else:
+                            _by_file(odata.find(name), folder, way, bands, products[name])
                     names.append(name)
                 except LulcError as error:
                     if "disk of" in str(error) or "refuses user name" in str(error):
@@ -161,18 +168,47 @@ def _source(product: Path) -> Source:
     return Source(product, "", frozenset(f.relative_to(product).as_posix() for f in product.rglob("*") if f.is_file()))
 
 
-def _by_file(entry: odata.Entry, folder: Path, way: Way, bands: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Announced:
+    """What the catalogue says of a file: size (bytes) and checksums (hexadecimal, by kind)."""
+
+    size: int | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+
+def announced(item: pystac.Item) -> dict[str, Announced]:
+    """Return what an item says of the files of its product (``file:size``, ``file:checksum``), by their path in it."""
+    found = {}
+    for asset in item.assets.values():
+        _, inside, path = urlsplit(asset.href).path.partition(f"{search.product(item).name}.SAFE/")
+        if inside and path:
+            said = asset.extra_fields
+            size = said.get("file:size")
+            checksums = transfer.multihash(str(said.get("file:checksum", "")))
+            found[path] = Announced(size if isinstance(size, int) and size > 0 else None, checksums)
+    return found
+
+
+def _by_file(entry: odata.Entry, folder: Path, way: Way, bands: Sequence[str], said: Mapping[str, Announced]) -> None:
     final, hidden = folder / entry.name, folder / f".{entry.name}"
     place = final if final.exists() else hidden
     if way.by_key and not entry.folder:
         raise LulcError(f"{entry.name} has no place in the object store. Set fetch: zip in 01_download.yaml.")
     address = entry.key if way.by_key else entry.node
-    first = transfer.Wanted(address(_MANIFEST), place / _MANIFEST, check=_check_manifest)
+    of_manifest = said.get(_MANIFEST, Announced())
+    first = transfer.Wanted(
+        address(_MANIFEST), place / _MANIFEST, of_manifest.size, of_manifest.checksums, _check_manifest
+    )
     if not first.path.exists():
         transfer.fetch(first, way.open)
     known = manifest.read(_source(place))
     wanted = [
-        transfer.Wanted(address(name), place / name, known[name].size, {known[name].kind: known[name].digest})
+        transfer.Wanted(
+            address(name),
+            place / name,
+            known[name].size or said.get(name, Announced()).size,
+            {known[name].kind: known[name].digest, **said.get(name, Announced()).checksums},
+        )
         for name in wanted_files(list(known), bands)
     ]
     needed = sum((w.size or 0) for w in wanted if not w.path.exists()) - sum(
@@ -197,7 +233,7 @@ def _check_manifest(path: Path) -> None:
     manifest.read(Source(path.parent, "", frozenset((name,))), name)
 
 
-def _as_zip(entry: odata.Entry, folder: Path, way: Way, bands: Sequence[str]) -> None:
+def _as_zip(entry: odata.Entry, folder: Path, way: Way) -> None:
     archive = folder / f".{entry.name}.zip"
     if not archive.exists():
         known = transfer.Wanted(entry.archive, archive, entry.size, entry.checksums, check_zip)

@@ -113,8 +113,8 @@ class Download(Parameters):
         None, description="left, bottom, right, top in degrees; a file of polygons; or a tile, T50SMC; to search"
     )
     crs: str | None = Field(None, description='of the area\'s grid, "EPSG:32650"; null: the UTM zone it lies in')
-    service: Literal["earth-search", "planetary-computer", "cdse"] = Field(
-        "earth-search", description="where to search: earth-search; planetary-computer; cdse"
+    service: Literal["earth-search", "planetary-computer", "cdse", "eopf"] = Field(
+        "earth-search", description="where to search: earth-search; planetary-computer; cdse; eopf (samples in Zarr)"
     )
     dates: list[Date] | None = Field(None, min_length=2, max_length=2, description="first and last day to search")
     months: list[Annotated[int, Field(ge=1, le=12)]] = Field([], description="the season, [6, 7, 8]; []: all year")

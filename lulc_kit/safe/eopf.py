@@ -4,15 +4,18 @@ A band is an array of whole numbers in ``measurements/reflectance/r10m`` (``r20m
 ``add_offset`` are in reflectance: −0.1 is what SAFE calls −1000. They are applied once, by whoever reads the band. What
 a filter decodes to reflectance has nothing left to apply, whatever its attributes say.
 
+A product lies in a folder, or on a server: then only the chunks are read that hold the part one wants.
+
 Written after the layout of the EOPF Sentinel Zarr Samples Service (2026-11), Zarr of version 2 or 3. No real product
 was at hand.
 """
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -20,7 +23,7 @@ from rasterio.transform import from_origin
 
 from lulc_kit import raster
 from lulc_kit.catalog import Band, Scene
-from lulc_kit.errors import FormatError, LulcError, MissingFileError
+from lulc_kit.errors import FormatError, LulcError, MissingFileError, StorageError
 from lulc_kit.raster import writing
 from lulc_kit.sentinel2 import BANDS
 
@@ -32,6 +35,8 @@ _SCL = "conditions/mask/l2a_classification/r20m/scl"
 _ANGLES = "conditions/geometry/mean_sun_angles"
 _NAME = re.compile(r"(S2[A-D])_MSIL(1C|2A)_\d{8}T\d{6}_N(\d\d)(\d\d)_R(\d{3})_T(\d\d[A-Z]{3})_")
 SATURATED = 65535
+TRIES = 6
+"""So often a server that is busy or broken is asked again for a chunk, after ever longer pauses."""
 _CODECS = frozenset(
     {"bytes", "blosc", "zstd", "gzip", "zlib", "lz4", "bz2", "lzma", "crc32c", "transpose", "sharding_indexed"}
     | {"shuffle", "delta", "fixedscaleoffset", "bitround", "quantize", "astype", "packbits"}
@@ -44,15 +49,21 @@ def find(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*.zarr") if p.is_dir())
 
 
-def describe(path: Path, folder: Path) -> Scene:
+def describe(
+    path: Path | str, folder: Path, bands: Sequence[str] = (), part: Callable[[GeoBox], GeoBox] | None = None
+) -> Scene:
     """Copy a product's bands to plain rasters, and describe it.
 
     Parameters
     ----------
     path
-        The product, ``S2A_MSIL2A_…zarr``; it is only read.
+        The product, ``S2A_MSIL2A_…zarr``, or its address on the web; it is only read.
     folder
         Where the copies are to be, in a folder of its name. Those that are there are not made again.
+    bands
+        Those wanted; none for all.
+    part
+        From the grid of a whole array to that of the part to be copied; None for the whole.
 
     Returns
     -------
@@ -62,9 +73,31 @@ def describe(path: Path, folder: Path) -> Scene:
     Raises
     ------
     LulcError
-        If ``zarr`` is not installed, the product lacks something, or its offset is none of reflectance.
+        If ``zarr`` is not installed, the product lacks something or cannot be read, or its offset is none of
+        reflectance.
     """
-    root = _open(path)
+    if isinstance(path, Path):
+        return _describe(_open(path), path, folder, bands, part)
+    import obstore.exceptions as said
+
+    try:
+        return _describe(_open(path), PurePosixPath(urlsplit(path).path), folder, bands, part)
+    except (said.BaseError, OSError, ValueError, RuntimeError) as error:  # of codecs, for what is no chunk
+        if isinstance(error, StorageError):
+            raise
+        raise FormatError(
+            f"{PurePosixPath(urlsplit(path).path).name} cannot be read whole from where it lies "
+            f"({type(error).__name__}). What was loaded stays; run 01_download again later to go on."
+        ) from None
+
+
+def _describe(
+    root: "zarr.Group",
+    path: PurePath,
+    folder: Path,
+    wanted: Sequence[str],
+    part: Callable[[GeoBox], GeoBox] | None,
+) -> Scene:
     said: dict[str, Any] = dict(root.attrs)
     found = said.get("stac_discovery", {}).get("properties", {})
     match = _NAME.match(path.name)
@@ -76,16 +109,16 @@ def describe(path: Path, folder: Path) -> Scene:
     names = {
         name: _REFLECTANCE.format(resolution=band.resolution, number=band.file_name[1:].lower())
         for name, band in BANDS.items()
-        if not (name == "B10" and level == "2A")
+        if not (name == "B10" and level == "2A") and (not wanted or name in wanted)
     }
-    bands = {name: _band(root, inside, crs, target / f"{name}.tif", path) for name, inside in names.items()}
+    bands = {name: _band(root, inside, crs, target / f"{name}.tif", path, part) for name, inside in names.items()}
     zenith, azimuth = _sun(root)
     cover = found.get("eo:cloud_cover")
     return Scene(
         _moment(found, path),
         f"L{level}",
         bands,
-        scl=_scl(root, crs, target / "SCL.tif", path) if level == "2A" else None,
+        scl=_scl(root, crs, target / "SCL.tif", path, part) if level == "2A" else None,
         sun_azimuth=azimuth,
         sun_zenith=zenith,
         baseline=f"{major}.{minor}",
@@ -96,21 +129,32 @@ def describe(path: Path, folder: Path) -> Scene:
     )
 
 
-def _open(path: Path) -> "zarr.Group":
+def _open(path: Path | str) -> "zarr.Group":
     try:
         import zarr
     except ImportError:
         raise LulcError(
-            f"{path.name} is EOPF Zarr, which the package zarr reads, and that is not installed. Install it: "
+            f"{path} is EOPF Zarr, which the package zarr reads, and that is not installed. Install it: "
             f'python -m pip install "zarr>=3".'
         ) from None
     try:
-        return zarr.open_group(path, mode="r")
+        return zarr.open_group(path if isinstance(path, Path) else _on_the_web(path), mode="r")
     except (ValueError, OSError, KeyError, zarr.errors.BaseZarrError) as error:
         raise FormatError(f"{path} cannot be opened as Zarr ({error}). Fetch the product again.") from None
 
 
-def _array(root: "zarr.Group", inside: str, path: Path) -> "zarr.Array":
+def _on_the_web(address: str) -> Any:
+    from obstore.store import HTTPStore
+    from zarr.storage import ObjectStore
+
+    if not address.startswith(("https://", "http://")):
+        raise FormatError(f"{address} is not on the web; expected an address that begins with https://.")
+    options: Any = {"allow_http": address.startswith("http://"), "connect_timeout": "20s", "timeout": "120s"}
+    tries: Any = {"max_retries": TRIES}
+    return ObjectStore(HTTPStore.from_url(address, client_options=options, retry_config=tries), read_only=True)
+
+
+def _array(root: "zarr.Group", inside: str, path: PurePath) -> "zarr.Array":
     import zarr
 
     try:
@@ -141,42 +185,53 @@ def _named(packing: Any) -> Iterator[str]:
             yield from _named(inner)
 
 
-def _band(root: "zarr.Group", inside: str, crs: str, target: Path, path: Path) -> Band:
+def _band(
+    root: "zarr.Group",
+    inside: str,
+    crs: str,
+    target: Path,
+    path: PurePath,
+    part: Callable[[GeoBox], GeoBox] | None,
+) -> Band:
     array = _array(root, inside, path)
     whole = array.dtype.kind in "iu"
     scale, offset = _calibration(dict(array.attrs), f"{inside} of {path.name}") if whole else (1.0, 0.0)
     geobox = _geobox(root, inside, array.shape, crs, path)
     if whole:
-        _write(array, geobox, target, array.dtype.name, 0)
+        _write(array, geobox, part, target, array.dtype.name, 0)
         return Band.of(target, 1, scale, offset, 0, SATURATED if array.dtype == np.uint16 else None)
-    _write(array, geobox, target, "float32", np.nan, missing=_told(dict(array.attrs)))
+    _write(array, geobox, part, target, "float32", np.nan, missing=_told(dict(array.attrs)))
     return Band.of(target)
 
 
-def _scl(root: "zarr.Group", crs: str, target: Path, path: Path) -> Band:
+def _scl(root: "zarr.Group", crs: str, target: Path, path: PurePath, part: Callable[[GeoBox], GeoBox] | None) -> Band:
     array = _array(root, _SCL, path)
-    _write(array, _geobox(root, _SCL, array.shape, crs, path), target, "uint8", 0)
+    _write(array, _geobox(root, _SCL, array.shape, crs, path), part, target, "uint8", 0)
     return Band.of(target, nodata=0)
 
 
 def _write(
     array: "zarr.Array",
-    geobox: GeoBox,
+    whole: GeoBox,
+    part: Callable[[GeoBox], GeoBox] | None,
     target: Path,
     dtype: str,
     nodata: float,
     missing: Sequence[tuple[float, float]] = (),
 ) -> None:
-    """Copy an array, unless a copy on the same grid is there.
+    """Copy an array, or a part of it, unless a copy on the same grid is there.
 
     Of one that was decoded already the numbers that came of 0, no data, are the offset itself: ``missing`` has scale
     and offset.
     """
     import dask.array as da
 
+    geobox = part(whole) if part else whole
     if target.exists() and raster.header(target).geobox == geobox:
         return
-    data = da.from_zarr(array).astype(dtype)
+    left, top = ~whole.affine * (geobox.affine.c, geobox.affine.f)
+    row, column = round(top), round(left)
+    data = da.from_zarr(array)[row : row + geobox.height, column : column + geobox.width].astype(dtype)
     for scale, offset in missing:
         data = da.where(abs(data - offset) < scale / 2, np.float32(np.nan), data)
     writing.write(target, raster.array(data[None], geobox, [target.stem]), dtype=dtype, nodata=nodata)
@@ -206,14 +261,14 @@ def _calibration(said: Mapping[str, Any], what: str) -> tuple[float, float]:
     return scale, offset
 
 
-def _crs(said: Mapping[str, Any], found: Mapping[str, Any], path: Path) -> str:
+def _crs(said: Mapping[str, Any], found: Mapping[str, Any], path: PurePath) -> str:
     code = said.get("other_metadata", {}).get("horizontal_CRS_code") or found.get("proj:code") or found.get("proj:epsg")
     if code is None:
         raise FormatError(f"{path} does not say its CRS (horizontal_CRS_code, proj:code). Fetch the product again.")
     return str(code) if ":" in str(code) else f"EPSG:{code}"
 
 
-def _geobox(root: "zarr.Group", inside: str, shape: tuple[int, ...], crs: str, path: Path) -> GeoBox:
+def _geobox(root: "zarr.Group", inside: str, shape: tuple[int, ...], crs: str, path: PurePath) -> GeoBox:
     """Return the grid of a group: its x and y are centres of pixels."""
     group = inside.rpartition("/")[0]
     x, y = (np.asarray(_array(root, f"{group}/{axis}", path)[:], np.float64) for axis in "xy")
@@ -236,7 +291,7 @@ def _sun(root: "zarr.Group") -> tuple[float | None, float | None]:
     return (zenith, azimuth) if known else (None, None)
 
 
-def _moment(found: Mapping[str, Any], path: Path) -> str:
+def _moment(found: Mapping[str, Any], path: PurePath) -> str:
     said = found.get("datetime") or found.get("start_datetime")
     if said is None:
         day = re.search(r"_(\d{8}T\d{6})_", path.name)

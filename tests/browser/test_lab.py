@@ -1,5 +1,7 @@
 """A person in JupyterLab: opens a notebook, runs all its cells, and sees pictures, not errors."""
 
+import ast
+import contextlib
 import os
 import shutil
 import socket
@@ -9,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -48,13 +51,10 @@ def _edit_parameters(notebook: Path, values: dict[str, object]) -> None:
     nbformat.write(content, notebook)
 
 
-@pytest.fixture
-def lab(tmp_path: Path, finished: scene.Finished) -> Iterator[tuple[str, Path]]:
-    """JupyterLab on loopback, in a project whose notebooks have been run, with its figures taken away."""
-    project = shutil.copytree(finished.project, tmp_path / "project")
-    shutil.rmtree(project / "outputs/tiny/figures")
-    _edit_parameters(project / "notebooks/03_visualize.ipynb", scene.parameters(finished.data)["03_visualize"])
-    port, home = _free_port(), tmp_path / "home"
+@contextlib.contextmanager
+def _lab(project: Path, home: Path) -> Iterator[str]:
+    """JupyterLab on loopback, in a project."""
+    port = _free_port()
     # Every cell stays in the page, also those out of sight.
     settings = home / "config/lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
@@ -79,7 +79,7 @@ def lab(tmp_path: Path, finished: scene.Finished) -> Iterator[tuple[str, Path]]:
             except OSError:
                 assert server.poll() is None, "JupyterLab ended while starting"
                 time.sleep(0.5)
-        yield address, project
+        yield address
     finally:
         if os.name == "posix":
             os.killpg(server.pid, 15)
@@ -91,16 +91,27 @@ def lab(tmp_path: Path, finished: scene.Finished) -> Iterator[tuple[str, Path]]:
             server.kill()
 
 
-def test_a_notebook_runs_from_top_to_bottom(lab: tuple[str, Path]) -> None:
-    address, project = lab
+@contextlib.contextmanager
+def _opened(address: str, notebook: str) -> Iterator[Any]:
+    """The page in which a person has opened a notebook and runs all its cells."""
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"{address}/lab/tree/notebooks/03_visualize.ipynb", wait_until="domcontentloaded")
+        page.goto(f"{address}/lab/tree/notebooks/{notebook}.ipynb", wait_until="domcontentloaded")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
         page.wait_for_selector("text=Python 3 (ipykernel) | Idle", timeout=120_000)
         page.click(".lm-MenuBar-itemLabel:text-is('Run')", timeout=60_000)
         page.click(".lm-Menu-itemLabel:text-is('Run All Cells')", timeout=60_000)
+        yield page
+        browser.close()
+
+
+def test_a_notebook_runs_from_top_to_bottom(tmp_path: Path, finished: scene.Finished) -> None:
+    """In a project whose notebooks have been run, with its figures taken away."""
+    project = shutil.copytree(finished.project, tmp_path / "project")
+    shutil.rmtree(project / "outputs/tiny/figures")
+    _edit_parameters(project / "notebooks/03_visualize.ipynb", scene.parameters(finished.data)["03_visualize"])
+    with _lab(project, tmp_path / "home") as address, _opened(address, "03_visualize") as page:
         # The last code cell says what was written; it cannot before all others ran.
         try:
             page.wait_for_function(
@@ -112,9 +123,45 @@ def test_a_notebook_runs_from_top_to_bottom(lab: tuple[str, Path]) -> None:
         text = page.inner_text(".jp-Notebook")
         pictures = page.locator(".jp-Notebook .jp-RenderedImage img").count()
         lists = page.locator(".jp-Notebook select").count()
-        browser.close()
     assert "Traceback" not in text and "LulcError" not in text
     assert pictures >= 3
     assert lists >= 1, "the widget that chooses bands is not shown"
     for name in ("bands", "composites", "histograms"):
         assert (project / f"outputs/tiny/figures/{name}.png").stat().st_size > 1000
+
+
+def test_an_area_is_drawn_by_mouse(tmp_path: Path, data: Path) -> None:
+    """A rectangle, dragged; a second in its place; and the line to copy is where they are. There is no background."""
+    project = scene.make_project(tmp_path / "project", {})
+    _edit_parameters(project / "notebooks/01_download.ipynb", scene.parameters(data)["01_download"])
+    with _lab(project, tmp_path / "home") as address, _opened(address, "01_download") as page:
+        world = page.locator(".jp-Notebook .leaflet-container")
+        world.wait_for(timeout=120_000)
+        line = page.locator(".jp-Notebook input[type=text][placeholder^='draw a rectangle']")
+        drawn = []
+        for start, end in (((0.2, 0.3), (0.35, 0.5)), ((0.5, 0.3), (0.7, 0.6))):
+            world.scroll_into_view_if_needed()
+            page.click(".leaflet-draw-draw-rectangle")
+            place = world.bounding_box()
+            corners = [(place["x"] + place["width"] * x, place["y"] + place["height"] * y) for x, y in (start, end)]
+            page.mouse.move(*corners[0])
+            page.mouse.down()
+            page.mouse.move(*corners[1], steps=8)
+            page.mouse.up()
+            before = drawn[-1] if drawn else ""
+            page.wait_for_function(
+                "before => { const line = document.querySelector(\".jp-Notebook input[placeholder^='draw a']\");"
+                " return line.value && line.value != before }",
+                arg=before,
+                timeout=30_000,
+            )
+            drawn.append(line.input_value())
+        page.wait_for_function(
+            "document.querySelectorAll('.jp-Notebook .leaflet-overlay-pane path').length == 1", timeout=30_000
+        )
+        width = place["width"]
+    boxes = [ast.literal_eval(text.removeprefix("area = ")) for text in drawn]
+    for (left, bottom, right, top), share in zip(boxes, (0.15, 0.2), strict=True):
+        assert right - left == pytest.approx(share * width * 360 / (256 * 2**2), rel=0.02)  # zoom 2: 4 tiles of 256
+        assert bottom < top
+    assert boxes[0][2] < boxes[1][0]

@@ -17,7 +17,7 @@ def stac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stac]:
         monkeypatch.setenv(name, "localhost,127.0.0.1")
     with HTTPServer(threaded=True) as server:
         found = Stac(server, tmp_path / "served")
-        for service in KEYS:
+        for service in (*KEYS, "eopf"):
             monkeypatch.setenv(f"LULC_STAC_{service}".replace("-", "_").upper(), found.url)
         yield found
 

@@ -1,6 +1,7 @@
 """Only the area, from a stand-in for each service: whole and true, or left out and said so."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,18 @@ import planetary_computer.sas
 import pytest
 import rasterio
 import rasterio.shutil
+import zarr
 from rasterio.windows import from_bounds
 from werkzeug import Response
 
-from lulc_kit import catalog, files, params
+from lulc_kit import catalog, files, params, raster
 from lulc_kit.download import scenes, services
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
 from lulc_kit.preprocess import radiometry
 from lulc_kit.preprocess.grid import study_grid
+from lulc_kit.safe import eopf
+from tests.safe.test_eopf import NAME, numbers, product, put
 from tests.services.stac import AREA, KEYS, SIDE, Made, Stac, reflectance
 
 BANDS = ["B2", "B3", "B4", "B8", "B11"]
@@ -291,3 +295,92 @@ def test_a_full_disk_ends_the_run_and_leaves_no_date_out(
     with pytest.raises(LulcError, match="has 0.0 MB free"):
         fetch(project)
     assert list((project / "outputs/s/scenes").rglob("*.tif")) == []
+
+
+ZARR_AREA = [12.0080, 53.2085, 12.0120, 53.2105]  # inside of 600 m in the tile's upper left corner
+
+
+def in_zarr(stac: Stac, **attrs: object) -> Path:
+    """Offer a constructed product in EOPF Zarr as its samples' service does; return the folder that is served."""
+    path = product(stac.folder, **attrs)
+    made = Made("2025-05-09", "cdse", made="155057", version="1.1.0", baseline="05.11")
+    item = made.item(stac.url, stac.files) | {"id": NAME.removesuffix(".zarr")}
+    root = f"{stac.files}/{NAME}"
+    places = {f"B0{k}_10m": f"measurements/reflectance/r10m/b0{k}" for k in (2, 3, 4, 8)}
+    places |= {"SCL_20m": "conditions/mask/l2a_classification/r20m/scl"}
+    # What the item says of the offset is said once more, and must not be applied once more.
+    said = {"type": "application/vnd+zarr", "raster:scale": 0.0001, "raster:offset": -0.1}
+    item["assets"] = {key: {"href": f"{root}/{inside}"} | said for key, inside in places.items()}
+    item["assets"]["product"] = {"href": root, "type": "application/vnd+zarr", "roles": ["data", "metadata"]}
+    stac.offered.append(item)
+    return path
+
+
+def from_zarr(project: Path) -> catalog.Catalog:
+    may = ["2025-05-01", "2025-05-31"]
+    return fetch(project, "eopf", area=ZARR_AREA, dates=may, bands=["B2", "B4", "B11"])
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_the_area_of_a_product_in_zarr_and_its_offset_once(stac: Stac, project: Path, zarr_format: int) -> None:
+    in_zarr(stac, zarr_format=zarr_format)
+    found = from_zarr(project)
+    (scene,) = found.scenes
+    assert (scene.date, scene.tile, scene.baseline) == ("2025-05-09", "33UUU", "05.11")
+    assert scene.origin == "eopf sentinel-2-l2a"
+    assert list(scene.bands) == ["B2", "B4", "B11"]
+    for name, band in scene.bands.items():
+        box = band.geobox
+        step = int(box.resolution.x)
+        row, column = round((5_900_040 - box.boundingbox.top) / step), round((box.boundingbox.left - 300_000) / step)
+        whole = numbers(name)[row : row + box.height, column : column + box.width]
+        assert 0 < whole.size < numbers(name).size / 2
+        expected = np.where(whole == 0, np.nan, whole / 10000 - 0.1)
+        np.testing.assert_allclose(radiometry.on_grid(band, box).compute(), expected, atol=1e-6)
+    assert study_grid(found) == scene.bands["B2"].geobox
+    assert scene.scl is not None and (raster.read_codes(scene.scl.path) == 4).all()
+    chunks = [path for path in stac.read if "r10m/b04/" in path and not path.endswith("json")]
+    assert len([path for path in chunks if path.rsplit("/", 1)[1][:1].isdigit()]) < 16, "all chunks were read"
+    assert not any("/b08/" in path for path in stac.read), "a band was read that nobody asked for"
+
+
+def test_a_product_in_zarr_that_was_decoded_already_gets_no_offset(stac: Stac, project: Path) -> None:
+    path = in_zarr(stac)
+    group = zarr.open_group(path / "measurements/reflectance/r10m", zarr_format=2)
+    del group["b04"]
+    said = {"_eopf_attrs": {"scale_factor": 0.0001, "add_offset": -0.1}}
+    put(group, "b04", (numbers("B4") * 0.0001 - 0.1).astype(np.float32), said)
+    band = from_zarr(project).scenes[0].bands["B4"]
+    assert (band.scale, band.offset) == (1, 0)
+
+
+@pytest.mark.parametrize("how", ["gone", "busy", "page", "unit"])
+def test_a_product_in_zarr_that_cannot_be_read_is_left_out_with_the_reason(stac: Stac, project: Path, how: str) -> None:
+    path = in_zarr(stac, **({"add_offset": -1000.0} if how == "unit" else {}))
+    if how == "gone":
+        shutil.rmtree(path / "measurements/reflectance/r20m/b11")
+    elif how == "busy":
+        stac.fail("r10m/b04/", lambda: Response("", 503, {"Retry-After": "0"}), times=1000)
+    elif how == "page":
+        stac.fail("r10m/b04/1", lambda: Response("<html>" * 99, 200, content_type="text/html"), times=1000)
+    says = {
+        "gone": "has no measurements/reflectance/r20m/b11",
+        "busy": "cannot be read whole",
+        "page": "cannot be read whole",
+        "unit": "expected both in reflectance",
+    }
+    with pytest.raises(LulcError, match=says[how]):
+        from_zarr(project)
+    assert not list((project / "outputs/s/scenes").rglob("B4.tif")) or how == "gone"
+
+
+def test_a_product_in_zarr_goes_on_where_it_stopped(stac: Stac, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eopf, "TRIES", 2)
+    in_zarr(stac)
+    stac.fail("r20m/b11/", lambda: Response("", 500), times=1000)
+    with pytest.raises(LulcError, match="cannot be read whole"):
+        from_zarr(project)
+    stac.faults.clear()
+    stac.read.clear()
+    assert list(from_zarr(project).scenes[0].bands) == ["B2", "B4", "B11"]
+    assert not any("r10m/b02/0" in path for path in stac.read), "a band that was there was read again"

@@ -54,13 +54,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def chosen(*names: str) -> Any:
     """A choice of items, of which only the names of products are asked."""
-    items = [SimpleNamespace(id=name, properties={}, collection_id="c") for name in names]
+    items = [SimpleNamespace(id=name, properties={}, collection_id="c", assets={}) for name in names]
     return SimpleNamespace(items=items, area=SimpleNamespace(grid=None))
 
 
-def get(layout: Layout, *names: str, **options: Any) -> catalog.Catalog:
+def get(layout: Layout, *names: str, choice: Any = None, **options: Any) -> catalog.Catalog:
     options = {"bands": BANDS, "fetch": "files", "cart": None} | options
-    return whole.catalog(chosen(*names) if names else None, layout, **options)
+    return whole.catalog(choice or (chosen(*names) if names else None), layout, **options)
 
 
 def same(folder: Path, product: Path) -> bool:
@@ -143,6 +143,59 @@ def test_one_faulty_at_its_source_is_left_out(server: Server, layout: Layout, ma
     assert [scene.date[:10] for scene in found.scenes] == ["2023-06-20"]
     assert "faulty at its source" in found.left_out[names[0]]
     assert [f.name for f in layout.scenes.glob("[!.]*")] == [made[1].name]
+
+
+PREFIXES = {"md5": "d50110", "sha256": "1220", "sha3_256": "1620"}
+"""Of the multicodec table: the kind as varint, and the number of bytes."""
+
+
+def announce(choice: Any, product: Path, part: str, kind: str) -> None:
+    """Let the first item of a choice say what the product's files, as they are now, are: ``file:checksum``."""
+    choice.items[0].assets = {
+        file.name: SimpleNamespace(
+            href=f"s3://eodata/Sentinel-2/MSI/{product.name}/{file.relative_to(product).as_posix()}",
+            extra_fields={
+                "file:size": file.stat().st_size,
+                "file:checksum": PREFIXES[kind] + hashlib.new(kind, file.read_bytes()).hexdigest(),
+            },
+        )
+        for file in product.rglob("*")
+        if part in file.name
+    }
+
+
+@pytest.mark.parametrize("kind", PREFIXES)
+@pytest.mark.parametrize("part", ["B04", "manifest"])
+def test_what_is_not_what_the_catalogue_says_is_faulty_and_the_others_go_on(
+    server: Server, layout: Layout, made: list[Path], tmp_path: Path, kind: str, part: str
+) -> None:
+    """At its source a file was changed, and the product's own manifest with it: only ``file:checksum`` can tell."""
+    changed = shutil.copytree(made[0], tmp_path / made[0].name)
+    (image,) = changed.rglob("*B04.jp2")
+    image.write_bytes(image.read_bytes()[:-1] + b"!")
+    add_manifest(changed)
+    names = [server.offer(changed), server.offer(made[1])]
+    choice = chosen(*names)
+    announce(choice, made[0], part, kind)
+    found = get(layout, choice=choice)
+    assert [scene.date[:10] for scene in found.scenes] == ["2023-06-20"]
+    why = found.left_out[names[0]]
+    assert "faulty at its source" in why and f"its {kind} is " in why and "brought the same" in why
+    asked = [path for _, path, _ in server.asked if part in path and made[0].name in path]
+    assert len(asked) == 2, "the same bytes twice are enough"
+    assert not (layout.scenes / made[0].name).exists()
+
+
+@pytest.mark.parametrize("kind", PREFIXES)
+def test_damage_on_the_way_is_found_by_what_the_catalogue_says(
+    server: Server, layout: Layout, made: list[Path], kind: str
+) -> None:
+    choice = chosen(server.offer(made[0]))
+    announce(choice, made[0], "", kind)
+    server.fail("wrong", "B04")
+    server.fail("wrong", "manifest")
+    assert get(layout, choice=choice).left_out == {}
+    assert same(layout.scenes / made[0].name, made[0])
 
 
 @pytest.mark.parametrize("nothing", [None, [], "N/A", [{"Algorithm": "MD5", "Value": "0" * 32}], [{"Value": None}]])

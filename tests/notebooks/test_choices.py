@@ -182,7 +182,7 @@ ELSEWHERE = [
     ("01_download", "source", "stac"),  # tests/download/test_stac.py
     ("01_download", "source", "safe"),  # tests/download/test_whole.py
     *(("01_download", "fetch", word) for word in ("s3", "zip")),
-    *(("01_download", "service", name) for name in ("planetary-computer", "cdse")),
+    *(("01_download", "service", name) for name in ("planetary-computer", "cdse", "eopf")),
     ("01_download", "level", "L1C"),
     ("01_download", "cloud", 0),
     *(("01_download", "reference", word) for word in ("esri", "worldcover")),  # tests/notebooks/test_beside.py
