@@ -50,3 +50,14 @@ def test_log_of_long_work_has_no_control_characters(
     assert "dates: 2/2 (100 %)" in out
     assert "\r" not in out
     assert "\x1b" not in out
+
+
+def test_bytes_show_their_rate_and_the_time_that_is_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SILENT", 0)
+    with progress.bar(4_000_000, "file", "B") as shown:
+        shown.start_t -= 2  # two seconds ago
+        shown.update(1_000_000)
+        shown.refresh()
+    assert "file: 1.00M/4.00M (25 %), 500kB/s, 00:02 passed, 00:06 left" in capsys.readouterr().out

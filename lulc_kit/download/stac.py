@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+import dask
 import numpy as np
 import numpy.typing as npt
 import rasterio
@@ -20,7 +21,7 @@ from rasterio.errors import RasterioError
 
 from lulc_kit import environment, files, grids, offset, raster
 from lulc_kit.catalog import Band, Catalog, Scene
-from lulc_kit.download import dialects, search, secrets, services, web
+from lulc_kit.download import dialects, search, secrets, services, transfer, web
 from lulc_kit.download.choose import Choice
 from lulc_kit.errors import FormatError, GridError, LulcError, StorageError
 from lulc_kit.layout import Layout
@@ -355,6 +356,8 @@ def connect(service: str) -> Iterator[None]:
             "AWS_ACCESS_KEY_ID": secrets.secret("cdse", "s3_key"),
             "AWS_SECRET_ACCESS_KEY": secrets.secret("cdse", "s3_secret"),
         }
+    # Each thread that reads has a connection of its own, and the rules of the Data Space allow four.
+    threads = {"num_workers": transfer.CONNECTIONS} if service == "cdse" else {}
     # GDAL takes keys from the environment on every thread, and rasterio has no other way without boto3.
-    with environment.change(keys), rasterio.Env(**web.GDAL):
+    with environment.change(keys), rasterio.Env(**web.GDAL), dask.config.set(threads):
         yield

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 4
 """So many files are on their way at once; more is against the rules of the Copernicus Data Space."""
+REQUESTS = 2000
+"""So often the object store is asked in a minute at most, which is its rule, too."""
 PATIENCE = 2 * 3600
 """A file that does not grow for so long is given up, seconds."""
 BLOCK = 1 << 16
@@ -229,10 +231,10 @@ class Web:
 
 
 class Bucket:
-    """Files in an object store: at most 2000 requests a minute."""
+    """Files in an object store, which is asked at most `REQUESTS` times a minute: one question for each `open`."""
 
-    def __init__(self, store: S3Store, gap: float = 60 / 2000) -> None:
-        self.store, self.gap = store, gap
+    def __init__(self, store: S3Store) -> None:
+        self.store = store
         self._lock, self._next = threading.Lock(), 0.0
 
     @contextlib.contextmanager
@@ -243,7 +245,7 @@ class Bucket:
 
         with self._lock:
             time.sleep(max(0.0, self._next - time.monotonic()))
-            self._next = time.monotonic() + self.gap
+            self._next = time.monotonic() + 60 / REQUESTS
         options: Any = {"range": {"offset": start}} if start else {}
         if start and version:
             options["if_match"] = version

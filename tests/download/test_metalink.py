@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import random
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,3 +149,31 @@ def test_a_wrong_file_by_aria2c_gets_no_name(server: Server, log: Path, tmp_path
     failed = metalink.fetch([wanted(server, tmp_path, "0" * 31 + "1")], transfer.Web())
     assert "faulty at its source" in str(next(iter(failed.values())))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.skipif(shutil.which("aria2c") is None, reason="aria2c is not installed (Debian: apt-get install aria2)")
+def test_aria2c_itself(server: Server, tmp_path: Path) -> None:
+    """The program, where it is installed: it takes address, token and checksum by its input, and its codes hold."""
+    server.files["x"] = random.Random(3).randbytes(3_000_000)
+    source = transfer.Web(transfer.Bearer(lambda: "marked-token", hosts=("http://127.0.0.1",)))
+    assert metalink.fetch([wanted(server, tmp_path)], source) == {}
+    assert (tmp_path / "out" / "x.bin").read_bytes() == server.files["x"]
+    assert [f.name for f in (tmp_path / "out").iterdir()] == ["x.bin"]
+    theirs = [headers for _, _, headers in server.asked if headers.get("User-Agent", "").startswith("aria2/")]
+    assert theirs and all(headers["Authorization"] == "Bearer marked-token" for headers in theirs)
+    assert 1 <= server.most_open <= transfer.CONNECTIONS
+    program = str(shutil.which("aria2c"))
+    assert (
+        metalink._by_aria2c(program, wanted(server, tmp_path / "b", "0" * 31 + "1"), source) == "its checksum is wrong"
+    )
+    honest = server.taken
+
+    def gone(path: str) -> object:
+        agent = server.asked[-1][2].get("User-Agent", "")
+        if agent.startswith("aria2/"):
+            server.files.pop("x", None)
+        return honest(path)
+
+    server.taken = gone  # type: ignore[assignment,method-assign]
+    assert metalink._by_aria2c(program, wanted(server, tmp_path / "c"), source) == "the server has not this file"
+    assert not [f for f in tmp_path.rglob("*") if f.is_file() and f.name == "x.bin" and "out" not in str(f.parent)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import dask
 import numpy as np
 import planetary_computer.sas
 import pytest
@@ -245,6 +246,19 @@ def test_keys_are_in_the_environment_only_while_files_are_read(
     assert os.environ["AWS_ACCESS_KEY_ID"] == "somebody's own"
     assert "AWS_S3_ENDPOINT" not in os.environ
     assert "marked" not in json.dumps((project / "outputs/s/catalog.json").read_text())
+
+
+def test_the_data_space_has_four_threads_that_read(stac: Stac, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many cores there are; each has a connection."""
+    from lulc_kit.download import stac as room
+
+    stac.offer(in_service("cdse"))
+    seen = []
+    honest = room._copy
+    monkeypatch.setattr(room, "_copy", lambda *about: seen.append(dask.config.get("num_workers", 0)) or honest(*about))
+    with dask.config.set(num_workers=64):
+        assert fetch(project, "cdse").left_out == {}
+    assert set(seen) == {4}
 
 
 @pytest.fixture

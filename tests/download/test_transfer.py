@@ -10,8 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import obstore
 import pytest
 import stamina
 
@@ -262,3 +266,34 @@ def test_faults_in_any_order(server: Server, tmp_path: Path, seed: int) -> None:
         assert fetch(server, tmp_path, silence=0.3, checksums={"md5": MD5}, size=len(CONTENT)) == CONTENT
     except LulcError:
         assert not (tmp_path / "x.bin").exists()
+
+
+def test_the_object_store_is_asked_2000_times_a_minute_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By four threads as fast as they can, on a clock that goes only while somebody sleeps; with an idle minute."""
+    now, asked = [0.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    def get(*_: object, **__: object) -> SimpleNamespace:
+        asked.append(now[0])
+        return SimpleNamespace(range=(0, 1), meta={"size": 1, "e_tag": '"1"'}, stream=lambda _: [b"x"])
+
+    monkeypatch.setattr(transfer, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
+    monkeypatch.setattr(obstore, "get", get)
+    bucket = transfer.Bucket(SimpleNamespace())  # type: ignore[arg-type]
+
+    def many(_: int) -> None:
+        for _ in range(600):
+            with bucket.open("key", 0, None) as answer:
+                assert list(answer.pieces) == [b"x"]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(many, range(4)))
+        now[0] += 60  # what was not asked in an idle minute may not be caught up with in the next
+        list(pool.map(many, range(4)))
+    assert len(asked) == 4800
+    times = np.array(asked)
+    in_a_minute = np.searchsorted(times, times + 60 - 1e-6) - np.arange(len(times))
+    assert in_a_minute.max() <= 2000
+    assert times[-1] < 60 + 4800 / 2000 * 60 + 1, "and no slower than that"

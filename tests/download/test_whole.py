@@ -15,8 +15,8 @@ import pytest
 import stamina
 from moto.server import ThreadedMotoServer
 
-from lulc_kit import catalog
-from lulc_kit.download import tokens, whole
+from lulc_kit import catalog, files
+from lulc_kit.download import tokens, transfer, whole
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
 from tests import products
@@ -133,6 +133,26 @@ def test_own_keys_of_the_object_store(
         moto.stop()
 
 
+def test_the_object_store_has_four_connections_and_one_request_for_each_try(
+    server: Server, layout: Layout, made: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing beneath asks again by itself, uncounted."""
+    name = server.offer(made[0])
+    opened = []
+    honest = transfer.Bucket.open
+    monkeypatch.setattr(
+        transfer.Bucket, "open", lambda self, key, *rest: opened.append(key) or honest(self, key, *rest)
+    )
+    server.fail("503", "B04", times=3)
+    server.fail("cut", "B08", at=2000)
+    server.fail("slow", ".jp2", times=99, value=0.05)
+    get(layout, name, bands=[], fetch="s3")
+    assert same(layout.scenes / made[0].name, made[0])
+    asked = [path for _, path, _ in server.asked if path.startswith("/eodata/Sentinel-2/MSI/")]
+    assert len(asked) == len(opened) == len(server.contents[made[0].name]) + 4
+    assert 2 <= server.most_open <= 4
+
+
 def test_one_faulty_at_its_source_is_left_out(server: Server, layout: Layout, made: list[Path]) -> None:
     names = [server.offer(product) for product in made]
     (path,) = [p for p in server.contents[made[0].name] if p.endswith("B04.jp2")]
@@ -160,7 +180,7 @@ def announce(choice: Any, product: Path, part: str, kind: str) -> None:
             },
         )
         for file in product.rglob("*")
-        if part in file.name
+        if file.is_file() and part in file.name
     }
 
 
@@ -309,6 +329,22 @@ def test_a_token_that_ends_is_renewed_and_the_password_sent_once(
     assert set(server.logins[1:]) == {"refresh_token"}
 
 
+def test_a_token_is_renewed_while_one_file_takes_longer_than_it_lives(
+    server: Server, layout: Layout, made: list[Path]
+) -> None:
+    server.expires_in = 0.2
+    name = server.offer(made[0], Checksum=None, ContentLength=None)
+    larger = BytesIO(server.archives[made[0].name])
+    with zipfile.ZipFile(larger, "a") as packed:
+        packed.writestr(f"{made[0].name}/HTML/large.html", bytes(400_000))
+    server.archives[made[0].name] = larger.getvalue()
+    server.fail("slow", "$value", value=0.1)
+    get(layout, name, fetch="zip")
+    assert sum(path.endswith("$value") for _, path, _ in server.asked) == 1, "it was not cut"
+    assert server.logins[0] == "password" and server.logins.count("refresh_token") >= 3
+    assert set(server.logins[1:]) == {"refresh_token"}
+
+
 def test_a_disk_without_room(server: Server, layout: Layout, made: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     name = server.offer(made[0])
     usage = shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000)  # type: ignore[attr-defined]
@@ -317,6 +353,21 @@ def test_a_disk_without_room(server: Server, layout: Layout, made: list[Path], m
         with pytest.raises(LulcError, match="MB are needed"):
             get(layout, name, fetch=fetch)
     assert not list(layout.scenes.glob("[!.]*"))
+
+
+def test_room_for_the_archive_alone_is_not_enough(
+    server: Server, layout: Layout, made: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is unpacked beside itself: nothing is fetched that could not be unpacked."""
+    name = server.offer(made[0])
+    size = len(server.archives[made[0].name])
+    room = [int(1.5 * size)]
+    monkeypatch.setattr(files, "free_space", lambda _: room[0])
+    with pytest.raises(LulcError, match="MB are needed"):
+        get(layout, name, fetch="zip")
+    assert not any(path.endswith("$value") for _, path, _ in server.asked)
+    room[0] = 100 * size
+    assert get(layout, name, fetch="zip").left_out == {}
 
 
 def test_which_files_of_a_level_2a_product() -> None:

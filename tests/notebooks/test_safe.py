@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +56,35 @@ def test_download_of_a_study(stac: Stac, project: Path, tmp_path: Path) -> None:
             "bands": ["B4", "B11"],
         }
         scene.put(project, "01_download", asked | {"dates": ["2023-06-01", "2023-06-30"], "fetch": "s3"}, "s")
+        reached, ended = threading.Event(), threading.Event()
+
+        def held() -> None:  # the first waits in the middle of a file until the second has ended
+            reached.set()
+            assert ended.wait(200)
+
+        server.fail("change", "B04", value=held)
         server.fail("cut", "B04", at=4000)
         server.fail("503", "B11")
         first = lulc(project, server, "download", "s")
-        deadline = time.monotonic() + 60
-        while not server.asked and first.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert reached.wait(200), first.communicate(timeout=10)[0]
+        before = len(server.asked)
         second = lulc(project, server, "download", "s")
-        said = [run.communicate(timeout=200)[0] for run in (first, second)]
-        assert first.returncode == 0, said[0]
-        assert second.returncode == 0 or "works on the study" in said[1]
+        said = [second.communicate(timeout=200)[0]]
+        assert second.returncode == 1, said
+        assert f"Process {first.pid} on " in said[0] and "works on the study" in said[0]
+        assert "Traceback" not in said[0]
+        assert len(server.asked) - before <= 2, "the second asked for something (B11, twice, is the first's)"
+        ended.set()
+        said.append(first.communicate(timeout=200)[0])
+        assert first.returncode == 0, said
         assert server.sessions == set() and server.keys == set()
-        assert sum("B04" in path for _, path, _ in server.asked) <= 4
+        assert sum("B04" in path for _, path, _ in server.asked) == 2, "held and cut are one; then the rest"
+        assert server.logins == ["password"]
+        before = len(server.asked)
+        third = lulc(project, server, "download", "s")
+        said.append(third.communicate(timeout=200)[0])
+        assert third.returncode == 0, said
+        assert len(server.asked) == before, "what is there was asked for again"
     found = catalog.read(project / "outputs/s/catalog.json")
     assert [sorted(s.bands) for s in found.scenes] == [["B11", "B4"]]
     kept = project / "outputs/s/scenes" / product.name
