@@ -181,8 +181,8 @@ def main() -> int:
     if not options.faults:
         columns = ["by", "MB/s", "of curl", "processor, s", "curl's by its own", "peak memory of the process, MB"]
         note = (
-            "Medians of seven downloads in turn, over loopback, to a folder in memory; the server sends by sendfile, on "
-            "the same processor. A checksum is computed after the file has come, from the file: with one the kit is "
+            "Medians of seven downloads in turn, over loopback, to a folder in memory; the server sends by sendfile, "
+            "on the same processor. A checksum is computed after the file has come, from the file: with one the kit is "
             "set beside curl and then md5sum, without beside curl alone. The start of Python is not in the kit's time, "
             "that of curl (some 10 ms) in curl's. Memory is that of the whole process, Python and libraries included."
         )

@@ -460,6 +460,21 @@ def digest(path: Path, kind: str) -> str | None:
     return str(total.hexdigest())
 
 
+def read_multihash(text: str) -> dict[str, str]:
+    """Read STAC's ``file:checksum``, a multihash in hexadecimal: kind and digest; nothing of kinds unknown here.
+
+    Examples
+    --------
+    >>> read_multihash("d50110d41d8cd98f00b204e9800998ecf8427e")
+    {'md5': 'd41d8cd98f00b204e9800998ecf8427e'}
+    """
+    kinds = {"d50110": "md5", "1220": "sha256", "1620": "sha3_256", "1e20": "blake3"}
+    for prefix, kind in kinds.items():
+        if text.lower().startswith(prefix):
+            return {kind: text.lower().removeprefix(prefix)}
+    return {}
+
+
 def _refuse_page(wanted: Wanted, head: bytes) -> None:
     """Recognise a page of an error where a file should begin."""
     begin, suffix = head[:64].lstrip().lower(), wanted.path.suffix.lower()

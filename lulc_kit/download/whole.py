@@ -78,7 +78,7 @@ def catalog(choice: Choice | None, layout: Layout, *, bands: Sequence[str], fetc
             names, left_out = from_cart(files.resolve(cart), folder, login)
         else:
             assert choice is not None
-            products = {search.product(item).name: announced(item) for item in choice.items}
+            products = {search.product(item).name: read_announced(item) for item in choice.items}
             missing = [name for name in products if not _complete(folder / f"{name}.SAFE", bands)]
             way = stack.enter_context(_way(login, fetch)) if missing else None
             for name in track(products, "products", unit="product"):
@@ -176,7 +176,7 @@ class Announced:
     checksums: Mapping[str, str] = field(default_factory=dict)
 
 
-def announced(item: pystac.Item) -> dict[str, Announced]:
+def read_announced(item: pystac.Item) -> dict[str, Announced]:
     """Return what an item says of the files of its product (``file:size``, ``file:checksum``), by their path in it."""
     found = {}
     for asset in item.assets.values():
@@ -184,7 +184,7 @@ def announced(item: pystac.Item) -> dict[str, Announced]:
         if inside and path:
             said = asset.extra_fields
             size = said.get("file:size")
-            checksums = transfer.multihash(str(said.get("file:checksum", "")))
+            checksums = transfer.read_multihash(str(said.get("file:checksum", "")))
             found[path] = Announced(size if isinstance(size, int) and size > 0 else None, checksums)
     return found
 

@@ -12,7 +12,7 @@ _DIGITS = 4  # of degrees: 11 metres, about a pixel
 _STYLE = {"color": "#D55E00", "weight": 3, "fillOpacity": 0.1}
 
 
-def area(read: Callable[[Any], Any], given: Sequence[float] | str | None = None) -> Any:
+def draw_area(read: Callable[[Any], Any], given: Sequence[float] | str | None = None) -> Any:
     """Draw a rectangle on a map, and get the line that goes into the cell of parameters.
 
     The background is that of OpenStreetMap and wants the internet; without it one draws on grey.
@@ -31,7 +31,7 @@ def area(read: Callable[[Any], Any], given: Sequence[float] | str | None = None)
         The map, the line to copy (``area = [left, bottom, right, top]``, degrees), and what the kit makes of it; None
         where nobody could draw.
     """
-    if not progress.attended():
+    if not progress.is_attended():
         return None
     import ipyleaflet
     import ipywidgets

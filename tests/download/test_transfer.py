@@ -247,6 +247,14 @@ def test_the_record_holds_no_signature(server: Server, tmp_path: Path) -> None:
     assert json.loads(file.record.read_text())["total"] == len(CONTENT)
 
 
+def test_multihashes_of_stac() -> None:
+    """The prefixes are those of the multicodec table: md5 0xd5, sha2-256 0x12, sha3-256 0x16, as varint and length."""
+    assert transfer.read_multihash("d50110" + MD5) == {"md5": MD5}
+    sha3 = hashlib.sha3_256(CONTENT).hexdigest()
+    assert transfer.read_multihash(f"1620{sha3}".upper()) == {"sha3_256": sha3}
+    assert transfer.read_multihash("1320" + sha3) == {}
+
+
 def test_a_kind_of_checksum_that_nobody_can_compute_here(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(CONTENT)
     assert transfer.digest(tmp_path / "x", "md5") == MD5

@@ -33,7 +33,7 @@ def draw(world: Any, *shapes: dict[str, Any]) -> None:
 
 @pytest.mark.usefixtures("somebody")
 def test_a_rectangle_becomes_the_line_for_the_parameters() -> None:
-    world, line, said = drawing.area(area.read).children
+    world, line, said = drawing.draw_area(area.read).children
     assert (line.value, said.value) == ("", "")
     draw(world, rectangle(116.80996, 34.02004, 117.717, 34.588))
     assert line.value == "area = [116.81, 34.02, 117.717, 34.588]"
@@ -47,7 +47,7 @@ def test_a_rectangle_becomes_the_line_for_the_parameters() -> None:
 
 @pytest.mark.usefixtures("somebody")
 def test_of_two_rectangles_the_latest_stays() -> None:
-    world, line, _ = drawing.area(area.read).children
+    world, line, _ = drawing.draw_area(area.read).children
     draw(world, rectangle(1, 2, 3, 4), rectangle(12.0, 53.0, 12.5, 53.5))
     assert line.value == "area = [12.0, 53.0, 12.5, 53.5]"
     (pen,) = (control for control in world.controls if hasattr(control, "rectangle"))
@@ -66,7 +66,7 @@ def test_of_two_rectangles_the_latest_stays() -> None:
     ],
 )
 def test_what_cannot_be_an_area_is_said_under_the_map(drawn: tuple[float, ...], line: str, says: str) -> None:
-    world, shown, said = drawing.area(area.read).children
+    world, shown, said = drawing.draw_area(area.read).children
     draw(world, rectangle(*drawn))  # type: ignore[arg-type]
     assert shown.value == line
     assert says in said.value
@@ -74,11 +74,11 @@ def test_what_cannot_be_an_area_is_said_under_the_map(drawn: tuple[float, ...], 
 
 @pytest.mark.usefixtures("somebody")
 def test_it_opens_where_the_area_is_already() -> None:
-    _, line, said = drawing.area(area.read, [12.0, 53.0, 12.5, 53.5]).children
+    _, line, said = drawing.draw_area(area.read, [12.0, 53.0, 12.5, 53.5]).children
     assert line.value == "area = [12.0, 53.0, 12.5, 53.5]"
     assert "EPSG:32633" in said.value
 
 
 def test_without_a_reader_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    assert drawing.area(area.read) is None
+    assert drawing.draw_area(area.read) is None
