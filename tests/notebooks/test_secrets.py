@@ -60,6 +60,7 @@ def keep(where: str, names: list[tuple[str, str]], folder: Path) -> dict[str, st
         "from keyring.backend import KeyringBackend\n"
         "class Marked(KeyringBackend):\n    priority = 1\n"
         f"    def get_password(self, service, username):\n        return {kept!r}.get((service, username))\n"
+        "    def set_password(self, *_):\n        raise NotImplementedError\n"
     )
     return variables | {"NETRC": str(netrc), "PYTHON_KEYRING_BACKEND": "marked_ring.Marked"}
 
