@@ -196,7 +196,7 @@ _digits: list[str] = []  # of the second factor, which are taken once
 
 def _second_factor() -> dict[str, str]:
     given = os.environ.get("LULC_CDSE_TOTP", "")
-    if given == "ask" and (sys.stdin.isatty() or progress.is_attended()):
+    if given == "ask" and (sys.stdin.isatty() or progress.has_reader()):
         import getpass
 
         given = getpass.getpass("Six digits of the second factor: ")

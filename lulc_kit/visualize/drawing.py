@@ -31,7 +31,7 @@ def draw_area(read: Callable[[Any], Any], given: Sequence[float] | str | None = 
         The map, the line to copy (``area = [left, bottom, right, top]``, degrees), and what the kit makes of it; None
         where nobody could draw.
     """
-    if not progress.is_attended():
+    if not progress.has_reader():
         return None
     import ipyleaflet
     import ipywidgets
