@@ -99,7 +99,7 @@ def predict(
     asked: list[tuple[View, prediction.Network]] = []
     for model in models:
         one = prediction.Asked(model)
-        asked.append((view, prediction.flipped(one) if flips else one))
+        asked.append((view, prediction.average_flips(one) if flips else one))
     sides = prediction.side_of(series.shape[0], prediction.TILE), prediction.side_of(series.shape[1], prediction.TILE)
     margin = max(prediction.halo(networks.reach(model)) for model in models)
     return sequences.of_dates(series, asked, choice, seed, sides, margin, models[0].output_shape[-1])
@@ -134,7 +134,7 @@ def attention(
         `WINDOWS` windows have labels, of so many, evenly spread.
     """
     corners = windows(labels > 0, SIDE)
-    chosen = sequences.fixed(len(corners), min(WINDOWS, len(corners)))
+    chosen = sequences.choose_evenly(len(corners), min(WINDOWS, len(corners)))
     total, count = (np.zeros((len(series.dates), len(classes))) for _ in range(2))
     for model in models:
         looks = prediction.Asked(temporal.attention(model))

@@ -156,6 +156,9 @@ def mlp(
 NETWORKS: dict[str, Callable[..., keras.Model]] = {"fcn": fcn, "fcn_light": fcn_light, "mlp": mlp}
 """Networks for single images, built from mean, variance, number of classes and settings; one more is an entry here."""
 
+TITLES = {"fcn": "FCN (U-Net)", "fcn_light": "light FCN (dilated)", "mlp": "multilayer perceptron"}
+"""What each is called in the report."""
+
 
 def mean_of(fcn: keras.Model) -> npt.NDArray[np.float32]:
     """Return the mean of each feature that an FCN subtracts, shape (band,)."""
@@ -253,11 +256,6 @@ def reach(model: keras.Model) -> int:
     A pixel at a level of scale s covers [i·s − left, i·s + s − 1 + right] of the input; each layer widens that.
     """
     return max(_extents(model)[1:])
-
-
-def stride(model: keras.Model) -> int:
-    """Return the pixels by which a network's poolings shrink the image: tiles must begin at multiples of it."""
-    return int(max((s for s, _, _ in _walk(model).values()), default=1))
 
 
 def _extents(model: keras.Model) -> tuple[int, int, int]:

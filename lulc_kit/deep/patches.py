@@ -211,13 +211,13 @@ class Patches(keras.utils.PyDataset):
             image, weight = self.cut(row, column, shared)
             if self.augment is not None:
                 image = self.augment(image, generator)
-            images.append(turned(image, turn, mirror, -3))
-            classes.append(turned(np.maximum(codes, 1).astype(np.int32) - 1, turn, mirror, -2))
-            weights.append(turned(weight, turn, mirror, -2))
+            images.append(rotate(image, turn, mirror, -3))
+            classes.append(rotate(np.maximum(codes, 1).astype(np.int32) - 1, turn, mirror, -2))
+            weights.append(rotate(weight, turn, mirror, -2))
         return np.stack(images).astype(np.float32, copy=False), np.stack(classes), np.stack(weights)
 
 
-def turned(array: npt.NDArray[Any], turn: int, mirror: bool, row_axis: int) -> npt.NDArray[Any]:
+def rotate(array: npt.NDArray[Any], turn: int, mirror: bool, row_axis: int) -> npt.NDArray[Any]:
     """Turn an array by so many quarters, then, by choice, mirror its rows (the axis given; columns follow it)."""
     array = np.rot90(array, turn, axes=(row_axis, row_axis + 1))
     return np.flip(array, axis=row_axis) if mirror else array

@@ -59,7 +59,7 @@ def of_images(models: Sequence[keras.Model], features: Any, flips: bool = False)
         out = []
         for one, mean in asked:
             image = np.where(np.isfinite(window), window, mean) if missing.any() else window
-            out.append(flipped(one)(image) if flips else one(image))
+            out.append(average_flips(one)(image) if flips else one(image))
         said = np.concatenate(out, axis=-1)
         said[missing] = np.nan
         return said
@@ -122,7 +122,7 @@ def _cut(length: int, side: int) -> tuple[int, ...]:
     return tuple(min(side, length - start) for start in range(0, length, side))
 
 
-def flipped(network: Network) -> Network:
+def average_flips(network: Network) -> Network:
     """Return the mean of a network over the four flips of an image."""
 
     def mean(image: Array) -> Array:
@@ -192,14 +192,14 @@ def middle(
     if min(starts) >= 0 and stops[0] <= shape[0] and stops[1] <= shape[1]:
         seen = read(starts[0], stops[0], starts[1], stops[1])
     else:
-        rows, columns = map(mirrored, starts, stops, shape)
+        rows, columns = map(mirror_places, starts, stops, shape)
         top, left = int(rows.min()), int(columns.min())
         seen = read(top, int(rows.max()) + 1, left, int(columns.max()) + 1)
         seen = seen[..., (rows - top)[:, None], columns - left, :]
     return network(seen)[margin : margin + sides[0], margin : margin + sides[1]]
 
 
-def mirrored(start: int, stop: int, length: int) -> npt.NDArray[np.intp]:
+def mirror_places(start: int, stop: int, length: int) -> npt.NDArray[np.intp]:
     """Return the places start … stop − 1 of an axis of this length, those outside mirrored at its ends."""
     place = np.arange(start, stop) % (2 * length)
     return np.minimum(place, 2 * length - 1 - place)

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from lulc_kit import attribution, mapping, params, raster
-from lulc_kit.deep import card, dated, devices, networks, prediction, sequences, storage, training
+from lulc_kit.deep import card, dated, devices, networks, prediction, sequences, storage, temporal, training
 from lulc_kit.deep.scene import Scene
 from lulc_kit.deep.series import Series, scratch
 from lulc_kit.errors import LulcError, ParameterError
@@ -74,10 +74,9 @@ def write_fcn(trained: training.Trained, scene: Scene, samples: Samples, p: para
     """Map the whole scene by the mean of the folds' networks, and write all files of the run."""
     run, bands = layout.run(p.run), scene.bands
     _map(prediction.of_images(trained.networks, scene.features, p.flips), samples, run, scene.features.shape[-1])
-    title = {"fcn": "FCN (U-Net)", "fcn_light": "light FCN (dilated)", "mlp": "multilayer perceptron"}[p.network]
     text = (
-        f"{title}, filters {', '.join(map(str, p.filters))}, mean of {len(trained.networks)} networks, "
-        f"{_steps(trained)}"
+        f"{networks.TITLES[p.network]}, filters {', '.join(map(str, p.filters))}, "
+        f"mean of {len(trained.networks)} networks, {_steps(trained)}"
     )
     storage.save(trained.networks, run, _cards(trained, text, bands, samples, p, run))
     more = {"patch": p.patch, "classes": [*samples.scheme.names]}
@@ -176,7 +175,7 @@ def write_lstm(
     else:
         probabilities = dated.predict(series, trained.networks, _choice(p), p.seed, p.flips)
     _map(probabilities, samples, run, len(series.dates) * (series.bands + 2))
-    title = {"fcn_lstm": "FCN+LSTM", "tempcnn": "TempCNN", "ltae": "L-TAE", "utae": "small U-TAE"}[p.network]
+    title = "FCN+LSTM" if p.starts_from_fcn else temporal.TITLES[p.network]
     text = (
         f"{title} over {p.sequences} sequences of {p.length} of {len(series.dates)} dates, gaps filled "
         f"{'linearly in time and flagged' if series.filled else 'by the mean' if p.starts_from_fcn else 'by nothing'}"

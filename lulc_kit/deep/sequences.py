@@ -29,7 +29,7 @@ class Choice:
     length
         Dates in a sequence.
     random
-        Whether they are drawn anew for every batch, or always the same (`fixed`).
+        Whether they are drawn anew for every batch, or always the same (`choose_evenly`).
     draws
         Random sequences that are averaged in the prediction.
     """
@@ -39,7 +39,7 @@ class Choice:
     draws: int = 1
 
 
-def fixed(count: int, length: int) -> npt.NDArray[np.intp]:
+def choose_evenly(count: int, length: int) -> npt.NDArray[np.intp]:
     """Return ``length`` of ``count`` dates, spread evenly from the first to the last."""
     return np.linspace(0, count - 1, length).round().astype(np.intp)
 
@@ -81,8 +81,8 @@ class SequencePatches(patches.Patches):
 
     def choose(self, generator: np.random.Generator) -> npt.NDArray[np.intp]:
         """Draw the dates of a batch."""
-        count = len(self.series.dates)
-        return draw(count, self.choice.length, generator) if self.choice.random else fixed(count, self.choice.length)
+        count, length = len(self.series.dates), self.choice.length
+        return draw(count, length, generator) if self.choice.random else choose_evenly(count, length)
 
     def cut(self, row: int, column: int, shared: Any) -> tuple[Numbers, Numbers]:
         """Return images and weights of a patch, the weights 0 where no date of the sequence shows the pixel."""
@@ -148,7 +148,7 @@ def validation(
     """
     if fold.validates is None:
         return None
-    shown, codes = fixed(len(series.dates), choice.length), fold.validates.copy()
+    shown, codes = choose_evenly(len(series.dates), choice.length), fold.validates.copy()
     for row, column in windows(codes > 0, ROWS):
         part = np.s_[row : row + ROWS, column : column + ROWS]
         codes[part][~series.window(row, row + ROWS, column, column + ROWS, shown).seen.any(axis=0)] = 0
@@ -200,7 +200,7 @@ def predict(
     asked: list[tuple[View, prediction.Network]] = []
     for model, fcn in zip(models, fcns, strict=True):
         network = partial(one, weights=model.get_weights())
-        asked.append((view(fcn, series.filled), prediction.flipped(network) if flips else network))
+        asked.append((view(fcn, series.filled), prediction.average_flips(network) if flips else network))
     return of_dates(series, asked, choice, seed, (side, side), margin, models[0].output_shape[-1])
 
 
@@ -239,7 +239,7 @@ def of_dates(
     if choice.random:
         choices = [draw(count, choice.length, generator) for _ in range(choice.draws)]
     else:
-        choices = [fixed(count, choice.length)]
+        choices = [choose_evenly(count, choice.length)]
     needed = np.unique(np.concatenate(choices))
 
     def read(top: int, bottom: int, left: int, right: int) -> Numbers:

@@ -173,6 +173,9 @@ TEMPORAL: dict[str, Callable[..., keras.Model]] = {"tempcnn": tempcnn, "ltae": l
 """Networks of dates, built from mean and variance of each band, number of classes and dates in a sequence; one more is
 an entry here."""
 
+TITLES = {"tempcnn": "TempCNN", "ltae": "L-TAE", "utae": "small U-TAE"}
+"""What each is called in the report."""
+
 
 def widen(network: str, width: float) -> dict[str, Any]:
     """Return the settings of a network of `TEMPORAL` with so many times its channels: 0.5, 1 or 2."""

@@ -75,7 +75,7 @@ def test_tiles_leave_no_seams_where_the_margin_covers_what_is_seen(height, width
 @settings(max_examples=40, deadline=None)
 def test_places_beyond_an_edge_are_mirrored_as_numpy_does(start, length):
     wanted = np.pad(np.arange(length), (70, 70), mode="symmetric")[start + 70 : start + 70 + length + 40]
-    np.testing.assert_array_equal(prediction.mirrored(start, start + len(wanted), length), wanted)
+    np.testing.assert_array_equal(prediction.mirror_places(start, start + len(wanted), length), wanted)
 
 
 @pytest.mark.parametrize("filters", [(4,), (4, 8), (4, 8, 8)])

@@ -28,7 +28,7 @@ def fcn(mean=(0.3, 0.5), filters=4):
 @given(count=st.integers(1, 60), data=st.data())
 def test_fixed_dates_reach_from_the_first_to_the_last_evenly(count, data):
     length = data.draw(st.integers(1, count))
-    found = sequences.fixed(count, length)
+    found = sequences.choose_evenly(count, length)
     assert len(set(found)) == length
     steps = np.diff(found)
     assert found[0] == 0 and (length == 1 or found[-1] == count - 1)
