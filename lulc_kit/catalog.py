@@ -37,6 +37,7 @@ _PROPERTIES = {
     "platform": "platform",
     "orbit": "sat:relative_orbit",
     "sun_azimuth": "view:sun_azimuth",
+    "mask_clear": "lulc:mask_clear",
     "origin": "lulc:origin",
     "radiometry": "lulc:radiometry",
 }
@@ -122,6 +123,8 @@ class Scene:
         ESA's processing baseline, e.g. ``"05.09"``.
     tile
         MGRS tile of a whole product, e.g. ``"33UUU"``; scenes of one date and different tiles are mosaicked.
+    mask_clear
+        Numbers of the mask, and ranges ``[low, high]``, that mean clear; None: 0.
     product
         The whole product (SAFE folder or zip archive) that the bands belong to.
     clouds
@@ -146,6 +149,7 @@ class Scene:
     bands: Mapping[str, Band]
     scl: Band | None = None
     mask: Band | None = None
+    mask_clear: Sequence[float | Sequence[float]] | None = None
     sun_azimuth: float | None = None
     sun_zenith: float | None = None
     baseline: str | None = None

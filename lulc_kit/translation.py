@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,17 +21,23 @@ Meanings = Mapping[str, Sequence[Any]]
 
 
 def own_name(value: object) -> str:
-    """Return the name of the class that a value is when nobody names it: text without blanks around it, 3 for 3.0.
+    """Return the name of the class that a value is when nobody names it.
+
+    Text without blanks around it, 3 for 3.0, a day without its midnight.
 
     Examples
     --------
     >>> own_name(" Forest "), own_name(3.0), own_name(2.5), own_name(None)
     ('Forest', '3', '2.5', '')
+    >>> own_name(datetime.datetime(2020, 5, 1))
+    '2020-05-01'
     """
     if value is None or value != value:
         return ""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()
     shown = "".join(c if unicodedata.category(c) != "Cc" else " " for c in str(value))
     return unicodedata.normalize("NFC", " ".join(shown.split()))
 
@@ -157,12 +164,14 @@ def translate(found: npt.NDArray[Any], scheme: Scheme, wanted: Meanings, what: s
         used[value] = name
         if len(found) and not (codes == value).any():
             there = [v for v in found[:100_000] if v == v and v is not None]
-            present = sorted({str(v) for v in there})
-            words = any(isinstance(v, str) for v in there) and not any(isinstance(v, str) for v in wants)
+            present = sorted({own_name(v) or str(v) for v in there})
+            words = [any(isinstance(v, str) for v in listed) for listed in (there, wants)]
+            numbers = not words[0] and any(isinstance(v, int | float | np.number) for v in there)
             raise ParameterError(
                 f"Class {name}: none of {list(wants)} occurs in {what}. "
                 f"Values there: {', '.join(present[:20])}{' …' if len(present) > 20 else ''}."
-                + (" They are text: write them in quotes." if words else "")
+                + (" They are text: write them in quotes." if words == [True, False] else "")
+                + (" They are numbers: write them without quotes." if words[1] and numbers else "")
                 + " Set classes: null (and scheme: null) to make a class of each value."
             )
     return codes
@@ -172,7 +181,8 @@ def _same(found: npt.NDArray[Any], want: Any) -> npt.NDArray[np.bool_]:
     """Whether values are the wanted one; blanks around words mean nothing."""
     if found.dtype == object:  # numpy takes words that end in NUL for others
         word = own_name(want) if isinstance(want, str) else None
-        alike = (v == want or (word is not None and isinstance(v, str) and own_name(v) == word) for v in found)
+        words = (str, datetime.date)
+        alike = (v == want or (word is not None and isinstance(v, words) and own_name(v) == word) for v in found)
         return np.fromiter(alike, bool, len(found))
     return np.asarray(found == want)
 

@@ -62,6 +62,12 @@ def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool
         assert entry.file is not None and entry.names is not None
         known = look(entry.file, nodata)
         sources = [(name, known, k) for name, k in zip(entry.names, _numbers(entry.names, known), strict=True)]
+    moments = sorted({known.moments[number - 1] for _, known, number in sources} - {""})
+    if len(moments) > 1:
+        raise BandError(
+            f"Scene {entry.date}: its bands are of {len(moments)} times ({', '.join(moments[:5])}), and a scene is of "
+            f"one. Save those of each date to a file of its own (gdal_translate -b NUMBER FILE OUT.tif)."
+        )
     bands: dict[str, Band] = {}
     for given, known, number in sources:
         name = sentinel2.band_name(given)
@@ -77,13 +83,15 @@ def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool
                     f"Scene {entry.date}, {role}: {known.path} has {len(known.found.bands)} bands, expected one. Save "
                     f"the right one by itself (gdal_translate -b NUMBER FILE {role}.tif)."
                 )
-            extras[role] = Band.of(known.path, header=known.header)
+            own = known.found.bands[0]
+            extras[role] = Band.of(known.path, 1, own.scale, own.offset, header=known.header)
     return Scene(
         entry.date,
         entry.level,
         bands,
         scl=extras.get("scl"),
         mask=extras.get("mask"),
+        mask_clear=entry.mask_clear,
         sun_azimuth=entry.sun_azimuth,
         sun_zenith=entry.sun_zenith,
         tile=part,
@@ -104,6 +112,7 @@ class _Looked:
     path: Path
     found: Raster
     said: list[dict[str, Any]]
+    moments: Sequence[str] = ()
     hint: str = ""
 
     @property
@@ -123,7 +132,8 @@ def _look(name: str, folder: Path, nodata: float | None, numbers: bool) -> _Look
     path = rasters.plain(found, name, folder, nodata)
     said = rasters.rows(found, name, nodata, numbers=numbers)
     hint = f" {_TRANSPARENCY}" if any(band.masked for band in found.bands) else ""
-    return _Looked(path, found if found.plain else rasters.describe(path), said, hint)
+    moments = [band.moment for band in found.bands]
+    return _Looked(path, found if found.plain else rasters.describe(path), said, moments, hint)
 
 
 def _numbers(names: Sequence[str], known: _Looked) -> Sequence[int]:

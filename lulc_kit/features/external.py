@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from lulc_kit import files, grids, raster
 from lulc_kit.errors import BandError, FormatError, GridError, ParameterError
+from lulc_kit.intake import rasters
 from lulc_kit.late import da, xr
 from lulc_kit.raster import warping
 from lulc_kit.samples import is_reserved
@@ -68,7 +69,7 @@ def join(tiles: Sequence[Path], target: Path) -> Path:
     rows = max(places[t][1] + placed[t].height for t in order)
     columns = max(places[t][2] + placed[t].width for t in order)
     covered = sum(g.height * g.width for g in placed.values())
-    dtype, nodata, bands = kind
+    dtype, nodata, bands, meaning = kind
     if covered < rows * columns and nodata is None:
         if not dtype.startswith("float"):
             raise FormatError(
@@ -81,9 +82,12 @@ def join(tiles: Sequence[Path], target: Path) -> Path:
     root = ElementTree.Element("VRTDataset", rasterXSize=str(columns), rasterYSize=str(rows))
     ElementTree.SubElement(root, "SRS").text = geobox.crs.to_wkt() if geobox.crs else ""
     ElementTree.SubElement(root, "GeoTransform").text = f"{origin[0]!r}, {a.a!r}, 0.0, {origin[1]!r}, 0.0, {a.e!r}"
-    for number, name in enumerate(bands, 1):
+    for number, (name, (scale, offset)) in enumerate(zip(bands, meaning, strict=True), 1):
         band = ElementTree.SubElement(root, "VRTRasterBand", dataType=GDAL_TYPES[dtype], band=str(number))
         ElementTree.SubElement(band, "Description").text = name
+        if (scale, offset) != (1, 0):
+            ElementTree.SubElement(band, "Scale").text = repr(scale)
+            ElementTree.SubElement(band, "Offset").text = repr(offset)
         if nodata is not None:
             ElementTree.SubElement(band, "NoDataValue").text = str(nodata)
         for tile in order:
@@ -113,12 +117,18 @@ def _place(tile: Path) -> tuple[str, int, int]:
     return match["name"], int(match["row"]), int(match["column"])
 
 
-def _kind(tile: Path) -> tuple[str, float | None, list[str]]:
+def _kind(tile: Path) -> tuple[str, float | None, list[str], list[tuple[float, float]]]:
+    if any(band.masked for band in rasters.describe(tile).bands):
+        raise FormatError(
+            f"{tile} hides pixels by a mask, as no tile of an export does. Bring the tiles together yourself "
+            f"(gdalwarp TILES OUT.tif) and name that file."
+        )
     with rasterio.open(tile) as source:
         dtype = Counter(source.dtypes).most_common()
+        meaning = list(zip(source.scales, source.offsets, strict=True))
     if len(dtype) > 1 or dtype[0][0] not in GDAL_TYPES:
         raise FormatError(f"{tile}: expected bands of one real type, found {', '.join(name for name, _ in dtype)}.")
-    return dtype[0][0], raster.nodata(tile), raster.band_names(tile)
+    return dtype[0][0], raster.nodata(tile), raster.band_names(tile), meaning
 
 
 def _check_tile(
@@ -130,7 +140,9 @@ def _check_tile(
     place: tuple[int, int],
 ) -> None:
     if str(_kind(tile)) != str(kind):  # as text: NaN is not equal to NaN
-        raise FormatError(f"{tile.name} and {first.name} differ in type, nodata or bands: {_kind(tile)} and {kind}.")
+        raise FormatError(
+            f"{tile.name} and {first.name} differ in type, nodata, bands or scale: {_kind(tile)} and {kind}."
+        )
     own, other = placed[tile], placed[first]
     if own.crs != other.crs or not np.allclose(own.affine[:6:4], other.affine[:6:4], rtol=1e-9):
         raise GridError(
@@ -216,5 +228,5 @@ def read(
         scale, offset = scales[number - 1], offsets[number - 1]
         if (scale, offset) != (1, 0):
             layer = layer * np.float32(scale) + np.float32(offset)
-        layers.append(da.where(da.isinf(layer), np.float32(np.nan), layer))  # a division by 0 is no measurement
+        layers.append(da.where(abs(layer) > raster.HUGE, np.float32(np.nan), layer))
     return raster.array(da.stack(layers), geobox, [prefix + name for name in wanted])

@@ -38,6 +38,10 @@ METRES = {
 """Metres in a unit of elevation, by what files call it, in lower case; a file that says nothing means metres."""
 HIGHEST = 9000
 """No land is higher, or deeper below the sea, metres."""
+VOID = -999
+"""A number that often means nodata, and is no elevation where the ground beside it rises like a wall."""
+WALL = 75
+"""No ground is so steep over the side of a pixel as the rim of such a hole, degrees."""
 DEGREES = 180 / math.pi
 
 
@@ -195,6 +199,7 @@ def _block(
     # One pixel more on each side, also beyond the grid: slopes at the rim are as right as elsewhere.
     dem = planned(slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO))
     scale, offset = calibration
+    void = (dem == VOID).any()
     dem = dem if calibration == (1, 0) else dem * np.float32(scale) + np.float32(offset)
     if (wild := dem[np.abs(dem) > HIGHEST]).size:
         raise FormatError(
@@ -202,6 +207,11 @@ def _block(
             f"file does not say so? Set it (gdal_edit.py -a_nodata NUMBER FILE), or the unit (gdal_edit.py -units ft)."
         )
     slope, aspect = slope_aspect(dem, abs(geobox.resolution.x), abs(geobox.resolution.y), flat_aspect)
+    if void and np.nanmax(slope, initial=0) > WALL:
+        raise FormatError(
+            f"{planned.path} has elevations of {VOID} beside others that a wall of more than {WALL}° would lead to: the "
+            f"number means nodata, and the file does not say so? Set it: gdal_edit.py -a_nodata {VOID} FILE."
+        )
     return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
 
 

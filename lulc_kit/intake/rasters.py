@@ -26,12 +26,20 @@ from rasterio.windows import Window
 from lulc_kit import files, grids
 from lulc_kit.errors import FormatError, GridError, MissingFileError
 from lulc_kit.intake.remote import refuse_remote
+from lulc_kit.intake.vectors import DEGREES
+from lulc_kit.raster.reading import HUGE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SIDE = 1024  # of the blocks that are copied
 _CELLS = 1000  # rows or columns of the sample that lowest and highest numbers are taken from
+_REMEDIES = {
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "Unpack it"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the table as CSV"),
+    **dict.fromkeys((".dbf", ".shx", ".prj", ".cpg"), "Of a shapefile's files name the .shp"),
+}
+"""What to do about a file that is no raster, by its ending."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,8 @@ class RasterBand:
         Whether a mask or an alpha band of the file says where data are missing.
     unit
         Of its values, as the file writes it: ``"m"``, ``"ft"``; empty where it does not say.
+    moment
+        When it was taken, as netCDF writes it: ``"17167 days since 1970-01-01"``; empty where it does not say.
     """
 
     name: str
@@ -61,6 +71,7 @@ class RasterBand:
     nodata: float | None
     masked: bool
     unit: str = ""
+    moment: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,10 @@ class Raster:
     @property
     def turned(self) -> tuple[int, int]:
         """Steps (1 or −1) through the stored rows and columns that give rows from north and columns from west."""
-        return (-1 if self.stored.affine.e > 0 else 1), (-1 if self.stored.affine.a < 0 else 1)
+        a = self.stored.affine
+        if a.b or a.d:  # rotated: its grid is taken as it is
+            return 1, 1
+        return (-1 if a.e > 0 else 1), (-1 if a.a < 0 else 1)
 
     @property
     def plain(self) -> bool:
@@ -171,6 +185,8 @@ def _checked(name: str, parameters: str) -> str:
         raise MissingFileError(
             f"{name} does not exist. Check the path in {parameters}; it starts at the project's folder."
         )
+    if not (path.is_file() or path.is_dir()):
+        raise FormatError(f"{name} is neither a file nor a folder. Check the path in {parameters}.")
     refuse_remote(path)
     if inside:
         return files.join_archive(path, inside[1])
@@ -181,8 +197,8 @@ def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
     try:
         return rasterio.open(gdal_name)
     except RasterioIOError as error:
-        archive = Path(str(name)).suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z")
-        remedy = "Unpack it" if archive else "It may be truncated: copy or download it again"
+        remedy = _REMEDIES.get(Path(str(name)).suffix.lower(), "It may be truncated: copy or download it again")
+        remedy = "It is a folder: name a file in it" if Path(gdal_name).is_dir() else remedy
         raise FormatError(f"{name} is not a raster that GDAL can read ({error}). {remedy}.") from error
 
 
@@ -208,6 +224,12 @@ def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
             f"{name} has a CRS that is tied to no place on the earth ({source.crs.to_wkt()[:60]} …). Find out the real "
             f"one, set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again."
         )
+    if source.crs.is_geographic and max(map(abs, source.bounds)) > DEGREES:
+        raise GridError(
+            f"{name} says that its coordinates are degrees ({source.crs.to_string()[:60]}), but they reach from "
+            f"{source.bounds.left:.0f}, {source.bounds.bottom:.0f} to {source.bounds.right:.0f}, "
+            f"{source.bounds.top:.0f}. Find out the real CRS, and set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS)."
+        )
     return GeoBox(source.shape, source.transform, source.crs)
 
 
@@ -226,16 +248,29 @@ def _band(source: rasterio.DatasetReader, b: int, variable: str | None) -> Raste
     dtype = source.dtypes[b - 1]
     if "complex" in dtype:
         raise FormatError(f"{source.name}: band {b} holds complex numbers. Save its amplitude or real part instead.")
+    scale, offset = source.scales[b - 1], source.offsets[b - 1]
+    if not (np.isfinite([scale, offset]).all() and scale):
+        raise FormatError(
+            f"{source.name}: band {b} says that its numbers mean number × {scale:g} + {offset:g}, which are no values. "
+            f"Set them right: gdal_edit.py -scale 1 -offset 0 FILE."
+        )
     return RasterBand(
         variable or source.descriptions[b - 1] or f"band_{b}",
         dtype,
-        source.scales[b - 1],
-        source.offsets[b - 1],
+        scale,
+        offset,
         None if nodata is None else float(nodata),
         _alpha(source) is not None
         or (MaskFlags.per_dataset in (flags := source.mask_flag_enums[b - 1]) and MaskFlags.alpha not in flags),
         source.units[b - 1] or "",
+        _moment(source, b),
     )
+
+
+def _moment(source: rasterio.DatasetReader, b: int) -> str:
+    units = {name.removesuffix("#units"): unit for name, unit in source.tags().items() if name.endswith("#units")}
+    places = {name.removeprefix("NETCDF_DIM_"): at for name, at in source.tags(b).items()}
+    return next((f"{places[axis]} {unit}" for axis, unit in units.items() if axis in places and " since " in unit), "")
 
 
 def read(raster: Raster, band: int, rows: slice, columns: slice) -> npt.NDArray[Any]:
@@ -282,11 +317,12 @@ def _stored(wanted: slice, size: int, step: int) -> slice:
 
 def missing_number(band: RasterBand, given: float | None) -> float | None:
     """Return the number that means nodata in a plain copy of a band: the file's, or one that its type can hold."""
-    if given is not None:
-        return given
-    if band.nodata is not None or not band.masked:
-        return band.nodata
     kind = np.dtype(band.dtype)
+    own = band.nodata if given is None else given
+    if own is not None and kind.kind in "iu" and not np.iinfo(kind).min <= own <= np.iinfo(kind).max:
+        own = None  # no pixel has it
+    if own is not None or not band.masked:
+        return own
     if kind.kind == "f":
         return float("nan")
     # Of 64 bits one that a float holds, as which it is written into the file.
@@ -320,7 +356,7 @@ def copy(raster: Raster, target: Path, nodata: float | None = None) -> Path:
         for left in range(0, width, _SIDE)
     ]
     taken = (_taken(raster, b, fill, windows) for b in range(1, len(raster.bands) + 1))
-    if len(fills) > 1 or (nodata is None and any(taken)):
+    if len(fills) > 1 or (fill != nodata and any(taken)):
         dtype, fill = _wider(dtype, raster.source[0])
     profile: dict[str, Any] = {"driver": "GTiff", "dtype": str(dtype), "count": len(raster.bands), "tiled": True}
     profile |= {"height": height, "width": width, "blockxsize": 512, "blockysize": 512, "compress": "ZSTD"}
@@ -339,7 +375,7 @@ def copy(raster: Raster, target: Path, nodata: float | None = None) -> Path:
 def _taken(raster: Raster, band: int, fill: float | None, windows: Sequence[tuple[slice, slice]]) -> bool:
     """Whether a pixel that a mask shows has the very number that is to mean nodata."""
     said = raster.bands[band - 1]
-    if not said.masked or said.nodata is not None or fill is None or np.isnan(fill):
+    if not said.masked or fill is None or np.isnan(fill) or fill == said.nodata:
         return False
     blocks = (read(raster, band, rows, columns) for rows, columns in windows)
     return any((np.ma.getdata(block)[~np.ma.getmaskarray(block)] == fill).any() for block in blocks)
@@ -362,7 +398,7 @@ def _filled(
     block: npt.NDArray[Any], band: RasterBand, fill: float | None, nodata: float | None, dtype: np.dtype[Any]
 ) -> npt.NDArray[Any]:
     data = np.ma.getdata(block)
-    own = missing_number(band, nodata) if nodata is not None else band.nodata
+    own = band.nodata if nodata is None else nodata
     gone = np.ma.getmaskarray(block) | ((data == own) if own is not None else False)
     found = data.astype(dtype)
     if fill is not None:
@@ -427,6 +463,7 @@ def rows(
                 "pixel": f"{abs(geobox.resolution.x):g} {unit}",
                 "stored": "north up" if raster.turned == (1, 1) else "turned over",
                 "type": band.dtype,
+                "values": _meaning(band),
                 "nodata": "nan" if own is not None and np.isnan(own) else own,
                 "nodata from": "–" if own is None and not band.masked else source,
             }
@@ -435,10 +472,17 @@ def rows(
     return found
 
 
+def _meaning(band: RasterBand) -> str:
+    """Return what a band's numbers mean by what the file says, in words."""
+    factor = f"number × {band.scale:g}" if band.scale != 1 else "number"
+    shift = f" {'−' if band.offset < 0 else '+'} {abs(band.offset):g}" if band.offset else ""
+    return f"{factor}{shift}{f', {band.unit}' if band.unit else ''}"
+
+
 def _range(block: npt.NDArray[Any], nodata: float | None) -> dict[str, Any]:
     data = np.ma.getdata(block)
     gone = np.ma.getmaskarray(block) | ((data == nodata) if nodata is not None else False)
-    gone = gone | ~np.isfinite(data) if data.dtype.kind == "f" else gone
+    gone = gone | ~(np.abs(data) < HUGE) if data.dtype.kind == "f" else gone
     there = data[~gone]
     return {
         "missing, %": round(100 * float(gone.mean()), 2),

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,14 +69,19 @@ def _text(path: Path, encoding: str) -> "pd.DataFrame":
         start = stream.read(LONGEST)
     if not start.strip():
         raise ValueError("it is empty")
-    first = start.splitlines()[0]
-    separator = max(",;\t| ", key=first.count)
-    names = next(csv.reader([first], delimiter=separator))
+    lines = start.splitlines()
+    said = re.fullmatch("sep=(.)", lines[0].strip('"'))  # Excel's own way to name the separator
+    first = lines[1] if said and len(lines) > 1 else lines[0]
+    # Names have blanks in them: a blank separates where nothing else does.
+    separator = said[1] if said else max(",;\t|", key=first.count)
+    separator = separator if separator in first else " "
+    names = [name.strip() for name in next(csv.reader([first], delimiter=separator, skipinitialspace=True))]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise ValueError(f"{', '.join(twice)} is the name of two columns")
     decimal = "," if separator in ";\t|" and _commas(start, separator) else "."
-    return pd.read_csv(path, sep=separator, decimal=decimal, encoding=encoding, skipinitialspace=True, low_memory=False)
+    how = {"sep": separator, "decimal": decimal, "encoding": encoding, "skiprows": int(bool(said))}
+    return pd.read_csv(path, **how, skipinitialspace=True, low_memory=False).rename(columns=str.strip)
 
 
 def _commas(text: str, separator: str) -> bool:

@@ -26,6 +26,8 @@ SUFFIXES = frozenset(
 )
 """Endings of vector files, in lower case."""
 PARQUET = (".parquet", ".geoparquet")
+SETTABLE = "05_samples.yaml"
+"""The parameters that can say which layer, encoding and CRS a file has; for others the file itself is changed."""
 DEGREES = 361
 """No longitude is greater, also where they are counted on beyond the date line."""
 
@@ -138,7 +140,8 @@ def read(
     if crs is not None and (table.crs is None or _contradicted(table)):  # GeoJSON in metres does not say so
         table = table.set_crs(_known(crs, parameters), allow_override=True)
     if table.crs is None:
-        raise GridError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save) and try again.")
+        say = f", or say it with labels_crs in {parameters}" if parameters == SETTABLE else ""
+        raise GridError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save){say} and try again.")
     _check_place(path, table)
     return Vectors(_legible(table), name, path)
 
@@ -225,7 +228,11 @@ def _gdal(
     source = _source(path)
     try:
         listed = pyogrio.list_layers(source)
-        chosen = _layer(path, [(str(name), kind) for name, kind in listed], layer, parameters)
+        shapes = [str(name) for name, kind in listed if kind is not None]
+        if layer is None and len(shapes) > 1:  # GPX has five, most of them empty
+            full = [n for n in shapes if pyogrio.read_info(source, layer=n, force_feature_count=True)["features"]]
+            shapes = full or shapes
+        chosen = _layer(path, [str(name) for name, _ in listed], shapes, layer, parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
             table = gpd.read_file(source, layer=chosen, encoding=encoding, mask=mask, where=where)
@@ -234,7 +241,11 @@ def _gdal(
     except (UnicodeDecodeError, LookupError) as error:
         raise FormatError(
             f"The words of {path} are not in the encoding {encoding or 'that the file names'} ({error}). "
-            f"Set 'encoding' in {parameters}: GBK, latin1, cp1251, utf-8 …"
+            + (
+                f"Set 'encoding' in {parameters}: GBK, latin1, cp1251, utf-8 …"
+                if parameters == SETTABLE
+                else "Save it anew as GeoPackage (in QGIS, where the encoding can be chosen)."
+            )
         ) from error
     if not isinstance(table, gpd.GeoDataFrame):
         raise FormatError(f"Layer {chosen} of {path} is a table without geometry. Name a layer of points or polygons.")
@@ -248,17 +259,18 @@ def _unreadable(path: Path, error: Exception) -> FormatError:
     return FormatError(f"{path} is not a vector file that GDAL can read ({error}).")
 
 
-def _layer(path: Path, layers: Sequence[tuple[str, str | None]], wanted: str | None, parameters: str) -> str:
-    names = [name for name, _ in layers]
+def _layer(path: Path, names: Sequence[str], shapes: Sequence[str], wanted: str | None, parameters: str) -> str:
     if wanted is not None:
         if wanted not in names:
             raise ParameterError(f"{path} has no layer {wanted!r}. It has: {', '.join(names)}.")
         return wanted
-    shapes = [name for name, kind in layers if kind is not None]
     if not shapes:
         raise FormatError(f"{path} has no layer with geometry. It has: {', '.join(names) or 'no layer at all'}.")
     if len(shapes) > 1:
-        raise ParameterError(f"{path} has {len(shapes)} layers: {', '.join(shapes)}. Set 'layer' in {parameters}.")
+        remedy = f"Set 'layer' in {parameters}"
+        if parameters != SETTABLE:
+            remedy = "Save the right one as a file of its own (in QGIS, or ogr2ogr NEW.gpkg FILE LAYER)"
+        raise ParameterError(f"{path} has {len(shapes)} layers: {', '.join(shapes)}. {remedy}.")
     return shapes[0]
 
 

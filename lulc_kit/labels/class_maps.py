@@ -105,7 +105,8 @@ def _numbers(path: Path, geobox: GeoBox) -> npt.NDArray[np.float64]:
     nodata = header.nodata[0]
     if nodata is not None:
         numbers[numbers == nodata] = np.nan
-    return np.asarray(numbers)
+    with raster.open(path) as source:
+        return np.asarray(numbers * source.scales[0] + source.offsets[0])
 
 
 def _account(

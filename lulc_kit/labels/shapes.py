@@ -92,8 +92,8 @@ def gather(
         fields = [str(c) for c in table.columns if c != table.geometry.name]
         if name is None and field not in fields:
             raise ParameterError(
-                f"{found.path} has no field {field!r}. It has: {', '.join(fields)}. Set 'field' in {PARAMETERS}; for a "
-                f"file that is one class, write labels: {{Forest: {found.path.name}}}."
+                f"{found.path} has no field {field!r}. It has: {', '.join(fields) or 'none'}. Set 'field' in "
+                f"{PARAMETERS}; for a file that is one class, write labels: {{Forest: {found.path.name}}}."
             )
         if group_field is not None and group_field not in fields:
             raise ParameterError(

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from lulc_kit.params.base import Date, Model, Names, Nodata, Parameters, Seed
 
 Degrees = Annotated[float, Field(ge=-180, le=180)]
+Span = Annotated[list[float], Field(min_length=2, max_length=2)]
 Box = Annotated[list[Degrees], Field(min_length=4, max_length=4)]
 MGRS = r"^T?\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]$"
 MGRSTile = Annotated[str, Field(pattern=MGRS)]
@@ -43,7 +44,12 @@ class Scene(Model):
         "file", description="number that means nodata; file: what the file says, or 0; null: only what the file says"
     )
     scl: str | None = Field(None, description="scene classification file of Sen2Cor (values 0–11)")
-    mask: str | None = Field(None, description="mask file: pixels that are not 0 are left out")
+    mask: str | None = Field(None, description="mask file: pixels that are not clear in it are left out")
+    mask_clear: list[float | Span] | None = Field(
+        None,
+        min_length=1,
+        description="numbers of the mask that mean clear: [0, 1] for Fmask; [[0, 40]]: from 0 to 40; null: 0",
+    )
     sun_azimuth: float | None = Field(None, ge=0, le=360, description="degrees clockwise from north")
     sun_zenith: float | None = Field(None, ge=0, le=90, description="degrees")
 

@@ -62,7 +62,12 @@ def study_grid(
     c0, c1 = round((left - x0) / resolution), round((right - x0) / resolution)
     r0, r1 = round((y0 - top) / resolution), round((y0 - bottom) / resolution)
     if c1 <= c0 or r1 <= r0:
-        raise GridError(f"bbox {bbox} is smaller than one pixel of {resolution:g} m.")
+        raise GridError(
+            f"bbox {bbox} is smaller than one pixel of {resolution:g} m."
+            if bbox is not None
+            else f"By their CRS ({target}) the scenes cover only {right - left:g} × {top - bottom:g} m: less than one "
+            f"pixel of {resolution:g} m. Do their files say the right CRS? Set it: gdal_edit.py -a_srs EPSG:… FILE."
+        )
     if (r1 - r0) * (c1 - c0) > MAX_PIXELS:
         left, bottom, right, top = _union(covered)
         raise GridError(

@@ -103,18 +103,44 @@ def none(request: Request) -> Pending:
 
 
 def file(request: Request) -> Pending:
-    """Leave out what is not 0 in a file of the user's."""
+    """Leave out what is not clear in a file of the user's: all but 0, unless the scene says otherwise."""
     scene = request.scene
     if scene.mask is None:
         raise ParameterError(f"Scene {scene.date} has no mask file. Give one in 01_download.yaml, or mask: none.")
     found = radiometry.mask_on_grid(scene.mask, request.image.odc.geobox)
 
     def decide(got: list[NDArray[Any]]) -> Codes:
-        codes = np.where(got[0] != 0, Reason.CLOUD, Reason.CLEAR).astype(np.uint8)
+        clear = _is_clear(got[0], scene.mask_clear or (0,))
+        if scene.mask_clear is None:
+            _warn_of_values(scene.name, got[0])
+        codes = np.where(clear, Reason.CLEAR, Reason.CLOUD).astype(np.uint8)
         codes[np.isnan(got[0])] = Reason.NODATA  # where a mask says nothing, nobody has looked
         return codes
 
-    return Pending(decide, [found])
+    return Pending(decide, [found], f"clear where the mask is {list(scene.mask_clear or (0,))}")
+
+
+def _is_clear(numbers: NDArray[Any], clear: Collection[float | Collection[float]]) -> NDArray[np.bool_]:
+    found = np.zeros(numbers.shape, bool)
+    for one in clear:
+        low, high = one if isinstance(one, list | tuple) else (one, one)
+        found |= (numbers >= low) & (numbers <= high)
+    return found
+
+
+def _warn_of_values(name: str, numbers: NDArray[Any], side: int = 1000) -> None:
+    """Say what is taken for cloud where a mask may mean something else: several kinds, or most of the scene."""
+    sample = numbers[:: -(-numbers.shape[0] // side), :: -(-numbers.shape[1] // side)]
+    seen = sample[~np.isnan(sample)]
+    values, counts = np.unique(seen[seen != 0], return_counts=True)
+    if len(values) > 1 or counts.sum() > seen.size / 2:
+        listed = ", ".join(f"{v:g} ({n / seen.size:.0%})" for v, n in list(zip(values, counts, strict=True))[:8])
+        warnings.warn(
+            f"The mask of scene {name} leaves out all that is not 0: {listed}{' …' if len(values) > 8 else ''}. If some "
+            f"of these are clear (in Fmask 1 is water, in other masks 1 is what is to be seen), say so in "
+            f"01_download.yaml with mask_clear: [0, 1], or [[0, 40]] for all from 0 to 40.",
+            stacklevel=3,
+        )
 
 
 def scl(request: Request) -> Pending:

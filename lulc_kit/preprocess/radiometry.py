@@ -31,8 +31,8 @@ def on_grid(band: Band, geobox: GeoBox) -> da.Array:
     if grids.same(own, geobox):
         resampling = "nearest"
     numbers = warping.warp(band.path, geobox, band=band.number, own=own, resampling=resampling, nodata=band.nodata)
-    if np.dtype(band.dtype).kind == "f":  # an infinite number is no measurement
-        numbers = da.where(da.isinf(numbers), np.float32(np.nan), numbers)
+    if np.dtype(band.dtype).kind == "f":
+        numbers = da.where(abs(numbers) > raster.HUGE, np.float32(np.nan), numbers)
     if band.saturated is not None:
         numbers = da.where(numbers == band.saturated, np.float32(np.nan), numbers)
     return numbers * np.float32(band.scale) + np.float32(band.offset)
@@ -62,12 +62,13 @@ def codes_on_grid(band: Band, geobox: GeoBox) -> da.Array:
 
 
 def mask_on_grid(band: Band, geobox: GeoBox) -> da.Array:
-    """Bring a mask of the user's onto the grid as the numbers that stand in it, NaN where it says nothing."""
+    """Bring a mask of the user's onto the grid as the values that its numbers mean, NaN where it says nothing."""
     nodata = None if band.nodata == 0 else band.nodata  # 0 is clear, whatever a program wrote into the header
     own, number = band.geobox, band.number
-    return warping.warp(
+    numbers = warping.warp(
         band.path, geobox, band=number, own=own, resampling="nearest", nodata=nodata, dtype=np.float64, fill=np.nan
     )
+    return numbers * band.scale + band.offset
 
 
 def scene_on_grid(scene: Scene, geobox: GeoBox) -> xr.DataArray:

@@ -2,6 +2,7 @@
 
 from lulc_kit.raster.reading import (
     CHUNK,
+    HUGE,
     JPEG2000_TILE,
     Header,
     array,
@@ -21,6 +22,7 @@ from lulc_kit.raster.reading import (
 
 __all__ = [
     "CHUNK",
+    "HUGE",
     "JPEG2000_TILE",
     "Header",
     "array",

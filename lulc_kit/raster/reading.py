@@ -30,6 +30,10 @@ JPEG2000_TILE = 1024
 """Rows and columns of a block of JPEG 2000: those in which products store their 10 m bands, each decoded whole."""
 
 
+HUGE = 1e30
+"""No measurement is greater; programs write the greatest number of 32 bits where data are missing, or a division by 0."""
+
+
 def array(data: Any, geobox: GeoBox, bands: Sequence[str]) -> xr.DataArray:
     """Wrap numbers as a raster.
 
@@ -172,8 +176,8 @@ def _calibrate(source: rasterio.DatasetReader, indexes: list[int], **what: Any) 
 
 
 def _missing(numbers: npt.NDArray[Any], nodata: Sequence[float | None]) -> npt.NDArray[np.bool_] | None:
-    """Return where bands have no data, each by its own number; an infinite number is no measurement either."""
-    missing = np.isinf(numbers) if numbers.dtype.kind == "f" else np.zeros(numbers.shape, bool)
+    """Return where bands have no data, each by its own number; a `HUGE` number is no measurement either."""
+    missing = np.abs(numbers) > HUGE if numbers.dtype.kind == "f" else np.zeros(numbers.shape, bool)
     for k, n in enumerate(nodata):
         if n is not None and not np.isnan(n):
             missing[k] |= numbers[k] == n

@@ -118,6 +118,28 @@ def test_tiles_that_do_not_belong_together_are_refused(tmp_path):
     with pytest.raises(LulcError, match=r"begins at row 0, column 60.*corner lies at row -?0.0, column 48"):
         external.join([tiles[0], moved], tmp_path / "x.vrt")
     other = export(tmp_path / "b", names=("height", "soil"))
-    with pytest.raises(LulcError, match="differ in type, nodata or bands"):
+    with pytest.raises(LulcError, match="differ in type, nodata, bands or scale"):
         external.join([*tiles[2:], other[0]], tmp_path / "x.vrt")
     assert not (tmp_path / "x.vrt").exists()
+
+
+def test_tiles_keep_their_scale_and_hide_nothing(tmp_path):
+    tiles = export(tmp_path, scale=0.5, offset=1.0)
+    found = external.read(external.join(tiles, tmp_path / "x.vrt"), BOX)
+    np.testing.assert_allclose(found, VALUES[:, 10:-10, 15:-15] * 0.5 + 1, rtol=1e-6)
+    write(tiles[0], VALUES[:, :32, :48], WIDE[:32, :48], ("height", "cover"), scale=0.25)
+    with pytest.raises(LulcError, match="differ in type, nodata, bands or scale"):
+        external.join(tiles, tmp_path / "x.vrt")
+    hidden = export(tmp_path, "hidden")
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(hidden[1], "r+") as tile:
+        tile.write_mask(np.eye(*tile.shape, dtype=bool))
+    with pytest.raises(LulcError, match="hides pixels by a mask"):
+        external.join(hidden, tmp_path / "y.vrt")
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.finfo(np.float32).min, 1.7e38])
+def test_a_number_that_no_measurement_has_is_none(tmp_path, number):
+    values = np.ones(BOX.shape, np.float32)
+    values[3, 4] = number
+    found = external.read(write(tmp_path / "x.tif", values, BOX, ["x"]), BOX)[0].to_numpy()
+    assert np.argwhere(np.isnan(found)).tolist() == [[3, 4]] and np.nanmax(found) == 1

@@ -178,3 +178,15 @@ def test_the_copernicus_model_of_sao_tome_as_gdaldem_sees_it(tmp_path):
         theirs = raster.read(tmp_path / f"{name}.tif").to_numpy()[0, 1:-1, 1:-1]
         np.testing.assert_allclose(layer[1:-1, 1:-1], theirs, atol=1e-3)
     assert values[1].max() > 20
+
+
+def test_a_hole_of_minus_999_is_refused_and_such_a_depth_is_not(tmp_path):
+    box = GeoBox((20, 20), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
+    ground = np.full(box.shape, 50, np.float32)
+    ground[8:12, 8:12] = -999
+    with pytest.raises(LulcError, match=r"-999 beside others.*-a_nodata -999"):
+        terrain.compute(write(tmp_path / "hole.tif", ground, box), box).compute()
+    sea = np.tile(np.linspace(-1200, -798, 20, dtype=np.float32).round(), (20, 1))
+    sea[:, 9] = -999
+    found = terrain.compute(write(tmp_path / "sea.tif", sea, box), box).sel(band="DEM")
+    np.testing.assert_array_equal(found, sea)

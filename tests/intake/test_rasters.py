@@ -1,5 +1,6 @@
 """Rasters as people have them, against the numbers they were written with."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import xarray as xr
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
 from rasterio.control import GroundControlPoint as Corner
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
@@ -19,6 +21,7 @@ from rasterio.rpc import RPC
 from lulc_kit import files
 from lulc_kit.errors import LulcError
 from lulc_kit.intake import rasters
+from lulc_kit.raster import warping
 
 SHAPE = (7, 5)
 X, Y = [1.0] + [0.0] * 19, [0.0] * 19 + [1.0]  # coefficients of a camera model
@@ -65,7 +68,7 @@ def files_of_users(draw: st.DrawFn) -> dict[str, Any]:
         "names": draw(st.lists(st.sampled_from(["B2", "b03", "Höhe", ""]), min_size=count, max_size=count)),
         "scales": draw(numbers),
         "offsets": draw(numbers),
-        "crs": draw(st.sampled_from(["EPSG:32633", "EPSG:3035", "EPSG:4326", "EPSG:2263", "EPSG:3857"])),
+        "crs": draw(st.sampled_from(["EPSG:32633", "EPSG:3035", "EPSG:25833", "EPSG:2263", "EPSG:3857"])),
         "seed": draw(st.integers(0, 1000)),
     }
 
@@ -252,13 +255,16 @@ def test_a_variable_for_each_band(tmp_path: Path) -> None:
 
 def test_what_was_understood_is_a_table(tmp_path: Path) -> None:
     data = np.arange(35, dtype=np.float32).reshape(SHAPE)
-    data[0, 0], data[0, 1], data[0, 2] = np.inf, np.nan, -9999
+    data[0, 0], data[0, 1], data[0, 2] = np.finfo(np.float32).min, np.nan, -9999
     path = write(tmp_path / "a.tif", data, nodata=-9999)
+    with rasterio.open(path, "r+") as source:
+        source.scales, source.offsets, source.units = [0.5], [-0.1], ["ft"]
     row = rasters.record(rasters.describe(path), path).iloc[0]
     assert (row["CRS"], row["pixel"], row["type"], row["nodata"], row["nodata from"]) == (
         "EPSG:32633", "10 metre", "float32", -9999, "the file",
     )  # fmt: skip
     assert (row["missing, %"], row["lowest"], row["highest"]) == (round(300 / 35, 2), 3, 34)
+    assert row["values"] == "number × 0.5 − 0.1, ft"
 
 
 @pytest.mark.parametrize(
@@ -303,3 +309,71 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"PK")
     with pytest.raises(LulcError, match=r"is not a raster that GDAL can read.*Unpack it"):
         rasters.describe(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("angle", [30, 90, 120, 180, 200, 300])
+def test_a_rotated_raster_stays_where_it_lies(tmp_path: Path, angle: float) -> None:
+    """Whichever way its rows and columns run: numbers that say where they are, on a grid with north up."""
+    # Far enough around the middle of the grid that its corners are inside, however it is turned.
+    where = Affine.translation(500025, 5799965) * Affine.rotation(angle) * Affine.scale(10, -10)
+    where = where * Affine.translation(-20, -20)
+    rows, columns = np.mgrid[:40, :40] + 0.5
+    east, north = where * (columns, rows)
+    path = write(tmp_path / "a.tif", (east - 499000 + 2 * (north - 5799000)).astype(np.float32), where)
+    found = rasters.describe(path)
+    grid = GeoBox(SHAPE, NORTH_UP, "EPSG:32633")
+    got = warping.warp(rasters.plain(found, path, tmp_path / "study"), grid).compute()
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]] + 0.5
+    east, north = NORTH_UP * (columns, rows)
+    np.testing.assert_allclose(got, east - 499000 + 2 * (north - 5799000), atol=0.01)
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(0.0, 0.0), (float("nan"), 0.0), (1.0, float("inf"))])
+def test_a_scale_that_makes_no_values_is_refused(tmp_path: Path, scale: float, offset: float) -> None:
+    path = write(tmp_path / "a.tif", np.ones(SHAPE, np.uint8))
+    with rasterio.open(path, "r+") as source:
+        source.scales, source.offsets = [scale], [offset]
+    with pytest.raises(LulcError, match=r"band 1 says that its numbers mean number × .*no values.*gdal_edit"):
+        rasters.describe(path)
+
+
+def test_metres_that_a_file_calls_degrees_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", np.ones(SHAPE, np.uint8), crs="EPSG:4326")
+    with pytest.raises(LulcError, match="are degrees .*, but they reach from 500000, 5799930 to 500050, 5800000"):
+        rasters.describe(path)
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_a_number_for_nodata_that_the_type_cannot_hold_means_no_pixel(tmp_path: Path, hides: bool) -> None:
+    truth = np.arange(35, dtype=np.uint16).reshape(SHAPE) + 65501  # all the way to the last number of the type
+    path = write(tmp_path / "a.tif", truth[::-1], turned(-1, 1))
+    hidden = np.eye(*SHAPE, dtype=bool) & hides
+    if hides:
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as source:
+            source.write_mask(~hidden[::-1])
+    copied = rasters.plain(rasters.describe(path), path, tmp_path / "study", -9999.0)
+    with rasterio.open(copied) as source:
+        data = source.read(1, masked=True)
+    np.testing.assert_array_equal(np.ma.getmaskarray(data), hidden)
+    np.testing.assert_array_equal(data[~hidden].data, truth[~hidden])
+
+
+def test_the_times_of_a_variable_are_known(tmp_path: Path) -> None:
+    axes = {"x": 500005.0 + 10 * np.arange(5), "y": 5799995.0 - 10 * np.arange(7), "t": [18000, 18030]}
+    cube = xr.Dataset({"B2": (("t", "y", "x"), np.ones((2, *SHAPE), np.int16), {"grid_mapping": "crs"})}, coords=axes)
+    cube["t"].attrs["units"] = "days since 1970-01-01"
+    cube["crs"] = xr.DataArray(0, attrs=pyproj.CRS("EPSG:32633").to_cf())
+    for axis in "xy":
+        cube[axis].attrs |= {"standard_name": f"projection_{axis}_coordinate", "units": "m"}
+    cube.to_netcdf(tmp_path / "a.nc")
+    found = rasters.describe(tmp_path / "a.nc").bands
+    assert [b.moment for b in found] == ["18000 days since 1970-01-01", "18030 days since 1970-01-01"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes in folders")
+def test_a_folder_or_a_pipe_is_no_raster(tmp_path: Path) -> None:
+    with pytest.raises(LulcError, match="It is a folder: name a file in it"):
+        rasters.describe(tmp_path)
+    os.mkfifo(tmp_path / "a.tif")
+    with pytest.raises(LulcError, match="neither a file nor a folder"):
+        rasters.describe(tmp_path / "a.tif")

@@ -70,3 +70,18 @@ def test_bad_coordinates_are_refused(tmp_path, x, y, crs, why):
     frame = pd.DataFrame({"lon": [116.9], "lat": [34.1], "c": ["a"], "east": [400_000.0]})
     with pytest.raises(LulcError, match=f"(?s){why}"):
         tables.points(frame, x, y, crs, tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nx;y z\n1,5;a\n",
+        '"sep=,"\nx,y z\n1.5,a\n',
+        " x , y z \n1.5,a\n",
+        "x\ty z\n1.5\ta\n",
+        "x,y z\r1.5,a\r",
+    ],
+)
+def test_excel_s_first_line_and_names_with_blanks(tmp_path, text):
+    (tmp_path / "x.csv").write_bytes(text.encode())
+    pd.testing.assert_frame_equal(tables.read(tmp_path / "x.csv"), pd.DataFrame({"x": [1.5], "y z": ["a"]}))

@@ -85,8 +85,8 @@ def test_words_in_an_encoding_that_the_file_does_not_name(tmp_path: Path) -> Non
     assert wrong != WORDS
     assert "encoding: GBK" in vectors.encoding_hint(path, wrong, "05_samples.yaml")
     assert vectors.encoding_hint(path, ["Wald"], "05_samples.yaml") == ""
-    with pytest.raises(LulcError, match="'encoding' in the parameters"):
-        vectors.read(path, encoding="no-such-encoding")
+    with pytest.raises(LulcError, match="'encoding' in 05_samples.yaml"):
+        vectors.read(path, encoding="no-such-encoding", parameters="05_samples.yaml")
 
 
 def test_a_letter_is_the_same_letter_however_it_is_composed_and_a_list_is_a_word(tmp_path: Path) -> None:
@@ -185,3 +185,26 @@ def test_without_crs_or_geometry(tmp_path: Path) -> None:
     pyogrio.write_dataframe(pd.DataFrame({"class": ["a"]}), tmp_path / "t.gpkg", layer="t")
     with pytest.raises(LulcError, match="no layer with geometry"):
         vectors.read(tmp_path / "t.gpkg")
+
+
+def test_of_several_layers_the_only_one_with_features_is_meant(tmp_path: Path) -> None:
+    places = gpd.GeoDataFrame({"name": WORDS}, geometry=[Point(15, 52), Point(15, 53), Point(16, 52)], crs=4326)
+    places.to_file(tmp_path / "a.gpx", driver="GPX", layer="waypoints")
+    found = vectors.read(tmp_path / "a.gpx", parameters="05_samples.yaml")
+    assert (found.layer, found.table["name"].tolist()) == ("waypoints", WORDS)
+
+
+def test_only_what_the_parameters_have_is_advised(tmp_path: Path) -> None:
+    """Layer, encoding and CRS are parameters of 05 alone."""
+    table().to_file(tmp_path / "a.gpkg", layer="one")
+    table().to_file(tmp_path / "a.gpkg", layer="two")
+    with pytest.raises(LulcError, match="Set 'layer' in 05_samples.yaml"):
+        vectors.read(tmp_path / "a.gpkg", parameters="05_samples.yaml")
+    with pytest.raises(LulcError, match="has 2 layers: one, two. Save the right one as a file of its own"):
+        vectors.read(tmp_path / "a.gpkg", parameters="01_download.yaml")
+    table().to_file(tmp_path / "a.shp")
+    (tmp_path / "a.prj").unlink()
+    with pytest.raises(LulcError, match="labels_crs in 05_samples.yaml"):
+        vectors.read(tmp_path / "a.shp", parameters="05_samples.yaml")
+    with pytest.raises(LulcError, match=r"then save\) and try again"):
+        vectors.read(tmp_path / "a.shp", parameters="01_download.yaml")

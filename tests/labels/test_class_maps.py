@@ -180,3 +180,9 @@ def test_a_map_of_several_bands_is_refused(tmp_path):
     path = write(tmp_path / "picture.tif", np.ones((3, *GRID.shape), np.uint8), GRID)
     with pytest.raises(LulcError, match=r"has 3 bands \(band_1, band_2, band_3\), and a class map has one"):
         class_maps.read([path], GRID, SCHEME, {"Forest": [1]})
+
+
+def test_a_map_of_numbers_means_what_its_scale_says(tmp_path):
+    path = write(tmp_path / "cover.tif", np.repeat(np.array([[10], [90]], np.uint8), 4, axis=1), scale=0.01, offset=0.5)
+    found = class_maps.read([path], grid((2, 4)), SCHEME, {"Meadow": [[0.5, 1]], "Forest": [[1, 1.5]]})
+    assert found.values.tolist() == [[4] * 4, [3] * 4]

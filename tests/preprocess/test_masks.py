@@ -1,5 +1,6 @@
 """Masks: a table for the scene classification, buffers by their definition."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from lulc_kit import raster
+from lulc_kit.catalog import Band, Scene
 from lulc_kit.cube import Reason
 from lulc_kit.errors import LulcError
 from lulc_kit.params import Preprocess
 from lulc_kit.preprocess import masks
+from tests.rasters import grid, write
 
 
 def from_scl(scl, *, exclude=masks.SCL_DEFAULT, buffer=0.0, resolution=20.0):
@@ -98,3 +102,43 @@ def test_real_scene_classifications():
         assert (mask[scl > 11] == Reason.DEFECTIVE).all()
         clear[file.parent.name[10:18]] = (mask == Reason.CLEAR).sum() / (scl != 0).sum()
     assert min(clear["20230813"], clear["20230815"], clear["20230820"]) > max(clear["20230810"], clear["20230818"])
+
+
+def of_file(folder, numbers, clear=None, **said):
+    """Codes that a mask of the user's gives, of a scene that is clear where ``clear`` says."""
+    path = write(folder / "m.tif", numbers, **said)
+    with raster.open(path) as source:
+        band = Band.of(path, 1, source.scales[0], source.offsets[0])
+    image = raster.array(np.zeros((1, *numbers.shape), np.float32), grid(numbers.shape), ["B2"])
+    pending = masks.file(masks.Request(Scene("2023-06-15", "L2A", {}, mask=band, mask_clear=clear), image))
+    return pending.decide([array.compute() for array in pending.arrays])
+
+
+FMASK = np.array([[0, 1, 2], [3, 4, 255]], np.uint8)  # land, water, shadow, snow, cloud, no data
+OUT, IN, NOTHING = Reason.CLOUD, Reason.CLEAR, Reason.NODATA
+
+
+@pytest.mark.parametrize(
+    ("clear", "expected"),
+    [([0, 1], [[IN, IN, OUT], [OUT, OUT, NOTHING]]), ([[2, 3.5], 0], [[IN, OUT, IN], [IN, OUT, NOTHING]])],
+)
+def test_a_mask_is_clear_where_the_user_says(tmp_path, clear, expected):
+    assert of_file(tmp_path, FMASK, clear, nodata=255).tolist() == expected
+
+
+def test_a_mask_that_may_mean_something_else_is_named(tmp_path):
+    with pytest.warns(UserWarning, match=r"all that is not 0: 1 \(20%\), 2 \(20%\).*mask_clear: \[0, 1\]"):
+        found = of_file(tmp_path, FMASK, nodata=255)
+    assert found.tolist() == [[IN, OUT, OUT], [OUT, OUT, NOTHING]]
+    with pytest.warns(UserWarning, match=r"1 \(75%\)"):
+        of_file(tmp_path, np.array([[1, 1], [1, 0]], np.uint8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        of_file(tmp_path, np.array([[0, 1024], [0, 0]], np.uint16))
+        of_file(tmp_path, FMASK, [0], nodata=255)
+
+
+def test_a_mask_means_what_its_scale_says(tmp_path):
+    probability = np.array([[0, 30, 50, 100]], np.uint8)
+    found = of_file(tmp_path, probability, [[0, 0.4]], scale=0.01)
+    assert found.tolist() == [[IN, IN, OUT, OUT]]
