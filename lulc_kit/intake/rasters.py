@@ -20,14 +20,14 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 from lulc_kit import files, grids
 from lulc_kit.errors import FormatError, GridError, MissingFileError
 from lulc_kit.intake.remote import refuse_remote
 from lulc_kit.intake.vectors import DEGREES
-from lulc_kit.raster.reading import HUGE
+from lulc_kit.raster.reading import HUGE, OFFLINE, report_damage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,7 +195,8 @@ def _checked(name: str, parameters: str) -> str:
 
 def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
     try:
-        return rasterio.open(gdal_name)
+        with rasterio.Env(**OFFLINE):
+            return rasterio.open(gdal_name)
     except RasterioIOError as error:
         remedy = _REMEDIES.get(Path(str(name)).suffix.lower(), "It may be truncated: copy or download it again")
         remedy = "It is a folder: name a file in it" if Path(gdal_name).is_dir() else remedy
@@ -294,19 +295,13 @@ def read(raster: Raster, band: int, rows: slice, columns: slice) -> npt.NDArray[
     window = Window.from_slices(_stored(rows, height, down), _stored(columns, width, right))
     part, number = raster.number[band - 1]
     masked = raster.bands[band - 1].masked
-    try:
-        with rasterio.Env(GDAL_NUM_THREADS="1"), rasterio.open(raster.source[part]) as source:
-            data = source.read(number, window=window)
-            if masked:
-                # GDAL itself looks for an alpha band only where there are two or four bands.
-                alpha = _alpha(source)
-                shown = source.read(alpha, window=window) if alpha else source.read_masks(number, window=window)
-                data = np.ma.masked_array(data, shown == 0)
-    except RasterioError as error:
-        raise FormatError(
-            f"{raster.source[part]} could not be read to its end: it is truncated or damaged. Copy or download it "
-            f"again. ({error})"
-        ) from error
+    with report_damage(raster.source[part]), rasterio.open(raster.source[part]) as source:
+        data = source.read(number, window=window)
+        if masked:
+            # GDAL itself looks for an alpha band only where there are two or four bands.
+            alpha = _alpha(source)
+            shown = source.read(alpha, window=window) if alpha else source.read_masks(number, window=window)
+            data = np.ma.masked_array(data, shown == 0)
     return data[::down, ::right]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from lulc_kit.errors import FormatError, GridError, MissingFileError, ParameterError
 from lulc_kit.files import join_archive
 from lulc_kit.intake.remote import refuse_remote
+from lulc_kit.raster.reading import OFFLINE
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -226,6 +227,7 @@ def _gdal(
     import pyogrio
 
     source = _source(path)
+    _stay_offline()
     try:
         listed = pyogrio.list_layers(source)
         shapes = [str(name) for name, kind in listed if kind is not None]
@@ -250,6 +252,13 @@ def _gdal(
     if not isinstance(table, gpd.GeoDataFrame):
         raise FormatError(f"Layer {chosen} of {path} is a table without geometry. Name a layer of points or polygons.")
     return table, chosen
+
+
+def _stay_offline() -> None:
+    """Tell pyogrio's GDAL, with which the kit opens files on this computer alone, to reach no server."""
+    import pyogrio
+
+    pyogrio.set_gdal_config_options(OFFLINE)
 
 
 def _unreadable(path: Path, error: Exception) -> FormatError:
@@ -293,6 +302,7 @@ def describe(path: Path) -> list[dict[str, Any]]:
         fields = [str(c) for c in table.columns if c != table.geometry.name]
         return [_layer_row(path, path.stem, table.crs, kinds, len(table), fields)]
     source = _source(path)
+    _stay_offline()
     try:
         layers = [(str(name), kind) for name, kind in pyogrio.list_layers(source)]
         found = [(name, kind, pyogrio.read_info(source, layer=name, force_feature_count=True)) for name, kind in layers]

@@ -117,6 +117,8 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     line = f"  {name}: found {shown}; {error['msg'].removeprefix('Value error, ')}."
     if isinstance(found, datetime.date):
         line += f' YAML reads {found} as a date: write it in quotes, "{found}".'
+    if isinstance(found, bool) and error["type"] == "string_type":
+        line += " YAML reads yes, no, on and off as true and false: if such a word is meant, write it in quotes."
     if isinstance(found, str) and "−" in found:
         line += f" The minus sign is a typographic one, which YAML takes for text: write {found.replace('−', '-')}."
     if isinstance(found, str) and "e" in found.lower():

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 from lulc_kit.params.base import Date, Model, Names, Nodata, Parameters, Seed
 
 Degrees = Annotated[float, Field(ge=-180, le=180)]
-Span = Annotated[list[float], Field(min_length=2, max_length=2)]
+Code = Annotated[float, Field(ge=-(2**63), le=2**64)]
+Span = Annotated[list[Code], Field(min_length=2, max_length=2)]
 Box = Annotated[list[Degrees], Field(min_length=4, max_length=4)]
 MGRS = r"^T?\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]$"
 MGRSTile = Annotated[str, Field(pattern=MGRS)]
@@ -45,7 +46,7 @@ class Scene(Model):
     )
     scl: str | None = Field(None, description="scene classification file of Sen2Cor (values 0–11)")
     mask: str | None = Field(None, description="mask file: pixels that are not clear in it are left out")
-    mask_clear: list[float | Span] | None = Field(
+    mask_clear: list[Code | Span] | None = Field(
         None,
         min_length=1,
         description="numbers of the mask that mean clear: [0, 1] for Fmask; [[0, 40]]: from 0 to 40; null: 0",

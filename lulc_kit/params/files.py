@@ -1,5 +1,6 @@
 """Parameter files: safe-loaded YAML in which each name occurs once."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,27 @@ import yaml
 from lulc_kit.errors import FormatError
 
 
+_MOST = 100_000
+"""Values that a parameter file may come to where aliases (``*name``) repeat them: eight lines can make billions."""
+_ODD = re.compile(r"[-+]?0[0-7_]+|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+")
+"""Whole numbers that YAML 1.1 does not read as they look: 011 is 9, and 12:30 is 750."""
+
+
 class _Loader(yaml.SafeLoader):
-    """The safe loader, but a name that occurs twice is an error; plain YAML silently takes the last."""
+    """The safe loader, less what plain YAML takes in silence for something else.
+
+    A name that occurs twice is an error (the last counts otherwise), and so are numbers in bases of 8 and 60.
+    """
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":int") and _ODD.fullmatch(node.value):
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                f"{node.value} would be read as another number: if it is text, write it in quotes, otherwise without 0 and colon",
+                node.start_mark,
+            )
+        return super().construct_scalar(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
@@ -19,6 +39,16 @@ class _Loader(yaml.SafeLoader):
                 None, None, f"{', '.join(twice)} is given twice; each name must occur once", node.start_mark
             )
         return super().construct_mapping(node, deep)
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """Count the values in a value, as often as they are repeated."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 1  # while it is counted: it may hold itself
+        known[id(value)] += sum(_size(v, known) for v in (value.values() if isinstance(value, dict) else value))
+    return known[id(value)]
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -31,6 +61,8 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        if _size(values, {}) > _MOST:
+            raise ValueError(f"its aliases repeat values more than {_MOST} times")
     except OSError as error:
         raise FormatError(
             f"{path} cannot be read ({error}). Check that it is a file and that you may read it."

@@ -8,6 +8,7 @@ from lulc_kit.classes import SCHEMES
 from lulc_kit.params.base import Metres, Parameters, Seed
 
 Value = str | int | Annotated[list[float], Field(min_length=2, max_length=2)]
+ClassName = Annotated[str, Field(pattern=r"^\S(.*\S)?$")]
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 Column = Annotated[str, Field(min_length=1)]
 Place = Annotated[str, Field(min_length=1)]
@@ -48,7 +49,7 @@ class Samples(Parameters):
         "workflow",
         description=f"class scheme: {', '.join(SCHEMES)}, or the path of one (.yaml, .csv, .qml); null: one's own",
     )
-    classes: dict[str, list[Value]] | None = Field(
+    classes: dict[ClassName, list[Value]] | None = Field(
         OPENSTREETMAP,
         min_length=1,
         max_length=255,

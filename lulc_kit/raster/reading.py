@@ -7,6 +7,7 @@ as ``array.odc.geobox`` (an `odc.geo.geobox.GeoBox`). In memory a number that is
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,12 @@ CHUNK = 512
 JPEG2000_TILE = 1024
 """Rows and columns of a block of JPEG 2000: those in which products store their 10 m bands, each decoded whole."""
 
+
+OFFLINE = dict.fromkeys(("GDAL_HTTP_PROXY", "GDAL_HTTPS_PROXY"), "127.0.0.1:9") | {"GDAL_HTTP_MAX_RETRY": "0"}
+"""Options of GDAL with which it reaches no server: all that it asks for goes to a port on which nobody listens."""
+
+OFFLINE = dict.fromkeys(("GDAL_HTTP_PROXY", "GDAL_HTTPS_PROXY"), "127.0.0.1:9") | {"GDAL_HTTP_MAX_RETRY": "0"}
+"""Options of GDAL with which it reaches no server: all that it asks for goes to a port on which nobody listens."""
 
 HUGE = 1e30
 """No measurement is greater; programs write the greatest number of 32 bits where data are missing, or a division by 0."""
@@ -87,9 +94,13 @@ def select(stack: xr.DataArray, bands: Sequence[str]) -> xr.DataArray:
 
 
 def open(path: str | Path) -> rasterio.DatasetReader:
-    """Open a file, also inside an archive; a LulcError says whether it is missing or no raster."""
+    """Open a file, also inside an archive; a LulcError says whether it is missing or no raster.
+
+    What lies on this computer is opened with `OFFLINE`, whatever it points to.
+    """
     try:
-        return rasterio.open(gdal_name(path) if split_archive(path) else path)
+        with rasterio.Env(**_reach(path)):
+            return rasterio.open(gdal_name(path) if split_archive(path) else path)
     except RasterioIOError as error:
         exists = on_disk(Path(str(path))).exists()
         raise (FormatError if exists else MissingFileError)(
@@ -98,12 +109,16 @@ def open(path: str | Path) -> rasterio.DatasetReader:
         ) from error
 
 
+def _reach(path: str | Path) -> dict[str, str]:
+    return {} if re.match(r"\w+://|/vsi(?:curl|s3|gs|az)", str(path)) else OFFLINE
+
+
 @contextlib.contextmanager
 def report_damage(path: str | Path) -> Iterator[None]:
     """Read a file's numbers inside: on one thread, and a LulcError says so if the file is damaged."""
     try:
         # With several threads GDAL's JPEG 2000 decoder passes damaged tiles over in silence.
-        with rasterio.Env(GDAL_NUM_THREADS="1"):
+        with rasterio.Env(GDAL_NUM_THREADS="1", **_reach(path)):
             yield
     except RasterioError as error:
         raise FormatError(

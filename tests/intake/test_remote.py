@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import rasterio
 
+from lulc_kit import raster
 from lulc_kit.errors import LulcError
+from lulc_kit.intake import rasters, vectors
 from lulc_kit.intake.remote import refuse_remote
 from tests import scene
 
@@ -40,6 +42,61 @@ BAND = (
     "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
 )
 WMS = '<GDAL_WMS><Service name="TMS"><ServerUrl>{url}/${{z}}/${{x}}/${{y}}.png</ServerUrl></Service></GDAL_WMS>'
+
+
+WMTS = (
+    '<Capabilities xmlns="http://www.opengis.net/wmts/1.0"><Contents><Layer><ResourceURL resourceType="tile" '
+    'template="{url}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.png"/></Layer></Contents></Capabilities>'
+)
+FAR = {
+    "far.vrt": BAND.format(relative=0, source="/vsicurl/{url}/x.tif"),
+    "commented.vrt": f"<!-- {'x' * 2_000_000} -->" + BAND.format(relative=0, source="/vsicurl/{url}/x.tif"),
+    "tiles.gti": "<GDALTileIndexDataset><IndexDataset>/vsicurl/{url}/x.gpkg</IndexDataset></GDALTileIndexDataset>",
+    "wfs.gml": "<OGRWFSDataSource><URL>{url}/wfs?SERVICE=WFS</URL></OGRWFSDataSource>",
+    "steps.gdalg.json": '{{"type": "gdal_streamed_alg", "command_line": "gdal vector read /vsicurl/{url}/x.gpkg"}}',
+    "items.json": '{{"type": "FeatureCollection", "stac_version": "1.0.0", "features": [{{"href": "{url}/x.tif"}}]}}',
+    "wmts.xml": WMTS,
+    "a.tif.aux.xml": '<PAMDataset><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">/vsicurl/{url}/x.ovr</MDI>'
+    "</Metadata></PAMDataset>",
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_whatever_names_a_server_in_its_place_is_refused(
+    tmp_path: Path, server: tuple[str, list[str]], name: str
+) -> None:
+    url, called = server
+    (tmp_path / name).write_text(FAR[name].format(url=url) if "{{" in FAR[name] else FAR[name].replace("{url}", url))
+    if name.endswith(".aux.xml"):
+        scene.write(tmp_path / "a.tif", np.ones((8, 8), np.uint16), 10.0)
+    with pytest.raises(LulcError, match="points to the network"):
+        refuse_remote(tmp_path / name.removesuffix(".aux.xml"))
+    assert called == []
+
+
+def test_what_is_not_recognized_reaches_no_server_either(
+    tmp_path: Path, server: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A description that a new GDAL may know and the kit does not."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    url, called = server
+    monkeypatch.setattr(rasters, "refuse_remote", lambda path: None)
+    monkeypatch.setattr(vectors, "refuse_remote", lambda path: None)
+    (tmp_path / "far.vrt").write_text(
+        BAND.format(relative=0, source=f"/vsicurl/{url}/x.tif").replace(
+            "</SRS>", "</SRS><GeoTransform>0,10,0,0,0,-10</GeoTransform>"
+        ).replace('PROJCS["x",AUTHORITY["http://www.opengis.net","1"]]', "EPSG:32633")
+    )  # fmt: skip
+    found = rasters.describe(tmp_path / "far.vrt")
+    with pytest.raises(LulcError, match="could not be read"):
+        rasters.read(found, 1, slice(0, 8), slice(0, 8))
+    with pytest.raises(LulcError, match="could not be read"):
+        raster.read(tmp_path / "far.vrt").compute()
+    (tmp_path / "far.gml").write_text(FAR["wfs.gml"].replace("{url}", url))
+    with pytest.raises(LulcError, match="not a vector file"):
+        vectors.read(tmp_path / "far.gml")
+    assert called == []
 
 
 @pytest.mark.parametrize("name", ["far.vrt", "far.tif", "nested.vrt", "wms.xml", "shapes.vrt"])

@@ -201,6 +201,7 @@ ELSEWHERE = [
 REFUSED = [
     ("01_download", "scenes.names", {"source": "files", "scenes": [ONE_FILE[0] | {"names": []}]}),
     ("01_download", "scenes.bands", {"source": "files", "scenes": [SURFACE[0] | {"bands": {}}]}),
+    ("01_download", "scenes.mask_clear", {"source": "files", "scenes": [SURFACE[0] | {"mask_clear": []}]}),
     ("03_visualize", "composites", {"composites": []}),
     ("04_features", "stack", {"stack": []}),
     ("04_features", "external.bands", {"external": [{"file": "data/height.tif", "bands": []}]}),

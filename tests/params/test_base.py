@@ -107,3 +107,9 @@ def test_notebook_namespace() -> None:
     without = {k: v for k, v in defaults.items() if k != "trees"}
     with pytest.raises(LulcError, match="does not set trees"):
         params.Baselines.from_notebook(without)
+
+
+def test_a_word_that_yaml_takes_for_a_truth_value_is_to_be_quoted() -> None:
+    for text in ("{Norway: [NO], Sweden: [SE]}", "{NO: [1], SE: [2]}"):
+        with pytest.raises(LulcError, match="found False.* YAML reads yes, no, on and off as true and false"):
+            params.Samples.check({"scheme": None, "classes": yaml.safe_load(text)}, "here")

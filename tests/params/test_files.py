@@ -46,3 +46,27 @@ def test_files_that_are_hostile_or_broken(tmp_path: Path, text: str) -> None:
     path.write_bytes(text.encode("latin1"))
     with pytest.raises(LulcError, match=r"01_download\.yaml is not"):
         params.load(path)
+
+
+@pytest.mark.parametrize("number", ["011", "-007", "12:30", "1:20:00"])
+def test_numbers_that_yaml_reads_as_others_are_refused(tmp_path: Path, number: str) -> None:
+    """By YAML 1.1 these are 9, −7, 750 and 4800: another class than the one that was written."""
+    path = tmp_path / "05_samples.yaml"
+    path.write_text(f"classes: {{Forest: [{number}]}}\n")
+    with pytest.raises(LulcError, match=f"{number} would be read as another number"):
+        params.load(path)
+    path.write_text(f"classes: {{Forest: ['{number}', 0, 10, 0x10, 1_000, -7]}}\n")
+    assert params.load(path) == {"classes": {"Forest": [number, 0, 10, 16, 1000, -7]}}
+
+
+def test_aliases_may_repeat_a_value_and_not_multiply_it(tmp_path: Path) -> None:
+    path = tmp_path / "05_samples.yaml"
+    path.write_text("a: &a {x: [1, 2]}\nb: {<<: *a, y: *a}\n")
+    assert params.load(path)["b"] == {"x": [1, 2], "y": {"x": [1, 2]}}
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True)]
+    path.write_text("\n".join(lines))
+    with pytest.raises(LulcError, match="aliases repeat values more than"):
+        params.load(path)
+    path.write_text("labels: &a [*a]\n")
+    assert len(params.load(path)["labels"]) == 1  # it holds itself; the model refuses it
