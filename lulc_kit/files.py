@@ -138,9 +138,12 @@ def locate(name: str) -> Path:
 def find(pattern: str) -> list[Path]:
     """Return the files that a parameter names: one path, or those that fit a glob (``exports/NAME-*.tif``).
 
-    A file of just that name goes before the pattern, so that brackets in a name mean themselves.
+    A file of just that name goes before the pattern, so that brackets in a name mean themselves. Of GDAL's name of a
+    variable or of a file in an archive it is the file on the disk.
     """
     path = resolve(pattern)
+    if not path.exists() and (variable(pattern) or split_archive(pattern)):
+        return [on_disk(locate(pattern))]
     if path.exists() or not any(mark in pattern for mark in "*?["):
         return [path]
     return sorted(f for f in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if f.is_file())

@@ -38,8 +38,11 @@ _COMPANIONS = (
     *(".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx"),
     *(".hdr", ".tfw", ".tifw", ".wld", ".j2w", ".jgw", ".pgw", ".aux", ".rrd", ".imd", ".rpb"),
     *(".aux.xml", ".msk", ".gfs", ".xsd", ".qml"),
+    *(".dat", ".map", ".id", ".ind", ".mid"),  # MapInfo
+    *(".ige", ".rdc", ".rst", ".sdat", ".sgrd", ".gri", ".idx", ".ppg", ".pzp", ".lrc", ".til"),  # where numbers lie
 )
-_ADDED = (".aux.xml", ".msk", ".ovr", ".vat.dbf", "-wal")  # to the whole name: scene.tif.aux.xml
+# To the whole name: scene.tif.aux.xml.
+_ADDED = (".aux.xml", ".msk", ".ovr", ".vat.dbf", ".hdr", "-wal")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def companions(path: Path) -> list[Path]:
     Parameters
     ----------
     path
-        A raster or a table of shapes. Endings count in any case (``.DBF``); brackets in a name mean themselves.
+        A raster or a table of shapes; of a folder that is one (``.gdb``) all files in it. Endings count in any case
+        (``.DBF``); brackets in a name mean themselves.
     """
     found: dict[Path, None] = {}
     waiting = [path]
@@ -74,7 +78,8 @@ def companions(path: Path) -> list[Path]:
         one = waiting.pop()
         if one in found:
             continue
-        found |= dict.fromkeys([one, *_beside(one)])
+        within = sorted(f for f in one.rglob("*") if f.is_file()) if one.suffix.lower() == ".gdb" else []
+        found |= dict.fromkeys([one, *_beside(one), *within])
         if one.suffix.lower() in (".vrt", ".ovf"):
             waiting += _sources(one)
     return list(found)
@@ -102,7 +107,9 @@ def _sources(vrt: Path) -> list[Path]:
     found = []
     for element in named:
         relative = element.get("relativeToVRT", element.get("relativetoVRT", "0")) == "1"
-        path = (vrt.parent / element.text) if relative else Path(element.text)
+        variable = files.variable(element.text)
+        path = files.on_disk(Path(variable["path"] if variable else element.text))
+        path = vrt.parent / path if relative else path
         if path.is_file():
             found.append(path.absolute())
     return found

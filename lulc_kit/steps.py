@@ -197,10 +197,16 @@ _TABLE: _Table = {
 
 def of_users(p: params.Parameters, layout: Layout) -> list[Path]:
     """Return the files outside the study's folder that a step reads: the user's own, with what belongs to them."""
-    found = [file for path in _named(p, layout) for file in companions(path)]
+    found = [file for path in _named(p, layout) for file in (*companions(path), *_chunks(path, p))]
     if isinstance(p, params.Evaluate) and p.compare_with:
         found += other_map(p.compare_with, layout)  # not its style, which 09 itself writes
     return found
+
+
+def _chunks(path: Path, p: params.Parameters) -> list[Path]:
+    """Return the files of a Zarr store of the user's; of a product, which 02 meets, the metadata counts."""
+    own = isinstance(p, params.Download | params.Features) and path.suffix.lower() == ".zarr"
+    return sorted(f for f in path.rglob("*") if f.is_file()) if own else []
 
 
 def _named(p: params.Parameters, layout: Layout) -> list[Path]:

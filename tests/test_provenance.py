@@ -59,6 +59,8 @@ def test_versions_and_memory() -> None:
         ("Fields.shp", ["Fields.DBF", "fields.shx", "Fields.prj", "Fields.cpg"], ["Fields2.dbf", "Fields.txt"]),
         ("lc.tif", ["lc.tfw", "lc.tif.aux.xml", "lc.tif.vat.dbf", "lc.qml", "lc.tif.ovr"], ["lc2.tfw", "other.qml"]),
         ("scene[1].img", ["scene[1].hdr"], ["scene1.hdr"]),
+        ("fields.tab", ["fields.DAT", "fields.map", "fields.id"], ["field.dat"]),
+        ("scene.dat", ["scene.dat.hdr", "scene.hdr"], ["scene.dat2.hdr"]),
     ],
 )
 def test_a_file_s_companions_are_those_that_change_what_it_says(
@@ -77,3 +79,6 @@ def test_a_vrt_s_sources_are_its_companions_with_theirs(tmp_path: Path) -> None:
     (tmp_path / "outer.vrt").write_text(f"<V>{source.format('inner.vrt')}{source.format('b.tif')}</V>")
     found = {p.name for p in provenance.companions(tmp_path / "outer.vrt")}
     assert found == {"outer.vrt", "inner.vrt", "a.tif", "a.tfw", "b.tif"}
+    (tmp_path / "a.nc").touch()
+    (tmp_path / "variable.vrt").write_text(f"<V>{source.format('NETCDF:a.nc:B2')}</V>")
+    assert {p.name for p in provenance.companions(tmp_path / "variable.vrt")} == {"variable.vrt", "a.nc"}

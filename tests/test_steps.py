@@ -101,6 +101,22 @@ def test_what_belongs_to_a_user_s_file_counts_with_it(project: Path) -> None:
     assert project / "data/B2[1].TIF" in steps.of_users(p, Layout(project / "outputs/s"))
 
 
+def test_what_lies_in_folders_archives_and_variables_counts(project: Path) -> None:
+    for file in ("a.gdb/a0001.gdbtable", "a.zarr/B2/0.0", "a.nc", "a.zip"):
+        files.write_text(project / "data" / file, "x")
+    at = Layout(project / "outputs/s")
+    catalog.write(at.catalog, Catalog([]))
+    labels = check("05_samples", labels="data/a.gdb", field="kind", scheme=None, classes=None)
+    assert project / "data/a.gdb/a0001.gdbtable" in steps.of_users(labels, at)
+    for name, file in (
+        ("data/a.zarr", "a.zarr/B2/0.0"),
+        ("NETCDF:data/a.nc:B2", "a.nc"),
+        (f"/vsizip/{project}/data/a.zip/B2.tif", "a.zip"),
+    ):
+        p = check("04_features", external=[{"file": name}])
+        assert project / "data" / file in steps.of_users(p, at)
+
+
 def test_what_is_fetched_is_no_file_of_the_users(project: Path) -> None:
     named = {"reference": "esri", "dem": "dem.tif", "roads": "osm", "vintage": {"bing": "bing/*.xml"}}
     for file in ("dem.tif", "bing/a.xml"):

@@ -64,6 +64,20 @@ def test_a_step_is_up_to_date_after_it_ran(home: Path) -> None:
     assert "features/stack.tif" in str(written)
 
 
+def test_a_file_changed_behind_its_size_and_time_is_found_by_reading_it(home: Path) -> None:
+    do_features(home)
+    for name in ("features/stack.tif", "cube/composite.tif"):
+        path = home / "outputs/s" / name
+        whole, stat = path.read_bytes(), path.stat()
+        path.write_bytes(bytes(255 - byte for byte in whole))
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert outdated(FEATURES) is None
+        assert study.Study(FEATURES).outdated(FEATURES, verify=True) is not None
+        path.write_bytes(whole)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert study.Study(FEATURES).outdated(FEATURES, verify=True) is None
+
+
 def test_record_says_what_was_done(home: Path) -> None:
     do_features(home)
     record = json.loads((home / "outputs/s/steps/04_features.json").read_text())

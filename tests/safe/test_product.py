@@ -8,6 +8,7 @@ from rasterio.transform import from_origin
 
 from lulc_kit.errors import LulcError
 from lulc_kit.safe import product as safe
+from lulc_kit.safe.source import open_source
 from tests.safe.made import NAME, SIZE, image_of, product_xml, write_jp2
 
 
@@ -35,6 +36,14 @@ def test_two_baselines_of_one_acquisition(product):
         safe.open_products(product.parent)
     shutil.rmtree(other)
     assert [found.name for found in safe.open_products(product.parent)] == [NAME]
+
+
+def test_what_macos_writes_beside_files_on_foreign_disks_is_no_part_of_a_product(product):
+    before = open_source(product).files
+    for file in [product, *(f for f in product.rglob("*") if f.is_file())]:
+        (file.parent / f"._{file.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    assert [found.name for found in safe.open_products(product.parent)] == [NAME]
+    assert open_source(product).files == before
 
 
 def test_empty_folder_and_no_product(tmp_path):
