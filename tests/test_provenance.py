@@ -79,6 +79,6 @@ def test_a_vrt_s_sources_are_its_companions_with_theirs(tmp_path: Path) -> None:
     (tmp_path / "outer.vrt").write_text(f"<V>{source.format('inner.vrt')}{source.format('b.tif')}</V>")
     found = {p.name for p in provenance.companions(tmp_path / "outer.vrt")}
     assert found == {"outer.vrt", "inner.vrt", "a.tif", "a.tfw", "b.tif"}
-    (tmp_path / "a.nc").touch()
-    (tmp_path / "variable.vrt").write_text(f"<V>{source.format('NETCDF:a.nc:B2')}</V>")
-    assert {p.name for p in provenance.companions(tmp_path / "variable.vrt")} == {"variable.vrt", "a.nc"}
+    (tmp_path / "c.nc").touch()
+    (tmp_path / "variable.vrt").write_text(f"<V>{source.format('NETCDF:c.nc:B2')}</V>")
+    assert {p.name for p in provenance.companions(tmp_path / "variable.vrt")} == {"variable.vrt", "c.nc"}

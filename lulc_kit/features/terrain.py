@@ -209,8 +209,8 @@ def _block(
     slope, aspect = slope_aspect(dem, abs(geobox.resolution.x), abs(geobox.resolution.y), flat_aspect)
     if void and np.nanmax(slope, initial=0) > WALL:
         raise FormatError(
-            f"{planned.path} has elevations of {VOID} beside others that a wall of more than {WALL}° would lead to: the "
-            f"number means nodata, and the file does not say so? Set it: gdal_edit.py -a_nodata {VOID} FILE."
+            f"{planned.path} has elevations of {VOID} beside others that a wall of more than {WALL}° would lead to: "
+            f"the number means nodata, and the file does not say so? Say so with gdal_edit.py -a_nodata {VOID} FILE."
         )
     return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
 

@@ -80,8 +80,16 @@ def _text(path: Path, encoding: str) -> "pd.DataFrame":
     if twice:
         raise ValueError(f"{', '.join(twice)} is the name of two columns")
     decimal = "," if separator in ";\t|" and _commas(start, separator) else "."
-    how = {"sep": separator, "decimal": decimal, "encoding": encoding, "skiprows": int(bool(said))}
-    return pd.read_csv(path, **how, skipinitialspace=True, low_memory=False).rename(columns=str.strip)
+    found = pd.read_csv(
+        path,
+        sep=separator,
+        decimal=decimal,
+        encoding=encoding,
+        skiprows=1 if said else 0,
+        skipinitialspace=True,
+        low_memory=False,
+    )
+    return found.rename(columns=str.strip)
 
 
 def _commas(text: str, separator: str) -> bool:

@@ -8,7 +8,6 @@ import yaml
 
 from lulc_kit.errors import FormatError
 
-
 _MOST = 100_000
 """Values that a parameter file may come to where aliases (``*name``) repeat them: eight lines can make billions."""
 _ODD = re.compile(r"[-+]?0[0-7_]+|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+")
@@ -26,7 +25,8 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(
                 None,
                 None,
-                f"{node.value} would be read as another number: if it is text, write it in quotes, otherwise without 0 and colon",
+                f"{node.value} would be read as another number: if it is text, write it in quotes, "
+                "otherwise without 0 and colon",
                 node.start_mark,
             )
         return super().construct_scalar(node)

@@ -66,7 +66,7 @@ def study_grid(
             f"bbox {bbox} is smaller than one pixel of {resolution:g} m."
             if bbox is not None
             else f"By their CRS ({target}) the scenes cover only {right - left:g} × {top - bottom:g} m: less than one "
-            f"pixel of {resolution:g} m. Do their files say the right CRS? Set it: gdal_edit.py -a_srs EPSG:… FILE."
+            f"pixel of {resolution:g} m. Do their files say the right CRS? Change it: gdal_edit.py -a_srs EPSG:… FILE."
         )
     if (r1 - r0) * (c1 - c0) > MAX_PIXELS:
         left, bottom, right, top = _union(covered)

@@ -136,8 +136,8 @@ def _warn_of_values(name: str, numbers: NDArray[Any], side: int = 1000) -> None:
     if len(values) > 1 or counts.sum() > seen.size / 2:
         listed = ", ".join(f"{v:g} ({n / seen.size:.0%})" for v, n in list(zip(values, counts, strict=True))[:8])
         warnings.warn(
-            f"The mask of scene {name} leaves out all that is not 0: {listed}{' …' if len(values) > 8 else ''}. If some "
-            f"of these are clear (in Fmask 1 is water, in other masks 1 is what is to be seen), say so in "
+            f"The mask of scene {name} leaves out all that is not 0: {listed}{' …' if len(values) > 8 else ''}. If "
+            f"some of these are clear (in Fmask 1 is water, in other masks 1 is what is to be seen), say so in "
             f"01_download.yaml with mask_clear: [0, 1], or [[0, 40]] for all from 0 to 40.",
             stacklevel=3,
         )

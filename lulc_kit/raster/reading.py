@@ -38,7 +38,7 @@ OFFLINE = dict.fromkeys(("GDAL_HTTP_PROXY", "GDAL_HTTPS_PROXY"), "127.0.0.1:9") 
 """Options of GDAL with which it reaches no server: all that it asks for goes to a port on which nobody listens."""
 
 HUGE = 1e30
-"""No measurement is greater; programs write the greatest number of 32 bits where data are missing, or a division by 0."""
+"""No measurement is greater; where data are missing programs write the greatest number of 32 bits, or infinity."""
 
 
 def array(data: Any, geobox: GeoBox, bands: Sequence[str]) -> xr.DataArray:

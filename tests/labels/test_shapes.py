@@ -437,10 +437,12 @@ def by_hand(frame, values):
     x, y = SMALL.affine @ np.array(np.meshgrid(np.arange(12) + 0.5, np.arange(9) + 0.5)).reshape(2, -1)
     x, y = np.reshape(x, SMALL.shape), np.reshape(y, SMALL.shape)
     claimed, certain = np.zeros((2, *SMALL.shape), bool), np.ones(SMALL.shape, bool)
-    for geometry, value in zip(frame.to_crs(SMALL.crs.to_wkt()).geometry, frame["kind"], strict=True):
-        if value not in values[:2] or geometry is None or geometry.is_empty:
+    # Blanks at the end of a word mean nothing, and a shapefile drops them.
+    kinds, named = ([v.strip() if isinstance(v, str) else v for v in words] for words in (frame["kind"], values[:2]))
+    for geometry, value in zip(frame.to_crs(SMALL.crs.to_wkt()).geometry, kinds, strict=True):
+        if value not in named or geometry is None or geometry.is_empty:
             continue
-        inside = claimed[values.index(value)]
+        inside = claimed[named.index(value)]
         whole = shapely.make_valid(shapely.force_2d(geometry))
         for part in shapely.get_parts(shapely.get_parts(shapely.get_parts([whole]))):
             if part.geom_type == "Polygon":
