@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from lulc_kit import catalog, files, params, raster, travel
 from lulc_kit import families as families_of
-from lulc_kit.cube import Cube
+from lulc_kit.cube import Cube, Reason
 from lulc_kit.errors import BandError, MissingFileError, ParameterError
 from lulc_kit.features import components, embeddings, external, indices, periods, roads, segments, stack, units
 from lulc_kit.features.components import Components
@@ -230,8 +230,8 @@ def time(p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.Da
     Raises
     ------
     LulcError
-        If a layer is neither a band of the cube nor an index of its bands, or no date lies in ``time_dates`` or in one
-        of ``time_months``.
+        If a layer is neither a band of the cube nor an index of its bands, no date lies in ``time_dates`` or in one
+        of ``time_months``, there are fewer dates than a statistic needs, or a month shows no pixel.
     """
     if not p.time_layers:
         return None, None
@@ -239,10 +239,12 @@ def time(p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.Da
 
     cube = Cube(layout.cube)
     dates = _dates(p, cube)
+    _check_statistics(p, dates)
     series = [_layers(cube.clear(date), p.time_layers) for date in dates]
     parts = [temporal.compute(series, dates, p.time_statistics, p.time_min)]
     for period in p.time_months:
         within = periods.dates_in(period, dates)
+        _check_clear(cube, within, period)
         median = temporal.compute([series[dates.index(date)] for date in within], within, ["p50"], 1)
         parts.append(_renamed(median, p.time_layers, period))
     if p.time_each:
@@ -283,6 +285,27 @@ def _dates(p: params.Features, cube: Cube) -> list[str]:
             f"{', '.join(cube.dates[:20])}."
         )
     return dates
+
+
+def _check_statistics(p: params.Features, dates: Sequence[str]) -> None:
+    """Refuse dates that are too few for a statistic, of which no pixel could have it."""
+    from lulc_kit.features import temporal  # numba takes its time to load
+
+    needed = {name: temporal.count_needed(name, p.time_statistics, p.time_min) for name in p.time_statistics}
+    if short := [f"{name} needs {least}" for name, least in needed.items() if least > len(dates)]:
+        raise ParameterError(
+            f"time_statistics: {', '.join(short)} clear dates of a pixel, and there are {len(dates)} dates in all: "
+            f"{', '.join(dates)}. Leave it out, lower time_min ({p.time_min}), or widen 'dates' in 02_preprocess.yaml."
+        )
+
+
+def _check_clear(cube: Cube, within: Sequence[str], period: str) -> None:
+    """Refuse a month or season on whose dates clouds hide everything."""
+    if not any(bool((cube.mask(date).data == Reason.CLEAR).any().compute()) for date in within):
+        raise ParameterError(
+            f"time_months: on no date of {period} ({', '.join(within)}) any pixel is clear: this layer would be empty "
+            f"everywhere. Leave {period} out, or widen it to a season (06..08)."
+        )
 
 
 def _renamed(layers: xr.DataArray, names: Sequence[str], ending: str) -> xr.DataArray:
@@ -447,7 +470,7 @@ def _made(features: xr.DataArray, p: params.Features, layout: Layout) -> dict[st
         "grey levels": _fingerprint(layout.grey_levels),
     }
     facts = {
-        travel.ALWAYS: {name: composite.get(tag, "–") for tag, name in COMPOSITE.items()},
+        travel.ALWAYS: {name: composite.get(tag, "–") for tag, name in travel.COMPOSITE.items()},
         "PC": {"components": _fingerprint(layout.components().with_suffix(".json"))},
         "TPC": textured | {"components of texture": _fingerprint(layout.components("texture").with_suffix(".json"))},
         "texture": textured,
@@ -461,8 +484,6 @@ def _made(features: xr.DataArray, p: params.Features, layout: Layout) -> dict[st
     return travel.tag(layers, facts)
 
 
-COMPOSITE = {"level": "level", "correction": "correction", "coarse_bands": "20 m and 60 m bands"}
-"""What a composite's tags say of every layer made of it, and that in words."""
 TEXTURE = ("window", "levels", "directions", "distance", "convention", "quantizer")
 """Parameters of texture that a layer's name does not tell."""
 

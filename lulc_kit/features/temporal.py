@@ -30,6 +30,16 @@ def _percentile(name: str) -> int | None:
     return int(found[1]) if found and int(found[1]) <= 100 else None
 
 
+def count_needed(name: str, names: Sequence[str], minimum: int) -> int:
+    """Return how many clear dates a pixel needs at least for a statistic, beside others (see `statistics`)."""
+    if name == "count":
+        return 1
+    if name in HARMONIC:
+        both = any(other in HARMONIC and other.endswith("2") for other in names)
+        return max(minimum, 2 * (5 if both else 3))
+    return max(minimum, 2 if name == "slope" else 1)
+
+
 def statistics(
     images: npt.NDArray[np.floating], dates: Sequence[str], names: Sequence[str], minimum: int = 1
 ) -> npt.NDArray[np.float32]:

@@ -187,6 +187,34 @@ def test_statistics_over_the_clear_dates(folder):
         run(check(**wanted | {"time_dates": ["2030-01-01", "2030-02-01"]}), folder)
     with pytest.raises(LulcError, match="B12"):
         run(check(**wanted | {"time_layers": ["B12"]}), folder)
+    wave = {"time_statistics": ["p50", "phase1", "count"]}
+    with pytest.raises(LulcError, match="phase1 needs 6 clear dates of a pixel, and there are 4 dates in all: 2021"):
+        run(check(**wanted | wave), folder)
+    with pytest.raises(LulcError, match="p50 needs 5 clear dates.*lower time_min .5."):
+        run(check(**wanted | {"time_min": 5}), folder)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_month_that_clouds_hide_leaves_what_was_there(folder):
+    """A date that shows a pixel is enough; none is an error, before any file is written."""
+    layout = Layout(folder)
+    codes = np.full((2, 60, 70), Reason.CLOUD, np.uint8)
+    codes[0, 3, 5] = Reason.CLEAR
+    for date, mask in zip(("2021-03-15", "2021-07-15"), codes, strict=True):
+        writing.write(layout.image(date), raster.array(np.full((1, 60, 70), 0.3, np.float32), BOX, ["B4"]))
+        writing.write(layout.mask(date), raster.array(mask[None], BOX, ["mask"]), dtype="uint8", nodata=None)
+    wanted = {
+        "time_layers": ["B4"],
+        "time_statistics": ["count"],
+        "time_min": 1,
+        "time_dates": ["2021-03-01", "2021-07-31"],
+    }
+    found = run(check(**wanted, time_months=["2021-03"], stack=["B4_2021-03"]), folder)
+    assert np.isfinite(found.to_numpy()).sum() == 1
+    before = {path: path.read_bytes() for path in layout.features.iterdir()}
+    with pytest.raises(LulcError, match=r"on no date of 2021-07 \(2021-07-15\) any pixel is clear"):
+        run(check(**wanted, time_months=["2021-03", "2021-07"]), folder)
+    assert {path: path.read_bytes() for path in layout.features.iterdir()} == before
 
 
 @pytest.mark.usefixtures("without_pictures")

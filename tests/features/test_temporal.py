@@ -121,3 +121,15 @@ def test_the_curve_is_the_wave_that_made_the_observations(order):
     # Huber's weights damp what lies far off, they do not remove it.
     np.testing.assert_allclose(fitted, [wave(day) for day in drawn], atol=0.01)
     assert np.isnan(temporal.curve(values[:4], dates[:4], order)[1]).all()
+
+
+@pytest.mark.parametrize("names", [["p50", "slope", "level", "count"], ["phase1", "amplitude2"]])
+@pytest.mark.parametrize("minimum", [1, 8])
+def test_so_many_dates_are_needed_and_no_fewer_do(names, minimum):
+    for name in names:
+        least = temporal.count_needed(name, names, minimum)
+        for count in (least - 1, least):
+            dates = [f"2021-{1 + k % 12:02}-{1 + 2 * k:02}" for k in range(count)]
+            values = np.random.default_rng(1).random((count, 1, 1))
+            found = temporal.statistics(values, dates, names, minimum)[names.index(name), 0, 0]
+            assert np.isfinite(found) == (count == least or name == "count")
