@@ -88,11 +88,11 @@ def trained_network(
     p = known[name].model_copy(update=asked)
     samples = Samples.read(layout)
     if isinstance(p, params.FCN):
-        stack = results.open_stack(p, layout)
+        stack = raster.read(layout.stack, p.features)
         scene = Scene(stack, samples)
         trained = results.train_fcn(scene, p, layout)
         lazy = prediction.of_images(trained.networks, scene.features, p.flips)
-        more = {"patch": p.patch, "classes": [*samples.scheme.names]}
+        more = {"patch": p.patch, "classes": samples.scheme.to_dict(), "tells": [*samples.scheme.values]}
         mapping.write_about(layout.run(p.run), name, [str(b) for b in stack.band.values], samples.fingerprint, **more)
     else:
         if p.starts_from_fcn:

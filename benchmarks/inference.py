@@ -111,7 +111,7 @@ def measure(model: keras.Model, stack_path: Path, folder: Path) -> list[list[obj
     run = RunLayout(folder, "fcn")
 
     def map_to(layers: list[str]) -> None:
-        said = sequences.as_stack(prediction.of_images([model], features), 1, stack)
+        said = sequences.as_stack(prediction.of_images([model], features), 1, stack.odc.geobox)
         maps = mapping.predict(said, sequences.predictors(1, len(classes.values))[0], {}, None, classes, layers=layers)
         with dask.config.set(scheduler="threads", num_workers=2):
             mapping.write(maps, run, classes)

@@ -83,7 +83,7 @@ def main() -> None:
             for name in arguments.runs:
                 p = known[name].model_copy(update={"seed": arguments.seed, "steps": arguments.steps})
                 if name not in scenes:
-                    scenes[name] = Scene(results.open_stack(p, layout), samples)
+                    scenes[name] = Scene(raster.read(layout.stack, p.features), samples)
                 scene = scenes[name]
                 scene.trainable = np.stack(teach)
                 trained = results.train_fcn(scene, p.model_copy(update={"run": f"labels-{name}-{percent:g}"}), layout)

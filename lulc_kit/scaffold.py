@@ -174,8 +174,10 @@ def _of_area(area: Sequence[float], dates: Sequence[str], reference: str | None)
     return {step: values for step, values in found.items() if reference or step in SEEN}
 
 
-ELSEWHERE = {"02_preprocess": ("crs", "bbox", "dates", "composite_dates")}
+ELSEWHERE = {"02_preprocess": ("crs", "bbox", "dates", "composite_dates"), "04_features": ("time_dates",)}
 """Parameters that say where and when a study is: they do not hold elsewhere."""
+MAPPING = {"06": (), "07": ("flips",), "08": ("network", "sequences", "length", "gaps", "draws", "flips")}
+"""By notebook: parameters of a run that also a model from elsewhere asks for."""
 
 
 def _applied(
@@ -188,10 +190,11 @@ def _applied(
     paths = {path.stem: path for path in sorted(folder_of(origin).glob("*.yaml"))}
     there = {step: params.load(path) for step, path in paths.items()}
     study = str(there.get("04_features", {}).get("study", origin))
-    runs = [step for step in there if step.startswith("06_") and only in ("", step[3:])]
+    known = [step for step in there if step[:2] in MAPPING]
+    runs = [step for step in known if only in ("", step[3:])]
     if not runs or "04_features" not in there:
-        known = ", ".join(step[3:] for step in there if step.startswith("06_")) or "none"
-        raise ParameterError(f"--apply {apply}: {origin} has no such run of notebook 06. Its runs: {known}.")
+        listed = ", ".join(step[3:] for step in known) or "none"
+        raise ParameterError(f"--apply {apply}: {origin} has no such run of notebooks 06 to 08. Its runs: {listed}.")
     found = {step: there[step] for step in (*SEEN, "04_features") if step in there}
     found["01_download"] = of_area.get("01_download", found.get("01_download", {}) | {"reference": reference})
     for step, names in ELSEWHERE.items():
@@ -199,7 +202,9 @@ def _applied(
     found["04_features"] = found["04_features"] | {"fitted_in": found["04_features"].get("fitted_in") or study}
     for step in runs:
         travelled = f"{step[3:]}_from_{study}"
-        found[f"06_{travelled}"] = {"run": travelled, "trained": there[step].get("trained") or f"{study}/{step[3:]}"}
+        values = {"run": travelled, "trained": there[step].get("trained") or f"{study}/{step[3:]}"}
+        values |= {name: there[step][name] for name in MAPPING[step[:2]] if name in there[step]}
+        found[f"{step[:2]}_{travelled}"] = values | ({"dates": None} if step.startswith("08") else {})
     if reference:
         labels = there.get("05_samples", {})
         found["05_samples"] = of_area["05_samples"] if reference in _TO_WORKFLOW and of_area else labels

@@ -85,10 +85,8 @@ def _is_judged(p: Any, layout: Layout) -> bool:
 
 
 def _origins(p: params.Parameters) -> list[str]:
-    """Return the other studies that a step takes something from."""
-    trained, fitted = getattr(p, "trained", None), getattr(p, "fitted_in", None)
-    named = [*getattr(p, "samples", []), *([trained.split("/")[0]] if trained else []), *([fitted] if fitted else [])]
-    return [study for study in dict.fromkeys(named) if study != p.study]
+    """Return the other studies that teach a run."""
+    return [study for study in p.origins if study != p.study] if isinstance(p, params.Travelling) else []
 
 
 def borrows(p: params.Parameters, layout: Layout) -> list[Path]:
@@ -100,13 +98,17 @@ def borrows(p: params.Parameters, layout: Layout) -> list[Path]:
         found += [there.grey_levels] if p.texture_bands else []
         textured = p.texture_bands and p.texture_components
         found += [there.components("texture").with_suffix(".json")] if textured else []
-    if isinstance(p, params.Baselines):
-        for study in _origins(p) if p.samples else []:
-            found += [layout.other(study).samples, layout.other(study).classes]
+    if isinstance(p, params.Travelling):
+        for study in [] if p.trained else _origins(p):
+            there = layout.other(study)
+            of_patches = [there.stack, there.labels, there.folds] if isinstance(p, params.FCN) else []
+            found += [there.samples, there.classes, *of_patches]
         if p.trained:
             study, name = p.trained.split("/")
             run = layout.other(study).run(name)
-            found += [run.about, run.model]
+            pattern = run.network("*")
+            networks = sorted(pattern.parent.glob(pattern.name)) or [run.network(1)]
+            found += [run.about, *([run.model] if isinstance(p, params.Baselines) else networks)]
     return found
 
 
@@ -181,15 +183,15 @@ _TABLE: _Table = {
         lambda p, at: [*_maps(p, at), *([] if p.trained else [at.run(p.run).model])],
     ),
     "07_fcn": (
-        lambda p, at: [at.stack, *_labels(at)],
-        lambda p, at: [*_maps(p, at), at.run(p.run).network("*")],
+        lambda p, at: [at.stack, *(_labels(at) if _is_judged(p, at) else [])],
+        lambda p, at: [*_maps(p, at), *([] if p.trained else [at.run(p.run).network("*")])],
     ),
     "08_lstm": (
         lambda p, at: [
-            *(at.stack, *_labels(at), at.image(DATES)),
-            *((at.run(p.fcn).network("*"), at.run(p.fcn).about) if p.starts_from_fcn else ()),
+            *(at.stack, *(_labels(at) if _is_judged(p, at) else []), at.image(DATES)),
+            *((at.run(p.fcn).network("*"), at.run(p.fcn).about) if p.starts_from_fcn and not p.trained else ()),
         ],
-        lambda p, at: [*_maps(p, at), at.run(p.run).network("*")],
+        lambda p, at: [*_maps(p, at), *([] if p.trained else [at.run(p.run).network("*")])],
     ),
     "09_evaluate": (_judged, _report),
 }

@@ -15,6 +15,8 @@ from lulc_kit.errors import BandError, FormatError, ParameterError
 TAG = "made"
 ALWAYS = "all"
 """Kind of the facts that hold for every layer."""
+COMPOSITE = {"level": "level", "correction": "correction", "coarse_bands": "20 m and 60 m bands"}
+"""What the tags of a date or a composite say of all that is made of it, and that in words."""
 
 
 def tag(layers: Mapping[str, tuple[str, str]], facts: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -70,6 +72,38 @@ def describe(stack: Path, features: Sequence[str] | None = None) -> dict[str, An
     return {"features": wanted, "units": units, "made": facts}
 
 
+def describe_dates(image: Path, bands: Sequence[str], sequence: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a date of the cube says of bands, and how dates become sequences: as a network's file keeps it.
+
+    Parameters
+    ----------
+    image
+        File of a date; all dates of a cube are made alike.
+    bands
+        Those that the network reads of each date, in order.
+    sequence
+        What must be the same of the sequences, in words, by name.
+
+    Returns
+    -------
+    dict
+        As `describe`.
+
+    Raises
+    ------
+    LulcError
+        If the date lacks a band.
+    """
+    there = raster.header(image).names
+    if missing := [name for name in bands if name not in there]:
+        raise BandError(
+            f"{image} has no band {', '.join(missing)}.\n  wanted: {', '.join(bands)}\n  there:  {', '.join(there)}"
+        )
+    tags = raster.tags(image)
+    made = {words: tags.get(tag, "–") for tag, words in COMPOSITE.items()} | dict(sequence)
+    return {"features": [*bands], "units": ["reflectance"] * len(bands), "made": made}
+
+
 def check(model: Mapping[str, Any], stack: Path, origin: str) -> None:
     """Refuse a stack that is not made as the one that a model was trained on.
 
@@ -87,14 +121,29 @@ def check(model: Mapping[str, Any], stack: Path, origin: str) -> None:
     LulcError
         Names features that are missing, or what is not the same, with what is said there and here.
     """
-    here = describe(stack, model["features"])
+    compare(model, describe(stack, model["features"]), f"The features of {stack}", origin)
+
+
+def compare(model: Mapping[str, Any], here: Mapping[str, Any], what: str, origin: str) -> None:
+    """Refuse what is not made as what a model was trained on.
+
+    Parameters
+    ----------
+    model, here
+        From `describe` or `describe_dates`, there and here, of the same features.
+    what
+        What it is here, for the message.
+    origin
+        See `check`.
+    """
     units = zip(model["features"], model["units"], here["units"], strict=True)
     pairs = [(f"unit of {name}", there, own) for name, there, own in units]
     facts = dict.fromkeys([*model["made"], *here["made"]])
     pairs += [(name, model["made"].get(name, "–"), here["made"].get(name, "–")) for name in facts]
     if differ := [f"  {name}: {there} in {origin}, {own} here" for name, there, own in pairs if there != own]:
         raise ParameterError(
-            f"The features of {stack} are not made as those of {origin}, and a model of the one says nothing of the "
-            f"other:\n" + "\n".join(differ) + f"\nMake them alike: 02_preprocess.yaml and 04_features.yaml as in "
-            f"params/{origin}, and fitted_in: {origin} in 04 (lulc new NAME --apply {origin} writes such a study)."
+            f"{what} are not made as those of {origin}, and a model of the one says nothing of the other:\n"
+            + "\n".join(differ)
+            + f"\nMake them alike: parameters as in params/{origin}, and fitted_in: {origin} in 04_features.yaml "
+            f"(lulc new NAME --apply {origin} writes such a study)."
         )

@@ -116,27 +116,37 @@ def test_nothing_is_left_when_writing_fails(project: Path, monkeypatch: pytest.M
 
 @pytest.fixture
 def trained(project: Path) -> Path:
-    """A study with two forests, one of them travelled itself."""
+    """A study with two forests, one of them travelled itself, and two networks."""
     folder = scaffold.new("here")
-    for path in folder.glob("0[67]_*.yaml"):
+    for path in folder.glob("0[678]_*.yaml"):
         path.unlink()
     (folder / "02_preprocess.yaml").write_text("study: here\nmask: scl\nbbox: [1.0, 2.0, 3.0, 4.0]\nsharpen: none\n")
     (folder / "04_features.yaml").write_text("study: here\nbands: [B2, B3, B4]\ncomponents: 2\n")
     (folder / "06_rf.yaml").write_text("study: here\nrun: rf\ntrees: 7\n")
     (folder / "06_old.yaml").write_text("study: here\nrun: old\ntrained: far/rf\n")
+    (folder / "07_fcn.yaml").write_text("study: here\nrun: fcn\nfeatures: [B2]\nflips: true\nsteps: 9\n")
+    dated = "network: ltae\nlength: 4\ngaps: linear\ndates: ['2017-01-01', '2017-12-31']\nsteps: 9\n"
+    (folder / "08_dates.yaml").write_text(f"study: here\nrun: dates\n{dated}")
     return folder
 
 
 def test_a_study_is_mapped_by_the_models_of_another(trained: Path) -> None:
     scaffold.new("there", apply="here")
     steps = {planned.step: planned.parameters for planned in run.plan("there")}
-    assert [s for s in steps if s[:2] > "03"] == ["04_features", "06_old_from_here", "06_rf_from_here"]
+    assert [s for s in steps if s[:2] > "03"] == [
+        *("04_features", "06_old_from_here", "06_rf_from_here", "07_fcn_from_here", "08_dates_from_here")
+    ]
     first, features, forest = steps["02_preprocess"], steps["04_features"], steps["06_rf_from_here"]
     assert isinstance(first, params.Preprocess) and isinstance(features, params.Features)
     assert (first.bbox, first.sharpen) == (None, "none")  # how, but not where
     assert (features.fitted_in, features.bands, features.components) == ("here", ["B2", "B3", "B4"], 2)
     assert isinstance(forest, params.Baselines) and forest.trained == "here/rf"
     assert getattr(steps["06_old_from_here"], "trained", None) == "far/rf"
+    network, dated = steps["07_fcn_from_here"], steps["08_dates_from_here"]
+    assert isinstance(network, params.FCN) and isinstance(dated, params.LSTM)
+    assert (network.trained, network.features, network.flips) == ("here/fcn", None, True)
+    assert (dated.trained, dated.network, dated.length, dated.gaps) == ("here/dates", "ltae", 4, "linear")
+    assert dated.dates is None  # how, but not when
 
 
 def test_one_run_with_labels_is_trained_there_too(trained: Path) -> None:
@@ -150,7 +160,7 @@ def test_one_run_with_labels_is_trained_there_too(trained: Path) -> None:
 
 @pytest.mark.parametrize(
     ("apply", "says"),
-    [("here/gone", "Its runs: old, rf"), ("nowhere", "no study 'nowhere'"), ("here", "give one of them")],
+    [("here/gone", "Its runs: old, rf, fcn, dates"), ("nowhere", "no study 'nowhere'"), ("here", "give one of them")],
 )
 def test_models_that_are_not_there_leave_nothing(apply: str, says: str, trained: Path) -> None:
     with pytest.raises(LulcError, match=says):

@@ -138,3 +138,27 @@ def test_networks_that_start_from_none_read_no_run_of_notebook_07() -> None:
     run_of_07 = AT.run("fcn").network("*")
     assert run_of_07 in steps.reads(check("08_lstm"), AT)
     assert run_of_07 not in steps.reads(check("08_lstm", network="ltae"), AT)
+
+
+def test_a_network_from_elsewhere_is_read_and_not_trained(project: Path) -> None:
+    at = Layout(project / "outputs/s")
+    there = at.other("a").run("net")
+    for notebook in ("07_fcn", "08_lstm"):
+        p = check(notebook, run="x", trained="a/net")
+        assert steps.borrows(p, at) == [there.about, there.network(1)]  # which is not there: that is said
+        assert at.run("fcn").about not in steps.reads(p, at)
+        assert not {at.run("x").network("*"), at.run("x").crossval} & set(steps.writes(p, at))
+        assert at.samples not in steps.reads(p, at)
+    for fold in (1, 2):
+        files.write_text(there.network(fold), "x")
+    assert steps.borrows(p, at) == [there.about, there.network(1), there.network(2)]
+    for path in (at.samples, at.labels):
+        files.write_text(path, "x")
+    assert at.run("x").crossval in steps.writes(p, at) and at.samples in steps.reads(p, at)
+
+
+def test_of_studies_that_teach_patches_the_images_are_read() -> None:
+    borrowed = steps.borrows(check("07_fcn", samples=["a", "s"]), AT)
+    other = AT.other("a")
+    assert {other.stack, other.labels, other.folds, other.samples, other.classes} == set(borrowed)
+    assert other.stack not in steps.borrows(check("06_baselines", samples=["a", "s"]), AT)

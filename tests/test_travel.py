@@ -55,3 +55,24 @@ def test_what_is_not_the_same_is_named_with_both(layers, facts, says: str, tmp_p
 def test_a_stack_that_does_not_say_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="does not say how its layers were made"):
         travel.describe(stack(tmp_path / "old.tif", tagged=False))
+
+
+def test_dates_say_how_they_were_made_and_what_makes_a_sequence(tmp_path: Path) -> None:
+    import rasterio
+
+    path = tmp_path / "2020-01-01.tif"
+    rasters.write(path, np.zeros((2, 2, 2), np.float32), names=["B4", "B8"])
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(level="L2A", coarse_bands="sharpened")
+    found = travel.describe_dates(path, ["B8"], {"dates in a sequence": "6"})
+    assert found["features"] == ["B8"] and found["units"] == ["reflectance"]
+    assert found["made"] == {
+        **{"level": "L2A", "correction": "–", "20 m and 60 m bands": "sharpened", "dates in a sequence": "6"}
+    }
+    other = travel.describe_dates(path, ["B8"], {"dates in a sequence": "4"})
+    with pytest.raises(
+        ParameterError, match="The dates are not made as those of a.*\n  dates in a sequence: 6 in a, 4"
+    ):
+        travel.compare(found, other, "The dates", "a")
+    with pytest.raises(BandError, match=r"no band B11.\n  wanted: B4, B11\n  there:  B4, B8"):
+        travel.describe_dates(path, ["B4", "B11"], {})

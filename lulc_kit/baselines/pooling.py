@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import accuracy_score, f1_score
 
+from lulc_kit import origins
 from lulc_kit.errors import BandError
 from lulc_kit.late import pd
 
@@ -71,19 +71,10 @@ def leave_out(table: pd.DataFrame, features: Sequence[str], models: Mapping[str,
     Returns
     -------
     pandas.DataFrame
-        One row for each study: number of ``samples``, ``macro_f1`` (0–1, over the classes that occur there or are
-        predicted) and ``overall_accuracy``.
+        See `lulc_kit.origins.score_left_out`.
     """
-    rows = []
+    tested = {}
     for study, model in models.items():
         own = table[table["study"] == study]
-        predicted = model.predict(own[list(features)].to_numpy(np.float32))
-        rows.append(
-            {
-                "left out": study,
-                "samples": len(own),
-                "macro_f1": f1_score(own["label"], predicted, average="macro"),
-                "overall_accuracy": accuracy_score(own["label"], predicted),
-            }
-        )
-    return pd.DataFrame(rows).set_index("left out").round(3)
+        tested[study] = own["label"].to_numpy(), model.predict(own[list(features)].to_numpy(np.float32))
+    return origins.score_left_out(tested)

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lulc_kit import families as families_of
-from lulc_kit import files, grids, mapping, params, raster, travel
-from lulc_kit.classes import Scheme, join
-from lulc_kit.errors import FormatError
+from lulc_kit import files, mapping, origins, params, raster, travel
+from lulc_kit.classes import Scheme
 from lulc_kit.late import pd
 from lulc_kit.layout import Layout
 from lulc_kit.samples import SPLITS, Samples
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from lulc_kit.baselines.training import Fitted, Recipe
-
-
-def open_samples(layout: Layout) -> Samples | None:
-    """Open the samples of a study; None where there are none, and a model from elsewhere maps all the same."""
-    return Samples.read(layout) if layout.samples.exists() else None
 
 
 def train(own: Samples | None, p: params.Baselines, layout: Layout) -> Fitted:
@@ -54,8 +48,8 @@ def train(own: Samples | None, p: params.Baselines, layout: Layout) -> Fitted:
 def _from_elsewhere(own: Samples | None, p: params.Baselines, layout: Layout) -> Fitted:
     from lulc_kit.baselines import storage, training
 
-    origin, about = _origin(p, layout)
-    classes(own, p, layout)  # refuses those that mean something else
+    origin, about = origins.read_model(p, layout, "" if layout.tabular else "stack")
+    origins.join_classes(own, p, layout)  # refuses those that mean something else
     features = tuple(about["features"])
     if layout.tabular:
         assert own is not None, "the samples are all there is"
@@ -70,7 +64,7 @@ def _of_several(own: Samples | None, p: params.Baselines, layout: Layout) -> Fit
     from lulc_kit.baselines import pooling, training
 
     found = {study: Samples.read(layout.other(study)) for study in p.samples}
-    classes(own, p, layout)
+    origins.join_classes(own, p, layout)
     table = pooling.pool(
         {study: samples.table for study, samples in found.items()},
         {study: samples.features(p.features) for study, samples in found.items()},
@@ -91,35 +85,6 @@ def _of_several(own: Samples | None, p: params.Baselines, layout: Layout) -> Fit
 def _tested_by(own: Samples | None, model: Pipeline) -> dict[str, list[Pipeline]]:
     """Return what tests a model that has seen nothing of a study: every fold of its labels; nothing without labels."""
     return {} if own is None else {"fold": [model] * own.n_splits}
-
-
-def _origin(p: params.Baselines, layout: Layout) -> tuple[str, dict[str, Any]]:
-    """Return the study that a model from elsewhere was trained in, and what it says of itself."""
-    assert p.trained is not None, "only asked of those"
-    study, name = p.trained.split("/")
-    about = mapping.read_about(layout.other(study).run(name))
-    if not layout.tabular and "stack" not in about:
-        raise FormatError(
-            f"The model {p.trained} does not say on which features it was trained. Run 06_{name} of {study} again."
-        )
-    return study, about
-
-
-def classes(own: Samples | None, p: params.Baselines, layout: Layout) -> Scheme:
-    """Return the classes of the map: those of the samples that train, and of those that test.
-
-    Raises
-    ------
-    LulcError
-        Lists both if a value means one class there and another one here.
-    """
-    schemes = {study: Samples.read(layout.other(study)).scheme for study in p.samples}
-    if p.trained:
-        study, about = _origin(p, layout)
-        schemes[study] = Scheme.from_dict(about["classes"])
-    if own is not None:
-        schemes.setdefault(p.study, own.scheme)
-    return join(schemes)
 
 
 def _recipe(p: params.Baselines) -> tuple[Recipe, str]:
@@ -146,12 +111,9 @@ def write(fitted: Fitted, own: Samples | None, p: params.Baselines, layout: Layo
     """Map the whole scene and write all files of the run; of samples that are a table, the cross-validated table."""
     from lulc_kit.baselines import crossval, storage
 
-    run, scheme = layout.run(p.run), classes(own, p, layout)
-    words, about = _recipe(p)[1], dict[str, Any](classes=scheme.to_dict(), origin=p.trained or p.samples)
-    if p.trained:
-        words = f"{_origin(p, layout)[1]['model']}, trained in {p.trained}"
-    elif p.samples:
-        words = f"{words}, trained on {', '.join(p.samples)}"
+    run, scheme = layout.run(p.run), origins.join_classes(own, p, layout)
+    model = origins.read_model(p, layout, "")[1]["model"] if p.trained else _recipe(p)[1]
+    words, about = origins.describe(model, p), dict[str, Any](classes=scheme.to_dict(), origin=p.trained or p.samples)
     if own is not None and own.folds is None:
         judged = crossval.table(own.table, fitted.features, fitted.by_split, scheme)
         with files.replacing(run.crossval_table) as part:
@@ -160,20 +122,12 @@ def write(fitted: Fitted, own: Samples | None, p: params.Baselines, layout: Layo
         _map(fitted, own, scheme, p, layout)
         if travel.TAG in raster.tags(layout.stack):
             about["stack"] = travel.describe(layout.stack, fitted.features)
-        about["same_place"] = _same_place(p, layout)
+        about["same_place"] = origins.find_same_place(p, layout)
     if not p.trained:
         storage.save(fitted.final, run.model)
     about |= {} if fitted.chosen is None else {"chosen": fitted.chosen.to_dict("index")}
     about |= {} if fitted.left_out is None else {"left_out": fitted.left_out.to_dict("index")}
     mapping.write_about(run, words, fitted.features, "" if own is None else own.fingerprint, **about)
-
-
-def _same_place(p: params.Baselines, layout: Layout) -> list[str]:
-    """Return the other studies that taught a model on this very ground: labels there and here may be the same."""
-    taught = [p.trained.split("/")[0]] if p.trained else p.samples
-    stacks = {study: layout.other(study).stack for study in taught if study != p.study}
-    here = raster.grid(layout.stack)
-    return [study for study, stack in stacks.items() if stack.exists() and grids.overlap(raster.grid(stack), here) > 0]
 
 
 def _map(fitted: Fitted, own: Samples | None, scheme: Scheme, p: params.Baselines, layout: Layout) -> None:

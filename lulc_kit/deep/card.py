@@ -21,8 +21,10 @@ class Card:
         What it is, in words.
     data
         Whose data it learnt from, or that they are simulated; empty if nothing says so.
-    bands
-        What it takes, in order.
+    bands, units
+        What it takes, in order, and in which units.
+    made
+        How that was made and must be made wherever the network is used (`lulc_kit.travel`), by name.
     pixels
         Pixels that taught it, by class.
     separation
@@ -42,6 +44,8 @@ class Card:
     model: str
     data: str
     bands: tuple[str, ...]
+    units: tuple[str, ...]
+    made: Mapping[str, str]
     pixels: Mapping[str, int]
     separation: str
     settings: Mapping[str, Any]
@@ -60,7 +64,8 @@ class Card:
             "## Data",
             "",
             *([self.data, ""] if self.data else []),
-            f"Bands, in this order: {', '.join(self.bands)}.",
+            f"Bands, in this order: {', '.join(map(_with_unit, self.bands, self.units))}.",
+            *([f"Made so: {'; '.join(f'{name}: {value}' for name, value in self.made.items())}."] if self.made else []),
             f"Test and training are kept apart by {self.separation}.",
             "",
             "class | pixels that taught it",
@@ -81,10 +86,14 @@ class Card:
             "## Limits",
             "",
             textwrap.dedent("""\
-                - It knows one scene: nothing is known of other places, years, sensors or processing levels.
-                - Its bands must be scaled as they were here (reflectance 0 to 1), and in this order.
+                - It knows the land above: of other places, years, sensors or processing levels nothing is known.
+                - Its bands must be in these units (reflectance 0 to 1) and this order, made in the same way.
                 - Scores are those of labelled pixels, no random sample of the land.
                 - Classes that it was not taught get one of those that it was."""),
             "",
         ]
         return "\n".join(lines)
+
+
+def _with_unit(band: str, unit: str) -> str:
+    return band if unit in ("", "1") else f"{band} ({unit})"

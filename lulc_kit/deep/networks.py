@@ -243,6 +243,11 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = Fals
     return keras.Model(sequence, softmax(keras.ops.log(x + LEAST)), name="fcn_lstm")
 
 
+def scores_of(model: keras.Model) -> keras.Model:
+    """Return the part of an FCN+LSTM that scores the single dates: its FCN, without the softmax."""
+    return next(layer.layer for layer in model.layers if isinstance(layer, layers.TimeDistributed))
+
+
 def resize(model: keras.Model, trained: keras.Model, side: int) -> keras.Model:
     """Return an FCN+LSTM of the same weights for images of another side (see `fcn_lstm`)."""
     other = fcn_lstm(trained, model.output_shape[-1], side, model.input_shape[-1] > trained.input_shape[-1])

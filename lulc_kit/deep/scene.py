@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from lulc_kit import files
+from lulc_kit.deep import inner
 from lulc_kit.samples import Samples
 
 ROWS = 128
@@ -29,6 +30,8 @@ class Scene:
         Features, (band, y, x).
     samples
         Labels, their classes and their folds apart in space.
+    gap
+        How far land that validates is kept from land that teaches, pixels; None: as far as test and training are apart.
 
     Attributes
     ----------
@@ -40,15 +43,18 @@ class Scene:
         Pixels with all features, (row, column).
     trainable
         Which pixels may train the network that fold 1, 2, … tests, (fold, row, column).
+    parts
+        Where the studies lie in it that teach together (`joined`), rows and columns by study; empty for one alone.
     """
 
-    def __init__(self, stack: xr.DataArray, samples: Samples) -> None:
+    def __init__(self, stack: xr.DataArray, samples: Samples, gap: float | None = None) -> None:
         self.features, self.valid = scratch(stack)
         self.labels = np.asarray(samples.on_grid()[0].data[0])
         self.trainable = samples.trainable()
         self.fold, self.blocks = samples.codes("fold"), samples.codes("block")
         self.classes = samples.scheme
-        self.fingerprint = samples.fingerprint
+        self.gap = inner.gap(self.fold, self.trainable) if gap is None else gap
+        self.parts: dict[str, tuple[slice, slice]] = {}
         self.bands = [str(b) for b in stack.band.values]
 
     @property

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster
 from lulc_kit.deep import networks, patches, prediction, training, tuning
@@ -262,13 +263,32 @@ def of_dates(
     return prediction.lay_out(network, read, series.shape, sides, margin, len(asked) * classes)
 
 
-def as_stack(probabilities: da.Array, folds: int, like: xr.DataArray) -> xr.DataArray:
+def as_stack(probabilities: da.Array, folds: int, grid: GeoBox) -> xr.DataArray:
     """Lay the folds' probabilities, (fold × class, row, column), out as one raster, to be mapped like features."""
     classes = len(probabilities) // folds
     names = [f"fold {k} class {c}" for k in range(1, folds + 1) for c in range(1, classes + 1)]
-    return raster.array(probabilities, like.odc.geobox, names)
+    return raster.array(probabilities, grid, names)
 
 
-def predictors(folds: int, classes: int) -> list[Predictor]:
-    """Make one predictor per fold that picks its probabilities out of `as_stack`."""
-    return [lambda features, k=k: features[k * classes : (k + 1) * classes] for k in range(folds)]  # type: ignore[misc]
+def predictors(folds: int, classes: int, wanted: Sequence[int | None] | None = None) -> list[Predictor]:
+    """Make one predictor per fold that picks its probabilities out of `as_stack`.
+
+    Parameters
+    ----------
+    folds, classes
+        How many there are.
+    wanted
+        For each class of the map the position among those of the networks; None for one that they do not know, which
+        gets 0. Without: the same classes in the same order.
+    """
+    columns = range(classes) if wanted is None else wanted
+
+    def pick(k: int) -> Predictor:
+        def picked(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            own = features[k * classes : (k + 1) * classes]
+            unknown = np.where(np.isnan(own[0]), np.float32(np.nan), np.float32(0))
+            return np.stack([unknown if c is None else own[c] for c in columns])
+
+        return picked
+
+    return [pick(k) for k in range(folds)]

@@ -44,7 +44,9 @@ def _load(path: Path) -> keras.Model:
         ) from error
 
 
-def check(model: keras.Model, bands: Sequence[str], classes: Sequence[str], asked: Sequence[str]) -> None:
+def check(
+    model: keras.Model, bands: Sequence[str], classes: Sequence[str], asked: Sequence[str], more: int = 0
+) -> None:
     """Refuse a network of other bands or classes than those that are asked for.
 
     Parameters
@@ -55,6 +57,8 @@ def check(model: keras.Model, bands: Sequence[str], classes: Sequence[str], aske
         What its run says that it was trained on, in order.
     asked
         The classes of the study now, in order.
+    more
+        Bands that are not of the image: what is said of each pixel of a date.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def check(model: keras.Model, bands: Sequence[str], classes: Sequence[str], aske
             f"The network was trained on the classes {', '.join(classes)}; the study has {', '.join(asked)} now. "
             f"Run 07_fcn again."
         )
-    size = model.input_shape[-1], model.output_shape[-1]
+    size = model.input_shape[-1] - more, model.output_shape[-1]
     if size != (len(bands), len(classes)):
         raise LulcError(
             f"The network takes {size[0]} bands and tells {size[1]} classes, but its run was trained on {len(bands)} "

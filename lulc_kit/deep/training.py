@@ -126,6 +126,7 @@ class Trained:
     log
         One row for each look: ``fold``, ``step``, ``seconds``, ``rate``, ``loss`` (mean since the look before),
         ``validation_loss`` (mean over the classes) and ``validation_f1`` (macro-F1), NaN without inner validation.
+        Empty for networks that come from elsewhere, as are ``kept`` and ``pixels``.
     kept
         For each fold the step whose weights were kept.
     pixels
@@ -141,8 +142,10 @@ class Trained:
     pixels: list[list[int]]
     trials: pd.DataFrame | None = None
 
-    def curves(self, column: str) -> pd.DataFrame:
-        """Return a column of the log by step (rows) and fold (columns)."""
+    def curves(self, column: str) -> pd.DataFrame | None:
+        """Return a column of the log by step (rows) and fold (columns); None if nothing was trained."""
+        if self.log.empty:
+            return None
         table = self.log.pivot_table(index="step", columns="fold", values=column, dropna=False)
         return table.rename(columns=lambda k: f"fold {k}")
 
@@ -217,7 +220,7 @@ class Fold:
 def prepare(scene: Scene, k: int, fit: Fit) -> Fold:
     """Say what the network of fold k (from 1) learns from, and cut the inner validation part from it."""
     codes = patches.encode(scene.labels, scene.trainable[k - 1] & scene.valid, scene.classes.values)
-    apart = inner.split(codes, scene.blocks, fit.share, inner.gap(scene.fold, scene.trainable), fit.seed + k)
+    apart = inner.split(codes, scene.blocks, fit.share, scene.gap, fit.seed + k)
     teaches, validates = apart or (codes, None)
     mean, variance = scene.statistics(teaches > 0)
     goals = patches.targets(teaches, len(scene.classes.values), fit.weighting)

@@ -119,8 +119,8 @@ class Evaluation:
         }
         return {title: runs for title, runs in found.items() if runs} or None
 
-    def class_estimates(self) -> dict[str, dict[str, tuple[float, float, float]]]:
-        """F1 of each class with its interval, by run and class."""
+    def class_estimates(self) -> dict[str, dict[str, tuple[float, float, float]]] | None:
+        """F1 of each class with its interval, by run and class; None without runs."""
         rows: dict[str, dict[str, tuple[float, float, float]]] = {}
         for run in self.ranked():
             rows[run] = {}
@@ -128,7 +128,7 @@ class Evaluation:
                 f1 = row["f1"]
                 assert isinstance(f1, Estimate)
                 rows[run][name] = (f1.value, f1.low, f1.high)
-        return rows
+        return rows or None
 
     def ranked(self) -> list[str]:
         """Names of the runs, best macro-F1 first."""
@@ -149,8 +149,10 @@ class Evaluation:
         """Return the points of each run's reliability diagram (`Calibration.bins`), best first; None without runs."""
         return {run: self.calibration[run].bins for run in self.ranked()} or None
 
-    def class_table(self, run: str) -> pd.DataFrame:
-        """Precision, recall, F1 and IoU of each class, with intervals, and its number of test pixels."""
+    def class_table(self, run: str) -> pd.DataFrame | None:
+        """Precision, recall, F1 and IoU of each class, with intervals, and its number of test pixels; None without."""
+        if run not in self.runs:
+            return None
         return pd.DataFrame.from_dict(
             {name: {k: str(v) for k, v in row.items()} for name, row in self.runs[run].classes.items()},
             orient="index",

@@ -283,7 +283,8 @@ def reaches(p: params.Samples, stack: xr.DataArray, layout: Layout) -> dict[str,
     texture = raster.header(layout.texture).names if layout.texture.exists() else []
     bands = [str(b) for b in stack.band.values]
     found = reach.of_features(features.parameters if features else {}, bands, texture, resolution)
-    networks = [params.model_of(path.stem).check(params.load(path), str(path)) for path in steps.networks(p)]
+    known = [params.model_of(path.stem).check(params.load(path), str(path)) for path in steps.networks(p)]
+    networks = [n for n in known if getattr(n, "trained", None) is None]  # what learnt elsewhere has seen nothing here
     fcns = {n.run: n for n in networks if isinstance(n, params.FCN)}
     found |= {f"run {name}": fcn.reach * resolution for name, fcn in fcns.items()}
     for n in networks:

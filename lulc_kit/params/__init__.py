@@ -14,7 +14,7 @@ from lulc_kit.params.features import External, Features
 from lulc_kit.params.files import load
 from lulc_kit.params.lstm import LSTM
 from lulc_kit.params.preprocess import Preprocess
-from lulc_kit.params.runs import RunParameters
+from lulc_kit.params.runs import RunParameters, Travelling
 from lulc_kit.params.samples import Samples
 from lulc_kit.params.visualize import Visualize
 
@@ -50,6 +50,7 @@ __all__ = [
     "RunParameters",
     "Samples",
     "Scene",
+    "Travelling",
     "Visualize",
     "load",
     "model_of",

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lulc_kit.params.base import Megabytes, Name, Names
-from lulc_kit.params.runs import Travelling
+from lulc_kit.params.base import Megabytes, Name
+from lulc_kit.params.runs import Pooling
 
 MODELS = ("knn", "rf", "hgb", "svm", "logreg")
 
@@ -18,12 +18,11 @@ def _model(value: str) -> str:
     )
 
 
-class Baselines(Travelling):
+class Baselines(Pooling):
     """06: classifiers that look at one pixel at a time."""
 
     notebook = "06_baselines"
     run: Name = Field("rf", description="name of this run; its files carry it")
-    features: Names | None = Field(None, description="bands of the stack to use; null: all")
     model: Annotated[str, AfterValidator(_model)] = Field(
         "rf", description="knn, rf, hgb, svm, logreg, or a name such as sklearn.naive_bayes.GaussianNB"
     )
@@ -58,6 +57,4 @@ class Baselines(Travelling):
     def _own_samples(self) -> Self:
         if self.learning_curve and (self.trained or self.samples):
             raise ValueError("learning_curve is of this study's own samples: set it to false")
-        if self.trained and self.features:
-            raise ValueError("with 'trained' the features are those of the model: set features to null")
         return self

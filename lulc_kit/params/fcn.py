@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lulc_kit.params.base import Name, Names
-from lulc_kit.params.runs import TrainedParameters
+from lulc_kit.params.base import Name
+from lulc_kit.params.runs import Pooling, TrainedParameters
 
 
-class FCN(TrainedParameters):
+class FCN(TrainedParameters, Pooling):
     """07: a fully convolutional network."""
 
     notebook = "07_fcn"
@@ -16,7 +16,6 @@ class FCN(TrainedParameters):
     network: Literal["fcn", "fcn_light", "mlp"] = Field(
         "fcn", description="fcn: a U-Net; fcn_light: dilated, without pooling; mlp: single pixels"
     )
-    features: Names | None = Field(None, description="bands of the stack to use; null: all")
     patch: int = Field(32, ge=16, le=512, multiple_of=8, description="side of the training patches, pixels")
     filters: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
         [32],

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lulc_kit.params.base import Name, Parameters, Seed
+from lulc_kit.params.base import Name, Names, Parameters, Seed
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_\-]*"
 RunOf = Annotated[str, Field(pattern=rf"^{_NAME}/{_NAME}$")]
@@ -17,7 +17,52 @@ class RunParameters(Parameters):
     seed: Seed = Field(1, description="seed of every random choice")
 
 
-class TrainedParameters(RunParameters):
+class Travelling(RunParameters):
+    """What notebooks have whose models map other studies than the one they were trained in."""
+
+    trained: RunOf | None = Field(
+        None, description="STUDY/RUN: the model of that run maps this study, nothing is trained; null: train"
+    )
+    features: Names | None = Field(None, description="bands of the stack to use; null: all")
+
+    @property
+    def origins(self) -> list[str]:
+        """The studies that teach; none where it is this one."""
+        return [] if self.trained is None else [self.trained.split("/")[0]]
+
+    @model_validator(mode="after")
+    def _from_elsewhere(self) -> Self:
+        if self.trained is not None and self.study in self.origins:
+            raise ValueError(f"trained is a run of this study itself, {self.trained}: name one of another study")
+        if self.trained is not None and self.features:
+            raise ValueError("with 'trained' the features are those of the model: set features to null")
+        return self
+
+
+class Pooling(Travelling):
+    """What notebooks have besides whose models can learn in several studies at once."""
+
+    samples: list[Name] = Field(
+        [], description="studies whose samples train together, each tested by the others; []: this one's"
+    )
+
+    @property
+    def origins(self) -> list[str]:
+        """The studies that teach; none where it is this one alone."""
+        return [*self.samples] or super().origins
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.trained is not None and self.samples:
+            raise ValueError("'trained' takes a model as it is, 'samples' trains one: give one of them")
+        if len(set(self.samples)) < len(self.samples) or len(self.samples) == 1:
+            raise ValueError(
+                f"samples must name two studies or more, each once (this one, too, if it takes part): {self.samples}"
+            )
+        return self
+
+
+class TrainedParameters(Travelling):
     """What the notebooks that train networks have, 07 and 08."""
 
     steps: int = Field(1500, ge=1, le=1_000_000, description="batches at most; inner validation ends training before")
@@ -47,26 +92,3 @@ class TrainedParameters(RunParameters):
     )
     tensorboard: bool = Field(False, description="logs for TensorBoard, too; it wants the package tensorboard")
     flips: bool = Field(False, description="map by the mean over four flips of the scene")
-
-
-class Travelling(RunParameters):
-    """What notebooks have whose models map other studies than the one they were trained in."""
-
-    trained: RunOf | None = Field(
-        None, description="STUDY/RUN: the model of that run maps this study, nothing is trained; null: train"
-    )
-    samples: list[Name] = Field(
-        [], description="studies whose samples train together, each tested by the others; []: this one's"
-    )
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if self.trained is not None and self.samples:
-            raise ValueError("'trained' takes a model as it is, 'samples' trains one: give one of them")
-        if self.trained is not None and self.trained.split("/")[0] == self.study:
-            raise ValueError(f"trained is a run of this study itself, {self.trained}: name one of another study")
-        if len(set(self.samples)) < len(self.samples) or len(self.samples) == 1:
-            raise ValueError(
-                f"samples must name two studies or more, each once (this one, too, if it takes part): {self.samples}"
-            )
-        return self

@@ -7,12 +7,13 @@ import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import attribution, classes, params, raster
+from lulc_kit import attribution, classes, origins, params, raster, travel
 from lulc_kit.deep import results
 from lulc_kit.deep.scene import Scene
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
+from tests.deep import studies
 from tests.deep.series import DATES, SHAPE, series_of
 from tests.labelled import labelled
 
@@ -51,13 +52,10 @@ def test_too_few_dates_are_refused(cube, dates, count):
 
 
 def test_a_network_reads_all_features_or_those_that_are_named(tmp_path):
-    layout = Layout(tmp_path)
-    grid = GeoBox((4, 4), from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
-    stack = raster.array(np.arange(48, dtype=np.float32).reshape(3, 4, 4), grid, ["B4", "B4_mean3", "PC1"])
-    writing.write(layout.stack, stack)
+    layout = studies.put(tmp_path, "s", bands=("B4", "B4_mean3", "PC1"))
     for features, bands in ((None, ["B4", "B4_mean3", "PC1"]), (["PC1", "B4"], ["PC1", "B4"])):
-        p = params.FCN.check({"features": features}, "a test")
-        assert results.open_stack(p, layout).band.values.tolist() == bands
+        p = params.FCN.check({"study": "s", "features": features}, "a test")
+        assert results.open_scene(origins.open_samples(layout), p.features, p, layout).bands == bands
 
 
 def test_a_run_leaves_networks_with_cards_and_is_opened_for_its_own_classes_only(tmp_path, monkeypatch):
@@ -72,6 +70,8 @@ def test_a_run_leaves_networks_with_cards_and_is_opened_for_its_own_classes_only
     folds = {"fold": fold, "block": block, "train_1": fold == 2, "train_2": fold == 1}
     samples = labelled(scheme=scheme, labels=labels, folds=folds, box=grid)
     samples = replace(samples, folds=samples.folds.chunk())
+    tags = travel.tag({"B4": ("bands", "reflectance")}, {travel.ALWAYS: {"level": "L2A"}})
+    writing.write(layout.stack, stack, tags=tags)
     p = params.FCN.check({"run": "t", "patch": 16, "filters": [4], "steps": 60, "learning_rate": 0.03}, "a test")
     scene = Scene(stack, samples)
     trained = results.train_fcn(scene, p, layout)
@@ -86,6 +86,7 @@ def test_a_run_leaves_networks_with_cards_and_is_opened_for_its_own_classes_only
             for v in (1, 3)
         ]
         assert f"test fold: {np.mean(by_class):.3f}" in text
+        assert "B4 (reflectance)" in text and "Made so: level: L2A" in text
         assert "made by a test" in text and "learning_rate: 0.03" in text
         for name, n in zip(scheme.names, pixels, strict=True):
             assert f"{name} | {n}" in text

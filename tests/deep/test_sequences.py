@@ -195,11 +195,18 @@ def test_a_pixel_that_no_sequence_shows_has_no_class(cube, kind):
 
 def test_probabilities_are_mapped_by_fold():
     probabilities = np.random.default_rng(1).random((3, 2, *SHAPE)).astype(np.float32)
-    like = raster.array(np.zeros((1, *SHAPE), np.uint8), BOX, ["label"])
-    stack = sequences.as_stack(da.from_array(probabilities.reshape(6, *SHAPE)), 3, like)
+    stack = sequences.as_stack(da.from_array(probabilities.reshape(6, *SHAPE)), 3, BOX)
     assert stack.odc.geobox == BOX
     for k, predict in enumerate(sequences.predictors(3, 2)):
         np.testing.assert_array_equal(predict(stack.to_numpy()), probabilities[k])
+
+
+def test_classes_that_a_network_does_not_know_get_nothing():
+    probabilities = np.random.default_rng(1).random((2, 2, *SHAPE)).astype(np.float32)
+    probabilities[:, :, 3, 5] = np.nan
+    second = sequences.predictors(2, 2, [1, None, 0])[1](probabilities.reshape(4, *SHAPE))
+    np.testing.assert_array_equal(second[[2, 0]], probabilities[1])
+    assert np.isnan(second[1, 3, 5]) and np.nansum(second[1]) == 0
 
 
 @pytest.mark.parametrize("flips", [False, True])

@@ -133,13 +133,35 @@ def test_a_travelled_step_is_outdated_when_the_model_changes(
         here.run("rf").about.write_bytes(kept)
 
 
+def test_networks_map_a_study_without_labels_too(here: Layout, there: Layout, run: Run, project: Path) -> None:
+    dates = {"network": "ltae", "patch": 16}
+    run("07_fcn", "west")
+    run("08_lstm", "west", run="dates", **dates)
+    for notebook, name, more in (("07_fcn", "fcn", {"features": None}), ("08_lstm", "dates", dates)):
+        done = run(notebook, "east", run=f"away_{name}", trained=f"west/{name}", **more)
+        files_of_run = there.run(f"away_{name}")
+        assert [p.name for p in files_of_run.models.iterdir()] == ["run.json"]
+        with rasterio.open(files_of_run.map) as file:
+            assert set(np.unique(file.read(1))) <= {0, 2, 3, 5} and (file.read(1) > 0).mean() > 0.9
+        with contextlib.chdir(project):
+            assert study.Study(done["p"]).outdated(done["p"]) is None
+            card = here.run(name).network(1)
+            kept = card.read_bytes()
+            card.write_bytes(kept + b"x")
+            assert study.Study(done["p"]).outdated(done["p"]) == "inputs changed"
+            card.write_bytes(kept)
+
+
 def test_with_labels_the_cost_of_travelling_is_judged(
     here: Layout, eastern: Callable[[str], None], run: Run, project: Path
 ) -> None:
+    """Follows the test above: its networks are there."""
     eastern("labelled")
     run("05_samples", "labelled")
     for name, origin in (("own", None), ("away", "west/rf")):
         run("06_baselines", "labelled", run=name, trained=origin)
+    run("07_fcn", "labelled", run="own_fcn")
+    run("07_fcn", "labelled", run="away_fcn", trained="west/fcn", features=None)
     run("09_evaluate", "labelled")
     layout = Layout(project / "outputs/labelled")
     judged = runs.evaluate(layout, resamples=100)
@@ -149,12 +171,19 @@ def test_with_labels_the_cost_of_travelling_is_judged(
     expected = f1_score(true[both], mapped[both], average="macro")
     assert judged.runs["away"].macro.value == pytest.approx(expected)  # the map itself is the test: nothing was trained
     assert "away" not in judged.leaking and "own" in judged.leaking
-    (row,) = judged.travelled().to_dict("records")
+    by_run = {row["run"]: row for row in judged.travelled().to_dict("records")}
+    assert set(by_run) == {"away", "away_fcn"} and by_run["away_fcn"]["trained in"] == "west/fcn"
+    with rasterio.open(layout.run("away_fcn").map) as network:
+        seen = (true > 0) & (network.read(1) > 0)
+        expected_of_network = f1_score(true[seen], network.read(1)[seen], average="macro")
+    assert judged.runs["away_fcn"].macro.value == pytest.approx(expected_of_network)
+    row = by_run["away"]
     assert (row["run"], row["trained in"], row["here"]) == ("away", "west/rf", "own")
     assert row["cost"] == pytest.approx(judged.runs["own"].macro.value - expected)
     page = layout.report.read_text(encoding="utf-8")
     assert "Run “away” was trained in west/rf and has seen no label of this study" in page
-    assert files.read_json(layout.accuracy)["travelled"][0]["run"] == "away"
+    assert "Run “away_fcn” was trained in west/fcn and has seen no label of this study" in page
+    assert {row["run"] for row in files.read_json(layout.accuracy)["travelled"]} == {"away", "away_fcn"}
 
 
 def test_two_halves_teach_together_and_each_is_tested_by_the_other(

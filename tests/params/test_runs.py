@@ -37,5 +37,14 @@ def test_runs_are_those_of_the_three_notebooks() -> None:
     ],
 )
 def test_a_model_has_one_origin(values: dict[str, Any], says: str) -> None:
-    with pytest.raises(ParameterError, match=says):
-        params.Baselines.check({"study": "s", "run": "x"} | values, "06_x.yaml")
+    for model in RUNS:
+        if set(values) <= set(model.model_fields):
+            with pytest.raises(ParameterError, match=says):
+                model.check({"study": "s", "run": "x"} | values, "x.yaml")
+
+
+def test_the_studies_that_teach() -> None:
+    assert [model(study="s", trained="a/rf").origins for model in RUNS] == [["a"]] * 3  # type: ignore[call-arg]
+    assert [model(study="s").origins for model in RUNS] == [[]] * 3  # type: ignore[attr-defined]
+    assert params.FCN(study="s", samples=["a", "s"]).origins == ["a", "s"]
+    assert "samples" not in params.LSTM.model_fields
