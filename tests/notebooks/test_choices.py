@@ -113,7 +113,7 @@ ROWS: dict[str, list[Any]] = {
             ],
         },
         {"texture_directions": [0, 45, 90, 135], "segment_size": 20, "stack": ["B2", "NDVI", "B8_segment_std"]},
-        {"texture_bands": [], "time_layers": ["NDVI", "B4"], "time_statistics": ["p50", "phase1"], "time_min": 1}
+        {"texture_bands": [], "time_layers": ["NDVI", "B4"], "time_statistics": ["p50", "max_day"], "time_min": 1}
         | {"time_months": [scene.DATES[0][:7]], "time_each": True},
     ],
     "05_samples": [
