@@ -29,7 +29,7 @@ from lulc_kit.deep import (
 )
 from lulc_kit.deep.scene import Scene
 from lulc_kit.deep.series import Series, scratch
-from lulc_kit.errors import LulcError, ParameterError
+from lulc_kit.errors import FormatError, LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.samples import Samples
 
@@ -118,6 +118,8 @@ def _from_elsewhere(p: params.Travelling, layout: Layout, knows: str, more: int 
 
 def _told(about: Mapping[str, Any]) -> Scheme:
     """Return the classes that a run's networks tell, in their order."""
+    if "tells" not in about:
+        raise FormatError(f"Run {about['run']} does not say which classes its networks tell: run its notebook again.")
     return Scheme.from_dict(about["classes"]).subset(about["tells"])
 
 

@@ -1,5 +1,6 @@
 """What runs of networks read: the dates of the cube."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -99,3 +100,8 @@ def test_a_run_leaves_networks_with_cards_and_is_opened_for_its_own_classes_only
         LulcError, match=f"{', '.join(scheme.names)}; the study has {', '.join(other.scheme.names)} now"
     ):
         results.open_fcn(run, other)
+    about = json.loads(run.about.read_text(encoding="utf-8"))
+    del about["tells"]  # as runs of earlier versions are
+    run.about.write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(LulcError, match="does not say which classes its networks tell: run its notebook again"):
+        results.open_fcn(run, samples)
