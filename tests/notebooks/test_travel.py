@@ -214,7 +214,7 @@ CHANGES: dict[str, tuple[dict[str, dict[str, Any]], str]] = {
     "not fitted there": ({"04_features": {"fitted_in": None}}, "components: .* in west, .* here"),
     "a layer less": ({"04_features": {"indices": ["NDVI"]}}, "no layer MNDWI"),
     "another window": ({"04_features": {"texture_window": 7}}, "texture window: 5 in west, 7 here"),
-    "sharpened": ({"02_preprocess": {"sharpen": "local"}}, "bands: interpolated in west, sharpened here"),
+    "interpolated": ({"02_preprocess": {"sharpen": "none"}}, "bands: sharpened in west, interpolated here"),
 }
 
 
