@@ -18,6 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -72,7 +73,7 @@ def ours(folder: Path, model: object) -> None:
         mapping.write(maps, RunLayout(folder, "ours"), SCHEMES["workflow"])
 
 
-def scikit_learn(folder: Path, model: object, threads: int) -> None:
+def scikit_learn(folder: Path, model: Any, threads: int) -> None:
     with rasterio.open(folder / "stack.tif") as source:
         pixels = source.read().reshape(FEATURES, -1).T
         side = source.width

@@ -63,9 +63,9 @@ def judge(
     return accuracy.assess(matrices, samples.scheme, confidence=0.95, resamples=1000, seed=1)
 
 
-def beside(study: str, planned: list[params.Parameters]) -> list[params.Parameters]:
+def beside(study: str, planned: list[params.FCN | params.LSTM]) -> list[params.FCN | params.LSTM]:
     """Return the networks that are compared beside those of a study's plan."""
-    found: list[params.Parameters] = [params.FCN(study=study, run=n, network=n) for n in ("mlp", "fcn_light")]
+    found: list[params.FCN | params.LSTM] = [params.FCN(study=study, run=n, network=n) for n in ("mlp", "fcn_light")]
     lstms = [p for p in planned if isinstance(p, params.LSTM)]
     for kind in KINDS if lstms else ():
         for sequences_of in ("fixed", "random"):
@@ -74,14 +74,15 @@ def beside(study: str, planned: list[params.Parameters]) -> list[params.Paramete
     return found
 
 
-def named(study: str) -> dict[str, params.Parameters]:
+def named(study: str) -> dict[str, params.FCN | params.LSTM]:
     """Return the networks of a study's plan, and those beside it, by run."""
-    planned = [s.parameters for s in run.plan(study, {}, "outputs") if s.step[:2] in ("07", "08")]
+    steps = run.plan(study, {}, "outputs")
+    planned = [s.parameters for s in steps if isinstance(s.parameters, params.FCN | params.LSTM)]
     return {p.run: p for p in [*planned, *beside(study, planned)]}
 
 
 def trained_network(
-    known: dict[str, params.Parameters], name: str, seed: int, steps: int | None, layout: Layout
+    known: dict[str, params.FCN | params.LSTM], name: str, seed: int, steps: int | None, layout: Layout
 ) -> tuple[training.Trained, list[npt.NDArray[np.float32]]]:
     """Train a network and keep it; return it and its probabilities by fold."""
     asked: dict[str, object] = {"seed": seed, "run": f"{name}-{seed}"} | ({"steps": steps} if steps else {})

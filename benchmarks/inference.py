@@ -93,7 +93,7 @@ def compiled(model: keras.Model, tile: Array, folder: Path) -> dict[str, Callabl
         core = openvino.Core()
         for title, settings in {"32 bits": {"INFERENCE_PRECISION_HINT": "f32"}, "its own choice of bits": {}}.items():
             program = core.compile_model(core.read_model(path), "CPU", settings)
-            found[f"OpenVINO, {title}"] = lambda program=program: program(tile)[0]  # type: ignore[misc]
+            found[f"OpenVINO, {title}"] = lambda program=program: program(tile)[0]
     return found
 
 

@@ -42,6 +42,14 @@ def reached(project: Path) -> str:
     return next((step for step in plan if not (project / STUDY / f"steps/{step}.json").exists()), "the end")
 
 
+def finished(project: Path, arguments: list[str]) -> float:
+    """Run ``lulc`` to its end and return how many seconds it took; an AssertionError says what went wrong."""
+    started = time.monotonic()
+    said = scene.lulc(project, *arguments)
+    assert said.returncode == 0, said.stdout + said.stderr
+    return time.monotonic() - started
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=27)
@@ -54,7 +62,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         data = scene.write_data(Path(folder) / "data")
         project = scene.make_project(Path(folder) / "project", scene.parameters(data))
-        whole = kills.timed(project, command)
+        whole = finished(project, command)
         expected = kills.results(project / STUDY)
         print(f"undisturbed: {whole:.0f} s, {len(expected)} files", flush=True)
         while len(rows) < options.n:
@@ -67,7 +75,7 @@ def main() -> int:
                 struck.append([how, round(after), reached(project)])
                 print(*struck[-1], flush=True)
             try:
-                kills.timed(project, command)
+                finished(project, command)
                 wrong = difference(project / STUDY, expected)
             except AssertionError as error:
                 wrong = [str(error)[-500:]]

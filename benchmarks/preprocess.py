@@ -46,7 +46,7 @@ def build(source: Path, target: Path) -> float:
         mask="scl",
         mask_buffer=p.mask_buffer,
         scl_exclude=p.scl_exclude,
-        sharpen=True,
+        sharpen=p.sharpen == "local",
     )
     return float(table.loc[0, "clear"])
 
