@@ -3,9 +3,9 @@
     python -m benchmarks.deep_tile [--sides 2745 10980] [--steps 200]
 
 A simulated stack of 20 bands (that of benchmarks.applicability), a square of 20 × 20 labelled pixels every 300 pixels,
-six classes drawn at random, three folds: the network learns nothing worth knowing, and costs what it
-costs. What is done is what the notebook does, with its defaults and the limit of memory of a study. Features take 10 GB
-of the disk as a file and 10 GB as the copy that windows are read from; making the file is not counted.
+six classes drawn at random, three folds: the network learns nothing worth knowing, and costs what it costs. What is
+done is what the notebook does, with its defaults and the limit of memory of a study. Features take 10 GB of the disk as
+a file and 10 GB as the copy that windows are read from; making the file is not counted.
 """
 
 import argparse
