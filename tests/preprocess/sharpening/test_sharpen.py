@@ -12,7 +12,7 @@ from scipy import ndimage
 from lulc_kit.errors import LulcError
 from lulc_kit.preprocess.sharpening.sharpen import MTF, Plan, degrade, fit, sharpen
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 
 
 def scene(rows=96, columns=96, seed=0, bands=2):
