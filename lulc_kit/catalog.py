@@ -140,7 +140,7 @@ class Scene:
     origin, radiometry
         Which item of which service it was loaded from, and how its offset was decided on.
     understood
-        What its files were understood to say, if they are the user's own: a row for each band (`intake.rasters.rows`,
+        What its files were understood to say, if they are the user's own: a row for each band (`intake.rasters.look`,
         the numbers only of the first scene).
     """
 

@@ -128,9 +128,8 @@ class _Looked:
 
 
 def _look(name: str, folder: Path, nodata: float | None, numbers: bool) -> _Looked:
-    found = rasters.describe(name)
+    found, said = rasters.look(name, nodata=nodata, numbers=numbers)
     path = rasters.plain(found, name, folder, nodata)
-    said = rasters.rows(found, name, nodata, numbers=numbers)
     hint = f" {_TRANSPARENCY}" if any(band.masked for band in found.bands) else ""
     moments = [band.moment for band in found.bands]
     return _Looked(path, found if found.plain else rasters.describe(path), said, moments, hint)

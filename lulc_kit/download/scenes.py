@@ -118,7 +118,7 @@ def _understood(name: str, path: Path) -> list[dict[str, Any]]:
     name = name if files.resolve(name) == path else str(path)  # fetched, or cut out
     if path.suffix.lower() in tables.SUFFIXES:
         return []
-    return vectors.describe(path) if vectors.is_vector(path) else rasters.rows(rasters.describe(name), name)
+    return vectors.describe(path) if vectors.is_vector(path) else rasters.look(name)[1]
 
 
 def ancillary(p: params.Download) -> dict[str, Path]:

@@ -181,8 +181,7 @@ def explain(p: params.Features, layout: Layout, part: Literal["band", "layer"]) 
     else:
         named: list[tuple[str | Path, float | None]] = [(ancillary["dem"], None)] if "dem" in ancillary else []
         named += [(_own(entry)[0], entry.nodata) for entry in p.external]
-        described = [(rasters.describe(name, PARAMETERS), name, nodata) for name, nodata in named]
-        found = [row for what in described for row in rasters.rows(*what)]
+        found = [row for name, nodata in named for row in rasters.look(name, PARAMETERS, nodata)[1]]
     return pd.DataFrame(found) if found else None
 
 

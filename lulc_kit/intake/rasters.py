@@ -9,10 +9,10 @@ block by block, into the study's folder.
 import contextlib
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +28,6 @@ from lulc_kit.errors import FormatError, GridError, MissingFileError
 from lulc_kit.intake.remote import refuse_remote
 from lulc_kit.intake.vectors import DEGREES
 from lulc_kit.raster.reading import HUGE, OFFLINE, report_damage
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _SIDE = 1024  # of the blocks that are copied
 _CELLS = 1000  # rows or columns of the sample that lowest and highest numbers are taken from
@@ -149,31 +146,59 @@ def describe(name: str | Path, parameters: str = "01_download.yaml") -> Raster:
     >>> [(band.name, band.scale, band.nodata) for band in found.bands]
     [('B4', 0.0001, -32768.0), ('B8', 0.0001, -32768.0)]
     """
+    with _opened(name, parameters) as (raster, _):
+        return raster
+
+
+def look(
+    name: str | Path, parameters: str = "01_download.yaml", nodata: float | None = None, *, numbers: bool = True
+) -> tuple[Raster, list[dict[str, Any]]]:
+    """Open a raster of a user's, say what it is, and what was understood, a row for each band, in values of JSON.
+
+    Lowest and highest number, and the share that is missing, are those of at most 1000 × 1000 pixels in the middle.
+
+    Parameters
+    ----------
+    name, parameters
+        As for `describe`, whose errors are raised.
+    nodata
+        The number that the parameters say means nodata; None for what the file says.
+    numbers
+        Whether to look at the numbers, too.
+    """
+    with _opened(name, parameters) as (raster, sources):
+        return raster, _rows(raster, name, nodata, sources if numbers else None)
+
+
+@contextlib.contextmanager
+def _opened(name: str | Path, parameters: str) -> Iterator[tuple[Raster, list[rasterio.DatasetReader]]]:
+    """Give what a raster is and its parts, open."""
     whole = _checked(str(name), parameters)
     boxes: list[GeoBox] = []
     bands: list[RasterBand] = []
     numbers: list[tuple[int, int]] = []
     marked = False
-    with _open(whole, name) as file:
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(_open(whole, name))
         parts = (whole,) if file.count else tuple(file.subdatasets)
         if not parts:
             raise FormatError(f"{name} holds no bands. Expected a raster with bands, or a variable for each band.")
-        for k, part in enumerate(parts):
-            with contextlib.nullcontext(file) if part == whole else _open(part, name) as source:
-                boxes.append(_grid(source, name))
-                data = [b for b in source.indexes if b != _alpha(source)]
-                for b in data:
-                    variable = part.rsplit(":", 1)[-1] if len(parts) > 1 and len(data) == 1 else None
-                    bands.append(_band(source, b, variable))
-                    numbers.append((k, b))
-                    marked |= source.colorinterp[b - 1] == ColorInterp.alpha
-    odd = [part for part, box in zip(parts, boxes, strict=True) if not _alike(box, boxes[0])]
-    if odd:
-        raise GridError(
-            f"{name} holds variables on different grids ({parts[0]} and {odd[0]}). Name each band's variable by "
-            f"itself in {parameters} (bands: {{B2: '{parts[0]}', …}}), or save them to GeoTIFFs."
-        )
-    return Raster(parts, boxes[0], tuple(bands), tuple(numbers), marked)
+        sources = [file if part == whole else stack.enter_context(_open(part, name)) for part in parts]
+        for k, (part, source) in enumerate(zip(parts, sources, strict=True)):
+            boxes.append(_grid(source, name))
+            data = [b for b in source.indexes if b != _alpha(source)]
+            for b in data:
+                variable = part.rsplit(":", 1)[-1] if len(parts) > 1 and len(data) == 1 else None
+                bands.append(_band(source, b, variable))
+                numbers.append((k, b))
+                marked |= source.colorinterp[b - 1] == ColorInterp.alpha
+        odd = [part for part, box in zip(parts, boxes, strict=True) if not _alike(box, boxes[0])]
+        if odd:
+            raise GridError(
+                f"{name} holds variables on different grids ({parts[0]} and {odd[0]}). Name each band's variable by "
+                f"itself in {parameters} (bands: {{B2: '{parts[0]}', …}}), or save them to GeoTIFFs."
+            )
+        yield Raster(parts, boxes[0], tuple(bands), tuple(numbers), marked), sources
 
 
 def _checked(name: str, parameters: str) -> str:
@@ -195,7 +220,7 @@ def _checked(name: str, parameters: str) -> str:
 
 def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
     try:
-        with rasterio.Env(**OFFLINE):
+        with rasterio.Env(GDAL_NUM_THREADS="1", **OFFLINE):  # see `report_damage`
             return rasterio.open(gdal_name)
     except RasterioIOError as error:
         remedy = _REMEDIES.get(Path(str(name)).suffix.lower(), "It may be truncated: copy or download it again")
@@ -291,17 +316,21 @@ def read(raster: Raster, band: int, rows: slice, columns: slice) -> npt.NDArray[
     numpy.ndarray or numpy.ma.MaskedArray
         (row, column); masked where a mask or alpha band says that data are missing.
     """
+    part, _ = raster.number[band - 1]
+    with report_damage(raster.source[part]), rasterio.open(raster.source[part]) as source:
+        return _read(source, raster, band, rows, columns)
+
+
+def _read(source: rasterio.DatasetReader, raster: Raster, band: int, rows: slice, columns: slice) -> npt.NDArray[Any]:
     (height, width), (down, right) = raster.stored.shape, raster.turned
     window = Window.from_slices(_stored(rows, height, down), _stored(columns, width, right))
-    part, number = raster.number[band - 1]
-    masked = raster.bands[band - 1].masked
-    with report_damage(raster.source[part]), rasterio.open(raster.source[part]) as source:
-        data = source.read(number, window=window)
-        if masked:
-            # GDAL itself looks for an alpha band only where there are two or four bands.
-            alpha = _alpha(source)
-            shown = source.read(alpha, window=window) if alpha else source.read_masks(number, window=window)
-            data = np.ma.masked_array(data, shown == 0)
+    _, number = raster.number[band - 1]
+    data = source.read(number, window=window)
+    if raster.bands[band - 1].masked:
+        # GDAL itself looks for an alpha band only where there are two or four bands.
+        alpha = _alpha(source)
+        shown = source.read(alpha, window=window) if alpha else source.read_masks(number, window=window)
+        data = np.ma.masked_array(data, shown == 0)
     return data[::down, ::right]
 
 
@@ -412,31 +441,10 @@ def plain(raster: Raster, name: str | Path, folder: Path, nodata: float | None =
     return copy(raster, folder / f"{stem}_{own}_plain.tif", nodata)
 
 
-def record(raster: Raster, name: str | Path, nodata: float | None = None) -> "pd.DataFrame":
-    """Return `rows` as a table for reading."""
-    import pandas as pd
-
-    return pd.DataFrame(rows(raster, name, nodata))
-
-
-def rows(
-    raster: Raster, name: str | Path, nodata: float | None = None, *, numbers: bool = True
+def _rows(
+    raster: Raster, name: str | Path, nodata: float | None, sources: Sequence[rasterio.DatasetReader] | None
 ) -> list[dict[str, Any]]:
-    """Return what was understood, a row for each band, in values that JSON knows.
-
-    Lowest and highest number, and the share that is missing, are those of at most 1000 × 1000 pixels in the middle.
-
-    Parameters
-    ----------
-    raster
-        From `describe`.
-    name
-        What the user calls it.
-    nodata
-        The number that the parameters say means nodata; None for what the file says.
-    numbers
-        Whether to look at the numbers; otherwise the file is not opened.
-    """
+    """Return the rows of `look`, with what the open parts' numbers are."""
     geobox, (height, width) = raster.geobox, raster.stored.shape
     epsg = geobox.crs.to_epsg() if geobox.crs else None
     unit = geobox.crs.units[0] if geobox.crs else "–"
@@ -462,7 +470,7 @@ def rows(
                 "nodata": "nan" if own is not None and np.isnan(own) else own,
                 "nodata from": "–" if own is None and not band.masked else source,
             }
-            | (_range(read(raster, b, down, across), own) if numbers else {})
+            | (_range(raster, b, (down, across), own, sources) if sources else {})
         )
     return found
 
@@ -474,7 +482,16 @@ def _meaning(band: RasterBand) -> str:
     return f"{factor}{shift}{f', {band.unit}' if band.unit else ''}"
 
 
-def _range(block: npt.NDArray[Any], nodata: float | None) -> dict[str, Any]:
+def _range(
+    raster: Raster,
+    band: int,
+    window: tuple[slice, slice],
+    nodata: float | None,
+    sources: Sequence[rasterio.DatasetReader],
+) -> dict[str, Any]:
+    part, _ = raster.number[band - 1]
+    with report_damage(raster.source[part]):
+        block = _read(sources[part], raster, band, *window)
     data = np.ma.getdata(block)
     gone = np.ma.getmaskarray(block) | ((data == nodata) if nodata is not None else False)
     gone = gone | ~(np.abs(data) < HUGE) if data.dtype.kind == "f" else gone

@@ -82,7 +82,7 @@ def explain(p: params.Samples, layout: Layout) -> pd.DataFrame | None:
     names = [name for name, _ in _named(p, layout)]
     maps = [name for name in names if not _drawn(name)]
     if maps:
-        return pd.DataFrame([row for n in maps for row in rasters.rows(rasters.describe(n, sources.PARAMETERS), n)])
+        return pd.DataFrame([row for n in maps for row in rasters.look(n, sources.PARAMETERS)[1]])
     columns = [_shapes(name, p).record(p.field)["found"] for name in names]
     return pd.concat(columns, axis=1, keys=[c["file"] for c in columns])
 

@@ -166,6 +166,7 @@ class _Job:
         image = radiometry.scene_on_grid(scene, self.geobox)
         step = _sampling(self.geobox.shape)
         pending = MASKS[self.mask](Request(scene, image, self.mask_buffer, self.scl_exclude))
+        saturated = [*saturated, *radiometry.saturated_on_grid(scene, self.geobox)]
         lost = da.stack(saturated).any(axis=0) if saturated else False
         wanted = [da.isnan(image.data).any(axis=0), lost, image.data[:, ::step, ::step]]
         nodata, lost, numbers, *found = dask.compute(*wanted, *pending.arrays)

@@ -25,17 +25,30 @@ def on_grid(band: Band, geobox: GeoBox) -> da.Array:
     dask.array.Array
         float32, shape (row, column), reflectance 0–1 (bright clouds may exceed 1), NaN where there is no data.
     """
-    own = band.geobox
-    ratio = abs(own.resolution.x) / abs(geobox.resolution.x) if own.crs == geobox.crs else 1.0
-    resampling = "average" if ratio < 0.99 else "bilinear"
-    if grids.same(own, geobox):
-        resampling = "nearest"
-    numbers = warping.warp(band.path, geobox, band=band.number, own=own, resampling=resampling, nodata=band.nodata)
+    numbers = _numbers_on_grid(band, geobox)
     if np.dtype(band.dtype).kind == "f":
         numbers = da.where(abs(numbers) > raster.HUGE, np.float32(np.nan), numbers)
     if band.saturated is not None:
         numbers = da.where(numbers == band.saturated, np.float32(np.nan), numbers)
     return numbers * np.float32(band.scale) + np.float32(band.offset)
+
+
+def saturated_on_grid(scene: Scene, geobox: GeoBox) -> list[da.Array]:
+    """Say for each band that may have saturated pixels which ones are: bool, (row, column); in one pass with `on_grid`.
+
+    Only of bands whose grid is that of the study: elsewhere such pixels have mixed into others.
+    """
+    marked = [band for band in scene.bands.values() if band.saturated is not None]
+    return [_numbers_on_grid(band, geobox) == band.saturated for band in marked]
+
+
+def _numbers_on_grid(band: Band, geobox: GeoBox) -> da.Array:
+    own = band.geobox
+    ratio = abs(own.resolution.x) / abs(geobox.resolution.x) if own.crs == geobox.crs else 1.0
+    resampling = "average" if ratio < 0.99 else "bilinear"
+    if grids.same(own, geobox):
+        resampling = "nearest"
+    return warping.warp(band.path, geobox, band=band.number, own=own, resampling=resampling, nodata=band.nodata)
 
 
 def picture_beginning(scene: Scene) -> float:

@@ -49,7 +49,7 @@ def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[tuple[Scene, lis
     scene
         Its copies have no saturated pixels: they are nodata there, and never mix into others.
     saturated
-        For each band that has any, or may have, whether a pixel of the grid is: bool, (row, column), lazily.
+        For each copied band that had any, whether a pixel of the grid was: bool, (row, column), lazily.
 
     Raises
     ------
@@ -61,14 +61,10 @@ def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[tuple[Scene, lis
     packed = {name: band for name, band in scene.bands.items() if raster.is_jpeg2000(band.path)}
     mixing = {n for n, band in scene.bands.items() if band.saturated is not None and not grids.same(boxes[n], geobox)}
     copied = {n: b for n, b in scene.bands.items() if n in packed or n in mixing or parts[n] != _whole(boxes[n])}
-    there = [band for name, band in scene.bands.items() if name not in copied and band.saturated is not None]
-    saturated = [
-        warping.warp(b.path, geobox, band=b.number, own=b.geobox, resampling="nearest", dtype=b.dtype) == b.saturated
-        for b in there
-    ]
     if not copied:
-        yield scene, saturated
+        yield scene, []
         return
+    saturated = []
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".window-", dir=folder) as work:
         bands = dict(scene.bands)
@@ -83,21 +79,20 @@ def cut(scene: Scene, geobox: GeoBox, folder: Path) -> Iterator[tuple[Scene, lis
 
 
 def _copy(band: Band, part: Part, path: Path) -> tuple[Band, Band | None]:
-    """Write a part of a band; if any pixel of it is saturated, also which ones (uint8)."""
-    own = band.geobox[part]
-    writing.write_plain(path, raster.array(_numbers(band)[None, *part], own, ["numbers"]), band.dtype)
+    """Write a part of a band, saturated pixels as nodata; if there are any, also which ones (uint8)."""
+    own, numbers = band.geobox[part], _numbers(band)[part]
     copy = dataclasses.replace(band, path=path, number=1, geobox=own, nodata=_missing(band), saturated=None)
     if band.saturated is None:
+        writing.write_plain(path, raster.array(numbers[None], own, ["numbers"]), band.dtype)
         return copy, None
-    numbers = warping.warp(path, own, own=own, dtype=band.dtype)
-    saturated = numbers == band.saturated
-    if not saturated.any().compute():
+    saturated, flags = numbers == band.saturated, np.zeros(own.shape, bool)
+    clean = da.where(saturated, numbers.dtype.type(copy.nodata), numbers)
+    writing.write_plain(path, raster.array(clean[None], own, ["numbers"]), band.dtype, (saturated[None], flags[None]))
+    if not flags.any():
         return copy, None
-    clean, flags = path.with_stem(f"{path.stem}_clean"), path.with_stem(f"{path.stem}_saturated")
-    numbers = da.where(saturated, numbers.dtype.type(copy.nodata), numbers)
-    writing.write_plain(clean, raster.array(numbers[None], own, ["numbers"]), band.dtype)
-    writing.write_plain(flags, raster.array(saturated[None].astype(np.uint8), own, ["saturated"]), "uint8")
-    return dataclasses.replace(copy, path=clean), Band(flags, geobox=own, dtype="uint8")
+    where = path.with_stem(f"{path.stem}_saturated")
+    writing.write_plain(where, raster.array(da.from_array(flags[None].astype(np.uint8)), own, ["saturated"]), "uint8")
+    return copy, Band(where, geobox=own, dtype="uint8")
 
 
 def _numbers(band: Band) -> da.Array:
@@ -111,8 +106,10 @@ def _numbers(band: Band) -> da.Array:
 
 
 def _missing(band: Band) -> float | None:
-    """Return the number that means nodata in a copy of a band."""
-    return band.saturated if band.nodata is None else band.nodata
+    """Return the number that means nodata in a copy of a band: one that its type can hold."""
+    kind = np.dtype(band.dtype)
+    held = band.nodata is not None and (kind.kind == "f" or np.iinfo(kind).min <= band.nodata <= np.iinfo(kind).max)
+    return band.nodata if held or band.saturated is None else band.saturated
 
 
 def _whole(grid: GeoBox) -> Part:

@@ -237,12 +237,19 @@ def _room(output: Output) -> Iterator[None]:
         yield
 
 
-def write_plain(path: Path, data: xr.DataArray, dtype: str = "float32") -> None:
-    """Write a raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step."""
+def write_plain(
+    path: Path, data: xr.DataArray, dtype: str = "float32", beside: tuple[da.Array, npt.NDArray[Any]] | None = None
+) -> None:
+    """Write a raster as a tiled, uncompressed GeoTIFF: quick, for files that do not outlive a step.
+
+    ``beside`` is an array of the same blocks that is computed in the same pass, and what takes its numbers.
+    """
     nodata = np.nan if np.dtype(dtype).kind == "f" else None
     output = Output(path, data, dtype, nodata)
     with _room(output), _create(path, output, data.odc.geobox) as target:
-        blockwise.store([data.data], [Canvas(target, data.shape)], data.data.numblocks[2])
+        pairs: list[tuple[da.Array, Any]] = [(data.data, Canvas(target, data.shape)), *([beside] if beside else [])]
+        arrays, targets = zip(*pairs, strict=True)
+        blockwise.store(arrays, targets, data.data.numblocks[2])
 
 
 @dataclass(frozen=True)

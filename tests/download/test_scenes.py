@@ -40,18 +40,17 @@ def build(p: params.Download, folder: Path, **options: Any) -> None:
     builder.build(found, study_grid(found), folder / "cube", **options)
 
 
-def test_files_of_ones_own_are_opened_to_describe_and_twice_to_read(project: Path, opened: Counter[str]) -> None:
+def test_six_files_of_ones_own_are_opened_twenty_times(project: Path, opened: Counter[str]) -> None:
     data = scene.write_data(project / "data")
     opened.clear()
     p = params.Download.check({"study": "s", "source": "files", "scenes": scene.scenes(data)[:1]}, "here")
     build(p, project / "outputs/s", mask="scl", scl_exclude=[9])
     names = [f"{band}.tif" for band in (*scene.FINE, *scene.COARSE)]
-    # To describe, to say how low and high its numbers are (of the first scene only), to find saturated pixels, to look
-    # at them, to write them: the scene is small, so that it is one block. Of coarse bands, which are interpolated,
-    # saturated pixels are taken out first.
+    # To describe, to look at the pixels, to write them: the scene is small, so that it is one block. Of coarse bands,
+    # which are interpolated, saturated pixels are taken out first: they are copied.
     fine, coarse = [f"{band}.tif" for band in scene.FINE], [f"{band}.tif" for band in scene.COARSE]
-    assert {name: opened[name] for name in names} == dict.fromkeys(fine, 5) | dict.fromkeys(coarse, 6)
-    assert opened["SCL.tif"] == 3
+    assert {name: opened[name] for name in names} == dict.fromkeys(fine, 3) | dict.fromkeys(coarse, 4)
+    assert opened["SCL.tif"] == 2
 
 
 def test_images_of_a_product_are_opened_to_describe_and_to_decode(project: Path, opened: Counter[str]) -> None:

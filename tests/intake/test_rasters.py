@@ -259,7 +259,7 @@ def test_what_was_understood_is_a_table(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", data, nodata=-9999)
     with rasterio.open(path, "r+") as source:
         source.scales, source.offsets, source.units = [0.5], [-0.1], ["ft"]
-    row = rasters.record(rasters.describe(path), path).iloc[0]
+    (row,) = rasters.look(path)[1]
     assert (row["CRS"], row["pixel"], row["type"], row["nodata"], row["nodata from"]) == (
         "EPSG:32633", "10 metre", "float32", -9999, "the file",
     )  # fmt: skip
