@@ -49,7 +49,7 @@ def strike(project: Path, arguments: Sequence[str], how: str, after: float) -> b
             return False
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
             HOW[how](process)
-        # `lulc` that has lost a kernel says so and ends; one that was only just starting is started again, and all goes on.
+        # `lulc` that has lost a kernel says so and ends; one that was only starting is started again, and all goes on.
         process.wait(1800)
         return True
     finally:
