@@ -322,6 +322,7 @@ def _papermill(source: Path, target: Path, p: params.Parameters, project: Path) 
                     log_output=False,
                     extra_arguments=["--log-level=CRITICAL"],  # to the kernel
                     stdout_file=sys.stdout,
+                    iopub_timeout=OUTPUT,
                 )
             return
         except RuntimeError as error:
@@ -336,6 +337,8 @@ def _never_started(error: RuntimeError) -> bool:
 
 STARTS = 3
 """How often a kernel that does not come up is started."""
+OUTPUT = 120
+"""Seconds that a cell's last output may take on its way; nbclient's own 4 are too few on a busy computer."""
 
 
 # Progress comes as plain lines (no Jupyter session), and pictures are drawn for the notebook.

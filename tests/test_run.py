@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from lulc_kit import params, run, study
@@ -198,6 +199,20 @@ def test_the_kit_speaks_for_itself_and_names_the_errors_of_others(
     monkeypatch.setattr(papermill, "execute_notebook", execute)
     with pytest.raises(LulcError, match=f"^s 01_download failed: {says}\n"):
         run._execute(planned)
+
+
+def test_output_that_is_slow_on_a_busy_computer_is_waited_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from papermill.clientwrap import PapermillNotebookClient
+
+    put(project, "01_download")
+    (planned,) = run.plan("s")
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
+    empty = nbformat.v4.new_notebook(metadata=kernel)
+    (project / "notebooks/01_download.ipynb").write_text(nbformat.writes(empty))
+    waits = []
+    monkeypatch.setattr(PapermillNotebookClient, "execute", lambda client: waits.append(client.iopub_timeout))
+    run._execute(planned)
+    assert waits == [run.OUTPUT] and run.OUTPUT > PapermillNotebookClient.iopub_timeout.default_value
 
 
 def test_kernel_that_does_not_come_up_is_started_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
