@@ -1,6 +1,6 @@
 """What is left of a map as dates are taken away or clouded: networks of dates beside a forest on time features.
 
-    python -m benchmarks.dates [--study romania] [--runs lstm_fixed lstm_random …] [--seed 1] [--outputs DIR]
+    python -m benchmarks.dates [--study romania] [--runs forest lstm_fixed …] [--seed 1] [--outputs DIR] [--again]
 
 Takes networks that learnt from all dates, those that `benchmarks.deep --outputs DIR` kept, or trains them, and asks
 them about series of which dates are gone, or of which clouds hide a part of each date: blobs of a smooth random field,
@@ -8,7 +8,7 @@ another one on each date.
 The forest has the 10th, 50th and 90th percentile and the spread over the dates of each band, trained on all dates and
 asked with those of the dates that are left. Test pixels are those of the folds that a model has not seen; a pixel that
 nothing shows any more counts as wrong for all. Each row is the mean over some draws of what is gone, the same for all
-models.
+models. A row is written as soon as it is there, and a run that was cut off goes on with those that are missing.
 """
 
 import argparse
@@ -31,9 +31,15 @@ from lulc_kit.layout import Layout
 from lulc_kit.samples import Samples
 
 SHARES, DRAWS = (0.0, 0.2, 0.4, 0.6, 0.8), 2
+FOREST = "rf on time features"
 BLOB = 6
 """Pixels over which the random field of clouds is smoothed."""
+KINDS = ("removed", "clouded")
 COLUMNS = ["study", "what", "share", "clear", "model", "macro-F1"]
+NOTE = (
+    f"Macro-F1 (0–1) on folds apart in space, mean over {DRAWS} draws of what is gone; no intervals. Clear: dates that "
+    "show a pixel, on average."
+)
 Numbers = npt.NDArray[np.float32]
 
 
@@ -114,47 +120,49 @@ class Network:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--study", default="romania", help="romania by default")
-    parser.add_argument("--runs", nargs="+", default=["lstm_fixed", "lstm_random", "ltae_fixed", "ltae_random"])
+    parser.add_argument(
+        "--runs", nargs="+", default=["forest", "lstm_fixed", "lstm_random", "ltae_fixed", "ltae_random"]
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the networks that were kept")
     parser.add_argument("--outputs", help="folder of what benchmarks.deep kept, or is to be kept")
+    parser.add_argument("--again", action="store_true", help="make rows again that are there")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         layout = prepare(arguments.study, Path(arguments.outputs or folder).absolute())
-        compare(arguments.study, arguments.runs, arguments.seed, layout)
+        for name in arguments.runs:
+            compare(arguments.study, name, arguments.seed, arguments.again, layout)
 
 
-def compare(study: str, runs: list[str], seed: int, layout: Layout) -> None:
-    """Make the rows of a study's models."""
+def compare(study: str, name: str, seed: int, again: bool, layout: Layout) -> None:
+    """Make the rows of a model that are missing."""
+    model = FOREST if name == "forest" else name
+    mine = [(what, f"{100 * share:.0f} %", share) for what in KINDS for share in SHARES if share or what == "removed"]
+    kept = report.earlier("dates", COLUMNS, lambda row: again and (row["study"], row["model"]) == (study, model))
+    there = {(row[0], row[4], row[1], row[2]) for row in kept}
+    missing = [(what, part, share) for what, part, share in mine if (study, model, what, part) not in there]
+    if not missing:
+        return
     samples, known = Samples.read(layout), named(study)
     labels, fold = np.asarray(samples.labels.data[0]), samples.codes("fold")
     tested = (labels > 0) & (fold > 0)
-    models: dict[str, Forest | Network] = {}
-    whole = None
-    for name in runs:
-        p = known[name].model_copy(update={"run": f"{name}-{seed}", "fcn": f"fcn-{seed}"})
+    p = next(p for p in known.values() if isinstance(p, params.LSTM)) if name == "forest" else known[name]
+    assert isinstance(p, params.LSTM), f"{name} reads no dates"
+    whole = results.read_series(layout, known[p.fcn].features, p)
+    asked: Forest | Network
+    if name == "forest":
+        asked = Forest(samples, whole)
+    else:
+        p = p.model_copy(update={"run": f"{name}-{seed}", "fcn": f"{p.fcn}-{seed}"})
         if not layout.run(p.run).network(1).exists():
             trained_network(known, name, seed, None, layout)
-        models[name] = Network(p, layout, samples)
-        whole = results.read_series(layout, models[name].first.features, p)
-    assert whole is not None
-    models = {"rf on time features": Forest(samples, whole), **models}
-    rows = report.earlier("dates", COLUMNS, lambda row: row["study"] == study and row["model"] in models)
-    for what in ("removed", "clouded"):
-        for share in SHARES:
-            if what == "clouded" and not share:
-                continue
-            some = [reduced(whole, what, share, draw) for draw in range(DRAWS if share else 1)]
-            clear = np.mean([np.mean(s.clear_parts()) * len(s.dates) for s in some])
-            for name, model in models.items():
-                found = [macro_f1(labels[tested], model(s, fold)[tested]) for s in some]
-                rows.append([study, what, f"{100 * share:.0f} %", f"{clear:.1f}", name, f"{np.mean(found):.3f}"])
-                print(rows[-1], flush=True)
-    note = (
-        f"Macro-F1 (0–1) on folds apart in space, mean over {DRAWS} draws of what is gone; no intervals. Clear: dates "
-        "that show a pixel, on average."
-    )
-    rows.sort(key=lambda r: (str(r[0]), r[1] != "removed", float(str(r[2]).split()[0])))
-    report.publish("dates", "Networks of dates as dates are taken away or clouded", COLUMNS, rows, note)
+        asked = Network(p, layout, samples)
+    for what, part, share in missing:
+        some = [reduced(whole, what, share, draw) for draw in range(DRAWS if share else 1)]
+        clear = np.mean([np.mean(s.clear_parts()) * len(s.dates) for s in some])
+        found = [macro_f1(labels[tested], asked(s, fold)[tested]) for s in some]
+        kept.append([study, what, part, f"{clear:.1f}", model, f"{np.mean(found):.3f}"])
+        kept.sort(key=lambda r: (str(r[0]), r[1] != "removed", float(str(r[2]).split()[0]), r[4] != FOREST))
+        report.publish("dates", "Networks of dates as dates are taken away or clouded", COLUMNS, kept, NOTE)
 
 
 if __name__ == "__main__":
