@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -41,6 +42,23 @@ class Board:
 
         self._summary, self._writer = tf.summary, tf.summary.create_file_writer(str(folder))
         self.colours = np.array(colours, np.uint8)
+
+    def draw_graph(self, model: keras.Model) -> None:
+        """Write which layer of a network feeds which.
+
+        TensorBoard reads Keras' own description of a network, too, but fails where an operation has a number beside
+        its tensors, as those over dates do.
+        """
+        import tensorflow as tf
+
+        graph = tf.compat.v1.GraphDef()
+        for depth in sorted(model._nodes_by_depth, reverse=True):
+            for node in model._nodes_by_depth[depth]:
+                fed = [tensor._keras_history.operation.name for tensor in node.input_tensors]
+                graph.node.add(name=node.operation.name, op=type(node.operation).__name__, input=fed)
+        with self._writer.as_default(0):
+            self._summary.graph(graph)
+        self._writer.flush()
 
     def look(
         self, row: Mapping[str, float], said: tuple[Numbers, Codes] | None, windows: Sequence[tuple[Numbers, Codes]]

@@ -46,6 +46,8 @@ class Keeper:
         Takes what each look sees, too; None: TensorBoard is not wanted.
     watch
         Takes the rows of the log after each look; None: nobody looks on.
+    full
+        Whether it was said that the disk is full.
     """
 
     def __init__(self, run: RunLayout | None, fold: int | str, fingerprint: str) -> None:

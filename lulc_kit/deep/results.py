@@ -278,8 +278,10 @@ def _dates(p: params.LSTM, layout: Layout) -> list[str]:
     days = sorted(path.name.removesuffix(ending) for path in layout.cube.glob(f"*{ending}"))
     dates = [d for d in days if p.dates is None or p.dates[0] <= d <= p.dates[1]]
     if len(dates) < p.length:
+        asked = "" if p.dates is None else f" between {p.dates[0]} and {p.dates[1]}"
+        all_of_it = f", {len(days)} in all from {days[0]} to {days[-1]}" if days else ""
         raise ParameterError(
-            f"A sequence needs {p.length} dates, and the cube has {len(dates)} between {p.dates}. "
+            f"A sequence needs {p.length} dates, and the cube has {len(dates)}{asked}{all_of_it}. "
             f"Widen 'dates', lower 'length', or lower 'min_clear' in 02_preprocess.yaml."
         )
     return dates

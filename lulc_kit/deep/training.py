@@ -251,7 +251,7 @@ def train_folds(
         if watch is not None:
             watch(pd.concat([*logs, pd.DataFrame(rows).assign(fold=k)], ignore_index=True))
 
-    models, logs, kept, pixels, rows = [], [], [], [], []
+    models, logs, kept, pixels, rows, full = [], [], [], [], [], False
     trainers = {} if compiled is None else {"": Trainer(compiled, fit)}
     for k in range(1, scene.folds + 1):
         best: tuple[keras.Model, State, list[int]] | None = None
@@ -270,11 +270,13 @@ def train_folds(
             trainer = trainers.get(shape) or Trainer(keras.models.clone_model(model), own)
             trainers[shape], trainer.how = trainer, own
             keeper = checkpoint.Keeper(store, f"{k}_{number}" if number else k, _fingerprint(model, fold, data, own))
-            keeper.watch = tell
+            keeper.watch, keeper.full = tell, full  # one warning for all folds
             if fit.board and store is not None:
                 keeper.board = board.Board(store.board(keeper.fold), [c.rgb for c in scene.classes.classes])
+                keeper.board.draw_graph(model)
             title = f"{name}: fold {k} of {scene.folds}" + (f", {trial.words()}" if number else "")
             state = trainer.fit(model, data, validation, keeper, title, scene.folds * len(trials))
+            full = keeper.full
             found = next(row for row in state.rows if row["step"] == state.best_step)
             rows.append({"fold": k, "settings": trial.words(), **found, "chosen": False})
             if best is None or state.best > best[1].best:

@@ -1,12 +1,14 @@
 """Logs for TensorBoard, read back by TensorBoard's own reader where it is installed."""
 
 import importlib.util
+import json
+import re
 
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from lulc_kit.deep import board, results
+from lulc_kit.deep import board, networks, results, temporal
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
 from tests.deep.test_training import parameters, scene
@@ -48,6 +50,27 @@ def test_training_leaves_curves_rates_confusions_and_windows(tmp_path):
             np.testing.assert_allclose([float(make_ndarray(one.tensor_proto)) for one in found], log[name], rtol=1e-5)
         tags = events.Tags()["tensors"]
         assert "true class by row, found by column" in tags and "window 1: found, true" in tags
+
+
+@pytest.mark.parametrize("name", ["fcn", "fcn_lstm", "ltae"])
+def test_the_graph_has_every_layer_and_what_feeds_it_as_tensorboard_reads_it(name, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    mean, spread = np.zeros(2, np.float32), np.ones(2, np.float32)
+    model = networks.fcn(mean, spread, 3, [4, 6])
+    if name != "fcn":
+        model = temporal.ltae(mean, spread, 3, 6) if name == "ltae" else networks.fcn_lstm(model, 3, 8)
+    board.Board(tmp_path, COLOURS).draw_graph(model)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    found = {node.name: node for node in events.Graph().node}
+    told = json.loads(model.to_json())["config"]["layers"]  # by Keras itself
+    assert set(found) == {layer["name"] for layer in told}
+    for layer in told:
+        assert found[layer["name"]].op == layer["class_name"]
+        fed = re.findall(r'"keras_history": \["([^"]+)"', json.dumps(layer["inbound_nodes"]))
+        assert sorted(found[layer["name"]].input) == sorted(fed)
 
 
 def test_windows_show_what_is_found_beside_the_labels():

@@ -47,9 +47,16 @@ def test_series_filled_in_time_still_knows_what_was_seen(cube):
 
 
 @pytest.mark.parametrize(("dates", "count"), [(["2020-02-01", "2020-03-31"], 2), (["2021-01-01", "2021-12-31"], 0)])
-def test_too_few_dates_are_refused(cube, dates, count):
-    with pytest.raises(LulcError, match=rf"needs 3 dates, and the cube has {count} between"):
+def test_too_few_dates_are_refused_with_those_that_there_are(cube, dates, count):
+    there = rf"{count} between {dates[0]} and {dates[1]}, {len(DATES)} in all from {DATES[0]} to {DATES[-1]}\."
+    with pytest.raises(LulcError, match=rf"needs 3 dates, and the cube has {there} Widen 'dates', lower 'length'"):
         series_of(cube, ["B4"], dates)
+
+
+def test_a_cube_of_fewer_dates_than_a_sequence_is_refused(cube):
+    p = params.LSTM(length=len(DATES) + 1, dates=None)
+    with pytest.raises(LulcError, match=rf"needs {len(DATES) + 1} dates, and the cube has {len(DATES)}, "):
+        results.read_series(cube, ["B4"], p)
 
 
 def test_a_network_reads_all_features_or_those_that_are_named(tmp_path):

@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score, log_loss
 from lulc_kit import classes, params, raster
 from lulc_kit.deep import networks, patches, prediction, results, training
 from lulc_kit.deep.scene import Scene
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import LulcError, StorageError
 from lulc_kit.layout import Layout
 from tests.labelled import labelled
 from tests.scene import REPOSITORY, environment
@@ -87,9 +87,17 @@ def test_the_log_says_how_training_went_and_lies_beside_the_run_as_a_table(train
     assert found.curves("loss").index.name == "step"
 
 
-def test_who_looks_on_is_told_after_each_look(tmp_path):
+def test_on_a_full_disk_training_goes_on_with_one_warning_and_who_looks_on_is_told_after_each_look(
+    tmp_path, monkeypatch
+):
+    def full(path):
+        raise StorageError(f"{path} cannot be written: the disk has 0 MB free")
+
     told = []
-    trained = results.train_fcn(scene()[0], parameters(steps=40), Layout(tmp_path), told.append)
+    monkeypatch.setattr(training.checkpoint.files, "replacing", full)
+    with pytest.warns(UserWarning) as said:
+        trained = results.train_fcn(scene()[0], parameters(steps=40), Layout(tmp_path), told.append)
+    assert sum("Training goes on without checkpoints: " in str(w.message) for w in said) == 1, "of two folds"
     assert [len(log) for log in told] == [1, 2, 3, 4]
     pd.testing.assert_frame_equal(told[-1], trained.log)
 
