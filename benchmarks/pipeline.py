@@ -86,7 +86,7 @@ def measure(stretches: int) -> type[training.Trainer]:
 def row(study: str, name: str, stretches: int, layout: Layout) -> list[object]:
     """Measure a network of a study."""
     samples, p = Samples.read(layout), named(study)[name]
-    training.Trainer = measure(stretches)  # type: ignore[misc]
+    training.Trainer = measure(stretches)
     try:
         if isinstance(p, params.FCN):
             scene = Scene(raster.read(layout.stack, p.features), samples)
