@@ -12,9 +12,11 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from benchmarks import applicability, report
@@ -33,22 +35,27 @@ COLUMNS = ["Mpx", "columns×rows", "what", "seconds", "memory, GB", "Mpx/s"]
 
 
 def label(side: int) -> Samples:
-    """Return labelled squares of a scene; each is a block of its own."""
+    """Return labelled squares of a scene, made block by block; each is a block of its own."""
+    across = -(-side // APART)
     random = np.random.default_rng(1)
-    labels = np.zeros((1, side, side), np.uint8)
-    folds = np.zeros((2 + FOLDS, side, side), np.uint32)
-    for number, place in enumerate(np.ndindex(side // APART, side // APART), 1):
-        square = tuple(slice(k * APART, k * APART + FIELD) for k in place)
-        fold = int(random.integers(1, FOLDS + 1))
-        labels[0][square] = random.integers(1, CLASSES + 1)
-        folds[0][square], folds[1][square] = fold, number
-        for k in range(1, FOLDS + 1):
-            folds[1 + k][square] = fold != k
-    box, names = grid((side, side)), ["fold", "block", *(f"train_{k}" for k in range(1, FOLDS + 1))]
     classes = scheme("workflow").subset(list(scheme("workflow").values)[:CLASSES])
+    value = random.choice(classes.values, across**2)
+    fold = random.integers(1, FOLDS + 1, across**2)
+
+    def squares(block_info: Any = None) -> npt.NDArray[np.uint32]:
+        (top, bottom), (left, right) = block_info[None]["array-location"][1:]
+        rows, columns = np.ogrid[top:bottom, left:right]
+        square = rows // APART * across + columns // APART
+        there = (rows % APART < FIELD) & (columns % APART < FIELD)
+        trains = [fold[square] != k for k in range(1, FOLDS + 1)]
+        return np.stack([value[square], fold[square], square + 1, *trains]).astype(np.uint32) * there
+
+    names = ["label", "fold", "block", *(f"train_{k}" for k in range(1, FOLDS + 1))]
+    chunks = ((len(names),), *da.core.normalize_chunks(512, shape=(side, side)))
+    codes = da.map_blocks(squares, chunks=chunks, dtype=np.uint32, meta=np.empty((0, 0, 0), np.uint32))
     table = pd.DataFrame({"row": [0], "column": [0], "class": [classes.names[0]], "label": [classes.values[0]]})
-    lookup = np.array([0, *classes.values], np.uint8)
-    as_raster = raster.array(lookup[labels], box, ["label"]), raster.array(folds, box, names)
+    box = grid((side, side))
+    as_raster = raster.array(codes[:1].astype(np.uint8), box, names[:1]), raster.array(codes[1:], box, names[1:])
     return Samples(table.assign(fold=1, block=1), classes, "squares", *as_raster)
 
 
