@@ -21,9 +21,27 @@ from tests import scene
 HERE = Path(__file__).parent
 SLOW = tuple(
     str(HERE / name)
-    for name in ("browser", "deep", "simulated", "preprocess/test_products.py", "preprocess/test_correction.py")
+    for name in (
+        "browser",
+        "deep",
+        "download/test_stac.py",
+        "features/test_results.py",
+        "notebooks",
+        "preprocess/sharpening/test_sharpen.py",
+        "preprocess/test_builder.py",
+        "preprocess/test_composite.py",
+        "preprocess/test_correction.py",
+        "preprocess/test_csmask.py",
+        "preprocess/test_product_clouds.py",
+        "preprocess/test_products.py",
+        "preprocess/test_registration.py",
+        "preprocess/test_window.py",
+        "safe/test_eopf.py",
+        "simulated",
+        "test_late.py",
+    )
 )
-"""Tests of whole studies, networks and products; files and tests that are slow by themselves carry the mark."""
+"""Tests of whole studies, notebooks, networks and products; single tests that are slow carry the mark themselves."""
 
 LONGEST = tuple(
     str(HERE / name)

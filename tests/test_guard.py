@@ -100,6 +100,7 @@ def read(path, nodata=0, scale=10000):
     return np.where(numbers == nodata, np.nan, numbers / scale)
 
 
+@pytest.mark.slow
 @shared
 def test_real_tile_with_the_offset_already_taken_off():
     """33TWM: DN/10000 is reflectance. Believing the −1000 of its baseline would apply it twice."""

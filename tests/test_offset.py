@@ -122,6 +122,7 @@ def test_the_picture_settles_what_the_guard_cannot(start: float, kind: str) -> N
     assert offset.settle(known, start) is known
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("added", [0, 1000])
 def test_real_scenes(added: int) -> None:

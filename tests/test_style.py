@@ -14,7 +14,11 @@ MODULES = sorted((REPOSITORY / "lulc_kit").rglob("*.py"))
 
 @pytest.mark.parametrize(
     "command",
-    [["ruff", "check", "--no-cache", "."], ["ruff", "format", "--check", "--no-cache", "."], ["mypy"]],
+    [
+        ["ruff", "check", "--no-cache", "."],
+        ["ruff", "format", "--check", "--no-cache", "."],
+        pytest.param(["mypy"], marks=pytest.mark.slow),
+    ],
     ids=["lint", "format", "types"],
 )
 def test_tool_is_content(command: list[str]) -> None:

@@ -52,7 +52,7 @@ def test_a_word_is_no_tile() -> None:
         area.tile_square("Berlin")
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(
     left=st.floats(-179, 178),
     bottom=st.floats(-79, 82),

@@ -57,6 +57,7 @@ def test_quantiles_are_numpy_s_at_a_level_for_each_column():
     np.testing.assert_allclose(bootstrap._quantile(many, level), expected)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_where_errors_depend_on_each_other():
     """A small part of `benchmarks.evaluate`, whose page says more: 250 samples of 60 blocks."""
     held = evaluate.cover_blocks(60, 250)

@@ -86,6 +86,7 @@ def test_a_stratified_sample_has_what_was_asked_of_each_class_and_no_pixel_twice
     assert (np.diff(codes[row, column].astype(int)) != 0).sum() > 20, "the order tells nothing of the class"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["stratified", "simple", "systematic"])
 def test_each_pixel_of_a_class_has_the_same_chance(how, monkeypatch):
     monkeypatch.setattr(sampling, "ROWS", 7)  # so that the map is searched in parts

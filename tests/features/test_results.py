@@ -110,7 +110,7 @@ def test_with_an_elevation_model_the_default_begins_with_the_stack_of_the_source
 
 
 @pytest.mark.usefixtures("without_pictures")
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chunk=st.integers(12, 80), free=st.sampled_from([400, 20_000]))
 def test_nothing_depends_on_the_blocks_or_the_memory(chunk, free, folder, monkeypatch):
     memory = int((blockwise.allowance()[1] + free) / 0.9)  # MB, beside what other tests have left in this process

@@ -31,6 +31,7 @@ def image(chunk):
     return raster.array(lazy, box, ["B8", "B11"])
 
 
+@pytest.mark.slow
 @given(chunk=st.tuples(st.integers(4, 70), st.integers(4, 70)), window=st.sampled_from([3, 5, 9]))
 @settings(max_examples=12, deadline=None)
 def test_independent_of_the_blocks_to_the_last_bit(chunk, window):

@@ -20,8 +20,6 @@ from tests.notebook import execute
 from tests.services.stac import AREA, Made
 from tests.services.world import SERVICES, World, variable
 
-pytestmark = pytest.mark.slow
-
 AROUND = GeoBox((400, 400), from_origin(scene.LEFT - 1000, scene.TOP + 1000, 10, 10), scene.CRS)
 FINE = GeoBox((300, 300), from_origin(14.98, 52.38, 1 / 3600, 1 / 3600), "EPSG:4326")
 KEY = "a-key-that-nobody-may-see"

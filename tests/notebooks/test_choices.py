@@ -25,8 +25,6 @@ from lulc_kit.errors import LulcError
 from tests import scene
 from tests.notebook import execute
 
-pytestmark = pytest.mark.slow
-
 SIDE = 80  # pixels of 10 m, of a study that takes seconds
 FILES = {"dem": "data/dem.tif", "roads": "data/roads.gpkg", "reference": "data/polygons.gpkg"}
 STUDY = {"study": "tiny"}

@@ -25,8 +25,6 @@ from lulc_kit import run, study
 from tests import kills, scene
 from tests.scene import Finished
 
-pytestmark = pytest.mark.slow
-
 
 def states(said: str) -> dict[str, str]:
     """Return what `lulc run` said of each step: "up to date" or why it ran."""

@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import pytest
 import shapely
 
 from lulc_kit import catalog
@@ -16,8 +15,6 @@ from tests import products, scene
 from tests.download.conftest import stac  # noqa: F401
 from tests.services.cdse import DIGITS, Server, add_manifest
 from tests.services.stac import AREA, FOOTPRINT, Stac
-
-pytestmark = pytest.mark.slow
 
 OFFER = {"stac_version": "1.1.0", "type": "Feature", "stac_extensions": [], "links": [], "assets": {}}
 

@@ -27,8 +27,6 @@ from tests.notebooks.test_safe import CLI, item
 from tests.services.cdse import PASSWORD, USER, Server, add_manifest
 from tests.services.stac import AREA, Made, Stac
 
-pytestmark = pytest.mark.slow
-
 SECRETS = {
     ("cdse", "user"): USER,
     ("cdse", "password"): PASSWORD,

@@ -17,8 +17,6 @@ from tests.notebook import execute
 from tests.services import stac as stand_in
 from tests.services.stac import AREA, KEYS, Made, Stac, write_cog
 
-pytestmark = pytest.mark.slow
-
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "mapchete_eo_33TWM"
 MARKS = {
     "LULC_CDSE_S3_KEY": "marked-s3-key",

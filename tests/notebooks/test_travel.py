@@ -21,8 +21,6 @@ from lulc_kit.layout import Layout
 from tests import scene
 from tests.notebook import execute
 
-pytestmark = pytest.mark.slow
-
 MIDDLE = scene.LEFT + 800
 HALVES = {"west": (scene.LEFT, MIDDLE), "east": (MIDDLE, scene.LEFT + 1600)}
 Run = Callable[..., dict[str, Any]]

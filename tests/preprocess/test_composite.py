@@ -162,7 +162,7 @@ def test_clear_observations_are_counted(made):
 
 
 def test_memory_is_that_of_blocks_and_not_of_all_dates(tmp_path, monkeypatch):
-    side, count = 768, 12
+    side, count = 512, 12
     box = GeoBox((side, side), from_origin(500_000, 5_000_000, 10, 10), "EPSG:32633")
     generator = np.random.default_rng(1)
     for t in range(count):

@@ -89,6 +89,7 @@ def sundarbans():
     return pd.DataFrame({name: band[inside] for name, band in bands.items()}), labels[inside]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not Path(SUNDARBANS).is_dir(), reason="no ../shared/data/sundarbans")
 @pytest.mark.parametrize("seed", [1, 2])
