@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
-from lulc_kit import attribution, map_layers, mapping, origins, params, raster, travel
+from lulc_kit import map_layers, mapping, origins, params, raster, travel
 from lulc_kit.classes import Scheme
 from lulc_kit.deep import (
-    card,
     dated,
     devices,
     joined,
@@ -27,6 +26,7 @@ from lulc_kit.deep import (
     temporal,
     training,
 )
+from lulc_kit.deep.outcome import Outcome
 from lulc_kit.deep.scene import Scene
 from lulc_kit.deep.series import Series, scratch
 from lulc_kit.errors import FormatError, LulcError, ParameterError
@@ -188,7 +188,7 @@ def write_fcn(
     )
     known = {"stack": travel.describe(layout.stack, bands)} if travel.TAG in raster.tags(layout.stack) else {}
     tested = score_left_out(trained, learnt, p)
-    _write(trained, text, bands, told, own, p, layout, {"patch": p.patch} | known, tested)
+    _write(Outcome(trained, text, bands, told, {"patch": p.patch} | known, tested), own, p, layout)
     return tested
 
 
@@ -330,82 +330,22 @@ def write_lstm(
         f"{f', starting from run {p.fcn}' if p.starts_from_fcn else ''}, {_steps(trained)}"
     )
     known = {"dates": travel.describe_dates(image, first.features, _sequence(p))}
-    _write(trained, text, first.features, told, own, p, layout, known)
+    _write(Outcome(trained, text, first.features, told, known), own, p, layout)
 
 
-def _write(
-    trained: training.Trained,
-    text: str,
-    bands: Sequence[str],
-    told: Scheme,
-    own: Samples | None,
-    p: params.FCN | params.LSTM,
-    layout: Layout,
-    known: Mapping[str, Any],
-    tested: pd.DataFrame | None = None,
-) -> None:
-    """Write the networks that were trained here, their cards, and what the run is.
-
-    Parameters
-    ----------
-    text
-        What they are, in words.
-    bands, told
-        What they read, and the classes that they tell, in order.
-    known
-        What else the run keeps: among it what must be the same wherever they are used.
-    tested
-        `score_left_out`.
-    """
-    run, about = layout.run(p.run), dict(known)
+def _write(outcome: Outcome, own: Samples | None, p: params.FCN | params.LSTM, layout: Layout) -> None:
+    """Write the networks that were trained here, their cards, and what the run is."""
+    run, about, text = layout.run(p.run), dict(outcome.known), outcome.model
     if p.trained:
         text = origins.read_model(p, layout, "")[1]["model"]
     else:
-        storage.save(trained.networks, run, _cards(trained, text, bands, told, own, p, layout, known, tested))
-    about |= {"classes": origins.join_classes(own, p, layout).to_dict(), "tells": [*told.values]}
+        settings = p.model_dump(mode="json", exclude={"study", "outputs", "run", "features"})
+        storage.save(outcome.trained.networks, run, outcome.cards(run, own, settings))
+    about |= {"classes": origins.join_classes(own, p, layout).to_dict(), "tells": [*outcome.told.values]}
     about |= {"origin": p.trained or getattr(p, "samples", []), "same_place": origins.find_same_place(p, layout)}
-    about |= {} if tested is None else {"left_out": tested.to_dict("index")}
-    mapping.write_about(run, origins.describe(text, p), bands, "" if own is None else own.fingerprint, **about)
-
-
-def _cards(
-    trained: training.Trained,
-    text: str,
-    bands: Sequence[str],
-    told: Scheme,
-    own: Samples | None,
-    p: params.FCN | params.LSTM,
-    layout: Layout,
-    known: Mapping[str, Any],
-    tested: pd.DataFrame | None,
-) -> list[str]:
-    """Write what each network is, with its score on the fold, or in the study, that it has not seen (see `_write`)."""
-    run = layout.run(p.run)
-    settings = {k: v for k, v in p.model_dump(mode="json").items() if k not in ("study", "outputs", "run", "features")}
-    made = known.get("stack") or known.get("dates") or {"units": [""] * len(bands), "made": {}}
-    if tested is not None:
-        separation, scores = "whole studies", tested["macro_f1"].tolist()
-    else:
-        assert own is not None, "they were trained on it"
-        separation, scores = own.separation, _scores(own, run, len(trained.networks))
-    cards = []
-    for k, model in enumerate(trained.networks, 1):
-        pixels = dict(zip(told.names, trained.pixels[k - 1], strict=True))
-        numbers = {"inner validation": trained.validated(k), "test fold": scores[k - 1]}
-        chosen = {} if (words := trained.chosen(k)) is None else {"chosen by inner validation": words}
-        about = card.Card(
-            *(run.name, k, text, attribution.get(), tuple(bands), tuple(made["units"]), made["made"], pixels),
-            *(separation, settings | chosen, trained.kept[k - 1], numbers, networks.temperature_of(model)),
-        )
-        cards.append(about.text())
-    return cards
-
-
-def _scores(own: Samples, run: RunLayout, folds: int) -> list[float]:
-    """Return the macro-F1 of each fold's network on the fold that it has not seen."""
-    found, labels = raster.read_codes(run.crossval).data[0], own.on_grid()[0].data[0]
-    found, labels, fold = np.asarray(found), np.asarray(labels), own.codes("fold")
-    return [training.macro_f1(labels[fold == k], found[fold == k]) for k in range(1, folds + 1)]
+    about |= {} if outcome.tested is None else {"left_out": outcome.tested.to_dict("index")}
+    folds = "" if own is None else own.fingerprint
+    mapping.write_about(run, origins.describe(text, p), outcome.bands, folds, **about)
 
 
 def _map(

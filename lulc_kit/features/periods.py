@@ -30,12 +30,13 @@ def dates_in(period: str, dates: Sequence[str]) -> list[str]:
     >>> dates_in("07", days), dates_in("2018-07", days), dates_in("11..02", days)
     (['2018-07-04', '2019-07-09'], ['2018-07-04'], ['2018-01-12', '2018-12-30'])
     """
-    if not re.fullmatch(PERIOD, period):
+    written = re.fullmatch(PERIOD, period)
+    if written is None:
         raise ParameterError(
             f"time_months: {period!r} is no month or season. Write 2018-07 for that month, 07 for July of any year, "
             f"or 06..08 for June to August of any year (as text, in quotes)."
         )
-    found = [day for day in dates if _within(period, day)]
+    found = [day for day in dates if _within(written, day)]
     if not found:
         months = sorted({day[:7] for day in dates})
         raise ParameterError(
@@ -45,9 +46,9 @@ def dates_in(period: str, dates: Sequence[str]) -> list[str]:
     return found
 
 
-def _within(period: str, day: str) -> bool:
-    if ".." not in period:
-        return day[:7] == period or day[5:7] == period
-    first, last = period.split("..")
-    month = day[5:7]
+def _within(period: re.Match[str], day: str) -> bool:
+    year, month = day[:4], day[5:7]
+    if period["month"]:
+        return month == period["month"] and period["year"] in (None, year)
+    first, last = period["first"], period["last"]
     return first <= month <= last if first <= last else month >= first or month <= last

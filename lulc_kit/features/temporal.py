@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lulc_kit import raster
 from lulc_kit.errors import ParameterError
 from lulc_kit.late import da, xr
-from lulc_kit.params.features import HARMONIC, PLAIN
+from lulc_kit.params.features import HARMONIC, PERCENTILE, PLAIN
 
 ROUNDS = 5
 """Of reweighting in the robust fit."""
@@ -26,8 +26,8 @@ def is_known(name: str) -> bool:
 
 
 def _percentile(name: str) -> int | None:
-    found = re.fullmatch(r"p(\d{1,3})", name)
-    return int(found[1]) if found and int(found[1]) <= 100 else None
+    found = re.fullmatch(PERCENTILE, name)
+    return int(found["percent"]) if found else None
 
 
 def count_needed(name: str, names: Sequence[str], minimum: int) -> int:

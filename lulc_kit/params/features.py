@@ -54,12 +54,14 @@ TextureFeature = Literal[
 
 PLAIN = ("mean", "std", "iqr", "min", "max", "min_day", "max_day", "amplitude", "slope", "count")
 HARMONIC = ("amplitude1", "phase1", "amplitude2", "phase2", "level")
-"""Statistics over time, beside the percentiles ``p0`` … ``p100``: `lulc_kit.features.temporal` computes them."""
-Statistic = Annotated[str, Field(pattern=rf"^(p(\d{{1,2}}|100)|{'|'.join(PLAIN + HARMONIC)})$")]
-PERIOD = r"^((\d{4}-)?(0[1-9]|1[0-2])|(0[1-9]|1[0-2])\.\.(0[1-9]|1[0-2]))$"
+"""Statistics over time, beside the percentiles: `lulc_kit.features.temporal` computes them."""
+PERCENTILE = r"p(?P<percent>\d{1,2}|100)"
+"""How a percentile is written: ``p0`` … ``p100``."""
+Statistic = Annotated[str, Field(pattern=rf"^({PERCENTILE}|{'|'.join(PLAIN + HARMONIC)})$")]
+PERIOD = r"((?P<year>\d{4})-)?(?P<month>0[1-9]|1[0-2])|(?P<first>0[1-9]|1[0-2])\.\.(?P<last>0[1-9]|1[0-2])"
 """How a period is written: ``2018-07``, that month; ``07``, July of any year; ``06..08``, June to August of any year,
 ``11..02``, over the turn of the year."""
-Period = Annotated[str, Field(pattern=PERIOD)]
+Period = Annotated[str, Field(pattern=rf"^({PERIOD})$")]
 Directions = Annotated[list[Literal[0, 45, 90, 135]], Field(min_length=1)]
 
 
@@ -114,8 +116,7 @@ class Features(Parameters):
     time_statistics: list[Statistic] = Field(
         ["p10", "p50", "p90"],
         min_length=1,
-        description="p0 to p100, mean, std, iqr, min, max, min_day, max_day, amplitude, slope, count, amplitude1, "
-        "phase1, amplitude2, phase2, level",
+        description=f"p0 to p100, {', '.join(PLAIN + HARMONIC)}",
     )
     time_dates: list[Date] | None = Field(
         None, min_length=2, max_length=2, description="first and last day that count; null: the whole cube"
