@@ -24,26 +24,28 @@ from lulc_kit.raster import writing
 
 Predictor = Callable[[Array], Array]
 
+BATCH = 65536
+"""Pixels handed to an estimator at once."""
+
 
 @dataclass(frozen=True)
 class _Pixelwise:
     estimator: Any
     columns: tuple[int | None, ...]
-    batch: int
 
     def __call__(self, features: Array) -> Array:
         flat = features.reshape(len(features), -1)
         out = np.full((len(self.columns), flat.shape[1]), np.nan, np.float32)
         known = np.flatnonzero(np.isfinite(flat).all(axis=0))
-        for start in range(0, len(known), self.batch):
-            pixels = known[start : start + self.batch]
+        for start in range(0, len(known), BATCH):
+            pixels = known[start : start + BATCH]
             found = self.estimator.predict_proba(np.ascontiguousarray(flat[:, pixels].T))
             for row, column in enumerate(self.columns):
                 out[row, pixels] = 0 if column is None else found[:, column]
         return out.reshape(len(self.columns), *features.shape[1:])
 
 
-def pixelwise(estimator: Any, classes: Sequence[int], batch: int = 65536) -> Predictor:
+def pixelwise(estimator: Any, classes: Sequence[int]) -> Predictor:
     """Make a predictor of an estimator that looks at one pixel at a time.
 
     Parameters
@@ -52,8 +54,6 @@ def pixelwise(estimator: Any, classes: Sequence[int], batch: int = 65536) -> Pre
         Fitted, with ``predict_proba`` and ``classes_`` (class values).
     classes
         The values whose probabilities are wanted, in this order; 0 for one the estimator does not know.
-    batch
-        Pixels handed to the estimator at once.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def pixelwise(estimator: Any, classes: Sequence[int], batch: int = 65536) -> Pre
     [[[0.0, 1.0]], [[1.0, 0.0]], [[0.0, 0.0]]]
     """
     known = [int(c) for c in estimator.classes_]
-    return _Pixelwise(estimator, tuple(known.index(c) if c in known else None for c in classes), batch)
+    return _Pixelwise(estimator, tuple(known.index(c) if c in known else None for c in classes))
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,6 @@ def predict(
     classes: Scheme,
     *,
     layers: Sequence[str] = tuple(LAYERS),
-    halo: int = 0,
 ) -> Maps:
     """Map a scene and cross-validate its models, in one pass.
 
@@ -114,8 +113,6 @@ def predict(
         The classes, in the predictors' order.
     layers
         Names in `map_layers.LAYERS`.
-    halo
-        Pixels around a block that the predictors need to see.
 
     Examples
     --------
@@ -133,7 +130,7 @@ def predict(
     splits, count = list(by_split), len(classes.values)
     models = (final, [list(by_split[s]) for s in splits])
     others = [] if folds is None else [raster.select(folds, splits).data]
-    probabilities = _apply(models, stack, others, halo, count, splits)
+    probabilities = _apply(models, stack, others, count, splits)
     geobox = stack.odc.geobox
 
     def computed(layer: Layer, part: da.Array) -> da.Array:
@@ -166,13 +163,10 @@ def predict(
 
 
 def _apply(
-    models: Any, stack: xr.DataArray, others: Sequence[da.Array], halo: int, count: int, splits: Sequence[str]
+    models: Any, stack: xr.DataArray, others: Sequence[da.Array], count: int, splits: Sequence[str]
 ) -> list[da.Array]:
     lazy = stack.data if dask.is_dask_collection(stack.data) else da.from_array(stack.data, raster.CHUNK)
     arrays = [lazy.rechunk({0: -1}), *(o.rechunk({0: -1, **dict(enumerate(lazy.chunks[1:], 1))}) for o in others)]
-    depth = {0: 0, 1: halo, 2: halo}
-    if halo:
-        arrays = [da.overlap.overlap(a, depth, "none") for a in arrays]
     out = da.map_blocks(
         _block,
         # The models are one node of the graph, sent to each worker once, not a part of every block's task.
@@ -183,7 +177,6 @@ def _apply(
         dtype=np.float32,
         meta=np.empty((0, 0, 0), np.float32),
     )
-    out = da.overlap.trim_internal(out, depth, "none") if halo else out
     return [out[i * count : (i + 1) * count] for i in range(1 + len(splits))]
 
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
-from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
 from lulc_kit import classes, map_layers, mapping, raster
@@ -45,12 +44,12 @@ def forest():
     return RandomForestClassifier(10, random_state=1).fit(x, y)
 
 
-def smooth(factor):
-    """A predictor that looks three pixels around: the mean of feature 0, by a factor, is the first probability."""
+def scale(factor):
+    """A predictor whose first probability is feature 0 by a factor."""
 
     def predict(block):
         missing = ~np.isfinite(block).all(axis=0)
-        p = factor * ndimage.uniform_filter(np.where(missing, 0, block[0]), 7, mode="mirror")
+        p = factor * np.where(missing, 0, block[0])
         out = np.stack([p, 1 - p, np.zeros_like(p)]).astype(np.float32)
         out[:, missing] = np.nan
         return out
@@ -63,9 +62,10 @@ def read(path):
         return source.read()
 
 
-def test_pixelwise_says_of_each_pixel_what_the_estimator_says(forest):
+def test_pixelwise_says_of_each_pixel_what_the_estimator_says(forest, monkeypatch):
+    monkeypatch.setattr(mapping, "BATCH", 77)
     data = features()
-    found = mapping.pixelwise(forest, [5, 1, 4, 3], batch=77)(data)
+    found = mapping.pixelwise(forest, [5, 1, 4, 3])(data)
     missing = ~np.isfinite(data).all(axis=0)
     assert np.isnan(found[:, missing]).all()
     expected = forest.predict_proba(data[:, ~missing].T)  # columns: 1, 3, 5
@@ -100,11 +100,11 @@ def layer(numbers, names):
 
 
 @pytest.mark.parametrize("chunk", [None, 8, 16, 33])
-def test_ensemble_with_halo_does_not_depend_on_blocks(tmp_path, chunk):
+def test_ensemble_does_not_depend_on_blocks(tmp_path, chunk):
     data = features(60, 45)
     folds = np.random.default_rng(2).integers(0, 3, (1, 60, 45)).astype(np.uint32)
-    single = [smooth(0.6), smooth(1.0)]
-    maps = mapping.predict(image(data, chunk), None, {"fold": single}, layer(folds, ["fold"]), SCHEME, halo=6)
+    single = [scale(0.6), scale(1.0)]
+    maps = mapping.predict(image(data, chunk), None, {"fold": single}, layer(folds, ["fold"]), SCHEME)
     mapping.write(maps, RunLayout(tmp_path, "x"), SCHEME)
     each = [predict(data) for predict in single]
     whole = np.mean(each, axis=0)

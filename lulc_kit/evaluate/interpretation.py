@@ -188,9 +188,9 @@ def read(path: Path, drawn: Drawn) -> Interpreted:
     return Interpreted(seen, second)
 
 
-def _list(numbers: Iterable[object], most: int = 10) -> str:
+def _list(numbers: Iterable[object]) -> str:
     shown = [str(n) for n in numbers]
-    return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
+    return ", ".join(shown[:10]) + (", …" if len(shown) > 10 else "")
 
 
 def _check_points(path: Path, number: Codes, count: int) -> None:

@@ -128,9 +128,9 @@ def _is_clear(numbers: NDArray[Any], clear: Collection[float | Collection[float]
     return found
 
 
-def _warn_of_values(name: str, numbers: NDArray[Any], side: int = 1000) -> None:
+def _warn_of_values(name: str, numbers: NDArray[Any]) -> None:
     """Say what is taken for cloud where a mask may mean something else: several kinds, or most of the scene."""
-    sample = numbers[:: -(-numbers.shape[0] // side), :: -(-numbers.shape[1] // side)]
+    sample = numbers[:: -(-numbers.shape[0] // 1000), :: -(-numbers.shape[1] // 1000)]
     seen = sample[~np.isnan(sample)]
     values, counts = np.unique(seen[seen != 0], return_counts=True)
     if len(values) > 1 or counts.sum() > seen.size / 2:

@@ -39,8 +39,6 @@ class Matching:
         right.
     w
         Wasserstein distance between the distances from test to training and from the map to the samples, metres.
-    least_w
-        The least that any way reached, whatever classes it leaves out of a fold.
     missing
         Which class is not in which fold.
     """
@@ -48,7 +46,6 @@ class Matching:
     fold: Folds
     clusters: int | None
     w: float
-    least_w: float
     missing: tuple[tuple[str, int], ...] = ()
 
 
@@ -130,7 +127,7 @@ class KNNDMSplit(Splitter):
         if not is_clustered(to_next(places), mapped):
             fold = self._random(y, member, len(places))
             w = _w(places, fold, mapped)
-            return Matching(fold[member], None, w, w, _missing(fold, present, names))
+            return Matching(fold[member], None, w, _missing(fold, present, names))
         found = self._candidates(places, mapped, present)
         if not found:
             raise ParameterError(
@@ -146,7 +143,7 @@ class KNNDMSplit(Splitter):
                 f"train on. Use fewer folds, or leave the class out.",
                 lost,
             )
-        return Matching(fold[member], count, w, min(c[1] for c in found), _missing(fold, present, names))
+        return Matching(fold[member], count, w, _missing(fold, present, names))
 
     @property
     def _largest(self) -> float:

@@ -42,7 +42,7 @@ def test_a_case_worked_by_hand():
     assert found.fold.tolist() in ([1, 1, 1, 2, 2, 2], [2, 2, 2, 1, 1, 1])
     # To the other group: 103, 102, 100, and the same back.
     assert found.w == pytest.approx((103 + 102 + 100) / 3 - 60)
-    assert found.least_w == found.w and found.missing == ()
+    assert found.missing == ()
 
 
 def test_numbers_of_cast():
@@ -110,7 +110,8 @@ def test_every_class_in_every_fold_where_that_can_be_and_otherwise_said():
     points, prediction = towns(5, count=16), lattice(10_000, 30)
     kind = np.resize(["wood", "lake", "town"], len(points)).astype("U5")
     aware = KNNDMSplit(n_splits=4, prediction=prediction).match(points, kind)
-    assert aware.missing == () and aware.w >= aware.least_w
+    unaware = KNNDMSplit(n_splits=4, prediction=prediction, class_aware=False).match(points, kind)
+    assert aware.missing == () and aware.w >= unaware.w
     assert all(set(kind[aware.fold == k]) == {"wood", "lake", "town"} for k in range(1, 5))
     kind[:20], kind[20:40] = "marsh", "marsh"  # in two of the towns only: at most in two of four folds
     kind[40:] = np.resize(["wood", "lake"], len(points) - 40)
