@@ -53,7 +53,7 @@ def join(tiles: Sequence[Path], target: Path) -> Path:
         their names say, or a tile is missing (Earth Engine leaves out empty ones only if asked to) and no number
         means nodata.
     """
-    places = {tile: _place(tile) for tile in tiles}
+    places = {tile: read_place(tile) for tile in tiles}
     if len({name for name, _, _ in places.values()}) > 1:
         names = ", ".join(sorted({name for name, _, _ in places.values()}))
         raise ParameterError(
@@ -102,12 +102,8 @@ def join(tiles: Sequence[Path], target: Path) -> Path:
     return target
 
 
-def export_name(tile: Path) -> str:
-    """Return the name of the export that a tile belongs to."""
-    return _place(tile)[0]
-
-
-def _place(tile: Path) -> tuple[str, int, int]:
+def read_place(tile: Path) -> tuple[str, int, int]:
+    """Return the name of the export that a tile belongs to, and its first row and column there, from its name."""
     match = TILE.match(tile.name)
     if match is None:
         raise FormatError(

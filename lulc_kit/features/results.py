@@ -156,7 +156,7 @@ def _external(image: xr.DataArray, p: params.Features, layout: Layout, family: s
         first, *more = own = _own(entry)
         if more:
             tiles = [Path(tile) for tile in own]
-            path = external.join(tiles, layout.features / f"{external.export_name(tiles[0])}.vrt")
+            path = external.join(tiles, layout.features / f"{external.read_place(tiles[0])[0]}.vrt")
         else:
             path = rasters.plain(rasters.describe(first, PARAMETERS), first, layout.features, entry.nodata)
         named = entry.model_dump(include={"bands", "prefix", "align", "nodata"})

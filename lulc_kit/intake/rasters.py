@@ -192,7 +192,7 @@ def _opened(name: str | Path, parameters: str) -> Iterator[tuple[Raster, list[ra
                 bands.append(_band(source, b, variable))
                 numbers.append((k, b))
                 marked |= source.colorinterp[b - 1] == ColorInterp.alpha
-        odd = [part for part, box in zip(parts, boxes, strict=True) if not _alike(box, boxes[0])]
+        odd = [part for part, box in zip(parts, boxes, strict=True) if not grids.same(box, boxes[0])]
         if odd:
             raise GridError(
                 f"{name} holds variables on different grids ({parts[0]} and {odd[0]}). Name each band's variable by "
@@ -226,10 +226,6 @@ def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
         remedy = _REMEDIES.get(Path(str(name)).suffix.lower(), "It may be truncated: copy or download it again")
         remedy = "It is a folder: name a file in it" if Path(gdal_name).is_dir() else remedy
         raise FormatError(f"{name} is not a raster that GDAL can read ({error}). {remedy}.") from error
-
-
-def _alike(one: GeoBox, other: GeoBox) -> bool:
-    return one.shape == other.shape and one.crs == other.crs and one.affine.almost_equals(other.affine, 1e-6)
 
 
 def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:

@@ -7,6 +7,7 @@ doi:10.5194/gmd-17-5897-2024. The authors' own program is the R package CAST.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -134,7 +135,7 @@ class KNNDMSplit(Splitter):
                 f"No way was found to make {self.n_splits} folds of which none holds more than {self._largest:.0%} of "
                 f"the {len(places)} places. Use fewer folds, or raise 'largest'."
             )
-        best = min(found, key=lambda c: (c[0], c[1])) if self.class_aware and y is not None else min(found, key=_by_w)
+        best = min(found, key=itemgetter(0, 1)) if self.class_aware and y is not None else min(found, key=itemgetter(1))
         rank, w, count, fold = best
         if self.class_aware and rank == _UNTRAINABLE:
             lost = [names[i] for i in range(len(names)) if len(np.unique(fold[present[:, i]])) < 2]
@@ -251,7 +252,3 @@ def _rank(fold: Folds, present: npt.NDArray[np.bool_], folds: int) -> int:
 def _missing(fold: Folds, present: npt.NDArray[np.bool_], names: Sequence[str]) -> tuple[tuple[str, int], ...]:
     every = range(1, int(fold.max()) + 1)
     return tuple((n, k) for n, of in zip(names, present.T, strict=True) for k in every if k not in fold[of])
-
-
-def _by_w(candidate: tuple[int, float, int, Folds]) -> float:
-    return candidate[1]
