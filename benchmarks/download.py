@@ -31,7 +31,7 @@ from pathlib import Path
 import stamina
 
 from benchmarks import report
-from lulc_kit.download import transfer
+from lulc_kit.download import servers, transfer
 from lulc_kit.errors import LulcError
 from tests.services.cdse import Server
 
@@ -43,7 +43,7 @@ def child(url: str, path: str, md5: str = "") -> None:
     """Fetch a file in a process of its own; print seconds, processor seconds and the most memory that it took, MB."""
     start, before = time.perf_counter(), time.process_time()
     known = {"md5": md5} if md5 else {}
-    transfer.fetch_all([transfer.Wanted(url, Path(path), checksums=known)], transfer.Web().open, "file")
+    transfer.fetch_all([transfer.Wanted(url, Path(path), checksums=known)], servers.Web().open, "file")
     seconds, busy = time.perf_counter() - start, time.process_time() - before
     print(json.dumps([seconds, busy, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000]))
 
@@ -158,7 +158,7 @@ def survive(server: Server, folder: Path, chance: random.Random, kinds: list[str
     blind = not known and {"wrong", "truncate"} & set(kinds)  # nobody can tell without a checksum, or without a size
     for _ in range(2):
         try:
-            transfer.fetch(wanted, transfer.Web(silence=0.15).open) if not target.exists() else None
+            transfer.fetch(wanted, servers.Web(silence=0.15).open) if not target.exists() else None
             if target.read_bytes() == content or blind:
                 return "" if len(list(folder.iterdir())) == 1 else f"left: {sorted(f.name for f in folder.iterdir())}"
             return f"other bytes under the name, after {kinds}"

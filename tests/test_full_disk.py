@@ -61,7 +61,7 @@ def test_a_download_that_fills_the_disk_goes_on_when_there_is_room(tmp_path):
 
 
 def _download(disk: Path) -> None:
-    from lulc_kit.download import transfer
+    from lulc_kit.download import servers, transfer
     from lulc_kit.errors import LulcError
     from tests.services.cdse import Server
 
@@ -73,13 +73,13 @@ def _download(disk: Path) -> None:
         fill.write_bytes(bytes(shutil.disk_usage(disk).free - 3_000_000))
         wanted = transfer.Wanted(f"{server.url}/files/x.bin", disk / "x.bin")  # of a size that nobody says
         try:
-            transfer.fetch(wanted, transfer.Web().open)
+            transfer.fetch(wanted, servers.Web().open)
             said = ""
         except LulcError as error:
             said = str(error)
         left = [path.name for path in disk.iterdir()]
         fill.unlink()
-        found = transfer.fetch(wanted, transfer.Web().open).read_bytes() == content
+        found = transfer.fetch(wanted, servers.Web().open).read_bytes() == content
         (*_, (_, _, headers)) = server.asked
     first = int(headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
     sys.stdout.write(json.dumps([said, left, first, found]))

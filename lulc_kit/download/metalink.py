@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lulc_kit import files
-from lulc_kit.download import secrets, transfer, web
+from lulc_kit.download import secrets, servers, transfer, web
 from lulc_kit.errors import FormatError, LulcError, MissingFileError
 from lulc_kit.safe.metadata import find_all
 from lulc_kit.safe.source import parse_xml
@@ -88,7 +88,7 @@ def read(cart: Path) -> list[File]:
     return found
 
 
-def fetch(wanted: Sequence[transfer.Wanted], source: transfer.Web | None) -> dict[Path, LulcError]:
+def fetch(wanted: Sequence[transfer.Wanted], source: servers.Web | None) -> dict[Path, LulcError]:
     """Fetch files by aria2c, or without; each is verified here in any case, and what fails is tried once more here.
 
     Returns
@@ -110,14 +110,14 @@ def fetch(wanted: Sequence[transfer.Wanted], source: transfer.Web | None) -> dic
     return {path: type(error)(f"{error}{said.get(path, '')}") for path, error in failed.items()}
 
 
-def _by_aria2c(program: str, file: transfer.Wanted, source: transfer.Web) -> str | None:
+def _by_aria2c(program: str, file: transfer.Wanted, source: servers.Web) -> str | None:
     """Fetch one file; return what went wrong."""
     file.path.parent.mkdir(parents=True, exist_ok=True)
     try:
         answer = source.send(file.address, {"Range": "bytes=0-0"})
         address = str(answer.url)
         answer.close()
-    except (web.Busy, transfer.Cut, LulcError) as error:
+    except (web.Busy, servers.Cut, LulcError) as error:
         return secrets.hide(str(error))
     headers = source.bearer.headers(address) if source.bearer else {}
     target = file.part.with_name(f"{file.part.name}.aria2c")
@@ -126,8 +126,8 @@ def _by_aria2c(program: str, file: transfer.Wanted, source: transfer.Web) -> str
     lines += [f" checksum={kinds[k]}={v}" for k, v in file.checksums.items() if k in kinds][:1]
     options = ["--input-file=-", f"--dir={target.parent}", "--continue=true", "--auto-file-renaming=false"]
     options += [
-        f"--split={transfer.CONNECTIONS}",
-        f"--max-connection-per-server={transfer.CONNECTIONS}",
+        f"--split={servers.CONNECTIONS}",
+        f"--max-connection-per-server={servers.CONNECTIONS}",
         "--quiet=true",
     ]
     with files.report_full(file.path, file.size or 0):

@@ -21,7 +21,7 @@ from rasterio.errors import RasterioError
 
 from lulc_kit import environment, files, grids, offset, raster
 from lulc_kit.catalog import Band, Catalog, Scene
-from lulc_kit.download import dialects, search, secrets, services, transfer, web
+from lulc_kit.download import dialects, search, secrets, servers, services, web
 from lulc_kit.download.choose import Choice
 from lulc_kit.errors import FormatError, GridError, LulcError, StorageError
 from lulc_kit.layout import Layout
@@ -357,7 +357,7 @@ def connect(service: str) -> Iterator[None]:
             "AWS_SECRET_ACCESS_KEY": secrets.secret("cdse", "s3_secret"),
         }
     # Each thread that reads has a connection of its own, and the rules of the Data Space allow four.
-    threads = {"num_workers": transfer.CONNECTIONS} if service == "cdse" else {}
+    threads = {"num_workers": servers.CONNECTIONS} if service == "cdse" else {}
     # GDAL takes keys from the environment on every thread, and rasterio has no other way without boto3.
     with environment.change(keys), rasterio.Env(**web.GDAL), dask.config.set(threads):
         yield

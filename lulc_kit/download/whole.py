@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from lulc_kit import files
 from lulc_kit.catalog import Catalog
-from lulc_kit.download import metalink, odata, search, secrets, tokens, transfer, web
+from lulc_kit.download import metalink, odata, search, secrets, servers, tokens, transfer, web
 from lulc_kit.download.choose import Choice
 from lulc_kit.errors import FormatError, LulcError
 from lulc_kit.layout import Layout
@@ -41,7 +41,7 @@ _MANIFEST = "manifest.safe"
 class Way:
     """How files are got: from the object store by key, or else from the web by address."""
 
-    open: transfer.Open
+    open: servers.Open
     by_key: bool
 
 
@@ -114,16 +114,16 @@ def _way(login: tokens.Session, fetch: str) -> Iterator[Way]:
     own = fetch == "files" and secrets.find("cdse", "s3_key")
     if own or fetch == "s3":
         with tokens.store(None if own else login) as store:
-            yield Way(transfer.Bucket(store).open, True)
+            yield Way(servers.Bucket(store).open, True)
     else:
-        yield Way(transfer.Web(bearer(login)).open, False)
+        yield Way(servers.Web(bearer(login)).open, False)
 
 
-def bearer(login: tokens.Session) -> transfer.Bearer:
+def bearer(login: tokens.Session) -> servers.Bearer:
     """Return a login's token with the hosts that may see it: those of the Data Space, or of a mirror in its place."""
     mirror = urlsplit(web.address("CDSE_DOWNLOAD", ""))
     own = [f"{mirror.scheme}://{mirror.hostname}"] if mirror.hostname else []
-    return transfer.Bearer(login.token, login.renew, (*transfer.CDSE_HOSTS, *own))
+    return servers.Bearer(login.token, login.renew, (*servers.CDSE_HOSTS, *own))
 
 
 def wanted_files(names: Sequence[str], bands: Sequence[str]) -> list[str]:
@@ -312,7 +312,7 @@ def from_cart(cart: Path, folder: Path, login: tokens.Session) -> tuple[list[str
         transfer.Wanted(file.addresses[0], folder / f".{file.product}.SAFE.zip", file.size, file.checksums, check_zip)
         for file in missing
     ]
-    failed = metalink.fetch(wanted, transfer.Web(bearer(login)) if missing else None)
+    failed = metalink.fetch(wanted, servers.Web(bearer(login)) if missing else None)
     for file in listed:
         archive = folder / f".{file.product}.SAFE.zip"
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import stamina
 
-from lulc_kit.download import metalink, transfer
+from lulc_kit.download import metalink, servers, transfer
 from lulc_kit.errors import LulcError
 from tests.services.cdse import Server
 
@@ -108,8 +108,8 @@ def test_no_cart(tmp_path: Path) -> None:
 
 
 def test_aria2c_gets_the_token_by_its_input(server: Server, log: Path, tmp_path: Path) -> None:
-    bearer = transfer.Bearer(lambda: "marked-token", hosts=("http://127.0.0.1",))
-    assert metalink.fetch([wanted(server, tmp_path)], transfer.Web(bearer)) == {}
+    bearer = servers.Bearer(lambda: "marked-token", hosts=("http://127.0.0.1",))
+    assert metalink.fetch([wanted(server, tmp_path)], servers.Web(bearer)) == {}
     arguments, _, said = log.read_text().partition("\n")
     assert "marked" not in arguments and "--input-file=-" in arguments
     assert "header=Authorization: Bearer marked-token" in said
@@ -121,8 +121,8 @@ def test_aria2c_gets_no_token_for_another_host(server: Server, log: Path, tmp_pa
     with Server() as other:
         other.files["x"] = server.files["x"]
         server.fail("redirect", times=9, value=f"{other.url.replace('127.0.0.1', 'localhost')}/files/x")
-        bearer = transfer.Bearer(lambda: "marked-token", hosts=("http://127.0.0.1",))
-        assert metalink.fetch([wanted(server, tmp_path)], transfer.Web(bearer)) == {}
+        bearer = servers.Bearer(lambda: "marked-token", hosts=("http://127.0.0.1",))
+        assert metalink.fetch([wanted(server, tmp_path)], servers.Web(bearer)) == {}
         assert "marked" not in log.read_text()
         assert all("Authorization" not in headers for _, _, headers in other.asked)
 
@@ -137,8 +137,8 @@ def test_what_aria2c_cannot_do_is_tried_without_it_and_said(server: Server, log:
         return honest(path)
 
     server.taken = busy_for_aria  # type: ignore[assignment,method-assign]
-    assert metalink.fetch([wanted(server, tmp_path)], transfer.Web()) == {}
-    failed = metalink.fetch([wanted(server, tmp_path / "b", "0" * 31 + "1")], transfer.Web())
+    assert metalink.fetch([wanted(server, tmp_path)], servers.Web()) == {}
+    failed = metalink.fetch([wanted(server, tmp_path / "b", "0" * 31 + "1")], servers.Web())
     (error,) = failed.values()
     assert isinstance(error, transfer.FaultyAtSourceError)
     assert "(aria2c: the server is overloaded)" in str(error)
@@ -146,7 +146,7 @@ def test_what_aria2c_cannot_do_is_tried_without_it_and_said(server: Server, log:
 
 
 def test_a_wrong_file_by_aria2c_gets_no_name(server: Server, log: Path, tmp_path: Path) -> None:
-    failed = metalink.fetch([wanted(server, tmp_path, "0" * 31 + "1")], transfer.Web())
+    failed = metalink.fetch([wanted(server, tmp_path, "0" * 31 + "1")], servers.Web())
     assert "faulty at its source" in str(next(iter(failed.values())))
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -155,13 +155,13 @@ def test_a_wrong_file_by_aria2c_gets_no_name(server: Server, log: Path, tmp_path
 def test_aria2c_itself(server: Server, tmp_path: Path) -> None:
     """The program, where it is installed: it takes address, token and checksum by its input, and its codes hold."""
     server.files["x"] = random.Random(3).randbytes(3_000_000)
-    source = transfer.Web(transfer.Bearer(lambda: "marked-token", hosts=("http://127.0.0.1",)))
+    source = servers.Web(servers.Bearer(lambda: "marked-token", hosts=("http://127.0.0.1",)))
     assert metalink.fetch([wanted(server, tmp_path)], source) == {}
     assert (tmp_path / "out" / "x.bin").read_bytes() == server.files["x"]
     assert [f.name for f in (tmp_path / "out").iterdir()] == ["x.bin"]
     theirs = [headers for _, _, headers in server.asked if headers.get("User-Agent", "").startswith("aria2/")]
     assert theirs and all(headers["Authorization"] == "Bearer marked-token" for headers in theirs)
-    assert 1 <= server.most_open <= transfer.CONNECTIONS
+    assert 1 <= server.most_open <= servers.CONNECTIONS
     program = str(shutil.which("aria2c"))
     assert (
         metalink._by_aria2c(program, wanted(server, tmp_path / "b", "0" * 31 + "1"), source) == "its checksum is wrong"

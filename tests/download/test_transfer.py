@@ -10,16 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
-import obstore
 import pytest
 import stamina
 
-from lulc_kit.download import transfer
+from lulc_kit.download import servers, transfer
 from lulc_kit.errors import LulcError
 from tests.scene import REPOSITORY, environment
 from tests.services.cdse import Server
@@ -48,7 +44,7 @@ def wanted(server: Server, folder: Path, name: str = "x.bin", **known: object) -
 
 
 def fetch(server: Server, folder: Path, silence: float = 0.4, **known: object) -> bytes:
-    path = transfer.fetch(wanted(server, folder, **known), transfer.Web(silence=silence).open)
+    path = transfer.fetch(wanted(server, folder, **known), servers.Web(silence=silence).open)
     assert [file.name for file in folder.iterdir()] == [path.name]
     return path.read_bytes()
 
@@ -89,7 +85,7 @@ def test_a_server_that_ignores_ranges(server: Server, tmp_path: Path) -> None:
 def test_what_is_wrong_twice_is_faulty_at_its_source_and_others_go_on(server: Server, tmp_path: Path) -> None:
     server.files["y.bin"] = b"good" * 1000
     files = [wanted(server, tmp_path, checksums={"md5": "0" * 31 + "1"}), wanted(server, tmp_path, "y.bin")]
-    failed = transfer.fetch_all(files, transfer.Web().open, "two")
+    failed = transfer.fetch_all(files, servers.Web().open, "two")
     assert list(failed) == [tmp_path / "x.bin"]
     assert isinstance(failed[tmp_path / "x.bin"], transfer.FaultyAtSourceError)
     assert MD5 in str(failed[tmp_path / "x.bin"])
@@ -104,7 +100,7 @@ def test_damage_on_the_way_is_fetched_again(server: Server, tmp_path: Path) -> N
 
 def test_a_file_that_is_there_is_not_asked_for(server: Server, tmp_path: Path) -> None:
     (tmp_path / "x.bin").write_bytes(b"mine")
-    assert transfer.fetch_all([wanted(server, tmp_path)], transfer.Web().open, "none") == {}
+    assert transfer.fetch_all([wanted(server, tmp_path)], servers.Web().open, "none") == {}
     assert server.asked == []
 
 
@@ -156,53 +152,16 @@ def test_as_long_as_the_server_says(server: Server, tmp_path: Path) -> None:
 def test_a_page_is_no_image(server: Server, tmp_path: Path) -> None:
     server.files["b.jp2"] = b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>"
     with pytest.raises(LulcError, match=r"b\.jp2 could not be fetched whole \(a page instead of the file"):
-        transfer.fetch(wanted(server, tmp_path, "b.jp2"), transfer.Web().open)
+        transfer.fetch(wanted(server, tmp_path, "b.jp2"), servers.Web().open)
     server.files["b.zip"] = b"garbage, garbage"
     with pytest.raises(LulcError, match=r"no \.zip"):
-        transfer.fetch(wanted(server, tmp_path, "b.zip"), transfer.Web().open)
+        transfer.fetch(wanted(server, tmp_path, "b.zip"), servers.Web().open)
     assert not [file for file in tmp_path.iterdir() if not file.name.startswith(".")]
 
 
 def test_not_there(server: Server, tmp_path: Path) -> None:
     with pytest.raises(LulcError, match="status 404"):
-        transfer.fetch(wanted(server, tmp_path, "z.bin"), transfer.Web().open)
-
-
-def test_the_token_does_not_follow_to_another_host(server: Server, tmp_path: Path) -> None:
-    with Server() as other:
-        other.files["x.bin"] = CONTENT
-        target = other.url.replace("127.0.0.1", "localhost")
-        server.fail("redirect", value=f"{target}/files/x.bin")
-        bearer = transfer.Bearer(lambda: "marked", hosts=("http://127.0.0.1",))
-        path = transfer.fetch(wanted(server, tmp_path), transfer.Web(bearer).open)
-        assert path.read_bytes() == CONTENT
-        assert server.asked[0][2]["Authorization"] == "Bearer marked"
-        assert len(other.asked) == 1
-        assert "Authorization" not in other.asked[0][2]
-
-
-@pytest.mark.parametrize(
-    ("address", "may"),
-    [
-        ("https://download.dataspace.copernicus.eu/x", True),
-        ("https://zipper.dataspace.copernicus.eu/x", True),
-        ("http://download.dataspace.copernicus.eu/x", False),
-        ("https://dataspace.copernicus.eu.evil.org/x", False),
-        ("https://evildataspace.copernicus.eu/x", False),
-        ("https://evil.org/.dataspace.copernicus.eu", False),
-        ("https://user@evil.org:443/?.dataspace.copernicus.eu", False),
-        ("https://evil.org\\@download.dataspace.copernicus.eu/x", False),
-        ("https://download.dataspace.copernicus.eu@evil.org/x", False),
-    ],
-)
-def test_which_hosts_may_see_the_token(address: str, may: bool) -> None:
-    assert bool(transfer.Bearer(lambda: "t").headers(address)) == may
-
-
-def test_redirects_without_end(server: Server, tmp_path: Path) -> None:
-    server.fail("redirect", times=100, value="/files/x.bin")
-    with pytest.raises(LulcError, match="without end"):
-        fetch(server, tmp_path)
+        transfer.fetch(wanted(server, tmp_path, "z.bin"), servers.Web().open)
 
 
 def test_four_at_once_and_no_more(server: Server, tmp_path: Path) -> None:
@@ -210,15 +169,15 @@ def test_four_at_once_and_no_more(server: Server, tmp_path: Path) -> None:
         server.files[f"{number}.bin"] = CONTENT
     server.fail("slow", times=12, value=0.01)
     files = [wanted(server, tmp_path, f"{number}.bin") for number in range(12)]
-    assert transfer.fetch_all(files, transfer.Web().open, "twelve") == {}
+    assert transfer.fetch_all(files, servers.Web().open, "twelve") == {}
     assert server.most_open == 4
 
 
 def test_killed_in_the_middle_and_started_again(server: Server, tmp_path: Path) -> None:
     server.fail("slow", value=0.2)
     code = (
-        "import sys; from pathlib import Path; from lulc_kit.download import transfer as t;"
-        "t.fetch(t.Wanted(sys.argv[1], Path(sys.argv[2])), t.Web().open)"
+        "import sys; from pathlib import Path; from lulc_kit.download import servers, transfer as t;"
+        "t.fetch(t.Wanted(sys.argv[1], Path(sys.argv[2])), servers.Web().open)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, f"{server.url}/files/x.bin", str(tmp_path / "x.bin")],
@@ -242,7 +201,7 @@ def test_the_record_holds_no_signature(server: Server, tmp_path: Path) -> None:
     server.fail("503", times=50)
     file = transfer.Wanted(f"{server.url}/files/x.bin?sig=marked-signature", tmp_path / "x.bin")
     with pytest.raises(LulcError) as caught:
-        transfer.fetch(file, transfer.Web().open)
+        transfer.fetch(file, servers.Web().open)
     assert "marked" not in file.record.read_text() + str(caught.value)
     assert json.loads(file.record.read_text())["total"] == len(CONTENT)
 
@@ -274,34 +233,3 @@ def test_faults_in_any_order(server: Server, tmp_path: Path, seed: int) -> None:
         assert fetch(server, tmp_path, silence=0.3, checksums={"md5": MD5}, size=len(CONTENT)) == CONTENT
     except LulcError:
         assert not (tmp_path / "x.bin").exists()
-
-
-def test_the_object_store_is_asked_2000_times_a_minute_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By four threads as fast as they can, on a clock that goes only while somebody sleeps; with an idle minute."""
-    now, asked = [0.0], list[float]()
-
-    def sleep(seconds: float) -> None:
-        now[0] += seconds
-
-    def get(*_: object, **__: object) -> SimpleNamespace:
-        asked.append(now[0])
-        return SimpleNamespace(range=(0, 1), meta={"size": 1, "e_tag": '"1"'}, stream=lambda _: [b"x"])
-
-    monkeypatch.setattr(transfer, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
-    monkeypatch.setattr(obstore, "get", get)
-    bucket = transfer.Bucket(SimpleNamespace())  # type: ignore[arg-type]
-
-    def many(_: int) -> None:
-        for _ in range(600):
-            with bucket.open("key", 0, None) as answer:
-                assert list(answer.pieces) == [b"x"]
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(many, range(4)))
-        now[0] += 60  # what was not asked in an idle minute may not be caught up with in the next
-        list(pool.map(many, range(4)))
-    assert len(asked) == 4800
-    times = np.array(asked)
-    in_a_minute = np.searchsorted(times, times + 60 - 1e-6) - np.arange(len(times))
-    assert in_a_minute.max() <= 2000
-    assert times[-1] < 60 + 4800 / 2000 * 60 + 1, "and no slower than that"

@@ -16,7 +16,7 @@ import stamina
 from moto.server import ThreadedMotoServer
 
 from lulc_kit import catalog, files
-from lulc_kit.download import tokens, transfer, whole
+from lulc_kit.download import servers, tokens, whole
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
 from tests import products
@@ -139,10 +139,8 @@ def test_the_object_store_has_four_connections_and_one_request_for_each_try(
     """Nothing beneath asks again by itself, uncounted."""
     name = server.offer(made[0])
     opened = []
-    honest = transfer.Bucket.open
-    monkeypatch.setattr(
-        transfer.Bucket, "open", lambda self, key, *rest: opened.append(key) or honest(self, key, *rest)
-    )
+    honest = servers.Bucket.open
+    monkeypatch.setattr(servers.Bucket, "open", lambda self, key, *rest: opened.append(key) or honest(self, key, *rest))
     server.fail("503", "B04", times=3)
     server.fail("cut", "B08", at=2000)
     server.fail("slow", ".jp2", times=99, value=0.05)
