@@ -12,7 +12,6 @@ from lulc_kit import catalog, classes, files, mapping, params, provenance, raste
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import FormatError, ParameterError
 from lulc_kit.evaluate import (
-    accuracy,
     agreement,
     change,
     changed_areas,
@@ -24,10 +23,10 @@ from lulc_kit.evaluate import (
     survey,
     trust,
 )
-from lulc_kit.evaluate.accuracy import Estimate
 from lulc_kit.evaluate.agreement import Agreement
 from lulc_kit.evaluate.change import Change
 from lulc_kit.evaluate.changed_areas import ChangedAreas
+from lulc_kit.evaluate.findings import Findings
 from lulc_kit.evaluate.qgis import RasterLayer
 from lulc_kit.evaluate.runs import Evaluation
 from lulc_kit.evaluate.sampling import HOW, Drawn
@@ -304,18 +303,9 @@ def assess_change(changed: Change | None, p: params.Evaluate, layout: Layout) ->
     return changed_areas.assess(changed, layout.change_interpretation, path, (before, after), p.confidence)
 
 
-def numbers(
-    judged: Evaluation,
-    trusted: Mapping[str, Trust],
-    p: params.Evaluate,
-    layout: Layout,
-    surveyed: Survey | None = None,
-    agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
-    made: Mapping[str, Smoothed] | None = None,
-    changed: Change | None = None,
-    estimated: ChangedAreas | None = None,
-) -> dict[str, Any]:
+def numbers(found: Findings, p: params.Evaluate, layout: Layout) -> dict[str, Any]:
     """Return all numbers as plain data: what ``accuracy.json`` holds (`accuracy.schema.json`)."""
+    judged, changed, estimated = found.judged, found.changed, found.estimated
     maps = read_maps(judged, layout)
     return {
         "format": report.FORMAT,
@@ -324,11 +314,11 @@ def numbers(
         **judged.to_dict(),
         "trust": {
             name: known.to_dict(judged.classes) | {"parts": parts_of_care(layout.run(name))}
-            for name, known in trusted.items()
+            for name, known in found.trusted.items()
         },
-        "survey": None if surveyed is None else surveyed.to_dict(),
-        "agreement": [found.to_dict(judged.classes) for found, _ in (agreed or {}).values()],
-        "smoothed": [found.to_dict() for found in (made or {}).values()],
+        "survey": None if found.surveyed is None else found.surveyed.to_dict(),
+        "agreement": [one.to_dict(judged.classes) for one, _ in (found.agreed or {}).values()],
+        "smoothed": [one.to_dict() for one in found.made.values()],
         "change": None
         if changed is None
         else changed.to_dict() | {"areas": None if estimated is None else estimated.to_dict()},
@@ -370,22 +360,16 @@ def measure_coverage(codes: xr.DataArray) -> float:
 
 
 def write(
-    judged: Evaluation,
-    trusted: Mapping[str, Trust],
+    found: Findings,
     pictures: Mapping[str, Figure | Mapping[str, Figure | None] | None],
     p: params.Evaluate,
     layout: Layout,
-    surveyed: Survey | None = None,
-    agreed: Mapping[str, tuple[Agreement, xr.DataArray]] | None = None,
-    made: Mapping[str, Smoothed] | None = None,
-    changed: Change | None = None,
-    estimated: ChangedAreas | None = None,
 ) -> None:
     """Write all numbers as data and as tables, the pictures, the page made of them, and a QGIS style for each map.
 
     Parameters
     ----------
-    judged, trusted
+    found
         The numbers.
     pictures
         By name, or by name and run (``map``: ``rf``); None is left out.
@@ -393,13 +377,8 @@ def write(
         The notebook's parameters.
     layout
         The study's files.
-    surveyed
-        What a probability sample says of the maps; None without one.
-    agreed, made, changed, estimated
-        From `compare_references`, `smooth`, `compare_maps` and `assess_change`.
     """
-    found = numbers(judged, trusted, p, layout, surveyed, agreed, made, changed, estimated)
-    files.write_json(layout.accuracy, found)
+    files.write_json(layout.accuracy, numbers(found, p, layout))
     for old in layout.picture("x").parent.glob(layout.picture("*").name):
         old.unlink()
     for name, shown in pictures.items():
@@ -407,26 +386,16 @@ def write(
             if figure is not None:
                 with files.replacing(layout.picture(f"{name}_{run}" if run else name)) as part:
                     figure.savefig(part, dpi=110, bbox_inches="tight")
-    laid_out = tables(judged, trusted) | survey_tables(surveyed) | change_tables(changed, estimated)
-    for name, (other, _) in (agreed or {}).items():
-        kinds = list(judged.classes.names)
-        laid_out[f"agreement_{name}"] = pd.DataFrame(other.matrix, kinds, kinds).rename_axis("ours")
-    for name, table in laid_out.items():
+    for name, table in found.tables().items():
         with files.replacing(layout.table(name)) as part:
             table.to_csv(part)
-    write_qgis(judged, trusted, p, layout, [other for other, _ in (agreed or {}).values()], list(made or {}))
+    write_qgis(found, p, layout)
     write_page(layout)
 
 
-def write_qgis(
-    judged: Evaluation,
-    trusted: Mapping[str, Trust],
-    p: params.Evaluate,
-    layout: Layout,
-    others: Sequence[Agreement],
-    made: Sequence[str],
-) -> None:
+def write_qgis(found: Findings, p: params.Evaluate, layout: Layout) -> None:
     """Write a style and the names of the classes beside each map, and a project that shows all; nothing of a table."""
+    judged = found.judged
     maps = read_maps(judged, layout)
     if maps is None:
         return
@@ -440,15 +409,15 @@ def write_qgis(
         RasterLayer(
             f"{run} {name}", runs[run].doubt(name), doubt.CARE if name == "care" else None, span=spans.get(name)
         )
-        for run in trusted
+        for run in found.trusted
         for name in ("care", *spans)
         if p.density or name != "density"
     ]
     apart = [
         RasterLayer(f"{o.run} and {o.reference}", runs[o.run].agreement(o.reference), agreement.DIFFERENCE)
-        for o in others
+        for o, _ in (found.agreed or {}).values()
     ]
-    smooth_ = [RasterLayer(f"{run} smoothed", runs[run].smoothed, judged.classes) for run in made]
+    smooth_ = [RasterLayer(f"{run} smoothed", runs[run].smoothed, judged.classes) for run in found.made]
     groups = {
         "Doubt": doubted,
         "Other maps": apart,
@@ -457,7 +426,7 @@ def write_qgis(
         "Image": _image(layout),
     }
     box = maps[best].odc.geobox
-    data = qgis.project({n: found for n, found in groups.items() if found}, box, layout.folder.name, layout.project)
+    data = qgis.project({n: shown for n, shown in groups.items() if shown}, box, layout.folder.name, layout.project)
     with files.replacing(layout.project) as part:
         part.write_bytes(data)
 
@@ -497,63 +466,6 @@ def write_page(layout: Layout) -> None:
         ]
         page = report.render(found, pictures, records)
     files.write_text(layout.report, page)
-
-
-def tables(judged: Evaluation, trusted: Mapping[str, Trust]) -> dict[str, pd.DataFrame]:
-    """Lay the numbers out as tables, by name: runs, classes, confusions, comparison, calibration, class sets."""
-    names = list(judged.classes.names)
-    rows = []
-    for run in judged.ranked():
-        for split, kind in (
-            ("apart_in_space", judged.runs),
-            ("further_split", judged.further),
-            ("random_pixels", judged.leaking),
-        ):
-            for score in accuracy.WHOLE if run in kind else ():
-                rows.append({"run": run, "split": split, "score": score, **vars(getattr(kind[run], score))})
-    found = {
-        "runs": pd.DataFrame(rows).set_index("run"),
-        "comparison": judged.comparison().set_index("better"),
-        "calibration": judged.calibration_table(),
-    }
-    for run in judged.ranked():
-        classes_of = judged.runs[run].classes
-        each = [
-            {"class": name, "score": score, **vars(e)}
-            for name, row in classes_of.items()
-            for score, e in row.items()
-            if isinstance(e, Estimate)
-        ]
-        found[f"classes_{run}"] = pd.DataFrame(each).set_index("class")
-        matrix = pd.DataFrame(judged.runs[run].matrix, names, names)
-        found[f"confusion_{run}"] = matrix.rename_axis("labelled as")
-    for run, known in trusted.items():
-        found[f"class_sets_{run}"] = known.coverage(judged.classes)
-        found[f"class_sets_blocks_{run}"] = known.by_block()
-        found[f"errors_by_dissimilarity_{run}"] = known.by_index.rename_axis("group")
-    return found
-
-
-def survey_tables(surveyed: Survey | None) -> dict[str, pd.DataFrame]:
-    """Lay out what a probability sample says: areas, and for each run accuracy by class and points by both classes."""
-    if surveyed is None:
-        return {}
-    names = list(surveyed.classes.names)
-    found = {"survey_areas": surveyed.areas()}
-    for run, counts in surveyed.matrices.items():
-        found[f"survey_accuracy_{run}"] = surveyed.scores(run)
-        found[f"survey_points_{run}"] = pd.DataFrame(counts, names, names).rename_axis("mapped as")
-    return found
-
-
-def change_tables(changed: Change | None, estimated: ChangedAreas | None = None) -> dict[str, pd.DataFrame]:
-    """Lay out what became what: hectares by both classes, gains and losses; and what points say of them."""
-    found = {} if changed is None else {"change": changed.transitions(), "change_balance": changed.balance()}
-    if estimated is not None:
-        points = pd.DataFrame(estimated.matrix, estimated.names, estimated.names).rename_axis("mapped as")
-        found |= {"change_areas": estimated.areas(), "change_areas_balance": estimated.balance()}
-        found["change_points"] = points
-    return found
 
 
 def coverage(trusted: Mapping[str, Trust], scheme: Scheme) -> pd.DataFrame | None:

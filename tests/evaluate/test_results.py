@@ -16,6 +16,7 @@ from rasterio.transform import from_origin
 from lulc_kit import catalog, files, params, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import doubt, results, runs
+from lulc_kit.evaluate.findings import Findings
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 from tests.evaluate import test_qgis, test_report, test_trust
@@ -39,7 +40,7 @@ def whole(tmp_path_factory):
     trusted = results.examine(judged, test_trust.samples(layout), p, layout)
     results.write_doubt(judged, trusted, p, layout)
     pictures = {"runs": Figure(figsize=(1, 1)), "map": {"rf": Figure(figsize=(1, 1)), "x": None}, "image": None}
-    results.write(judged, trusted, pictures, p, layout)
+    results.write(Findings(judged, trusted), pictures, p, layout)
     return layout, judged, trusted, p
 
 
@@ -136,7 +137,7 @@ def test_pictures_of_an_earlier_run_do_not_stay_on_the_page(whole, tmp_path):
     layout, judged, trusted, p = whole
     again = Layout(shutil.copytree(layout.folder, tmp_path / "s"))
     test_report.png(again.picture("x").parent, "map_gone")
-    results.write(judged, trusted, {"runs": Figure(figsize=(1, 1))}, p, again)
+    results.write(Findings(judged, trusted), {"runs": Figure(figsize=(1, 1))}, p, again)
     assert [path.stem for path in again.picture("x").parent.iterdir()] == ["runs"]
 
 
@@ -144,7 +145,7 @@ def test_points_are_drawn_only_if_they_are_wanted_and_have_not_come_back(whole, 
     layout, judged, trusted, p = whole
     again = Layout(shutil.copytree(layout.folder, tmp_path / "s"))
     assert results.draw_sample(judged, p, again) is None and results.describe_sample(None) is None
-    assert results.assess_sample(judged, p, again) is None and results.survey_tables(None) == {}
+    assert results.assess_sample(judged, p, again) is None
     asked = p.model_copy(update={"sample_points": 30, "sample_least": 5, "sample_run": "rf"})
     drawn = results.draw_sample(judged, asked, again)
     table = results.describe_sample(drawn)
@@ -156,7 +157,7 @@ def test_points_are_drawn_only_if_they_are_wanted_and_have_not_come_back(whole, 
     assert results.draw_sample(judged, back, again) is None
     surveyed = results.assess_sample(judged, back, again)
     assert surveyed.runs["rf"].overall_accuracy == 1  # a person who sees what the map says
-    results.write(judged, trusted, {"runs": Figure(figsize=(1, 1))}, back, again, surveyed)
+    results.write(Findings(judged, trusted, surveyed), {"runs": Figure(figsize=(1, 1))}, back, again)
     numbers = json.loads(again.accuracy.read_text(encoding="utf-8"))
     jsonschema.validate(numbers, test_report.SCHEMA, jsonschema.Draft202012Validator)
     assert numbers["survey"]["runs"]["rf"]["overall_accuracy"]["value"] == 1
@@ -181,7 +182,7 @@ def test_other_maps_are_compared_and_where_they_differ_is_written(whole, tmp_pat
     mapped = ours.data[0].compute() > 0
     assert found.matrix.sum() == mapped[9:].sum() == np.trace(found.matrix)
     assert (layer.data[0].compute()[:9] == 0).all() and set(np.unique(layer.data[0].compute()[9:])) <= {0, 1}
-    numbers = results.numbers(judged, {}, p, layout, agreed=agreed)
+    numbers = results.numbers(Findings(judged, {}, agreed=agreed), p, layout)
     jsonschema.validate(json.loads(json.dumps(numbers)), test_report.SCHEMA, jsonschema.Draft202012Validator)
     assert results.compare_references(judged, params.Evaluate(study="s"), layout) is None
     both = results.compare_references(judged, p.model_copy(update={"reference_runs": ["rf", "poor"]}), layout)
@@ -212,7 +213,7 @@ def test_a_map_is_smoothed_beside_the_run_s_and_never_in_its_place(whole):
     assert made["rf"].changed == pytest.approx((opened != old).sum() / (old > 0).sum()) and (opened != old).any()
     assert run.map.read_bytes() == before and "Water" in run.smoothed.with_suffix(".qml").read_text()
     assert raster.tags(run.smoothed)["smoothed"] == made["rf"].words
-    numbers = results.numbers(judged, {}, p, layout, made=made)
+    numbers = results.numbers(Findings(judged, {}, made=made), p, layout)
     jsonschema.validate(json.loads(json.dumps(numbers)), test_report.SCHEMA, jsonschema.Draft202012Validator)
     assert results.smooth(judged, test_trust.samples(layout), params.Evaluate(study="s"), layout) == {}
     assert results.read_smoothed({}, layout) == {}
@@ -229,14 +230,14 @@ def test_a_map_is_smoothed_beside_the_run_s_and_never_in_its_place(whole):
 def test_maps_of_two_runs_are_compared_and_the_change_map_is_written(whole, tmp_path):
     layout, judged, trusted, p = whole
     again = Layout(shutil.copytree(layout.folder, tmp_path / "s"))
-    assert results.compare_maps(judged, p, again) is None and results.change_tables(None) == {}
+    assert results.compare_maps(judged, p, again) is None
     asked = p.model_copy(update={"compare_with": "s/poor", "compare_run": "rf"})
     found = results.compare_maps(judged, asked, again)
     one, other = (raster.read_codes(again.run(run).map).data[0].compute().astype(int) for run in ("poor", "rf"))
     both = (one > 0) & (other > 0)
     np.testing.assert_array_equal(raster.read_codes(again.change).data[0], np.where(both, 1000 * one + other, 0))
     assert raster.tags(again.change)["meaning"].startswith("class in s/poor × 1000 + class in s/rf")
-    results.write(judged, trusted, {"flows": Figure(figsize=(1, 1))}, asked, again, changed=found)
+    results.write(Findings(judged, trusted, changed=found), {"flows": Figure(figsize=(1, 1))}, asked, again)
     numbers = json.loads(again.accuracy.read_text(encoding="utf-8"))
     jsonschema.validate(numbers, test_report.SCHEMA, jsonschema.Draft202012Validator)
     assert numbers["change"]["changed"] == pytest.approx((one[both] != other[both]).mean())
