@@ -4,8 +4,9 @@ GDAL either computes the coordinates of every pixel, which is slow, or interpola
 block, which moves pixels by up to an eighth of their size. Here they are computed at the nodes of a lattice that is
 fixed in space and interpolated between those. On a lattice of 16 pixels of 10 m the error is below a millimetre.
 
-It is worth its lines: a band of a whole tile takes 6 to 11 s of one processor, GDAL's exact way 71 to 105 s. That is a
-tenth of notebook 04 for the elevation model alone, and most of 02 where thirteen bands come from another UTM zone.
+It is worth its lines where all bands come from another UTM zone: GDAL's exact way takes eight to thirteen times as
+long, which would be most of notebook 02; for an elevation model it would be a fifteenth of 04
+(``docs/benchmarks/warping.md``).
 """
 
 import numba
