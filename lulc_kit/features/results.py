@@ -239,7 +239,7 @@ def time(p: params.Features, layout: Layout) -> tuple[xr.DataArray | None, xr.Da
     cube = Cube(layout.cube)
     dates = _dates(p, cube)
     _check_statistics(p, dates)
-    series = [_layers(cube.clear(date), p.time_layers) for date in dates]
+    series = [open_layers(cube, date, p.time_layers) for date in dates]
     parts = [temporal.compute(series, dates, p.time_statistics, p.time_min)]
     for period in p.time_months:
         within = periods.dates_in(period, dates)
@@ -262,7 +262,7 @@ def open_series(p: params.Features, layout: Layout) -> xr.DataArray | None:
         return None
     cube = Cube(layout.cube)
     dates = _dates(p, cube)
-    layers = [_layers(cube.clear(date), p.time_layers[:1]).isel(band=0, drop=True) for date in dates]
+    layers = [open_layers(cube, date, p.time_layers[:1]).isel(band=0, drop=True) for date in dates]
     return xr.concat(layers, "date").assign_coords(date=dates).rename(p.time_layers[0])
 
 
@@ -338,6 +338,15 @@ def _layers(image: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
     """Return bands of an image, and indices of its bands, by name."""
     own = {str(band) for band in image.band.values}
     return raster.select(stack.merge(image, indices.compute(image, [n for n in names if n not in own])), names)
+
+
+def open_layers(cube: Cube, date: str, names: Sequence[str]) -> xr.DataArray:
+    """Open layers of a date lazily, NaN where it is not clear, from the bands that they need and no others."""
+    have = raster.band_names(cube.files.image(date))
+    needed = {band for name in names for band in ([name] if name in have else indices.find(name).bands)}
+    # With all of them, the message about one that is missing says what there is.
+    bands = [band for band in have if band in needed] if needed <= set(have) else None
+    return _layers(cube.clear(date, bands), names)
 
 
 def _time(image: xr.DataArray, p: params.Features, layout: Layout) -> xr.DataArray | None:

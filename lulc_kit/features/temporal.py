@@ -152,19 +152,19 @@ def compute(series: Sequence[xr.DataArray], dates: Sequence[str], names: Sequenc
     xarray.DataArray
         float32, layers named ``<layer>_<statistic>`` (``NDVI_p90``), layer by layer.
     """
-    stacked = da.stack([da.asarray(image.data) for image in series])
-    stacked = stacked.rechunk({0: -1, 1: -1})
-
-    def block(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        layers = np.moveaxis(images, 1, 0)
-        return np.concatenate([statistics(layer, dates, names, minimum) for layer in layers])
-
     layers = [str(band) for band in series[0].band.values]
+    images = [da.asarray(image.data).rechunk({0: -1}) for image in series]
+
+    def block(*images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        # One layer of all dates at a time: never all layers of all dates twice in memory.
+        return np.concatenate(
+            [statistics(np.stack([image[k] for image in images]), dates, names, minimum) for k in range(len(layers))]
+        )
+
     out = da.map_blocks(
         block,
-        stacked,
-        chunks=((len(layers) * len(names),), *stacked.chunks[2:]),
-        drop_axis=0,
+        *images,
+        chunks=((len(layers) * len(names),), *images[0].chunks[1:]),
         dtype=np.float32,
         meta=np.empty((0, 0, 0), np.float32),
     )
@@ -196,6 +196,13 @@ def _each(images: Any, of_year: Any, since: Any, codes: Any, order: int, minimum
                 _waves(seen[:n], since[when[:n]], order, waves)
             else:
                 waves[:] = np.nan
+            # Loops, not numpy's functions: for a handful of numbers they take longer to begin than to end.
+            mean, lowest, highest = 0.0, 0, 0
+            for k in range(n):
+                mean += seen[k]
+                lowest = k if seen[k] < seen[lowest] else lowest
+                highest = k if seen[k] > seen[highest] else highest
+            mean /= max(n, 1)
             for i in range(len(codes)):
                 code = codes[i]
                 if code == 110:
@@ -204,11 +211,13 @@ def _each(images: Any, of_year: Any, since: Any, codes: Any, order: int, minimum
                     out[i, row, column] = np.nan
                 elif code <= 100:
                     out[i, row, column] = _quantile(x, code / 100)
-                elif code == 101 or code == 102:
-                    mean = seen[:n].sum() / n
-                    if code == 102:
-                        mean = np.sqrt(((seen[:n] - mean) ** 2).sum() / n)
+                elif code == 101:
                     out[i, row, column] = mean
+                elif code == 102:
+                    spread = 0.0
+                    for k in range(n):
+                        spread += (seen[k] - mean) ** 2
+                    out[i, row, column] = np.sqrt(spread / n)
                 elif code == 103:
                     out[i, row, column] = _quantile(x, 0.75) - _quantile(x, 0.25)
                 elif code == 104:
@@ -216,9 +225,9 @@ def _each(images: Any, of_year: Any, since: Any, codes: Any, order: int, minimum
                 elif code == 105:
                     out[i, row, column] = x[n - 1]
                 elif code == 106:
-                    out[i, row, column] = of_year[when[np.argmin(seen[:n])]]
+                    out[i, row, column] = of_year[when[lowest]]
                 elif code == 107:
-                    out[i, row, column] = of_year[when[np.argmax(seen[:n])]]
+                    out[i, row, column] = of_year[when[highest]]
                 elif code == 108:
                     out[i, row, column] = x[n - 1] - x[0]
                 elif code == 109:

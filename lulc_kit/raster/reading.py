@@ -34,9 +34,6 @@ JPEG2000_TILE = 1024
 OFFLINE = dict.fromkeys(("GDAL_HTTP_PROXY", "GDAL_HTTPS_PROXY"), "127.0.0.1:9") | {"GDAL_HTTP_MAX_RETRY": "0"}
 """Options of GDAL with which it reaches no server: all that it asks for goes to a port on which nobody listens."""
 
-OFFLINE = dict.fromkeys(("GDAL_HTTP_PROXY", "GDAL_HTTPS_PROXY"), "127.0.0.1:9") | {"GDAL_HTTP_MAX_RETRY": "0"}
-"""Options of GDAL with which it reaches no server: all that it asks for goes to a port on which nobody listens."""
-
 HUGE = 1e30
 """No measurement is greater; where data are missing programs write the greatest number of 32 bits, or infinity."""
 
@@ -177,7 +174,8 @@ def _calibrate(source: rasterio.DatasetReader, indexes: list[int], **what: Any) 
     # Converted by GDAL and calibrated in place: fresh memory costs more than the arithmetic.
     exact = all(np.can_cast(source.dtypes[i - 1], np.float32) for i in indexes)
     numbers = source.read(indexes, out_dtype=np.float32 if exact else None, **what)
-    missing = _missing(numbers, [source.nodatavals[i - 1] for i in indexes])
+    may_be_huge = any(np.dtype(source.dtypes[i - 1]).kind == "f" for i in indexes)
+    missing = _missing(numbers, [source.nodatavals[i - 1] for i in indexes], may_be_huge)
     out = numbers.astype(np.float32, copy=False)
     scales = np.array([source.scales[i - 1] for i in indexes], np.float32)[:, None, None]
     offsets = np.array([source.offsets[i - 1] for i in indexes], np.float32)[:, None, None]
@@ -190,9 +188,11 @@ def _calibrate(source: rasterio.DatasetReader, indexes: list[int], **what: Any) 
     return out
 
 
-def _missing(numbers: npt.NDArray[Any], nodata: Sequence[float | None]) -> npt.NDArray[np.bool_] | None:
+def _missing(
+    numbers: npt.NDArray[Any], nodata: Sequence[float | None], may_be_huge: bool
+) -> npt.NDArray[np.bool_] | None:
     """Return where bands have no data, each by its own number; a `HUGE` number is no measurement either."""
-    missing = np.abs(numbers) > HUGE if numbers.dtype.kind == "f" else np.zeros(numbers.shape, bool)
+    missing = np.abs(numbers) > HUGE if may_be_huge else np.zeros(numbers.shape, bool)
     for k, n in enumerate(nodata):
         if n is not None and not np.isnan(n):
             missing[k] |= numbers[k] == n

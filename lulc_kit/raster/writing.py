@@ -292,7 +292,8 @@ def _to_cog(source: Path, target: Path, output: Output) -> None:
     with rasterio.open(source, "r+") as file:
         steps = [2**n for n in range(1, 32) if max(file.shape) > TILE * 2 ** (n - 1)]
         if steps:
-            file.build_overviews(steps, Resampling[resampling])
+            with rasterio.Env(GDAL_NUM_THREADS=str(threads)):
+                file.build_overviews(steps, Resampling[resampling])
     rasterio.shutil.copy(
         source,
         target,
