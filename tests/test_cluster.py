@@ -20,11 +20,13 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lulc_kit import mapping, raster
+from lulc_kit import mapping, raster, run
 from lulc_kit.classes import SCHEMES
 from lulc_kit.features import components, indices, stack
 from lulc_kit.layout import RunLayout
 from lulc_kit.raster import writing
+from lulc_kit.region import items
+from lulc_kit.region.items import Item
 from tests import scene
 
 GRID = GeoBox((192, 256), Affine(10, 0, 500_000, 0, -10, 5_800_000), "EPSG:32633")
@@ -121,3 +123,30 @@ def test_a_cluster_gives_the_same_files_also_if_a_worker_dies(
         else:
             np.testing.assert_array_equal(together[name], expected)
             np.testing.assert_array_equal(bereft[name], expected)
+
+
+def test_notebooks_and_areas_find_the_workers_of_scheduler(
+    project: Path, cluster: tuple[str, list[subprocess.Popen[bytes]]]
+) -> None:
+    """What ``lulc run --scheduler`` hands over: blocks of a notebook, in a process of its own, and whole areas."""
+    address, workers = cluster
+    code = (
+        "import os, dask; from lulc_kit import params, study; "
+        "study.begin(params.Download.check({'study': 's', 'source': 'sample'}, 'test')); "
+        "print(dask.delayed(os.getpid)().compute())"
+    )
+    scene.put(project, "02_preprocess", {"study": "r-a"}, "r-a")
+    with distributed.Client(address, timeout="60s", set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+        with run.cluster(address):
+            kernel = subprocess.run(
+                [sys.executable, "-c", code], env=scene.environment(), capture_output=True, text=True, timeout=120
+            )
+        assert kernel.returncode == 0, kernel.stderr
+        assert int(kernel.stdout.splitlines()[-1]) in {worker.pid for worker in workers}
+        workers[0].kill()
+        (outcome,) = items.run_all([Item("a", run.plan("r-a"))], scheduler=address, say=lambda line: None)
+        assert outcome.error is not None and "02_preprocess.ipynb does not exist" in outcome.error
+        assert set(client.run(os.getcwd).values()) == {str(project)}, (
+            "the area was to be run by the worker that is left"
+        )

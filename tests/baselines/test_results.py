@@ -5,12 +5,16 @@ import contextlib
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from sklearn.metrics import f1_score
 
-from lulc_kit import classes, mapping, study
+from lulc_kit import classes, mapping, params, study, travel
+from lulc_kit.baselines import results
+from lulc_kit.errors import BandError, ParameterError
 from lulc_kit.evaluate import runs
 from lulc_kit.layout import Layout
 from lulc_kit.samples import Samples
+from tests import rasters
 from tests.notebook import execute
 
 SCHEME = classes.scheme("workflow").subset([1, 3])
@@ -61,3 +65,23 @@ def test_a_study_of_a_table_is_trained_judged_and_reported_without_maps(project)
         assert study.Study(p).outdated(p) is None
     page = layout.report.read_text(encoding="utf-8")
     assert "240 labelled rows of a table" in page and "Masked land" not in page and "The maps" not in page
+
+
+@pytest.mark.parametrize(
+    ("band", "level", "says"),
+    [("B8", "L1C", "level: L2A in here, L1C here"), ("B4", "L2A", r"no layer B8.\n  wanted: B8\n  there:  B4")],
+)
+def test_a_model_of_another_level_or_other_bands_maps_nothing(tmp_path, band, level, says):
+    here, there = Layout(tmp_path / "here"), Layout(tmp_path / "there")
+    for layout, name, facts in ((here, "B8", {"level": "L2A"}), (there, band, {"level": level})):
+        layout.stack.parent.mkdir(parents=True)
+        rasters.write(layout.stack, np.zeros((1, 2, 2), np.float32), names=[name])
+        with rasterio.open(layout.stack, "r+") as file:
+            file.update_tags(**travel.tag({name: ("bands", "reflectance")}, {"all": facts}))
+    known = {"stack": travel.describe(here.stack), "classes": SCHEME.to_dict()}
+    mapping.write_about(here.run("rf"), "forest", ["B8"], "", **known)
+    before = sorted(there.folder.rglob("*"))
+    p = params.Baselines.check({"study": "there", "run": "away", "trained": "here/rf"}, "a test")
+    with pytest.raises((BandError, ParameterError), match=says):
+        results.train(None, p, there)
+    assert sorted(there.folder.rglob("*")) == before
