@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import catalog, params, raster, steps, study
+from lulc_kit import catalog, families, params, raster, steps, study
 from lulc_kit.catalog import Catalog
 from lulc_kit.cube import Reason
 from lulc_kit.errors import LulcError
@@ -125,6 +125,24 @@ def test_nothing_depends_on_the_blocks_or_the_memory(chunk, free, folder, monkey
         found = raster.read(name).to_numpy()
         spread = np.nanmax(np.abs(expected), axis=(1, 2), keepdims=True)
         np.testing.assert_allclose(found / spread, expected / spread, atol=1e-6, rtol=0, err_msg=name)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_an_embedding_as_it_is_exported_is_a_family_of_its_own(folder):
+    """Vectors of length 1 in 8-bit numbers, one pixel of no data."""
+    vectors = np.random.default_rng(4).normal(size=(3, 60, 70))
+    vectors /= np.linalg.norm(vectors, axis=0)
+    codes = np.rint(np.sign(vectors) * np.sqrt(np.abs(vectors)) * 127.5).clip(-127, 127).astype(np.int8)
+    codes[:, 30, 40] = -128
+    names = ["A00", "A01", "A02"]
+    writing.write(folder.parents[1] / "year.tif", raster.array(codes, BOX, names), dtype="int8", nodata=-128)
+    entry = {"file": "year.tif", "family": "embedding", "year": 2021, "scale": "alphaearth"}
+    found = run(check(external=[entry], stack=["B2", *names]), folder)
+    assert families.read(folder / "features/stack.tif") == {"B2": "bands"} | dict.fromkeys(names, "embedding")
+    read = found.sel(band=names).to_numpy()
+    assert np.isnan(read[:, 30, 40]).all() and np.isnan(read).sum() == 3
+    read[:, 30, 40] = vectors[:, 30, 40]
+    assert np.abs(read - vectors).max() < 1 / 127.5  # half a step of the 8-bit number, where the square is steepest
 
 
 @pytest.mark.usefixtures("without_pictures")
