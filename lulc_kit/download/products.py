@@ -1,4 +1,4 @@
-"""Whole Sentinel-2 products (SAFE folders or zip archives), and simulated ones, described as a catalog."""
+"""Whole Sentinel-2 products (SAFE folders or zip archives) described as a catalog."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,7 +7,6 @@ from pathlib import Path
 from lulc_kit import files
 from lulc_kit.catalog import Catalog
 from lulc_kit.errors import FormatError
-from lulc_kit.layout import Layout
 from lulc_kit.safe import eopf
 from lulc_kit.safe.product import has_products, open_products
 from lulc_kit.safe.scene import describe
@@ -52,12 +51,3 @@ def catalog(folder: str, ancillary: Mapping[str, Path], copies: Path) -> Catalog
     years = sorted({scene.date[:4] for scene in scenes})
     real = f"Contains modified Copernicus Sentinel data {'–'.join(dict.fromkeys((years[0], years[-1])))}."
     return Catalog(scenes, ancillary, SIMULATED if made_up else real)
-
-
-def simulate(layout: Layout, *, size: int, tiles: int, seed: int, later: bool = False) -> Catalog:
-    """Make the simulated study's products in the study's folder, and describe them; see `lulc_kit.simulated`."""
-    from lulc_kit.simulated import simulate
-
-    made = simulate(layout.folder, size=size, tiles=tiles, seed=seed, later=later)
-    scenes = [describe(product) for product in open_products(layout.scenes)]
-    return Catalog(scenes, {"reference": made.training, "dem": made.dem, "roads": made.roads}, SIMULATED)

@@ -20,13 +20,19 @@ SOURCES: dict[str, Callable[[params.Download, Layout, Choice | None], Catalog]] 
     "sample": lambda p, layout, _: sample.catalog(p.sample, layout),
     "files": lambda p, layout, _: own_files.catalog(p.scenes, ancillary(p), layout.scenes),
     "products": lambda p, layout, _: products.catalog(str(p.products), ancillary(p), layout.scenes),
-    "simulated": lambda p, layout, _: products.simulate(layout, size=p.size, tiles=p.tiles, seed=p.seed, later=p.later),
+    "simulated": lambda p, layout, _: _simulated(p, layout),
     "stac": lambda p, layout, choice: stac.catalog(choice or _searched(p), layout, p.bands),
     "safe": lambda p, layout, choice: whole.catalog(
         choice or search(p), layout, bands=p.bands, fetch=p.fetch, cart=p.cart
     ),
 }
 """What each word of ``source`` does: from the parameters, the study's files and what was chosen to a catalog."""
+
+
+def _simulated(p: params.Download, layout: Layout) -> Catalog:
+    from lulc_kit.download import simulated  # needed by one source of six
+
+    return simulated.catalog(layout, size=p.size, tiles=p.tiles, seed=p.seed, later=p.later)
 
 
 def search(p: params.Download) -> Choice | None:

@@ -178,6 +178,7 @@ class Evaluation:
                 },
             }
 
+        earlier = {"fold": self.runs, "random_fold": self.leaking}
         return {
             "classes": self.classes.to_dict(),
             "separation": self.separation,
@@ -189,6 +190,8 @@ class Evaluation:
             "confidence": self.confidence,
             "runs": {
                 name: {
+                    # As format 1 called it: scripts of then go on reading what they were written for.
+                    **{SPLITS[fold]: plain(kind[name]) for fold, kind in earlier.items() if name in kind},
                     "apart_in_space": plain(self.runs[name]),
                     **({"random_pixels": plain(self.leaking[name])} if name in self.leaking else {}),
                     **({"further_split": plain(self.further[name])} if name in self.further else {}),

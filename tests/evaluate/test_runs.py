@@ -134,6 +134,9 @@ def test_plain_data_hold_all_numbers(found):
     assert rf["macro_f1"]["value"] == found.runs["rf"].macro.value
     assert rf["quantity"] + rf["allocation"] == pytest.approx(1 - rf["overall_accuracy"]["value"])
     assert "random_pixels" not in data["runs"]["fcn"]
+    earlier = {"apart in space", "random pixels"}, {"apart in space"}
+    assert ({*data["runs"]["rf"]} & earlier[0], {*data["runs"]["fcn"]} & earlier[0]) == earlier
+    assert data["runs"]["rf"]["apart in space"] == rf, "also under the name of format 1"
     assert data["comparison"][0]["better"] == "fcn"
     assert data["runs"]["rf"]["about"]["model"] == "model rf"
 
