@@ -214,7 +214,8 @@ def check(name: str, verdict: Verdict, offset: float | None = None) -> Verdict:
         "offset missed": f"reflectance seems {SHIFT} too high{applied}. Write offset: -0.1 for this scene",
         "offset applied twice": f"reflectance seems {SHIFT} too low{applied}. Write offset: 0 for this scene, if its "
         "provider has taken it off already",
-        "wrong scale": "write the scale that its provider states",
+        "wrong scale": "write the scale that its provider states (1 where the file holds reflectance itself, 0.01 "
+        "where it holds per cent) for this scene",
     }[verdict.kind]
     remedy += " in 01_download.yaml. If you know that the numbers are right: radiometry: trust in 02_preprocess.yaml"
     raise LulcError(f"{name}: {verdict.kind}. Found: {verdict.reason}. Expected: dark pixels near 0; {remedy}.")

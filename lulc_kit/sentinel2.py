@@ -50,6 +50,9 @@ BANDS = {
 }
 """The bands by name; a band's place here is its bandId."""
 
+_NEAR = 14
+"""How far a wavelength in a name may be from a band's, nm: 490, 842 and 2190 are usual roundings."""
+
 MTF = {name: band.mtf for name, band in BANDS.items() if band.mtf is not None}
 """Modulation transfer at Nyquist of the bands that see the ground, in order."""
 
@@ -78,3 +81,21 @@ def band_name(name: str) -> str:
     match = re.fullmatch(r"[Bb]0?(\d{1,2})([Aa]?)", name)
     common = (known for known, band in BANDS.items() if band.common_name == name.strip().lower())
     return f"B{match[1]}{match[2].upper()}" if match else next(common, name)
+
+
+def mentioned(text: str) -> str | None:
+    """Return the one band that a description or a file's name mentions; None where it mentions none or several.
+
+    Understood are names that stand apart (``SR_B4``, ``T33UUU_B04_10m``) and wavelengths (``665 nm``).
+
+    Examples
+    --------
+    >>> mentioned("20230615_B08_10m"), mentioned("665nm"), mentioned("ratio of B8 and B4"), mentioned("B8")
+    ('B8', 'B4', None, 'B8')
+    """
+    apart = re.findall(r"(?<![A-Za-z0-9])[Bb]0?(\d{1,2})([Aa]?)(?![A-Za-z0-9])", text)
+    found = {f"B{number}{letter.upper()}" for number, letter in apart}
+    for length in map(int, re.findall(r"(?<!\d)(\d{3,4}) ?nm\b", text)):
+        nearest = min(BANDS, key=lambda name: abs(1000 * BANDS[name].wavelength - length))
+        found |= {nearest} if abs(1000 * BANDS[nearest].wavelength - length) <= _NEAR else set()
+    return found.pop() if len(found) == 1 and found <= BANDS.keys() else None

@@ -79,6 +79,10 @@ def test_check_refuses_and_tells_numbers_and_remedy():
     says = r"2022-02-19: offset missed.*B4 0\.1\d\d.*applied: \+0.*offset: -0\.1 .*01_download.*radiometry: trust"
     with pytest.raises(LulcError, match=says):
         guard.check("2022-02-19", guard.judge(guard.measure(scene() + 0.1, BANDS)), offset=0)
+    with pytest.raises(
+        LulcError, match=r"wrong scale.*\(1 where the file holds reflectance itself.*for this scene in 01"
+    ):
+        guard.check("2022-02-19", guard.judge(guard.measure(scene() / 10000, BANDS)))
 
 
 def test_number_of_names_must_fit():

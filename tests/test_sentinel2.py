@@ -55,3 +55,16 @@ def test_bands_are_those_that_real_metadata_give_to_their_numbers() -> None:
         for _, name, resolution, centre in found:
             assert sentinel2.BANDS[name].resolution == int(resolution)
             assert sentinel2.BANDS[name].wavelength * 1000 == pytest.approx(float(centre), abs=5)
+
+
+def test_every_band_is_found_in_names_made_of_it() -> None:
+    """Of its own name, of its file's, and of its wavelength to the nanometre."""
+    for name, band in sentinel2.BANDS.items():
+        for text in (
+            f"SR_{name}",
+            f"T33UUU_20230615_{band.file_name}_{band.resolution}m",
+            f"{1000 * band.wavelength:.0f}nm",
+        ):
+            assert sentinel2.mentioned(text) == name
+    for text in ("band_4", "S2B_MSIL2A", "B4/B8", "Rot", "B13", "1000 nm", "ABB4"):
+        assert sentinel2.mentioned(text) is None

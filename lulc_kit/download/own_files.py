@@ -1,5 +1,6 @@
 """A user's own rasters, described as a catalog. The files stay where they are and are only read."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from lulc_kit.catalog import Band, Catalog, Scene
 from lulc_kit.errors import BandError, ParameterError
 from lulc_kit.intake import rasters
 from lulc_kit.intake.rasters import Raster
+from lulc_kit.late import xr
 from lulc_kit.progress import track
 
 SATURATED = 65535
@@ -57,17 +59,15 @@ def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool
 
     nodata = entry.nodata if isinstance(entry.nodata, int | float) else None
     if entry.bands is not None:
+        _refuse_exchanged(entry)
         sources = [(name, known := look(path, nodata), _number(name, known)) for name, path in entry.bands.items()]
     else:
         assert entry.file is not None and entry.names is not None
         known = look(entry.file, nodata)
         sources = [(name, known, k) for name, k in zip(entry.names, _numbers(entry.names, known), strict=True)]
-    moments = sorted({known.moments[number - 1] for _, known, number in sources} - {""})
-    if len(moments) > 1:
-        raise BandError(
-            f"Scene {entry.date}: its bands are of {len(moments)} times ({', '.join(moments[:5])}), and a scene is of "
-            f"one. Save those of each date to a file of its own (gdal_translate -b NUMBER FILE OUT.tif)."
-        )
+    moments = [known.moments[number - 1] for _, known, number in sources]
+    _refuse_times(moments, f"Scene {entry.date}")
+    _warn_of_other_day(entry.date, moments)
     bands: dict[str, Band] = {}
     for given, known, number in sources:
         name = sentinel2.band_name(given)
@@ -80,7 +80,7 @@ def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool
             known = look(named)
             if len(known.found.bands) > 1:
                 raise BandError(
-                    f"Scene {entry.date}, {role}: {known.path} has {len(known.found.bands)} bands, expected one. Save "
+                    f"Scene {entry.date}, {role}: {known.name} has {len(known.found.bands)} bands, expected one. Save "
                     f"the right one by itself (gdal_translate -b NUMBER FILE {role}.tif)."
                 )
             own = known.found.bands[0]
@@ -99,6 +99,44 @@ def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool
     )
 
 
+def _refuse_times(moments: Sequence[str], what: str) -> None:
+    found = sorted({*moments} - {""})
+    if len(found) > 1:
+        raise BandError(
+            f"{what}: its bands are of {len(found)} times ({', '.join(found[:5])}), and a scene is of one. Save those "
+            f"of each date to a file of its own (gdal_translate -b NUMBER FILE OUT.tif)."
+        )
+
+
+def _warn_of_other_day(date: str, moments: Sequence[str]) -> None:
+    """Warn where a file says that it is of another day than the parameters say."""
+    for moment in {*moments} - {""}:
+        number, units = moment.split(" ", 1)
+        try:
+            day = str(xr.coding.times.decode_cf_datetime(np.array([float(number)]), units)[0])[:10]
+        except ValueError:  # no time after all
+            continue
+        if day != date:
+            warnings.warn(
+                f"Scene {date}: the file itself says that it is of {day} ({moment}). If that is the day of the image, "
+                f"correct 'date' in 01_download.yaml.",
+                stacklevel=2,
+            )
+
+
+def _refuse_exchanged(entry: params.Scene) -> None:
+    """Refuse files whose names tell all their bands, and others than the parameters say."""
+    assert entry.bands is not None
+    told = {name: sentinel2.mentioned(Path(path).stem) for name, path in entry.bands.items()}
+    wrong = [name for name, other in told.items() if other != sentinel2.band_name(name)]
+    if wrong and None not in told.values() and len({*told.values()}) == len(told) > 1:
+        said = ", ".join(f"{name}: {entry.bands[name]}" for name in wrong)
+        raise BandError(
+            f"Scene {entry.date}: by their names these files hold other bands ({said}). Correct 'bands' in "
+            f"01_download.yaml, or rename the files."
+        )
+
+
 _TRANSPARENCY = (
     "A band that the file marks as transparency (alpha) does not count. If it is none: gdal_edit.py -colorinterp_4 "
     "undefined FILE."
@@ -109,6 +147,7 @@ _TRANSPARENCY = (
 class _Looked:
     """A file that the kit can read as it is, the user's or a plain copy; and what the user's was understood to say."""
 
+    name: str
     path: Path
     found: Raster
     said: list[dict[str, Any]]
@@ -117,7 +156,10 @@ class _Looked:
 
     @property
     def names(self) -> list[str]:
-        return [sentinel2.band_name(band.name) for band in self.found.bands]
+        """What the file calls its bands, as the kit writes it: ``B4`` for ``SR_B4``, where that tells them apart."""
+        plain = [sentinel2.band_name(band.name) for band in self.found.bands]
+        told = [sentinel2.mentioned(name) or name for name in plain]
+        return told if len(set(told)) == len(told) else plain
 
     @property
     def header(self) -> raster.Header:
@@ -132,22 +174,32 @@ def _look(name: str, folder: Path, nodata: float | None, numbers: bool) -> _Look
     path = rasters.plain(found, name, folder, nodata)
     hint = f" {_TRANSPARENCY}" if any(band.masked for band in found.bands) else ""
     moments = [band.moment for band in found.bands]
-    return _Looked(path, found if found.plain else rasters.describe(path), said, moments, hint)
+    return _Looked(name, path, found if found.plain else rasters.describe(path), said, moments, hint)
 
 
 def _numbers(names: Sequence[str], known: _Looked) -> Sequence[int]:
     """Return the numbers of the bands of a file that holds all of a scene's, from 1."""
     own, wanted = known.names, [sentinel2.band_name(n) for n in names]
+    _refuse_twice(wanted, known)
     if set(wanted) <= set(own):  # a file that names its bands may have them in another order, and more of them
         return [own.index(n) + 1 for n in wanted]
+    _refuse_times(known.moments, known.name)
     if len(own) != len(names):
         raise ParameterError(
-            f"{known.path} has {len(own)} band(s), but 'names' lists {len(names)}: {', '.join(names)}. Give one name "
+            f"{known.name} has {len(own)} band(s), but 'names' lists {len(names)}: {', '.join(names)}. Give one name "
             f"for each band, in the file's order (it calls them {', '.join(b.name for b in known.found.bands)})."
             f"{known.hint}"
         )
     _refuse_contradiction(wanted, known)
     return range(1, len(names) + 1)
+
+
+def _refuse_twice(wanted: Sequence[str], known: _Looked) -> None:
+    if twice := [n for n in wanted if known.names.count(n) > 1]:
+        raise BandError(
+            f"{known.name} calls several of its bands {', '.join(twice)}. Save those of this scene to a file of their "
+            f"own (gdal_translate -b NUMBER FILE OUT.tif), and name that."
+        )
 
 
 def _refuse_contradiction(wanted: Sequence[str], known: _Looked) -> None:
@@ -159,7 +211,7 @@ def _refuse_contradiction(wanted: Sequence[str], known: _Looked) -> None:
         if calls in sentinel2.BANDS and calls != name and {calls, name} != {"B8", "B8A"}:  # "nir" is either
             order = ", ".join(band.name for band in known.found.bands)
             raise BandError(
-                f"{known.path}: the parameters take its band {k} for {name}, and the file itself calls it "
+                f"{known.name}: the parameters take its band {k} for {name}, and the file itself calls it "
                 f"{known.found.bands[k - 1].name} (its bands are {order}). Correct 'names' (or 'bands') in "
                 f"01_download.yaml, or the names in the file."
             )
@@ -171,9 +223,10 @@ def _number(name: str, known: _Looked) -> int:
     if len(own) == 1:
         _refuse_contradiction([sentinel2.band_name(name)], known)
         return 1
+    _refuse_twice([sentinel2.band_name(name)], known)
     if sentinel2.band_name(name) not in own:
         raise BandError(
-            f"{known.path} has {len(own)} bands, and none of them is called {name} ({', '.join(own)}). Name the file "
+            f"{known.name} has {len(own)} bands, and none of them is called {name} ({', '.join(own)}). Name the file "
             f"as 'file' and all its bands in 'names', or save {name} by itself."
         )
     return own.index(sentinel2.band_name(name)) + 1
@@ -184,6 +237,12 @@ def _band(entry: params.Scene, known: _Looked, number: int) -> Band:
     # A default never overrules what a file says of itself.
     nodata = entry.nodata if entry.nodata != "file" else 0 if own.nodata is None else None
     scale = entry.scale if entry.scale is not None else SCALE if own.scale == 1 else own.scale
+    if entry.scale is None and own.scale == 1 and np.dtype(own.dtype).itemsize == 1:
+        raise BandError(
+            f"Scene {entry.date}: {known.name} holds numbers of 8 bits, which at the usual scale of {SCALE} would end "
+            f"at a reflectance of {255 * SCALE:.4f}. It is probably a picture, stretched for the eye: name the data "
+            f"that it was made of. If its numbers are reflectance, write what they are multiplied by (scale: 0.004)."
+        )
     offset = own.offset if entry.offset is None else entry.offset
     # The largest number of 16 bits is no reflectance but the mark of saturation, where it would mean more than 2.
     wide = np.dtype(own.dtype).kind in "iu" and np.can_cast(np.uint16, own.dtype)

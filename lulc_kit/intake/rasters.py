@@ -35,6 +35,10 @@ _REMEDIES = {
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "Unpack it"),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the table as CSV"),
     **dict.fromkeys((".dbf", ".shx", ".prj", ".cpg"), "Of a shapefile's files name the .shp"),
+    **dict.fromkeys((".dxf", ".dwg", ".qgz", ".qgs", ".mxd", ".lyrx"), "Save what it shows as GeoPackage or GeoTIFF"),
+    ".hdr": "It describes data in a file beside it: name that one (.dat, .img, .bil …)",
+    ".sgrd": "It describes data in a file beside it: name the .sdat",
+    **dict.fromkeys((".tfw", ".jgw", ".pgw", ".wld", ".xml"), "It only says something of a raster: name the raster"),
 }
 """What to do about a file that is no raster, by its ending."""
 

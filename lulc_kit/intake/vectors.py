@@ -141,13 +141,13 @@ def read(
     if crs is not None and (table.crs is None or _contradicted(table)):  # GeoJSON in metres does not say so
         table = table.set_crs(_known(crs, parameters), allow_override=True)
     if table.crs is None:
-        say = f", or say it with labels_crs in {parameters}" if parameters == SETTABLE else ""
-        raise GridError(f"{path} has no CRS. Set it (in QGIS: Layer > Set CRS, then save){say} and try again.")
-    _check_place(path, table)
+        remedy = f"Set it (in QGIS: Layer > Set CRS, then save){_or_say(parameters)} and try again"
+        raise GridError(f"{path} has no CRS. {remedy}.")
+    _check_place(path, table, parameters)
     return Vectors(_legible(table), name, path)
 
 
-def _check_place(path: Path, table: "gpd.GeoDataFrame") -> None:
+def _check_place(path: Path, table: "gpd.GeoDataFrame", parameters: str) -> None:
     """Refuse a CRS that says nothing of the place, or that the numbers contradict."""
     crs = table.crs
     if not (crs.is_projected or crs.is_geographic):
@@ -160,8 +160,12 @@ def _check_place(path: Path, table: "gpd.GeoDataFrame") -> None:
         raise GridError(
             f"{path} says that its coordinates are degrees ({crs.name}), but they reach from "
             f"{', '.join(f'{v:.0f}' for v in bounds[:2])} to {', '.join(f'{v:.0f}' for v in bounds[2:])}. Find out the "
-            f"real CRS, set it (in QGIS: Layer > Set CRS, then save) and try again."
+            f"real CRS, set it (in QGIS: Layer > Set CRS, then save){_or_say(parameters)} and try again."
         )
+
+
+def _or_say(parameters: str) -> str:
+    return f", or say it with labels_crs in {parameters}" if parameters == SETTABLE else ""
 
 
 def _contradicted(table: "gpd.GeoDataFrame") -> bool:
@@ -170,14 +174,14 @@ def _contradicted(table: "gpd.GeoDataFrame") -> bool:
 
 
 def _legible(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
-    """Return the table with words in one spelling, and lists as words.
+    """Return the table with words and names of fields in one spelling, and lists as words.
 
     ``ä`` may stand in a file as one character or as two (a and its dots), as programs of macOS write it.
     """
     for name in table.columns.difference([table.geometry.name]):
         if table[name].dtype == object or table[name].dtype == "str":
             table[name] = table[name].map(_word)
-    return table
+    return table.rename(columns=_word)
 
 
 def _word(value: Any) -> Any:

@@ -34,6 +34,9 @@ SMALL = "left out: too small to hold a pixel's centre"
 CONTESTED = "left out: claimed by another class, or covered by its own, everywhere"
 """What becomes of a feature, beside what `sources` names."""
 
+_NEAR = {False: 100_000.0, True: 1.0}
+"""How far around the grid shapes are taken as they are, in units of projected and of geographic CRSs."""
+
 
 @dataclass(frozen=True)
 class Shapes:
@@ -107,7 +110,7 @@ def gather(
                 f"All {len(table)} features of {found.path} are lines, which cover no ground. Make polygons of them "
                 f"(in QGIS: Buffer, or Polygonize) or give the file of the areas."
             )
-        parts.append(table.geometry.to_crs(geobox.crs.to_wkt()))  # type: ignore[union-attr]
+        parts.append(_projected(table.geometry, geobox))
         values.append(words)
         beside = f"{found.path.name} " if len(files) > 1 else ""
         numbers += [f"{beside}{n}" for n in range(1, len(table) + 1)]
@@ -118,6 +121,25 @@ def gather(
     geometry = gpd.GeoSeries(pd.concat([g.reset_index(drop=True) for g in parts], ignore_index=True), crs=crs)
     of = np.concatenate(groups) if group_field else None
     return Shapes(geometry, np.concatenate(values), numbers, what, hint, of)
+
+
+def _projected(geometry: gpd.GeoSeries, geobox: GeoBox) -> gpd.GeoSeries:
+    """Bring shapes to the grid's CRS; of those that reach far beyond the grid only what is near it.
+
+    The corners of a country or an ocean may lie where the grid's CRS is not meant for, and its long edges are straight
+    in the file's CRS alone.
+    """
+    crs = geobox.crs.to_wkt()  # type: ignore[union-attr]
+    if geometry.crs == crs or geometry.empty:
+        return geometry.to_crs(crs)
+    left, bottom, right, top = geobox.footprint(geometry.crs.to_wkt()).boundingbox
+    beyond = max(right - left, top - bottom, _NEAR[geometry.crs.is_geographic])
+    near = shapely.box(left - beyond, bottom - beyond, right + beyond, top + beyond)
+    far = geometry.geom_type.isin(["Polygon", "MultiPolygon"]) & geometry.is_valid
+    far &= geometry.intersects(near) & ~geometry.within(near)
+    cut = geometry.copy()
+    cut[far] = geometry[far].intersection(near)
+    return cut.to_crs(crs)
 
 
 def burn(
@@ -165,19 +187,20 @@ def burn(
         codes = translate(shapes.value, scheme, classes, shapes.what)
     except ParameterError as error:
         raise ParameterError(f"{error}{shapes.hint}") from None
-    parts, fate, mended = _prepared(shapes, geobox, point_radius, erode)
+    parts, of, fate, mended = _prepared(shapes, geobox, point_radius, erode)
     fate[codes == 0] = UNNAMED
     fate[pd.isna(shapes.value)] = VALUELESS
-    claims = _claims([(part, n) for part, n in parts if fate[n - 1] == LABELLED], codes, geobox, all_touched)
+    drawable = [(part, unit) for part, unit in parts if fate[of[unit] - 1] == LABELLED]
+    claims = _claims(drawable, codes[of[1:] - 1], geobox, all_touched)
     values, source = np.zeros(geobox.shape, np.uint8), np.zeros(geobox.shape, np.uint32)
     times, burnt_once = np.zeros(geobox.shape, np.uint8), np.zeros(len(codes) + 1, bool)
     for value, (pixels, numbers) in claims.items():
         values.flat[pixels], source.flat[pixels] = value, numbers
         times.flat[pixels] = np.minimum(times.flat[pixels], 1) + 1
-        burnt_once[numbers] = True
+        burnt_once[of[numbers]] = True
     contested = times > 1
     values[contested], source[contested] = 0, 0
-    labelled = np.bincount(source.ravel(), minlength=len(codes) + 1)[1:]
+    labelled = np.bincount(of[source.ravel()], minlength=len(codes) + 1)[1:]
     drawn = fate == LABELLED
     dots = shapes.geometry.geom_type.isin(["Point", "MultiPoint"]).to_numpy()
     fate[drawn & ~burnt_once[1:]] = np.where(dots, OUTSIDE, SMALL)[drawn & ~burnt_once[1:]]  # on the grid's far edge
@@ -193,16 +216,32 @@ def burn(
         scheme,
         account,
         mended,
-        _overlaps(claims, contested, shapes.number, scheme),
-        shapes.groups,
+        _overlaps({v: (pixels, of[n]) for v, (pixels, n) in claims.items()}, contested, shapes.number, scheme),
+        None if shapes.groups is None else shapes.groups[of[1:] - 1],
     )
 
 
 def _prepared(
     shapes: Shapes, geobox: GeoBox, point_radius: float, erode: float
-) -> tuple[list[tuple[Any, int]], npt.NDArray[Any], pd.DataFrame]:
-    """Return polygons and points with their feature (from 1), what is to become of each, and what was mended."""
+) -> tuple[list[tuple[Any, int]], npt.NDArray[np.intp], npt.NDArray[Any], pd.DataFrame]:
+    """Return single polygons and points, each with its number, and what becomes of the features they are of.
+
+    The first part of a feature has the feature's own number, from 1; the other parts of one that has several follow
+    after the last feature: all woods of a file dissolved into one feature are still as many woods, far apart.
+
+    Returns
+    -------
+    list of (geometry, int)
+        What is to be drawn; a part that was eroded to pieces has its number in each.
+    numpy.ndarray
+        Feature of each part by its number; 0 for number 0.
+    numpy.ndarray
+        What is to become of each feature.
+    pandas.DataFrame
+        What was mended.
+    """
     fate = np.full(len(shapes.geometry), LABELLED, dtype=object)
+    of = list(range(len(shapes.geometry) + 1))
     parts: list[tuple[Any, int]] = []
     mended: dict[str, list[str]] = {}
     seen: set[tuple[bytes, object]] = set()
@@ -211,30 +250,42 @@ def _prepared(
         if shape is None or shape.is_empty:
             fate[n - 1] = EMPTY
             continue
-        if shape.has_z:
-            mended.setdefault("heights dropped", []).append(number)
-            shape = shapely.force_2d(shape)
-        key = (shapely.normalize(shape).wkb, value)
+        key = (shapely.normalize(shapely.force_2d(shape)).wkb, value)
         if key in seen:
             fate[n - 1] = TWICE
             continue
         seen.add(key)
-        if not shape.is_valid:
-            mended.setdefault("invalid polygon repaired", []).append(number)
-            shape = shapely.make_valid(shape)
-        if shape.geom_type == "GeometryCollection":
-            mended.setdefault("collection taken apart, its lines left out", []).append(number)
+        shape, what = _mend(shape)
+        for fault in what:
+            mended.setdefault(fault, []).append(number)
         whole = [g for g in _taken_apart(shape) if g.geom_type in ("Polygon", "Point")]
         if not whole:
             fate[n - 1] = LINE
         elif not any(g.intersects(grid) for g in whole):
             fate[n - 1] = OUTSIDE
         else:
-            left = [p for g in whole for p in _resized(g, point_radius, erode)]
-            parts += [(p, n) for p in left]
-            fate[n - 1] = fate[n - 1] if left else ERODED
+            drawn = len(parts)
+            for k, part in enumerate(whole):
+                if k:
+                    of.append(n)
+                parts += [(piece, len(of) - 1 if k else n) for piece in _resized(part, point_radius, erode)]
+            fate[n - 1] = LABELLED if len(parts) > drawn else ERODED
     rows = [(what, len(numbers), _listed(numbers)) for what, numbers in mended.items()]
-    return parts, fate, pd.DataFrame(rows, columns=["mended", "features", "which"])
+    return parts, np.array(of), fate, pd.DataFrame(rows, columns=["mended", "features", "which"])
+
+
+def _mend(shape: Any) -> tuple[Any, list[str]]:
+    """Return a shape that can be drawn, and what had to be done for it."""
+    what = []
+    if shape.has_z:
+        what.append("heights dropped")
+        shape = shapely.force_2d(shape)
+    if not shape.is_valid:
+        what.append("invalid polygon repaired")
+        shape = shapely.make_valid(shape)
+    if shape.geom_type == "GeometryCollection":
+        what.append("collection taken apart, its lines left out")
+    return shape, what
 
 
 def _resized(part: Any, point_radius: float, erode: float) -> list[Any]:

@@ -36,8 +36,9 @@ class Labels:
     values
         uint8, shape (row, column): class value, 0 for no label.
     source
-        uint32, shape (row, column): number of the feature (from 1, in the order of the files), or 0. For labels from a
-        raster all are 0.
+        uint32, shape (row, column): number of the feature (from 1, in the order of the files), or 0. Of a feature of
+        several parts it is that of its first; the others have numbers after the last feature. For labels from a raster
+        all are 0.
     geobox
         The grid.
     scheme
@@ -49,7 +50,7 @@ class Labels:
     overlaps
         Which classes claim the same pixels: both classes with their features, and pixels.
     groups
-        What each feature belongs to (region, site), by its number from 1.
+        What each feature, or part, belongs to (region, site), by its number from 1.
     test
         The independent test set, in the same classes; None without.
     frame

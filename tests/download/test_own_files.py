@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
+from rasterio.crs import CRS
 
 from lulc_kit import catalog, params
 from lulc_kit.catalog import Band, Catalog
@@ -61,6 +63,8 @@ def test_reference_and_others_are_found(project: Path) -> None:
         ({"file": "data/a.tif", "names": ["b8a", "B8A"]}, r"has 1 band\(s\), but 'names' lists 2"),
         ({"file": "data/two.tif", "names": ["b8a", "B8A"]}, "band B8A is given twice"),
         ({"bands": {"B2": "data/text.tif"}}, "not a raster that GDAL can read"),
+        ({"bands": {"B2": "data/a.hdr"}}, "data in a file beside it: name that one"),
+        ({"bands": {"B2": "data/picture.tif"}}, r"picture\.tif holds numbers of 8 bits.*0\.0255.*scale: 0\.004"),
         ({"bands": {"B2": "data/a.tif"}, "scl": "data/text.tif"}, "not a raster that GDAL can read"),
         ({"bands": {"B2": "data/bare.tif"}}, r"bare\.tif has no CRS\. Set it"),
         ({"bands": {"B2": "data"}}, "not a raster that GDAL can read"),
@@ -70,7 +74,9 @@ def test_what_is_wrong_with_a_file_is_said(project: Path, entry: dict[str, Any],
     scene.write(project / "data/a.tif", DN, 10.0)
     scene.write(project / "data/two.tif", np.stack([DN, DN]), 10.0)
     scene.write(project / "data/bare.tif", DN, 10.0, crs=None)
+    scene.write(project / "data/picture.tif", np.minimum(DN, 200).astype(np.uint8), 10.0)
     (project / "data/text.tif").write_text("not a raster")
+    (project / "data/a.hdr").write_text("ENVI")
     with pytest.raises(LulcError, match=says):
         scenes.get(download(entry), Layout(project))
 
@@ -106,6 +112,9 @@ def test_bands_in_stac_s_words_are_taken_by_name_and_in_other_words_in_order(pro
         (("red", "green", "Blue"), {"B2": 3, "B3": 2, "B4": 1}),
         (("Blau", "Grün", "Rot"), {"B2": 1, "B3": 2, "B4": 3}),
         (("B1", "B2", "B3"), {"B2": 1, "B3": 2, "B4": 3}),  # merely counted
+        (("B01", "B02", "B03"), {"B2": 1, "B3": 2, "B4": 3}),
+        (("SR_B4", "B03_10m", "490 nm"), {"B2": 3, "B3": 2, "B4": 1}),
+        (("20230615_B04", "20230615_B02", "20230615_B03"), {"B2": 2, "B3": 3, "B4": 1}),
     ):
         with rasterio.open(path, "r+") as file:
             file.descriptions = words
@@ -127,9 +136,10 @@ def test_names_that_the_file_contradicts_are_refused(project: Path) -> None:
 
 
 def test_four_bands_of_8_bits_of_which_the_file_takes_one_for_transparency(project: Path) -> None:
+    """The message names the user's file, not the kit's plain copy of it."""
     scene.write(project / "data/a.tif", np.stack([DN] * 4).astype(np.uint8), 10.0)
     p = download({"file": "data/a.tif", "names": ["B2", "B3", "B4", "B8"]})
-    with pytest.raises(LulcError, match=r"has 3 band\(s\), but 'names' lists 4.*-colorinterp_4 undefined"):
+    with pytest.raises(LulcError, match=r"^data/a\.tif has 3 band\(s\), but 'names' lists 4.*-colorinterp_4 undefined"):
         scenes.get(p, Layout(project))
 
 
@@ -141,6 +151,54 @@ def test_the_mark_of_saturation_is_known_in_wider_types_too(project: Path, dtype
     for nodata, expected in ((0, saturated), (65535, None)):
         entry = {"bands": {"B2": "data/a.tif"}, "nodata": nodata}
         assert scenes.get(download(entry), Layout(project)).scenes[0].bands["B2"].saturated == expected
+
+
+def test_files_named_by_their_bands_are_not_exchanged(project: Path) -> None:
+    """One file alone proves nothing: its name may count something else."""
+    for name in ("T33_B04_10m", "T33_B08_10m"):
+        scene.write(project / f"data/{name}.tif", DN, 10.0)
+    exchanged = {"B04": "data/T33_B08_10m.tif", "B08": "data/T33_B04_10m.tif"}
+    with pytest.raises(LulcError, match=r"hold other bands \(B04: data/T33_B08_10m\.tif, B08: .*Correct 'bands'"):
+        scenes.get(download({"bands": exchanged}), Layout(project))
+    found = scenes.get(download({"bands": {"B2": "data/T33_B04_10m.tif"}}), Layout(project))
+    assert list(found.scenes[0].bands) == ["B2"]
+
+
+def test_a_name_that_two_bands_have_is_refused_where_it_is_wanted(project: Path) -> None:
+    path = scene.write(project / "data/a.tif", np.stack([DN, 2 * DN, 3 * DN]), 10.0)
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("B2", "B3", "B3")
+    for entry in ({"file": "data/a.tif", "names": ["B2", "B3"]}, {"bands": {"B3": "data/a.tif"}}):
+        with pytest.raises(LulcError, match=r"^data/a\.tif calls several of its bands B3"):
+            scenes.get(download(entry), Layout(project))
+    assert [*scenes.get(download({"bands": {"B2": "data/a.tif"}}), Layout(project)).scenes[0].bands] == ["B2"]
+
+
+def test_a_file_of_several_times_or_of_another_day_is_not_taken_in_silence(project: Path) -> None:
+    days = np.array(["2023-06-15", "2023-07-15"], "datetime64[ns]")
+    y, x = 5_000_000 - 5 - 10.0 * np.arange(8), 500_005 + 10.0 * np.arange(8)
+    metres = {"units": "m"}
+    cube = xr.Dataset(
+        {
+            band: (("time", "y", "x"), np.stack([DN, DN]).astype(np.int16), {"grid_mapping": "crs"})
+            for band in ("B2", "B3")
+        },
+        {
+            "time": days,
+            "y": ("y", y, metres | {"standard_name": "projection_y_coordinate"}),
+            "x": ("x", x, metres | {"standard_name": "projection_x_coordinate"}),
+        },
+    )
+    cube["crs"] = ((), 0, {"crs_wkt": CRS.from_epsg(32633).to_wkt(), "spatial_ref": CRS.from_epsg(32633).to_wkt()})
+    (project / "data").mkdir(exist_ok=True)
+    cube.to_netcdf(project / "data/two.nc")
+    cube.isel(time=[1]).to_netcdf(project / "data/one.nc")
+    with pytest.raises(
+        LulcError, match=r"^data/two\.nc: its bands are of 2 times \(.* since .*Save those of each date"
+    ):
+        scenes.get(download({"file": "data/two.nc", "names": ["B2", "B3"]}), Layout(project))
+    with pytest.warns(UserWarning, match=r"2023-06-15: the file itself says that it is of 2023-07-15 .*correct 'date'"):
+        scenes.get(download({"file": "data/one.nc", "names": ["B2", "B3"]}), Layout(project))
 
 
 def test_a_band_of_a_larger_file_is_taken_by_name_however_it_is_spelt_or_not_at_all(project: Path) -> None:

@@ -1,6 +1,7 @@
 """Vector files as people have them, against the table that was written."""
 
 import json
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -208,3 +209,11 @@ def test_only_what_the_parameters_have_is_advised(tmp_path: Path) -> None:
         vectors.read(tmp_path / "a.shp", parameters="05_samples.yaml")
     with pytest.raises(LulcError, match=r"then save\) and try again"):
         vectors.read(tmp_path / "a.shp", parameters="01_download.yaml")
+
+
+def test_names_of_fields_are_in_one_spelling(tmp_path: Path) -> None:
+    """A program of macOS writes ä as two characters, and the parameters have one."""
+    two = unicodedata.normalize("NFD", "Fläche")
+    frame = gpd.GeoDataFrame({two: ["Wälder"]}, geometry=[Point(0, 0)], crs=4326)
+    frame.to_file(tmp_path / "a.gpkg")
+    assert "Fläche" in vectors.read(tmp_path / "a.gpkg").table.columns

@@ -15,8 +15,9 @@ from shapely.geometry import GeometryCollection, LineString, MultiPolygon, Point
 from lulc_kit import classes
 from lulc_kit.errors import LulcError
 from lulc_kit.intake import vectors
-from lulc_kit.labels import shapes
+from lulc_kit.labels import shapes, splits
 from lulc_kit.labels.sources import LABELLED, UNNAMED
+from lulc_kit.labels.splitters import BlockSplit
 
 SCHEME = classes.scheme("workflow")
 GRID = GeoBox((60, 80), from_origin(500_000, 5_000_600, 10, 10), "EPSG:32633")
@@ -88,12 +89,15 @@ def test_a_pixel_has_the_class_of_the_polygon_that_holds_its_centre(file):
 
 
 def test_source_is_the_number_of_a_polygon_of_that_class_that_holds_the_centre(file):
+    """The second part of the fourth feature has the number after the last feature."""
     found = read(file, GRID, SCHEME, WANTED, field="kind")
     assert ((found.source > 0) == (found.values > 0)).all()
     frame, points = polygons(), centres()
-    assert set(np.unique(found.source)) == {0, 1, 2, 3, 4, 5}
-    for number in (1, 2, 3, 4, 5):
-        assert shapely.contains(frame.geometry[number - 1], points[found.source == number]).all()
+    parts = {n: frame.geometry[n - 1] for n in (1, 2, 3, 5)}
+    parts |= dict(zip((4, len(frame) + 1), shapely.get_parts(frame.geometry[3]), strict=True))
+    assert set(np.unique(found.source)) == {0, *parts}
+    for number, part in parts.items():
+        assert shapely.contains(part, points[found.source == number]).all()
 
 
 def test_polygons_in_another_crs_are_brought_to_the_grid(file, tmp_path):
@@ -537,3 +541,46 @@ def test_exchanged_latitudes_and_longitudes_are_named(tmp_path, turned, hint):
     with pytest.raises(LulcError, match="lies on the study's grid") as caught:
         read(tmp_path / "x.geojson")
     assert ("latitude and longitude exchanged" in str(caught.value)) == hint
+
+
+def test_a_class_dissolved_into_one_feature_is_split_as_its_polygons_are(tmp_path):
+    """Parts that lie apart are polygons of their own for folds, limits and groups, and one feature in the account."""
+    corners = [(x, y) for x in (500_020, 500_220, 500_420, 500_620) for y in (5_000_020, 5_000_320)]
+    single = gpd.GeoDataFrame(
+        {"kind": ["forest", "lake"] * 4, "site": ["a", "b"] * 4},
+        geometry=[box(x, y, x + 80, y + 80) for x, y in corners],
+        crs="EPSG:32633",
+    )
+    wanted = {"Forest": ["forest"], "Water": ["lake"]}
+    found = []
+    for number, table in enumerate((single, single.dissolve("kind").reset_index())):
+        table.to_file(tmp_path / f"{number}.gpkg")
+        shapes_ = shapes.gather([(vectors.read(tmp_path / f"{number}.gpkg"), None)], "kind", GRID, "site")
+        found.append(shapes.burn(shapes_, GRID, SCHEME, wanted))
+    apart, dissolved = found
+    np.testing.assert_array_equal(dissolved.values, apart.values)
+    there = apart.values > 0
+    same = [x.source[there][:, None] == x.source[there] for x in found]
+    np.testing.assert_array_equal(*same, "the same pixels belong together")
+    of = [x.groups[x.source[there].astype(int) - 1] for x in found]
+    np.testing.assert_array_equal(*of)
+    assert dissolved.account["features"].tolist() == [1, 1] and apart.account["features"].tolist() == [4, 4]
+    assert dissolved.account["pixels"].tolist() == apart.account["pixels"].tolist()
+    splits_ = [splits.split(x, BlockSplit(2, 1, spacing=150)) for x in found]
+    np.testing.assert_array_equal(splits_[0].fold, splits_[1].fold)
+
+
+@pytest.mark.parametrize("crs", [4326, 3857])
+def test_an_ocean_that_reaches_around_the_world_is_drawn_where_the_grid_is(crs, tmp_path):
+    """Its corners are the poles, which are one point in the grid's CRS."""
+    ocean = gpd.GeoSeries([box(-179, -89 if crs == 4326 else -80, 179, 89 if crs == 4326 else 80)], crs=4326).to_crs(
+        crs
+    )
+    lake = gpd.GeoSeries([box(500_000, 5_000_000, 500_400, 5_000_600)], crs=32633).to_crs(crs)
+    gpd.GeoDataFrame({"kind": ["grass", "lake"]}, geometry=[ocean[0].difference(lake[0]), lake[0]], crs=crs).to_file(
+        tmp_path / "x.gpkg"
+    )
+    values = read(tmp_path / "x.gpkg", wanted={"Meadow": ["grass"], "Water": ["lake"]}).values
+    assert (values[:, 40:] == SCHEME.find("Meadow").value).all() and (
+        values[:, :40] == SCHEME.find("Water").value
+    ).all()
