@@ -103,23 +103,27 @@ def _refuse_times(moments: Sequence[str], what: str) -> None:
     found = sorted({*moments} - {""})
     if len(found) > 1:
         raise BandError(
-            f"{what}: its bands are of {len(found)} times ({', '.join(found[:5])}), and a scene is of one. Save those "
-            f"of each date to a file of its own (gdal_translate -b NUMBER FILE OUT.tif)."
+            f"{what}: its bands are of {len(found)} times ({', '.join(map(_day, found[:5]))} …), and a scene is of "
+            f"one. Save those of each date to a file of its own (docs/preprocessing.md has a recipe for netCDF)."
         )
+
+
+def _day(moment: str) -> str:
+    """Return the day, ``2017-01-01``, of what netCDF writes, ``17167 days since 1970-01-01``; or that."""
+    number, units = moment.split(" ", 1)
+    try:
+        return str(xr.coding.times.decode_cf_datetime(np.array([float(number)]), units)[0])[:10]
+    except ValueError:
+        return moment
 
 
 def _warn_of_other_day(date: str, moments: Sequence[str]) -> None:
     """Warn where a file says that it is of another day than the parameters say."""
     for moment in {*moments} - {""}:
-        number, units = moment.split(" ", 1)
-        try:
-            day = str(xr.coding.times.decode_cf_datetime(np.array([float(number)]), units)[0])[:10]
-        except ValueError:  # no time after all
-            continue
-        if day != date:
+        if _day(moment) not in (date, moment):
             warnings.warn(
-                f"Scene {date}: the file itself says that it is of {day} ({moment}). If that is the day of the image, "
-                f"correct 'date' in 01_download.yaml.",
+                f"Scene {date}: the file itself says that it is of {_day(moment)} ({moment}). If that is the day of "
+                f"the image, correct 'date' in 01_download.yaml.",
                 stacklevel=2,
             )
 

@@ -47,7 +47,9 @@ def read(p: params.Samples, layout: Layout, stack: xr.DataArray | None) -> Label
     found = replace(found, scheme=classes.recolour(found.scheme, p.colours))
     if p.validation is not None:
         found = _apart(replace(found, test=_test(p.validation, p, layout, found)), gap(p, reaches(p, stack, layout)))
-    return sources.usable(found, np.asarray(stack.notnull().all("band").data.compute()))
+    there = stack.notnull().data
+    valid, lacking = da.compute(there.all(axis=0), (~there & (found.values > 0)).sum(axis=(1, 2)))
+    return sources.usable(found, valid, dict(zip(map(str, stack.band.values), lacking.tolist(), strict=True)))
 
 
 def _of_table(p: params.Samples) -> Labels:

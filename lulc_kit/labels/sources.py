@@ -5,6 +5,8 @@ Label 0 means "no label". A pixel that two classes claim has no label.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,9 @@ PARAMETERS = "05_samples.yaml"
 LABELLED = "labelled"
 UNNAMED = "left out: no class names the value"
 """What becomes of a feature or a value."""
+
+_MANY = 0.01  # share of the labels that is not lost without a warning
+_NAMED = 5  # layers that a message names
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,8 @@ def keep(labels: Labels, where: npt.NDArray[np.bool_], why: str) -> Labels:
     return left
 
 
-def usable(labels: Labels, valid: npt.NDArray[np.bool_]) -> Labels:
-    """Drop labels where the features have no data (cloud, shadow, swath edge).
+def usable(labels: Labels, valid: npt.NDArray[np.bool_], lacking: Mapping[str, int] | None = None) -> Labels:
+    """Drop labels where the features have no data (cloud, shadow, swath edge), and warn if they are many.
 
     Parameters
     ----------
@@ -135,20 +140,32 @@ def usable(labels: Labels, valid: npt.NDArray[np.bool_]) -> Labels:
         Labels on the grid.
     valid
         Shape (row, column): pixels with all features.
+    lacking
+        On how many labelled pixels each feature has no data, for messages.
 
     Raises
     ------
     LulcError
         If a class, or every label, is lost.
     """
+    most = sorted((lacking or {}).items(), key=lambda item: -item[1])[:_NAMED]
+    told = ", ".join(f"{name} on {count}" for name, count in most if count)
+    without = f" (labelled pixels without data: {told})" if told else ""
     left = keep(
         labels,
         valid,
-        "where the features have data: all lie under cloud, shadow or nodata. Leave the class out of 'classes', or use "
-        "another date.",
+        f"where the features have data{without}: all lie under cloud, shadow or nodata. Leave the class out of "
+        f"'classes', or use another date or other layers.",
     )
     if len(np.unique(left.values[left.values > 0])) < 2:
         raise LulcError(
             "The labels have a single class. A classifier needs at least two: add classes in 05_samples.yaml."
+        )
+    before, after = np.count_nonzero(labels.values), np.count_nonzero(left.values)
+    if before - after >= _MANY * before:
+        warnings.warn(
+            f"{before - after} of {before} labelled pixels ({1 - after / before:.1%}) are left out, because not all "
+            f"features have data there{without}.",
+            stacklevel=2,
         )
     return left

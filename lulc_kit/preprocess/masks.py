@@ -148,7 +148,8 @@ def scl(request: Request) -> Pending:
     scene = request.scene
     if scene.scl is None:
         raise ParameterError(
-            f"Scene {scene.date} has no scene classification. Use mask: spectral, csmask, product, file or none."
+            f"Scene {scene.date} has no scene classification. Set mask in 02_preprocess.yaml to spectral, csmask, "
+            f"product, file (the scenes' own masks) or none."
         )
     classes = radiometry.codes_on_grid(scene.scl, request.image.odc.geobox)
     return Pending(lambda got: request.add_buffer(from_scl(got[0], exclude=request.scl_exclude)), [classes])

@@ -194,7 +194,7 @@ def test_a_file_of_several_times_or_of_another_day_is_not_taken_in_silence(proje
     cube.to_netcdf(project / "data/two.nc")
     cube.isel(time=[1]).to_netcdf(project / "data/one.nc")
     with pytest.raises(
-        LulcError, match=r"^data/two\.nc: its bands are of 2 times \(.* since .*Save those of each date"
+        LulcError, match=r"^data/two\.nc: its bands are of 2 times \(2023-06-15, 2023-07-15.*Save those of each date"
     ):
         scenes.get(download({"file": "data/two.nc", "names": ["B2", "B3"]}), Layout(project))
     with pytest.warns(UserWarning, match=r"2023-06-15: the file itself says that it is of 2023-07-15 .*correct 'date'"):

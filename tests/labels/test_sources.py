@@ -22,7 +22,8 @@ def small(values):
 
 def test_usable_drops_labels_without_features():
     valid = np.array([[True, False, True], [True, True, True]])
-    found = sources.usable(small([[1, 1, 2], [0, 2, 1]]), valid)
+    with pytest.warns(UserWarning, match=r"1 of 5 labelled pixels \(20\.0%\) are left out.*data: slope on 1\)\.$"):
+        found = sources.usable(small([[1, 1, 2], [0, 2, 1]]), valid, {"B4": 0, "slope": 1})
     assert found.values.tolist() == [[1, 0, 2], [0, 2, 1]]
     assert found.source.tolist() == [[1, 0, 3], [0, 5, 6]]
 
@@ -30,5 +31,7 @@ def test_usable_drops_labels_without_features():
 def test_usable_refuses_a_lost_class_and_a_single_one():
     with pytest.raises(LulcError, match=r"No pixel of Farmland is left"):
         sources.usable(small([[1, 2, 3]]), np.array([[True, False, True]]))
+    with pytest.raises(LulcError, match=r"features have data \(labelled pixels without data: dem on 3, B4 on 1\): all"):
+        sources.usable(small([[1, 2, 3]]), np.zeros((1, 3), bool), {"B4": 1, "dem": 3})
     with pytest.raises(LulcError, match="single class"):
         sources.usable(small([[1, 1, 0]]), np.ones((1, 3), bool))
