@@ -83,14 +83,14 @@ def band_name(name: str) -> str:
     return f"B{match[1]}{match[2].upper()}" if match else next(common, name)
 
 
-def mentioned(text: str) -> str | None:
+def recognize(text: str) -> str | None:
     """Return the one band that a description or a file's name mentions; None where it mentions none or several.
 
     Understood are names that stand apart (``SR_B4``, ``T33UUU_B04_10m``) and wavelengths (``665 nm``).
 
     Examples
     --------
-    >>> mentioned("20230615_B08_10m"), mentioned("665nm"), mentioned("ratio of B8 and B4"), mentioned("B8")
+    >>> recognize("20230615_B08_10m"), recognize("665nm"), recognize("ratio of B8 and B4"), recognize("B8")
     ('B8', 'B4', None, 'B8')
     """
     apart = re.findall(r"(?<![A-Za-z0-9])[Bb]0?(\d{1,2})([Aa]?)(?![A-Za-z0-9])", text)

@@ -65,6 +65,6 @@ def test_every_band_is_found_in_names_made_of_it() -> None:
             f"T33UUU_20230615_{band.file_name}_{band.resolution}m",
             f"{1000 * band.wavelength:.0f}nm",
         ):
-            assert sentinel2.mentioned(text) == name
+            assert sentinel2.recognize(text) == name
     for text in ("band_4", "S2B_MSIL2A", "B4/B8", "Rot", "B13", "1000 nm", "ABB4"):
-        assert sentinel2.mentioned(text) is None
+        assert sentinel2.recognize(text) is None

@@ -131,7 +131,7 @@ def _warn_of_other_day(date: str, moments: Sequence[str]) -> None:
 def _refuse_exchanged(entry: params.Scene) -> None:
     """Refuse files whose names tell all their bands, and others than the parameters say."""
     assert entry.bands is not None
-    told = {name: sentinel2.mentioned(Path(path).stem) for name, path in entry.bands.items()}
+    told = {name: sentinel2.recognize(Path(path).stem) for name, path in entry.bands.items()}
     wrong = [name for name, other in told.items() if other != sentinel2.band_name(name)]
     if wrong and None not in told.values() and len({*told.values()}) == len(told) > 1:
         said = ", ".join(f"{name}: {entry.bands[name]}" for name in wrong)
@@ -162,7 +162,7 @@ class _Looked:
     def names(self) -> list[str]:
         """What the file calls its bands, as the kit writes it: ``B4`` for ``SR_B4``, where that tells them apart."""
         plain = [sentinel2.band_name(band.name) for band in self.found.bands]
-        told = [sentinel2.mentioned(name) or name for name in plain]
+        told = [sentinel2.recognize(name) or name for name in plain]
         return told if len(set(told)) == len(told) else plain
 
     @property

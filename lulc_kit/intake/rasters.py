@@ -31,6 +31,7 @@ from lulc_kit.raster.reading import HUGE, OFFLINE, report_damage
 
 _SIDE = 1024  # of the blocks that are copied
 _CELLS = 1000  # rows or columns of the sample that lowest and highest numbers are taken from
+_ADDRESS = re.compile(r"(?!file:)\w{2,}://|/vsi(?!zip)", re.IGNORECASE)
 _REMEDIES = {
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "Unpack it"),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the table as CSV"),
@@ -210,9 +211,15 @@ def _checked(name: str, parameters: str) -> str:
     match = files.variable(name)
     inside = files.split_archive(Path(name))
     path = files.resolve(inside[0]) if inside else files.locate(name)
-    if not path.exists():
+    if not _there(path):
+        if _ADDRESS.match(name):
+            raise MissingFileError(
+                f"{name} is an address. Files of yours are on this computer: fetch it first, and name the file in "
+                f"{parameters}; or let 01 search a service (source: stac)."
+            )
         raise MissingFileError(
-            f"{name} does not exist. Check the path in {parameters}; it starts at the project's folder."
+            f"{name[:500] or 'A file without a name'} does not exist. Check the path in {parameters}; it starts at the "
+            f"project's folder."
         )
     if not (path.is_file() or path.is_dir()):
         raise FormatError(f"{name} is neither a file nor a folder. Check the path in {parameters}.")
@@ -220,6 +227,13 @@ def _checked(name: str, parameters: str) -> str:
     if inside:
         return files.join_archive(path, inside[1])
     return name.replace(match["path"], str(path), 1) if match else str(path)
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no file can have a name so long
+        return False
 
 
 def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:

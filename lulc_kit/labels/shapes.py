@@ -216,7 +216,12 @@ def burn(
         scheme,
         account,
         mended,
-        _overlaps({v: (pixels, of[n]) for v, (pixels, n) in claims.items()}, contested, shapes.number, scheme),
+        _overlaps(
+            {v: (pixels, of[n].astype(np.uint32)) for v, (pixels, n) in claims.items()},
+            contested,
+            shapes.number,
+            scheme,
+        ),
         None if shapes.groups is None else shapes.groups[of[1:] - 1],
     )
 

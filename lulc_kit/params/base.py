@@ -2,6 +2,7 @@
 
 import ast
 import datetime
+import re
 import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
@@ -105,6 +106,10 @@ def _assigned(source: str) -> list[str]:
     return [t.id for t in targets if isinstance(t, ast.Name)]
 
 
+_NUMBERS = ("float_type", "int_type")
+"""What pydantic calls the errors of a value that should be a number."""
+
+
 def _explain(model: type[BaseModel], error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"]) or "the parameters together"
     found = error["input"]
@@ -121,6 +126,10 @@ def _explain(model: type[BaseModel], error: Any) -> str:
         line += " YAML reads yes, no, on and off as true and false: if such a word is meant, write it in quotes."
     if isinstance(found, str) and "−" in found:
         line += f" The minus sign is a typographic one, which YAML takes for text: write {found.replace('−', '-')}."
+    if isinstance(found, str) and re.fullmatch(r"[-+]?\d+,\d+", found.strip()) and error["type"] in _NUMBERS:
+        line += f" YAML takes a decimal comma for text: write {found.replace(',', '.')}."
+    if found == "nan" and error["type"] in _NUMBERS:
+        line += " YAML writes it with a point: .nan"
     if isinstance(found, str) and "e" in found.lower():
         try:
             number = float(found)

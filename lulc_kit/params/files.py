@@ -51,6 +51,22 @@ def _size(value: Any, known: dict[int, int]) -> int:
     return known[id(value)]
 
 
+def _hint(text: str, error: str) -> str:
+    """Return what to do about the usual slips of a text editor, or nothing."""
+    if "unknown escape character" in error:
+        return (
+            "\nIn double quotes a backslash begins a special letter. Write Windows paths with /, or in single quotes."
+        )
+    if r"'\t'" in error:
+        return "\nYAML is indented with blanks, not with tabs."
+    if "\N{NO-BREAK SPACE}" in text:
+        line = text[: text.index("\N{NO-BREAK SPACE}")].count("\n") + 1
+        return (
+            f"\nLine {line} has a no-break space, as web pages and word processors write it. Replace it by a plain one."
+        )
+    return "\nSave it as UTF-8." if "\0" in text else ""
+
+
 def load(path: Path) -> dict[str, Any]:
     """Read a parameter file (YAML, safe-loaded) as plain values.
 
@@ -59,8 +75,10 @@ def load(path: Path) -> dict[str, Any]:
     LulcError
         If it cannot be read, is not YAML, gives a name twice, or is not a list of names and values.
     """
+    text = ""
     try:
-        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        text = Path(path).read_text(encoding="utf-8")
+        values = yaml.load(text, _Loader)
         if _size(values, {}) > _MOST:
             raise ValueError(f"its aliases repeat values more than {_MOST} times")
     except OSError as error:
@@ -69,8 +87,10 @@ def load(path: Path) -> dict[str, Any]:
         ) from error
     except RecursionError as error:
         raise FormatError(f"{path} is not a parameter file: its values are nested too deeply to be read.") from error
-    except (yaml.YAMLError, ValueError) as error:  # numbers of thousands of digits, dates that are none, bad UTF-8
-        raise FormatError(f"{path} is not valid YAML: {str(error)[:500]}") from error
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is not in UTF-8 ({error}). Save it as UTF-8, as any text editor can.") from error
+    except (yaml.YAMLError, ValueError) as error:  # numbers of thousands of digits, dates that are none
+        raise FormatError(f"{path} is not valid YAML: {str(error)[:500]}{_hint(text, str(error))}") from error
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(k, str) for k in values):

@@ -377,3 +377,18 @@ def test_a_folder_or_a_pipe_is_no_raster(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.tif")
     with pytest.raises(LulcError, match="neither a file nor a folder"):
         rasters.describe(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("https://example.org/a.tif", r"^https://example\.org/a\.tif is an address\. .*fetch it first"),
+        ("/vsis3/bucket/a.tif", "is an address"),
+        ("s3://bucket/a.tif", "is an address"),
+        ("C:/data/a.tif", "does not exist"),
+        ("a" * 5000, r"^a{500} does not exist"),
+    ],
+)
+def test_names_of_no_file_on_this_computer(name: str, says: str) -> None:
+    with pytest.raises(LulcError, match=says):
+        rasters.describe(name)

@@ -89,6 +89,13 @@ def test_exponent_where_a_whole_number_is_wanted() -> None:
         params.Baselines.check({"trees": yaml.safe_load("1e3")}, "here")
 
 
+def test_decimal_commas_and_nan_are_told_how_to_be_written() -> None:
+    scene = {"date": "2023-06-15", "level": "L2A", "bands": {"B2": "a.tif"}}
+    for name, value, says in (("scale", "0,0001", r"write 0\.0001\."), ("nodata", "nan", r"with a point: \.nan")):
+        with pytest.raises(LulcError, match=rf"(?s){name}.*{says}"):
+            params.Download.check({"source": "files", "scenes": [scene | {name: value}]}, "here")
+
+
 def test_date_without_quotes_says_to_quote_it() -> None:
     found = yaml.safe_load("[2023-06-15, 2023-06-16]")
     assert isinstance(found[0], datetime.date)

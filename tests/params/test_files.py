@@ -70,3 +70,28 @@ def test_aliases_may_repeat_a_value_and_not_multiply_it(tmp_path: Path) -> None:
         params.load(path)
     path.write_text("labels: &a [*a]\n")
     assert len(params.load(path)["labels"]) == 1  # it holds itself; the model refuses it
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: Höhe".encode("latin1"), r"in UTF-8 .*Save it as UTF-8"),
+        ("a: 1".encode("utf-16"), r"in UTF-8 .*Save it as UTF-8"),
+        ("a: 1".encode("utf-16-le"), r"Save it as UTF-8"),
+        (b"a:\n\tb: 1", r"blanks, not with tabs"),
+        (rb'a: "C:\data\new.tif"', r"with /, or in single quotes"),
+        ("a:\n- b: 1\n\u00a0\u00a0c: 1\n  d: 1".encode(), r"Line 3 has a no-break space"),
+    ],
+)
+def test_the_usual_slips_of_editors_are_named(tmp_path: Path, text: bytes, says: str) -> None:
+    path = tmp_path / "01_download.yaml"
+    path.write_bytes(text)
+    with pytest.raises(LulcError, match=rf"(?s)01_download\.yaml is not .*{says}"):
+        params.load(path)
+
+
+def test_byte_order_marks_and_ends_of_lines_mean_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "01_download.yaml"
+    for text in (b"\xef\xbb\xbfa: 1\nb: 2", b"a: 1\r\nb: 2\r\n", b"a: 1\rb: 2"):
+        path.write_bytes(text)
+        assert params.load(path) == {"a": 1, "b": 2}
