@@ -209,7 +209,10 @@ def new(
         where = "" if area else f"Edit {folder.name}/01_download.yaml first: the scenes are still those of {apply}. "
         typer.echo(f"{where}When {apply} has run: lulc run {name}")
     elif area is None:
-        typer.echo(f"Edit {folder.name}/01_download.yaml and 05_samples.yaml first, then: lulc run {name}")
+        typer.echo(
+            f"Edit {folder.name}/01_download.yaml (images) and 05_samples.yaml (labels) first; with other bands or "
+            f"masks, 'mask' in 02, 'composites' in 03 and 'bands' in 04. Then: lulc run {name}"
+        )
     else:
         typer.echo(f"Then: lulc run {name}")
         if reference is None:
