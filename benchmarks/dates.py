@@ -1,6 +1,7 @@
 """What is left of a map as dates are taken away or clouded: networks of dates beside a forest on time features.
 
-    python -m benchmarks.dates [--study romania] [--runs forest lstm_fixed …] [--seed 1] [--outputs DIR] [--again]
+    python -m benchmarks.dates [--study romania] [--runs forest lstm_fixed …] [--seed 1] [--steps 600]
+        [--outputs DIR] [--again]
 
 Takes networks that learnt from all dates, those that `benchmarks.deep --outputs DIR` kept, or trains them, and asks
 them about series of which dates are gone, or of which clouds hide a part of each date: blobs of a smooth random field,
@@ -22,7 +23,7 @@ from scipy import ndimage
 
 from benchmarks import report
 from benchmarks.deep import named, prepare, trained_network
-from lulc_kit import params
+from lulc_kit import params, run
 from lulc_kit.baselines import estimators, training
 from lulc_kit.deep import dated, results, sequences, storage
 from lulc_kit.deep.series import Series
@@ -35,7 +36,7 @@ FOREST = "rf on time features"
 BLOB = 6
 """Pixels over which the random field of clouds is smoothed."""
 KINDS = ("removed", "clouded")
-COLUMNS = ["study", "what", "share", "clear", "model", "macro-F1"]
+COLUMNS = ["study", "bands", "what", "share", "clear", "model", "macro-F1"]
 NOTE = (
     f"Macro-F1 (0–1) on folds apart in space, mean over {DRAWS} draws of what is gone; no intervals. Clear: dates that "
     "show a pixel, on average."
@@ -124,22 +125,27 @@ def main() -> None:
         "--runs", nargs="+", default=["forest", "lstm_fixed", "lstm_random", "ltae_fixed", "ltae_random"]
     )
     parser.add_argument("--seed", type=int, default=1, help="of the networks that were kept")
+    parser.add_argument("--steps", type=int, help="at most, of those that are not there; without it what the plan says")
     parser.add_argument("--outputs", help="folder of what benchmarks.deep kept, or is to be kept")
     parser.add_argument("--again", action="store_true", help="make rows again that are there")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         layout = prepare(arguments.study, Path(arguments.outputs or folder).absolute())
         for name in arguments.runs:
-            compare(arguments.study, name, arguments.seed, arguments.again, layout)
+            compare(arguments.study, name, arguments.seed, arguments.steps, arguments.again, layout)
 
 
-def compare(study: str, name: str, seed: int, again: bool, layout: Layout) -> None:
+def compare(study: str, name: str, seed: int, steps: int | None, again: bool, layout: Layout) -> None:
     """Make the rows of a model that are missing."""
     model = FOREST if name == "forest" else name
     mine = [(what, f"{100 * share:.0f} %", share) for what in KINDS for share in SHARES if share or what == "removed"]
-    kept = report.earlier("dates", COLUMNS, lambda row: again and (row["study"], row["model"]) == (study, model))
-    there = {(row[0], row[4], row[1], row[2]) for row in kept}
-    missing = [(what, part, share) for what, part, share in mine if (study, model, what, part) not in there]
+    how = next(s.parameters for s in run.plan(study, {}, "") if isinstance(s.parameters, params.Preprocess)).sharpen
+    begin = [study, "interpolated" if how == "none" else "sharpened"]
+    kept = report.earlier(
+        "dates", COLUMNS, lambda row: again and [row["study"], row["bands"], row["model"]] == [*begin, model]
+    )
+    there = {(*row[:2], row[5], *row[2:4]) for row in kept}
+    missing = [(what, part, share) for what, part, share in mine if (*begin, model, what, part) not in there]
     if not missing:
         return
     samples, known = Samples.read(layout), named(study)
@@ -154,14 +160,14 @@ def compare(study: str, name: str, seed: int, again: bool, layout: Layout) -> No
     else:
         p = p.model_copy(update={"run": f"{name}-{seed}", "fcn": f"{p.fcn}-{seed}"})
         if not layout.run(p.run).network(1).exists():
-            trained_network(known, name, seed, None, layout)
+            trained_network(known, name, seed, steps, layout)
         asked = Network(p, layout, samples)
     for what, part, share in missing:
         some = [reduced(whole, what, share, draw) for draw in range(DRAWS if share else 1)]
         clear = np.mean([np.mean(s.clear_parts()) * len(s.dates) for s in some])
         found = [macro_f1(labels[tested], asked(s, fold)[tested]) for s in some]
-        kept.append([study, what, part, f"{clear:.1f}", model, f"{np.mean(found):.3f}"])
-        kept.sort(key=lambda r: (str(r[0]), r[1] != "removed", float(str(r[2]).split()[0]), r[4] != FOREST))
+        kept.append([*begin, what, part, f"{clear:.1f}", model, f"{np.mean(found):.3f}"])
+        kept.sort(key=lambda r: (r[:2], r[2] != "removed", float(str(r[3]).split()[0]), r[5] != FOREST))
         report.publish("dates", "Networks of dates as dates are taken away or clouded", COLUMNS, kept, NOTE)
 
 
