@@ -35,7 +35,7 @@ from lulc_kit.samples import Samples
 
 LEAST = 4
 """Places of each class that teach at least."""
-FEW, SQUARES = 100, 3
+FEW, SQUARES = 100, 2
 """Pixels that a class has in a square at least; squares of one size."""
 COLUMNS = ["study", "share", "km² of labels that teach", "model", "seed", "macro-F1", "less the forest's", "minutes"]
 Mask = npt.NDArray[np.bool_]
@@ -104,7 +104,7 @@ def main() -> None:
         def compare(what: str, own: Samples, teach: list[Mask], leave_out: Mask) -> None:
             begin = [arguments.study, what, f"{np.mean([t.sum() for t in teach]) / 1e4:.2f}"]  # of 10 m
             start = time.perf_counter()
-            forest = judge_forest(own, layers, teach, leave_out, not arguments.crops)
+            forest = judge_pixels(own, layers, teach, leave_out, not arguments.crops, "rf")
             put([*begin, "rf", arguments.seed, str(forest.macro), "", (time.perf_counter() - start) / 60])
             for name in arguments.runs:
                 p = known[name].model_copy(update={"seed": arguments.seed, "steps": arguments.steps})
@@ -136,11 +136,11 @@ def main() -> None:
             compare(f"{percent:g} %", samples, teach[: arguments.folds], fold > arguments.folds)
 
 
-def judge_forest(
-    samples: Samples, layers: npt.NDArray[np.float32], teach: list[Mask], leave_out: Mask, sampled: bool
+def judge_pixels(
+    samples: Samples, layers: npt.NDArray[np.float32], teach: list[Mask], leave_out: Mask, sampled: bool, model: str
 ) -> accuracy.Accuracy:
-    """Train a forest for each fold on what teaches, or the study's samples of it, and test it like the networks."""
-    classifier, _, weight = estimators.build("rf", {}, None, trees=100, min_leaf=3, seed=1)
+    """Train a model of 06 for each fold on what teaches, or its samples, and test it like the networks."""
+    classifier, _, weight = estimators.build(model, {}, None, trees=100, min_leaf=3, seed=1)
     recipe, table = training.Recipe(classifier, weight), samples.table
     valid, labels = np.isfinite(layers).all(axis=0), np.asarray(samples.labels.data[0])
     fold, block, values = samples.codes("fold"), samples.codes("block"), list(samples.scheme.values)
