@@ -139,14 +139,16 @@ def find(pattern: str) -> list[Path]:
     """Return the files that a parameter names: one path, or those that fit a glob (``exports/NAME-*.tif``).
 
     A file of just that name goes before the pattern, so that brackets in a name mean themselves. Of GDAL's name of a
-    variable or of a file in an archive it is the file on the disk.
+    variable or of a file in an archive it is the file on the disk. What macOS leaves beside files (``._NAME-1.tif``)
+    fits no pattern.
     """
     path = resolve(pattern)
     if not path.exists() and (variable(pattern) or split_archive(pattern)):
         return [on_disk(locate(pattern))]
     if path.exists() or not any(mark in pattern for mark in "*?["):
         return [path]
-    return sorted(f for f in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if f.is_file())
+    found = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+    return sorted(f for f in found if f.is_file() and not f.name.startswith("._"))
 
 
 def inside(path: Path, folder: Path) -> bool:

@@ -6,7 +6,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
-from lulc_kit import grids, raster
+from lulc_kit import files, grids, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.features import external
 from tests.rasters import write
@@ -36,6 +36,16 @@ def test_tiles_are_joined_where_they_belong(tmp_path):
     np.testing.assert_array_equal(found.to_numpy(), VALUES[:, 10:-10, 15:-15])
     with rasterio.open(path) as virtual:  # GDAL itself reads it
         np.testing.assert_array_equal(virtual.read(), VALUES)
+
+
+def test_what_macos_leaves_beside_tiles_is_none_of_them(tmp_path):
+    tiles = export(tmp_path)
+    for tile in tiles:  # AppleDouble: resource forks on disks that have none
+        (tmp_path / f"._{tile.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    for pattern in ("*.tif", "*canopy-*", "?*.tif", "[._c]*.tif"):
+        assert files.find(f"{tmp_path}/{pattern}") == sorted(tiles)
+    path = external.join(files.find(f"{tmp_path}/*.tif"), tmp_path / "out" / "canopy.vrt")
+    np.testing.assert_array_equal(external.read(path, BOX).to_numpy(), VALUES[:, 10:-10, 15:-15])
 
 
 def test_interpolation_across_the_tiles_edges_is_that_of_one_file(tmp_path):
