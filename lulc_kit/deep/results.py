@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -29,7 +30,7 @@ from lulc_kit.deep import (
 from lulc_kit.deep.outcome import Outcome
 from lulc_kit.deep.scene import Scene
 from lulc_kit.deep.series import Series, scratch
-from lulc_kit.errors import FormatError, LulcError, ParameterError
+from lulc_kit.errors import BandError, FormatError, LulcError, ParameterError
 from lulc_kit.layout import Layout, RunLayout
 from lulc_kit.samples import Samples
 
@@ -238,8 +239,8 @@ def open_first(p: params.LSTM, own: Samples | None, layout: Layout) -> FCNRun:
     Raises
     ------
     LulcError
-        See `open_fcn`; if the cube has too few dates for a sequence; if dates here and there, or how they become
-        sequences, are not the same, with what is there and what is here.
+        See `open_fcn`; if the cube has too few dates for a sequence; if the dates lack what the network is to read; if
+        dates here and there, or how they become sequences, are not the same, with what is there and what is here.
     """
     image = layout.image(_dates(p, layout)[0])
     if p.trained:
@@ -249,16 +250,42 @@ def open_first(p: params.LSTM, own: Samples | None, layout: Layout) -> FCNRun:
         return FCNRun([], about["features"], p.patch)
     assert own is not None, "the step's inputs were checked"
     if p.starts_from_fcn:
-        return open_fcn(layout.run(p.fcn), own)
-    of_dates = raster.header(image).names
-    return FCNRun([], p.features or [b for b in raster.header(layout.stack).names if b in of_dates], p.patch)
+        first = open_fcn(layout.run(p.fcn), own)
+    else:
+        of_dates = raster.header(image).names
+        found = p.features or [b for b in raster.header(layout.stack).names if b in of_dates]
+        first = FCNRun([], found, p.patch)
+    _check_bands(first.features, image, p)
+    return first
+
+
+def _check_bands(wanted: Sequence[str], image: Path, p: params.LSTM) -> None:
+    """Refuse features that no date has, as indices and texture are, before anything is read or trained."""
+    there = raster.header(image).names
+    missing = [name for name in wanted if name not in there]
+    if wanted and not missing:
+        return
+    if p.starts_from_fcn:
+        found = f"Run {p.fcn} of notebook 07 reads {', '.join(missing)}"
+        remedy = (
+            f"Train a run of 07 with 'features' a list of some of these and name it in 'fcn', or take in {p.step}.yaml "
+            f"a network that starts from none (network: ltae)"
+        )
+    else:
+        found = f"'features' names {', '.join(missing)}" if missing else "The stack has no band of the dates"
+        remedy = f"Name in 'features' of {p.step}.yaml bands that they have"
+    raise BandError(
+        f"{found}, and networks of dates read the dates of the cube, which have {', '.join(there)}.\n{remedy}."
+    )
 
 
 def _sequence(p: params.LSTM) -> dict[str, str]:
-    """Return what must be the same wherever a network of dates is used, in words."""
+    """Return what must be the same wherever a network of dates is used, in words.
+
+    Which dates make a sequence, fixed or random ones, is not asked: the network reads either.
+    """
     return {
         "network": p.network,
-        "sequences": p.sequences,
         "dates in a sequence": str(p.length),
         "what clouds hide": p.gaps,
     }

@@ -11,11 +11,11 @@ from rasterio.transform import from_origin
 from lulc_kit import attribution, classes, origins, params, raster, travel
 from lulc_kit.deep import results
 from lulc_kit.deep.scene import Scene
-from lulc_kit.errors import LulcError
+from lulc_kit.errors import BandError, LulcError
 from lulc_kit.layout import Layout
 from lulc_kit.raster import writing
 from tests.deep import studies
-from tests.deep.series import DATES, SHAPE, series_of
+from tests.deep.series import DATES, SHAPE, put_cube, series_of
 from tests.labelled import labelled
 
 
@@ -57,6 +57,27 @@ def test_a_cube_of_fewer_dates_than_a_sequence_is_refused(cube):
     p = params.LSTM(length=len(DATES) + 1, dates=None)
     with pytest.raises(LulcError, match=rf"needs {len(DATES) + 1} dates, and the cube has {len(DATES)}, "):
         results.read_series(cube, ["B4"], p)
+
+
+@pytest.mark.parametrize(
+    ("bands", "settings", "says"),
+    [
+        (
+            ["NDVI", "B8"],
+            {"network": "fcn_lstm"},
+            r"Run fcn of notebook 07 reads NDVI, .* have B4, B8\..*'fcn', or take",
+        ),
+        (["B4"], {"network": "ltae", "features": ["B4", "PC1"]}, r"'features' names PC1, .* have B4, B8\.\nName in"),
+        (["NDVI"], {"network": "ltae"}, r"The stack has no band of the dates, .* have B4, B8\.\nName in"),
+    ],
+)
+def test_features_that_dates_lack_are_refused_before_anything_is_read(tmp_path, monkeypatch, bands, settings, says):
+    layout = put_cube(studies.put(tmp_path, "s", bands=bands))
+    run = results.FCNRun([], bands, 16)  # as of a run of 07 that was trained on the whole stack
+    monkeypatch.setattr(results, "open_fcn", lambda *_: run)
+    p = params.LSTM.check({"study": "s", "length": 3, "dates": None} | settings, "a test")
+    with pytest.raises(BandError, match=f"(?s){says}"):
+        results.open_first(p, origins.open_samples(layout), layout)
 
 
 def test_a_network_reads_all_features_or_those_that_are_named(tmp_path):

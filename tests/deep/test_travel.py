@@ -203,3 +203,12 @@ def test_other_dates_and_sequences_are_refused_with_both(dated, cube, settings, 
     with pytest.raises((ParameterError, BandError), match=says):
         lstm(there, run="away", trained="here/ltae", **RUNS["ltae"] | settings)
     assert not there.run("away").models.exists() and not there.run("away").map.exists()
+
+
+def test_networks_of_fixed_sequences_read_random_ones_elsewhere(dated):
+    """Follows the tests above. Of three dates there is one sequence of three, drawn or not."""
+    there = another(dated, "drawn")
+    for way in ("fixed", "random"):
+        settings = RUNS["ltae"] | {"sequences": way, "draws": 2, "dates": ["2020-03-01", "2020-05-31"]}
+        lstm(there, run=way, trained="here/ltae", **settings)
+    np.testing.assert_array_equal(codes(there.run("random").map), codes(there.run("fixed").map))
