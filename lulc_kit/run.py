@@ -29,6 +29,11 @@ class Planned:
     parameters: params.Parameters
 
 
+def files_of(folder: Path) -> list[Path]:
+    """Return a study's parameter files in order, without what macOS leaves beside them (``._01_download.yaml``)."""
+    return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("._"))
+
+
 def folder_of(name: str) -> Path:
     """Return the parameter folder of a study given by name or by path.
 
@@ -83,7 +88,7 @@ def plan(
         Lists everything that is wrong in any of the files.
     """
     folder = folder_of(name)
-    paths = sorted(folder.glob("*.yaml"))
+    paths = files_of(folder)
     if not paths:
         raise MissingFileError(
             f"{folder} holds no parameter file (01_download.yaml, …). Start a study with: lulc new NAME"

@@ -137,11 +137,11 @@ def new(
 
 def _copy(like: str, name: str) -> dict[str, str]:
     """Return the parameter files of a study under another name, by step."""
-    from lulc_kit.run import folder_of
+    from lulc_kit.run import files_of, folder_of
 
     return {
         path.stem: re.sub(r"(?m)^study:.*$", f"study: {name}", path.read_text(encoding="utf-8"))
-        for path in sorted(folder_of(like).glob("*.yaml"))
+        for path in files_of(folder_of(like))
     }
 
 
@@ -184,10 +184,10 @@ def _applied(
     apply: str, name: str, of_area: dict[str, dict[str, Any]], reference: str | None
 ) -> dict[str, dict[str, Any]]:
     """Return the parameters of a study that another one's models map, by step."""
-    from lulc_kit.run import folder_of
+    from lulc_kit.run import files_of, folder_of
 
     origin, _, only = apply.partition("/")
-    paths = {path.stem: path for path in sorted(folder_of(origin).glob("*.yaml"))}
+    paths = {path.stem: path for path in files_of(folder_of(origin))}
     there = {step: params.load(path) for step, path in paths.items()}
     study = str(there.get("04_features", {}).get("study", origin))
     known = [step for step in there if step[:2] in MAPPING]

@@ -277,7 +277,7 @@ def _of_download(p: params.Download) -> list[str | None]:
         named.append(p.cart)
     if p.products is not None:
         folder = files.resolve(p.products)
-        named += [str(f) for f in [*sorted(folder.rglob("MTD_*.xml")), *sorted(folder.glob("*.zip"))]]
+        named += [str(f) for f in [*sorted(folder.rglob("MTD_*.xml")), *sorted(folder.glob("[!.]*.zip"))]]
         # Of EOPF Zarr the metadata; the chunks are too many.
         named += [str(f) for pattern in ("*.zarr/zarr.json", "*.zarr/.z*") for f in sorted(folder.glob(pattern))]
     for scene in p.scenes:

@@ -26,6 +26,8 @@ def test_plan_is_the_folder_in_order(project: Path) -> None:
     assert [s.step for s in steps] == ["01_download", "04_features", "06_knn", "06_rf", "09_evaluate"]
     assert [s.parameters.step for s in steps] == [s.step for s in steps]
     assert run.plan(str(project / "params/s")) == steps
+    (project / "params/s/._06_rf.yaml").write_bytes(b"\0\5\x16\7")  # what macOS leaves beside a file
+    assert run.plan("s") == steps
 
 
 def test_settings_replace_values_and_are_typed(project: Path) -> None:
