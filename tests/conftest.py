@@ -75,6 +75,11 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault(name, threads)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What is slow as a whole is not even imported where it is left out: networks take seconds for that alone."""
+    return True if config.option.markexpr == "not slow" and str(collection_path).startswith(SLOW) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies in `SLOW`, so that ``pytest -m "not slow"`` leaves it out; `LONGEST` come first."""
     for item in items:
