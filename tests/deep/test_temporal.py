@@ -191,7 +191,7 @@ def test_networks_see_as_far_as_they_say(name):
     for middle in range(side // 2 - 2, side // 2 + 2):
         x = np.repeat(sequences(1, side, hidden=0.0), 2, axis=0)
         x[1, :, middle, middle, :BANDS] += 1000
-        before, after = probabilities(scores, x)
+        before, after = (probabilities(scores, one[None])[0] for one in x)
         rows, columns, _ = np.nonzero(np.abs(after - before) > 1e-9 * np.abs(before))
         farthest = max(farthest, np.abs(rows - middle).max(), np.abs(columns - middle).max())
     assert farthest == networks.reach(model) == reach
