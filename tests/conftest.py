@@ -22,12 +22,21 @@ HERE = Path(__file__).parent
 SLOW = tuple(
     str(HERE / name)
     for name in (
+        "baselines",
         "browser",
         "deep",
+        "download/test_area.py",
+        "download/test_products.py",
         "download/test_stac.py",
+        "download/test_whole.py",
+        "evaluate/test_survey.py",
         "features/test_results.py",
+        "labels/quality",
+        "labels/splitters",
+        "labels/test_shapes.py",
+        "labels/test_splits.py",
         "notebooks",
-        "preprocess/sharpening/test_sharpen.py",
+        "preprocess/sharpening",
         "preprocess/test_builder.py",
         "preprocess/test_composite.py",
         "preprocess/test_correction.py",
@@ -39,9 +48,10 @@ SLOW = tuple(
         "safe/test_eopf.py",
         "simulated",
         "test_late.py",
+        "visualize/test_images.py",
     )
 )
-"""Tests of whole studies, notebooks, networks and products; single tests that are slow carry the mark themselves."""
+"""Tests of whole studies, notebooks, models and products; single tests that are slow carry the mark themselves."""
 
 LONGEST = tuple(
     str(HERE / name)
