@@ -272,6 +272,8 @@ def _run_step(planned: Planned, force: bool, say: Say) -> None:
 
 
 def _execute(planned: Planned) -> None:
+    # Else jsonschema, which looks at notebooks, compiles a grammar of addresses in each process, for two seconds.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 

@@ -174,7 +174,7 @@ class Samples:
         """Return for fold 1, 2, … which pixels may train the model that the fold tests, (fold, row, column)."""
         _, folds = self.on_grid()
         names = [str(b) for b in folds.band.values if str(b).startswith("train_")]
-        return np.asarray(raster.select(folds, names).data).astype(bool)
+        return np.asarray(raster.select(folds, names).data.astype(bool))
 
     def codes(self, band: str) -> npt.NDArray[np.integer]:
         """Return a band of `folds`, (row, column), in memory."""

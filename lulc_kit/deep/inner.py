@@ -19,6 +19,8 @@ KEPT = 0.5
 """Part of each class's pixels that must stay for training."""
 FARTHEST = 64.0
 """Gaps are measured up to this, pixels."""
+ROWS = 1024
+"""Rows in which gaps are measured at once: distances over a whole tile would take gigabytes."""
 
 Codes = npt.NDArray[np.uint8]
 
@@ -33,11 +35,13 @@ def gap(fold: npt.NDArray[np.integer], trainable: npt.NDArray[np.bool_]) -> floa
     trainable
         Whether a pixel may train the model that fold 1, 2, … tests, (fold, row, column).
     """
-    found = FARTHEST
+    found, reach = FARTHEST, int(FARTHEST)
     for k, may in enumerate(trainable, 1):
-        tested = fold == k
-        if tested.any() and may.any():
-            found = min(found, float(distance(tested, FARTHEST)[may].min()))
+        for top in range(0, len(may), ROWS):
+            here, above = may[top : top + ROWS], max(0, top - reach)
+            tested = fold[above : top + ROWS + reach] == k
+            if tested.any() and here.any():
+                found = min(found, float(distance(tested, FARTHEST)[top - above :][: len(here)][here].min()))
     return max(found - 1, 0.0)  # pixels so near were left out; the nearest that was kept is a pixel farther
 
 

@@ -81,10 +81,13 @@ def test_small_blocks_are_joined_and_large_ones_are_not():
 
 
 @pytest.mark.parametrize("wide", [0, 3, 8])
-def test_the_gap_of_a_study_is_measured(wide):
+def test_the_gap_of_a_study_is_measured(wide, monkeypatch):
     fold = np.zeros((20, 60), int)
     fold[:, :20], fold[:, 30:] = 1, 2
     fold[:, 20:30] = np.where(np.arange(20, 30) < 25, 1, 2)
     column = np.arange(60)
     train = np.stack([np.tile(column >= 25 + wide, (20, 1)), np.tile(column < 25 - wide, (20, 1))])
     assert inner.gap(fold, train) == wide
+    for rows in (1, 7):
+        monkeypatch.setattr(inner, "ROWS", rows)
+        assert inner.gap(fold, train) == inner.gap(fold.T, train.transpose(0, 2, 1)) == wide
