@@ -271,11 +271,23 @@ def _run_step(planned: Planned, force: bool, say: Say) -> None:
     say(f"{p.study} {planned.step}: done in {time.monotonic() - started:.0f} s")
 
 
+@contextlib.contextmanager
+def _without(name: str) -> Iterator[None]:
+    """Import others as if a module that they can do without were not installed."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
 def _execute(planned: Planned) -> None:
-    # Else jsonschema, which looks at notebooks, compiles a grammar of addresses in each process, for two seconds.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
+    with _without("rfc3987_syntax"):  # a grammar of addresses, which jsonschema would compile, for two seconds
+        from nbclient.exceptions import DeadKernelError
+        from papermill.exceptions import PapermillExecutionError
 
     p = planned.parameters
     project = files.project_folder()

@@ -112,9 +112,10 @@ def _day(moment: str) -> str:
     """Return the day, ``2017-01-01``, of what netCDF writes, ``17167 days since 1970-01-01``; or that."""
     number, units = moment.split(" ", 1)
     try:
-        return str(xr.coding.times.decode_cf_datetime(np.array([float(number)]), units)[0])[:10]
-    except ValueError:
+        found = xr.coding.times.decode_cf_datetime(np.array([float(number)]), units)[0]
+    except (ImportError, ValueError):  # of months and years, or too far away, xarray leaves it to another package
         return moment
+    return moment if np.isnat(found) else str(found)[:10]
 
 
 def _warn_of_other_day(date: str, moments: Sequence[str]) -> None:

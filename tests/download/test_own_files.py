@@ -199,6 +199,11 @@ def test_a_file_of_several_times_or_of_another_day_is_not_taken_in_silence(proje
         scenes.get(download({"file": "data/two.nc", "names": ["B2", "B3"]}), Layout(project))
     with pytest.warns(UserWarning, match=r"2023-06-15: the file itself says that it is of 2023-07-15 .*correct 'date'"):
         scenes.get(download({"file": "data/one.nc", "names": ["B2", "B3"]}), Layout(project))
+    for k, units in enumerate(("months since 2000-01-01", "days since 9999-01-01")):  # no day that xarray knows
+        time = ("time", [9_000_000], {"units": units, "standard_name": "time"})
+        cube.isel(time=[1]).assign_coords(time=time).to_netcdf(project / f"data/odd{k}.nc")
+        found = scenes.get(download({"file": f"data/odd{k}.nc", "names": ["B2", "B3"]}), Layout(project))
+        assert [*found.scenes[0].bands] == ["B2", "B3"]
 
 
 def test_a_band_of_a_larger_file_is_taken_by_name_however_it_is_spelt_or_not_at_all(project: Path) -> None:
