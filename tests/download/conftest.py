@@ -1,4 +1,4 @@
-"""The stand-in for the STAC services, and for patience."""
+"""The stand-ins for the STAC services and the Copernicus Data Space, and for patience."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 import stamina
 from pytest_httpserver import HTTPServer
 
+from tests.services.cdse import Server
 from tests.services.stac import KEYS, Stac
 
 
@@ -19,6 +20,15 @@ def stac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stac]:
         found = Stac(server, tmp_path / "served")
         for service in (*KEYS, "eopf"):
             monkeypatch.setenv(f"LULC_STAC_{service}".replace("-", "_").upper(), found.url)
+        yield found
+
+
+@pytest.fixture
+def data_space(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server that the addresses of the Copernicus Data Space lead to."""
+    with Server() as found:
+        for name, value in found.environment().items():
+            monkeypatch.setenv(name, value)
         yield found
 
 

@@ -50,12 +50,10 @@ open(folder + "/" + dict(options)["out"], "wb").write(content)
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with Server() as found, stamina.set_testing(True, attempts=4):
-        found.files["x"] = b"product" * 1000
-        for name, value in found.environment().items():
-            monkeypatch.setenv(name, value)
-        yield found
+def server(data_space: Server) -> Iterator[Server]:
+    with stamina.set_testing(True, attempts=4):
+        data_space.files["x"] = b"product" * 1000
+        yield data_space
 
 
 @pytest.fixture

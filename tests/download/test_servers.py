@@ -1,6 +1,5 @@
 """Who is shown the token, where redirects lead, and how often an object store is asked."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -16,12 +15,9 @@ CONTENT = b"0123456789" * 1000
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with Server() as found:
-        found.files["x.bin"] = CONTENT
-        for name, value in found.environment().items():
-            monkeypatch.setenv(name, value)
-        yield found
+def server(data_space: Server) -> Server:
+    data_space.files["x.bin"] = CONTENT
+    return data_space
 
 
 def read(web: servers.Web, server: Server) -> bytes:

@@ -13,12 +13,10 @@ from tests.services.cdse import DIGITS, Server
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(data_space: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(tokens, "_digits", [])
-    with Server() as found, stamina.set_testing(True, attempts=5):
-        for name, value in found.environment().items():
-            monkeypatch.setenv(name, value)
-        yield found
+    with stamina.set_testing(True, attempts=5):
+        yield data_space
 
 
 def test_the_password_is_sent_once_and_the_token_renewed_before_it_ends(server: Server) -> None:

@@ -25,12 +25,9 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with Server() as found:
-        found.files["x.bin"] = CONTENT
-        for name, value in found.environment().items():
-            monkeypatch.setenv(name, value)
-        yield found
+def server(data_space: Server) -> Server:
+    data_space.files["x.bin"] = CONTENT
+    return data_space
 
 
 @pytest.fixture(autouse=True)

@@ -32,12 +32,9 @@ def no_pauses() -> Iterator[None]:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+def server(data_space: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Server:
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    with Server() as found:
-        for name, value in found.environment().items():
-            monkeypatch.setenv(name, value)
-        yield found
+    return data_space
 
 
 @pytest.fixture
