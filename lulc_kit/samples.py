@@ -177,8 +177,9 @@ class Samples:
         return np.asarray(raster.select(folds, names).data.astype(bool))
 
     def codes(self, band: str) -> npt.NDArray[np.integer]:
-        """Return a band of `folds`, (row, column), in memory."""
-        return np.asarray(raster.select(self.on_grid()[1], [band]).data[0])
+        """Return a band of `folds`, (row, column), in memory, in the smallest type that holds its numbers."""
+        found = raster.select(self.on_grid()[1], [band]).data[0]
+        return np.asarray(found.astype(np.min_scalar_type(int(found.max()))))
 
     def features(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return the features to use: those wanted, or all that the table has; a LulcError lists what it has."""

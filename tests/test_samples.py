@@ -61,6 +61,14 @@ def test_rows_and_pixels_that_may_train(samples):
     np.testing.assert_array_equal(samples.codes("random_fold"), [[1, 2, 0], [2, 1, 2]])
 
 
+@pytest.mark.parametrize(("most", "takes"), [(255, 1), (256, 2), (65_536, 4)])
+def test_codes_take_no_more_bytes_than_their_numbers_need(samples, most, takes):
+    samples.folds[0, 0, 0] = most
+    found = samples.codes("fold")
+    assert found.itemsize == takes
+    np.testing.assert_array_equal(found, samples.folds[0])
+
+
 def test_a_further_split_has_folds_and_training_rows_of_its_own(samples, tmp_path):
     """Three folds beside two; its bands are neither features nor taken for those of the first split."""
     known = {"further_fold": [1, 2, 3, 3, 2]}

@@ -52,21 +52,26 @@ def encode(
     places = np.zeros(max(max(values), int(labels.max(initial=0))) + 1, np.uint8)
     places[list(values)] = np.arange(1, len(values) + 1)
     codes = np.where(may, places[labels], 0).astype(np.uint8)
-    counts = np.bincount(codes.ravel(), minlength=len(values) + 1)[1:]
-    if not counts.any():
+    counts = count(codes, len(values))
+    if not any(counts):
         raise LulcError(
             "No pixel is left to learn from: outside the test fold and its gap none has both a label and all features. "
             "Look at the folds in 05, and at nodata in 04's features."
         )
     if len(values) < 2:
         raise LulcError(f"There is one class alone, of value {values[0]}: a network needs two to tell apart. Add one.")
-    if not counts.all():
+    if not all(counts):
         gone = ", ".join(str(v) for v, n in zip(values, counts, strict=True) if not n)
         raise LulcError(
             f"No training pixel of class {gone} is left outside the test fold. Lower the gap or the number of folds "
             f"in 05, or give the class more labels."
         )
     return codes
+
+
+def count(codes: npt.NDArray[np.uint8], classes: int) -> list[int]:
+    """Count pixels of codes (see `Targets`) by class, one after the other: a histogram takes 8 bytes a pixel."""
+    return [int(np.count_nonzero(codes == k)) for k in range(1, classes + 1)]
 
 
 def targets(codes: npt.NDArray[np.uint8], classes: int, weighting: str) -> Targets:
@@ -81,7 +86,7 @@ def targets(codes: npt.NDArray[np.uint8], classes: int, weighting: str) -> Targe
     weighting
         ``none``: all alike; ``sqrt``: 1/√n; ``capped``: 1/n, at most `CAP` times the least.
     """
-    counts = np.bincount(codes.ravel(), minlength=classes + 1)[1:].astype(np.float64)
+    counts = np.array(count(codes, classes), np.float64)
     n = np.maximum(counts, 1)
     weights = {"none": np.ones(classes), "sqrt": n**-0.5, "capped": np.minimum(1 / n, CAP / n.max())}[weighting]
     weights *= counts.sum() / (weights * counts).sum()

@@ -280,8 +280,8 @@ def train_folds(
             found = next(row for row in state.rows if row["step"] == state.best_step)
             rows.append({"fold": k, "settings": trial.words(), **found, "chosen": False})
             if best is None or state.best > best[1].best:
-                counts = np.bincount(fold.goals.codes.ravel(), minlength=len(fold.goals.weights))[1:]
-                best, chosen = (model, state, counts.tolist()), len(rows) - 1
+                counts = patches.count(fold.goals.codes, len(scene.classes.values))
+                best, chosen = (model, state, counts), len(rows) - 1
         assert best is not None, "the settings as given were tried"
         rows[chosen]["chosen"] = True
         models.append(best[0])

@@ -43,12 +43,12 @@ def by_block(
     [[[1, 1], [0, 1]], [[0, 0], [0, 1]]]
     """
     size = len(values)
-    lookup = np.full(256, -1)
+    lookup = np.full(256, -1, np.int16)  # of a whole tile, wide numbers would take gigabytes
     lookup[list(values)] = np.arange(size)
     t, p = lookup[true.ravel()], lookup[predicted.ravel()]
     labelled = t >= 0
     numbers, position = np.unique(block.ravel()[labelled], return_inverse=True)
-    t, p = t[labelled], p[labelled]
+    t, p = t[labelled].astype(np.intp), p[labelled].astype(np.intp)
     both = p >= 0
     flat = (position[both] * size + t[both]) * size + p[both]
     return np.bincount(flat, minlength=len(numbers) * size * size).reshape(len(numbers), size, size)
