@@ -4,9 +4,10 @@
 
 A stack of 20 bands of random fields in a file, and a U-Net of 16, 32 and 64 filters with weights drawn at random, or a
 network and a stack of a study. The map is that of notebook 07: from the uncompressed copy that it trained from, through
-blocks with margins, to a file of classes, or to all files of a map. Given is the speed by the clock, which wants the
-machine alone, and that of all cores. ONNX Runtime and OpenVINO take part where they are installed (packages tf2onnx,
-onnxruntime, openvino); they are no part of the kit. "The same class" compares with Keras, pixel by pixel.
+blocks with margins, to a file of classes, or to all files of a map; beside it stands the same graph fed one such block
+from memory, again and again, whose margins count as time, not as pixels. Given is the speed by the clock, which wants
+the machine alone, and that of all cores. ONNX Runtime and OpenVINO take part where they are installed (packages
+tf2onnx, onnxruntime, openvino); they are no part of the kit. "The same class" compares with Keras, pixel by pixel.
 """
 
 import argparse
@@ -107,6 +108,10 @@ def measure(model: keras.Model, stack_path: Path, folder: Path) -> list[list[obj
     keras_says = asked(tile)
     graph = speed(lambda: asked(tile), size)
     rows: list[list[object]] = [["Keras on TensorFlow, from memory", *graph, 1.0, "", ""]]
+    margin, side = prediction.halo(networks.reach(model)), prediction.side_of(stack.shape[1], prediction.BLOCK)
+    block = np.resize(tile, (side + 2 * margin, side + 2 * margin, tile.shape[-1]))
+    blocks = speed(lambda: asked(block), side**2)
+    rows.append([f"the same, a block of {side} and {margin} around it", *blocks, blocks[0] / graph[0], "", ""])
     classes = scheme("workflow").subset(list(scheme("workflow").values)[: model.output_shape[-1]])
     run = RunLayout(folder, "fcn")
 
