@@ -1,5 +1,6 @@
 """A user's own rasters, described as a catalog. The files stay where they are and are only read."""
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool
     moments = [known.moments[number - 1] for _, known, number in sources]
     _refuse_times(moments, f"Scene {entry.date}")
     _warn_of_other_day(entry.date, moments)
+    _warn_of_names(entry)
     bands: dict[str, Band] = {}
     for given, known, number in sources:
         name = sentinel2.band_name(given)
@@ -102,9 +104,10 @@ def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool
 def _refuse_times(moments: Sequence[str], what: str) -> None:
     found = sorted({*moments} - {""})
     if len(found) > 1:
+        days = ", ".join(map(_day, found[:5])) + (" …" if len(found) > 5 else "")
         raise BandError(
-            f"{what}: its bands are of {len(found)} times ({', '.join(map(_day, found[:5]))} …), and a scene is of "
-            f"one. Save those of each date to a file of its own (docs/preprocessing.md has a recipe for netCDF)."
+            f"{what}: its bands are of {len(found)} times ({days}), and a scene is of one. Save those of each date to "
+            f"a file of its own (docs/preprocessing.md has a recipe for netCDF)."
         )
 
 
@@ -124,6 +127,22 @@ def _warn_of_other_day(date: str, moments: Sequence[str]) -> None:
         if _day(moment) not in (date, moment):
             warnings.warn(
                 f"Scene {date}: the file itself says that it is of {_day(moment)} ({moment}). If that is the day of "
+                f"the image, correct 'date' in 01_download.yaml.",
+                stacklevel=2,
+            )
+
+
+_DAY = re.compile(r"(?<!\d)(20[12]\d)([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+"""A day in the name of a file: of products the sensing comes first, others (processing) may follow."""
+
+
+def _warn_of_names(entry: params.Scene) -> None:
+    """Warn where the names of files hold days, and none of them is the scene's."""
+    for path in entry.bands.values() if entry.bands is not None else [entry.file]:
+        days = [f"{year}-{month}-{day}" for year, _, month, day in _DAY.findall(Path(str(path)).name)]
+        if days and entry.date not in days:
+            warnings.warn(
+                f"Scene {entry.date}: the name of {path} says {', '.join(dict.fromkeys(days))}. If that is the day of "
                 f"the image, correct 'date' in 01_download.yaml.",
                 stacklevel=2,
             )

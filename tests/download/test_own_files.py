@@ -1,5 +1,6 @@
 """A user's own rasters: described as they are, and looked into before they are believed."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ def test_a_file_of_several_times_or_of_another_day_is_not_taken_in_silence(proje
     cube.to_netcdf(project / "data/two.nc")
     cube.isel(time=[1]).to_netcdf(project / "data/one.nc")
     with pytest.raises(
-        LulcError, match=r"^data/two\.nc: its bands are of 2 times \(2023-06-15, 2023-07-15.*Save those of each date"
+        LulcError, match=r"^data/two\.nc: its bands are of 2 times \(2023-06-15, 2023-07-15\).*Save those of each date"
     ):
         scenes.get(download({"file": "data/two.nc", "names": ["B2", "B3"]}), Layout(project))
     with pytest.warns(UserWarning, match=r"2023-06-15: the file itself says that it is of 2023-07-15 .*correct 'date'"):
@@ -204,6 +205,27 @@ def test_a_file_of_several_times_or_of_another_day_is_not_taken_in_silence(proje
         cube.isel(time=[1]).assign_coords(time=time).to_netcdf(project / f"data/odd{k}.nc")
         found = scenes.get(download({"file": f"data/odd{k}.nc", "names": ["B2", "B3"]}), Layout(project))
         assert [*found.scenes[0].bands] == ["B2", "B3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("S2_20230716_B02.tif", "2023-07-16"),
+        ("2023-07-16.tif", "2023-07-16"),
+        ("T33UUU_20230716T102021_B02_10m_20230801.tif", "2023-07-16, 2023-08-01"),
+        ("T33UUU_20230615T102021_20230801T090000.tif", None),  # sensing, and processing
+        ("B2_123420230716.tif", None),  # a longer number
+        ("B2_20231345.tif", None),
+    ],
+)
+def test_a_name_of_another_day_is_told(project: Path, name: str, says: str | None) -> None:
+    path = scene.write(project / "data" / name, DN, 10.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = scenes.get(download({"bands": {"B2": str(path)}}), Layout(project))
+    told = [str(w.message) for w in caught if "the name of" in str(w.message)]
+    assert [f"says {says}. If" in line for line in told] == ([] if says is None else [True])
+    assert found.scenes[0].date == "2023-06-15"
 
 
 def test_a_band_of_a_larger_file_is_taken_by_name_however_it_is_spelt_or_not_at_all(project: Path) -> None:
