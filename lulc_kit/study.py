@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -330,9 +331,13 @@ def _attribution(path: Path) -> str:
 def _connect() -> None:
     # `lulc run --scheduler` or the environment (DASK_SCHEDULER_ADDRESS) name a cluster; dask then uses it everywhere.
     import dask
+    import dask.threaded
 
     address = dask.config.get("scheduler-address", None)
     if address is None:
+        if "distributed" not in sys.modules and dask.config.get("scheduler", None) is None:
+            # Without a name to look up dask does not ask `distributed` for a cluster, whose import takes half a second.
+            dask.config.set(scheduler=dask.threaded.get)
         return
     import distributed
 

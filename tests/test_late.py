@@ -68,3 +68,14 @@ def test_threads_of_openmp_wait_without_spinning_unless_the_user_says_so(own: st
     code = "import lulc_kit, os; print(os.environ['OMP_WAIT_POLICY'])"
     done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == expected
+
+
+def test_a_step_that_has_no_cluster_does_not_load_what_looks_for_one(tmp_path: Path) -> None:
+    code = f"""
+from lulc_kit import params, study
+study.begin(params.Download(study="s", outputs={str(tmp_path)!r}))
+import dask.array
+assert dask.array.ones(3).sum().compute() == 3
+"""
+    found = loaded(code)
+    assert "dask.threaded" in found and "distributed" not in found
