@@ -14,9 +14,11 @@ import filelock
 import psutil
 import pytest
 
-from lulc_kit import attribution
+from lulc_kit import attribution, run
 from lulc_kit.raster import blockwise
-from tests import scene
+
+with run._without("rfc3987_syntax"):  # jsonschema would compile a grammar of addresses, in every worker
+    from tests import scene
 
 HERE = Path(__file__).parent
 SLOW = tuple(
