@@ -66,7 +66,7 @@ def test_they_learn_what_no_single_date_tells_and_map_it(name, cube, tmp_path):
     """Trained on the right half, judged on the left one, with all that training does: validation, jitter, storage."""
     series, learnt = series_of(cube, BANDS), scene()
     choice = sequences.Choice(5, random=True, draws=3)
-    fit = training.Fit(steps=120, rate=0.01, batch=2, share=0.0, jitter=0.05)
+    fit = training.Fit(steps=60, rate=0.01, batch=2, share=0.0, jitter=0.05)
     learnt.trainable = learnt.trainable[:1]
     run = RunLayout(tmp_path, name)
     trained = dated.train(learnt, series, name, 16, choice, fit, store=run)

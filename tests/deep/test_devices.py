@@ -58,7 +58,8 @@ def test_days_of_the_year_are_not_rounded():
 SHARED = """
     import json, os, pathlib, sys
     os.environ["KERAS_BACKEND"] = "jax"
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={sys.argv[2]}"
+    quick = "--xla_backend_optimization_level=0"  # compiling takes longer than learning
+    os.environ["XLA_FLAGS"] = f"{quick} --xla_force_host_platform_device_count={sys.argv[2]}"
     import keras, numpy as np
     from lulc_kit.deep import devices, prediction, results
     from lulc_kit.layout import Layout
@@ -67,6 +68,7 @@ SHARED = """
     count = len(keras.distribution.list_devices("cpu"))
     devices.accelerators = lambda: keras.distribution.list_devices("cpu")
     learnt, _, image = scene()
+    learnt.trainable = learnt.trainable[:1]
     trained = results.train_fcn(learnt, parameters(steps=20, batch=4), Layout(pathlib.Path(sys.argv[1])))
     said = np.asarray(prediction.of_images(trained.networks, learnt.features))
     spread = len(trained.networks[0].weights[2].value.sharding.device_set)

@@ -293,7 +293,8 @@ def test_another_backend_predicts_and_trains_the_same(tmp_path):
     for name in NAMES:
         network(name, **({"filters": (8, 16)} if name == "utae" else {})).save(tmp_path / f"{name}.keras")
         one_step(tmp_path, name)
-    other = environment() | {"KERAS_BACKEND": OTHER, "JAX_PLATFORMS": "cpu"}
+    quick = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # compiling takes longer than one step
+    other = environment() | {"KERAS_BACKEND": OTHER, "JAX_PLATFORMS": "cpu"} | quick
     subprocess.run([sys.executable, "-c", ELSEWHERE, str(tmp_path)], cwd=REPOSITORY, env=other, check=True)
     for name in NAMES:
         here, there = (np.load(tmp_path / f"{name}_{backend}.npz") for backend in (keras.backend.backend(), OTHER))
