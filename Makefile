@@ -1,18 +1,22 @@
 # make demo   installs, fetches two real samples, maps them, prints where the reports are
 # make test   the whole test suite
+# make types  static types of the package and the benchmarks, a minute
 # make lab    the notebooks in JupyterLab
 # make bench  the benchmarks against peer programs (minutes; some need Debian's otb-bin and gdal-bin)
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lab bench lock clean
+.PHONY: demo test types lab bench lock clean
 
 demo: $(READY)
 	$(BIN)/lulc run havelland romania --jobs 2 --without romania/08_lstm_random
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile
+
+types: $(READY)
+	$(BIN)/mypy
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/

@@ -2,7 +2,7 @@
 
 The FCN is a small U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28). The FCN+LSTM runs it on every
 date and joins the dates by a bidirectional convolutional LSTM (Shi et al. 2015, arXiv 1506.04214), as
-lstm-sentinel2-landcover does.
+lstm-sentinel2-landcover does, whose LSTM has as many filters as there are classes.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from lulc_kit.errors import FormatError
+
 STANDARDIZE = "standardize"
 """Name of a network's first layer, which subtracts the mean and divides by the spread."""
 SCORES = "scores"
@@ -21,8 +23,8 @@ TEMPERATURE = "temperature"
 """Name of the layer that divides the scores by the temperature, 1 until `set_temperature`."""
 JOINT = "joint"
 """Name of the FCN+LSTM's layer that joins the dates."""
-LEAST = 1e-7
-"""States of the LSTM count as at least this."""
+HIDDEN = 16
+"""Filters of the FCN+LSTM's LSTM in each direction."""
 _EPSILON = 1e-12
 
 
@@ -204,16 +206,18 @@ def _convolve(x: keras.KerasTensor, filters: int, side: int = 3, dilation: int =
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
-def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = False) -> keras.Model:
+def fcn_lstm(
+    trained: keras.Model, classes: int, side: int, flagged: bool = False, fine_tune: bool = False
+) -> keras.Model:
     """Put a trained FCN on every date and join the dates.
 
-    The FCN without its softmax scores each date; a bidirectional ConvLSTM of ``classes`` filters with softmax
-    activation, both directions averaged, gives its last state, whose logarithm is the score of the whole sequence.
+    The FCN without its softmax scores each date; of a bidirectional ConvLSTM of `HIDDEN` filters the last states of
+    both directions are weighed to the scores of the whole sequence.
 
     Parameters
     ----------
     trained
-        An FCN from `fcn`; its layers are shared, so that training goes on with them.
+        An FCN from `fcn`, whose layers are shared.
     classes
         Number of classes.
     side
@@ -221,6 +225,8 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = Fals
     flagged
         Whether the sequences have one more band, which says of each pixel whether it was filled in. It goes past the
         FCN to the LSTM.
+    fine_tune
+        Whether training goes on with the FCN, too; its batch statistics stay in any case.
 
     Returns
     -------
@@ -230,17 +236,16 @@ def fcn_lstm(trained: keras.Model, classes: int, side: int, flagged: bool = Fals
     scores = keras.Model(trained.input, trained.get_layer(SCORES).output, name="fcn_scores")
     # The statistics of a handful of patches and dates would drown those the FCN learnt from the whole scene.
     for layer in scores.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.trainable = False
+        layer.trainable = fine_tune and not isinstance(layer, layers.BatchNormalization)
     bands = trained.input_shape[-1]
     sequence = keras.Input((None, side, side, bands + flagged), name="sequence")
     x = layers.TimeDistributed(scores)(sequence[..., :bands] if flagged else sequence)
     if flagged:
         x = layers.Concatenate()([x, sequence[..., bands:]])
-    # Its states are probabilities, of which logarithms are taken: in 32 bits.
-    lstm = layers.ConvLSTM2D(classes, 3, padding="same", activation="softmax", dtype="float32")
-    x = layers.Bidirectional(lstm, merge_mode="ave", name=JOINT, dtype="float32")(x)
-    return keras.Model(sequence, softmax(keras.ops.log(x + LEAST)), name="fcn_lstm")
+    lstm = layers.ConvLSTM2D(HIDDEN, 3, padding="same", dtype="float32")
+    x = layers.Bidirectional(lstm, merge_mode="concat", name=JOINT, dtype="float32")(x)
+    x = layers.Dense(classes, name=SCORES, dtype="float32")(x)
+    return keras.Model(sequence, softmax(x), name="fcn_lstm")
 
 
 def scores_of(model: keras.Model) -> keras.Model:
@@ -249,8 +254,18 @@ def scores_of(model: keras.Model) -> keras.Model:
 
 
 def resize(model: keras.Model, trained: keras.Model, side: int) -> keras.Model:
-    """Return an FCN+LSTM of the same weights for images of another side (see `fcn_lstm`)."""
+    """Return an FCN+LSTM of the same weights for images of another side (see `fcn_lstm`).
+
+    Raises
+    ------
+    FormatError
+        If an earlier version of the kit built the network in another way.
+    """
     other = fcn_lstm(trained, model.output_shape[-1], side, model.input_shape[-1] > trained.input_shape[-1])
+    if [w.shape for w in other.weights] != [w.shape for w in model.weights]:
+        raise FormatError(
+            "The stored FCN+LSTM was built by an earlier version of the kit, whose LSTM was another. Run 08_lstm again."
+        )
     other.set_weights(model.get_weights())
     return other
 

@@ -104,7 +104,8 @@ def train_lstm(
     with devices.computing(p.precision, p.batch):
         if not p.starts_from_fcn:
             return dated.train(learnt, series, p.network, first.patch, _choice(p), _fit(p), p.run, run, watch)
-        return sequences.train(learnt, series, first.networks, first.patch, _choice(p), _fit(p), p.run, run, watch)
+        how = _choice(p), _fit(p), p.run, run, watch, p.fine_tune
+        return sequences.train(learnt, series, first.networks, first.patch, *how)
 
 
 def _from_elsewhere(p: params.Travelling, layout: Layout, knows: str, more: int = 0) -> training.Trained:

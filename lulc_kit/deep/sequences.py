@@ -101,10 +101,11 @@ def train(
     name: str = "",
     store: RunLayout | None = None,
     watch: training.Watch | None = None,
+    fine_tune: bool = False,
 ) -> training.Trained:
-    """Train one FCN+LSTM for each fold, starting from the FCN of the same fold (see `training.train`).
+    """Train one FCN+LSTM for each fold, on the FCN of the same fold (see `training.train`).
 
-    Inner validation sees the fixed sequence, of random ones too.
+    Inner validation sees the fixed sequence, of random ones too. ``fine_tune``: see `networks.fcn_lstm`.
     """
     if len(fcns) != scene.folds:
         raise LulcError(f"There are {len(fcns)} networks for {scene.folds} folds. Run 07_fcn again.")
@@ -118,12 +119,12 @@ def train(
         fold: training.Fold, trial: tuning.Trial
     ) -> tuple[keras.Model, patches.Patches, training.Validation | None]:
         fcn = fcns[fold.number - 1]
-        model = networks.fcn_lstm(fcn, classes, patch, series.filled)
+        model = networks.fcn_lstm(fcn, classes, patch, series.filled, fine_tune)
         seen, seed = view(fcn, series.filled), fit.seed + fold.number
         data = SequencePatches(series, seen, choice, fold.goals, patch, fit.batch, seed, fit.steps, fold.augment)
         return model, data, validation(fold, series, seen, choice, margin, fit.seed, other)
 
-    compiled = networks.fcn_lstm(lent, classes, patch, series.filled)
+    compiled = networks.fcn_lstm(lent, classes, patch, series.filled, fine_tune)
     return training.train_folds(scene, begin, fit, name, store, compiled, ("rate", "weighting"), watch)
 
 

@@ -19,6 +19,7 @@ class LSTM(TrainedParameters):
         description="fcn_lstm: the FCN by date; tempcnn, ltae: single pixels in time; utae: U-Net with attention",
     )
     fcn: Name = Field("fcn", description="run of notebook 07 whose networks read the single dates, for fcn_lstm")
+    fine_tune: bool = Field(False, description="whether fcn_lstm trains on its FCN, too; false: the LSTM alone")
     features: Names | None = Field(
         None, description="bands of the dates, for all but fcn_lstm, which has its FCN's; null: all in the stack"
     )

@@ -143,7 +143,8 @@ ROWS: dict[str, list[Any]] = {
         | {"precision": "mixed_bfloat16"},
     ],
     "08_lstm": [
-        {"sequences": "fixed", "gaps": "linear", "seed": 0, "schedule": "cosine", "loss": "dice", "flips": True},
+        {"sequences": "fixed", "gaps": "linear", "seed": 0, "schedule": "cosine", "loss": "dice", "flips": True}
+        | {"fine_tune": True},
         {"sequences": "random", "gaps": "mean", "loss": "focal", "class_weight": "sqrt", "minutes": None}
         | {"network": "ltae", "features": None, "patch": 16},
         {"loss": "cross_entropy", "class_weight": "capped", "schedule": "plateau", "flips": False}

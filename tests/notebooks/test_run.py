@@ -178,10 +178,10 @@ def test_killed_at_random_moments_again_and_again(copy: Finished, finished: Fini
     steps = ("04_features", "06_knn")
     arguments = ["run", "tiny", *(word for step in steps for word in ("--only", step))]
     records = [copy.outputs / f"steps/{step}.json" for step in steps]
-    whole = sum(json.loads(record.read_bytes())["duration_s"] for record in records)
+    whole = sum(json.loads(record.read_bytes())["duration_s"] for record in records)  # of a first run, which compiled
     for record in records:
         record.unlink()
-    struck = [kills.strike(copy.project, arguments, how, chance.uniform(0.1, 0.9) * whole) for how in kills.HOW]
+    struck = [kills.strike(copy.project, arguments, how, chance.uniform(0.05, 0.5) * whole) for how in kills.HOW]
     assert any(struck)
     said = scene.lulc(copy.project, *arguments)
     assert said.returncode == 0, said.stdout + said.stderr
