@@ -131,8 +131,13 @@ def test_what_is_filled_in_time_is_flagged_for_the_network(cube):
 def test_a_filled_series_is_trained_stored_and_mapped(cube, kind, tmp_path):
     series = series_of(cube, ["B4", "B8"], gaps="linear")
     choice = sequences.Choice(3, random=kind == "random")
-    fcns = [fcn(), fcn()]
-    models = sequences.train(scene(), series, fcns, 16, choice, training.Fit(3, 0.03, 2)).networks
+    fcns, tunes = [fcn(), fcn()], kind == "random"
+    before = [[np.array(w) for w in one.get_weights()] for one in fcns]
+    fit = training.Fit(3, 0.03, 2)
+    models = sequences.train(scene(), series, fcns, 16, choice, fit, fine_tune=tunes).networks
+    for model, weights in zip(models, before, strict=True):  # the FCN's own scores are made by its first layers
+        pairs = zip(networks.scores_of(model).get_weights(), weights, strict=False)
+        assert all(np.array_equal(a, b) for a, b in pairs) != tunes
     found = np.asarray(sequences.predict(series, models, fcns, choice, 1))
     assert found.shape == (4, *SHAPE) and np.isfinite(found).any()
     run = RunLayout(tmp_path, "lstm")
@@ -170,6 +175,15 @@ def test_a_network_over_time_learns_what_no_single_date_tells(cube):
     np.testing.assert_allclose(probabilities[:, :, known].sum(axis=1), 1, rtol=1e-5)
     right = probabilities[0].argmax(axis=0) == truth()
     assert right[known & (np.arange(48) < 24)].mean() > 0.95, "on the half it has not seen"
+
+
+def test_a_network_that_was_built_in_another_way_is_refused(monkeypatch):
+    one = fcn()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(networks, "HIDDEN", 2)
+        model = networks.fcn_lstm(one, 2, 16)
+    with pytest.raises(LulcError, match="earlier version of the kit.*Run 08_lstm again"):
+        networks.resize(model, one, 32)
 
 
 @pytest.mark.parametrize("kind", ["fixed", "random"])
