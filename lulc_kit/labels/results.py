@@ -193,7 +193,8 @@ def _shapes(name: str, p: params.Samples) -> Vectors:
     if p.table_x is None or p.table_y is None or p.table_crs is None:
         raise ParameterError(
             f"{path} is a table. For points with a class, name the columns of their coordinates: table_x, table_y and "
-            f"table_crs in 05_samples.yaml; for pixel values with a class, name its column: table_class."
+            f"table_crs in 05_samples.yaml; for pixel values with a class, name its column: table_class. "
+            f"Shapes in words (WKT): ogr2ogr -a_srs EPSG:NUMBER -oo GEOM_POSSIBLE_NAMES=COLUMN labels.gpkg {path}."
         )
     table = tables.read(path, p.encoding)
     return Vectors(tables.points(table, p.table_x, p.table_y, p.table_crs, path), path.stem, path)

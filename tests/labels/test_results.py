@@ -52,6 +52,13 @@ def test_labels_are_those_of_the_file_where_the_stack_has_its_features(layout: L
     np.testing.assert_array_equal(found.values, expected)
 
 
+def test_a_table_that_says_no_places_is_refused_with_what_would(layout: Layout, project: Path) -> None:
+    (project / "mine.csv").write_text('kind,shape\npine,"POINT(500050 4999900)"\n', encoding="utf-8")
+    p = params.Samples.check({"study": "s", "labels": "mine.csv", "field": "kind"}, "05_samples")
+    with pytest.raises(LulcError, match=r"mine\.csv is a table.*table_x.*table_class.*\(WKT\): ogr2ogr .*labels\.gpkg"):
+        results.read(p, layout, stack())
+
+
 def test_a_reference_that_notebook_01_was_not_given_is_asked_for(layout: Layout, project: Path) -> None:
     p = params.Samples(**(MINE | {"labels": "reference"}))
     with pytest.raises(LulcError, match="was given no reference"):
