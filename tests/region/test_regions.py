@@ -1,6 +1,7 @@
 """A region of two small areas, cut from the tiny scene, with two workers of which one is killed."""
 
 import contextlib
+import itertools
 import subprocess
 import time
 from pathlib import Path
@@ -29,7 +30,8 @@ PLAIN: dict[str, dict[str, Any]] = {
         "context_windows": [],
     },
 }
-ROWS, COLUMNS = 1, 2
+EDGES = (0, 100, 160)
+"""Columns where the areas begin and end, pixels; the first is the larger one, whose zone the joined map has."""
 
 
 def degrees(left: float, top: float, width: float, height: float) -> list[float]:
@@ -41,11 +43,9 @@ def degrees(left: float, top: float, width: float, height: float) -> list[float]
 
 
 def parts() -> dict[str, list[float]]:
-    height, width = scene.SIDE * scene.PIXEL / ROWS, scene.SIDE * scene.PIXEL / COLUMNS
     return {
-        f"a{i}{j}": degrees(scene.LEFT + j * width, scene.TOP - i * height, width, height)
-        for i in range(ROWS)
-        for j in range(COLUMNS)
+        f"a{k}": degrees(scene.LEFT + a * scene.PIXEL, scene.TOP, (b - a) * scene.PIXEL, scene.SIDE * scene.PIXEL)
+        for k, (a, b) in enumerate(itertools.pairwise(EDGES))
     }
 
 
@@ -158,15 +158,15 @@ def test_two_zones_each_on_its_own_grid_are_joined_by_the_nearest_pixel(project:
     """The same land once in the zone of the scenes and once in the neighbouring one."""
     names = list(parts())
     lines = ["name,left,bottom,right,top,crs"]
-    lines += [f"{n},{','.join(map(str, parts()[n]))},{'EPSG:32632' if n == 'a01' else ''}" for n in names]
+    lines += [f"{n},{','.join(map(str, parts()[n]))},{'EPSG:32632' if n == 'a1' else ''}" for n in names]
     files.write_text(project / "params/region/areas.csv", "\n".join(lines) + "\n")
     own = read(project / "outputs/region/maps/rf_from_tiny.tif")
     said = scene.lulc(project, "run", "region")
     assert said.returncode == 0, said.stdout + said.stderr
-    with rasterio.open(project / "outputs/region-a01/maps/rf_from_tiny.tif") as file:
+    with rasterio.open(project / "outputs/region-a1/maps/rf_from_tiny.tif") as file:
         assert file.crs.to_epsg() == 32632
     with rasterio.open(project / "outputs/region/maps/rf_from_tiny.tif") as file:
-        assert file.crs.to_epsg() == 32633 and file.tags()["warped"] == "region-a01"
+        assert file.crs.to_epsg() == 32633 and file.tags()["warped"] == "region-a1"
         joined = file.read(1)
     page = (project / "outputs/region/report/index.html").read_text(encoding="utf-8")
     assert "Not copied but warped to it" in page and "their pixels are copied" not in page
