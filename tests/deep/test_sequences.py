@@ -177,6 +177,20 @@ def test_a_network_over_time_learns_what_no_single_date_tells(cube):
     assert right[known & (np.arange(48) < 24)].mean() > 0.95, "on the half it has not seen"
 
 
+def test_the_lstm_has_four_gates_in_each_direction_and_learns_alone_unless_the_fcn_is_tuned():
+    def learnt(model):
+        return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+
+    hidden, classes = networks.HIDDEN, 2
+    gates, scores = 4 * hidden * (9 * (classes + hidden) + 1), (2 * hidden + 1) * classes
+    one = fcn()
+    alone = learnt(networks.fcn_lstm(one, classes, 16))
+    assert alone == 2 * gates + scores == 20_930
+    convolutions = [layer for layer in one.layers if isinstance(layer, keras.layers.Conv2D)]
+    tuned = learnt(networks.fcn_lstm(one, classes, 16, fine_tune=True))
+    assert tuned == alone + sum(layer.count_params() for layer in convolutions)
+
+
 def test_a_network_that_was_built_in_another_way_is_refused(monkeypatch):
     one = fcn()
     with monkeypatch.context() as earlier:
