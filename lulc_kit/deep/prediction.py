@@ -21,8 +21,9 @@ from lulc_kit.map_layers import Array
 
 TILE = 256
 """Side of the blocks of sequences, pixels, at most (a multiple of 4)."""
-BLOCK = 1024
-"""Side of the blocks of single images, pixels, at most (a multiple of 4): margins weigh little beside them."""
+BLOCK = 512
+"""Side of the blocks of single images, pixels, at most (a multiple of 4): margins weigh more beside smaller ones, and
+larger ones leave the processor's caches."""
 ALIGNED = 4
 """Sides and margins of blocks are multiples of this, and of the networks' strides so: of three levels at most."""
 Network = Callable[[Any], Array]
