@@ -56,7 +56,7 @@ def test_lstm_is_bidirectional_over_any_number_of_dates():
     joint = model.get_layer(networks.JOINT)
     assert isinstance(joint, keras.layers.Bidirectional)
     lstm = joint.forward_layer
-    assert (lstm.filters, lstm.kernel_size, lstm.activation) == (3, (3, 3), keras.activations.softmax)
+    assert (lstm.filters, lstm.kernel_size, lstm.activation) == (networks.HIDDEN, (3, 3), keras.activations.tanh)
     for dates in (2, 5):
         found = np.asarray(model(np.stack([images(1, seed=d)[0] for d in range(dates)])[None]))
         assert found.shape == (1, 16, 16, 3)
@@ -67,6 +67,9 @@ def test_lstm_with_both_directions_alike_does_not_care_which_way_time_runs():
     model = networks.fcn_lstm(network(), 3, 16)
     joint = model.get_layer(networks.JOINT)
     joint.backward_layer.set_weights(joint.forward_layer.get_weights())
+    scores = model.get_layer(networks.SCORES)
+    kernel, bias = scores.get_weights()  # the first half weighs the one direction's states, the second the other's
+    scores.set_weights([np.tile(kernel[: networks.HIDDEN], (2, 1)), bias])
     x = np.stack([images(1, seed=d)[0] for d in range(4)])[None]
     np.testing.assert_allclose(np.asarray(model(x)), np.asarray(model(x[:, ::-1])), atol=1e-6)
     shuffled = np.asarray(model(x[:, [1, 0, 3, 2]]))
