@@ -5,12 +5,11 @@
 Ten bands of int16 on every date, as notebook 02 writes them, with a third of the pixels masked. Six statistics of four
 layers (three bands and NDVI), once streamed to a plain file, once by notebook 04's own function, which also makes
 overviews and a Cloud-Optimized GeoTIFF of them and opens what it wrote. Reading is all dates, bands and masks, twice,
-block by block, computing nothing but a sum: what the issue of this benchmark allows.
-xarray computes three percentiles of the same layers (it has no single
-pass for the others). gdal_calc.py (Debian's gdal-bin) writes the median of one band, by numpy.nanmedian, and so do we
-beside it; the two files must be the same to a hundredth of the reflectance's step. Of the six statistics' time it says
-how much goes to reading, to the statistics themselves and to writing. Memory is what is taken beyond the start;
-processor seconds are those of all threads and programs, which other users of the machine disturb less.
+block by block, computing nothing but a sum: what the issue of this benchmark allows. xarray computes three percentiles
+of the same layers (it has no single pass for the others). gdal_calc.py (Debian's gdal-bin) writes the median of one
+band, by numpy.nanmedian, and so do we beside it; the two files must be the same to a hundredth of the reflectance's
+step. Of notebook 04's time it says how much goes to reading and to the statistics themselves. Memory is what is taken
+beyond the start; processor seconds are those of all threads and programs, which others on the machine disturb less.
 """
 
 import argparse
@@ -82,11 +81,11 @@ def calc(layout: Layout, target: Path) -> None:
     subprocess.run(command, check=True)
 
 
-def stream(layout: Layout, target: Path) -> None:
-    """Write the six statistics of the four layers as a plain file, block by block."""
-    dates = Cube(layout.cube).dates
-    series = [results.open_layers(Cube(layout.cube), date, LAYERS) for date in dates]
-    writing.write_plain(target, temporal.compute(series, dates, STATISTICS, 1))
+def opened(layout: Layout) -> tuple[list[xr.DataArray], xr.DataArray]:
+    """Return the four layers of each date and their six statistics, lazily."""
+    cube = Cube(layout.cube)
+    series = [results.open_layers(cube, date, LAYERS) for date in cube.dates]
+    return series, temporal.compute(series, cube.dates, STATISTICS, 1)
 
 
 def processors() -> float:
@@ -105,11 +104,9 @@ def measure(work: Callable[[], object]) -> tuple[float, float, float]:
 
 def share(layout: Layout) -> str:
     """Say how much of the processors' time goes to reading, how much to computing; writing is the rest."""
-    dates = Cube(layout.cube).dates
-    series = [results.open_layers(Cube(layout.cube), date, LAYERS) for date in dates]
-    lazy = temporal.compute(series, dates, STATISTICS, 1).data
+    series, found = opened(layout)
     _, read_only, _ = measure(lambda: dask.compute(*(image.data.sum() for image in series)))
-    _, computed, _ = measure(lambda: lazy.sum().compute())
+    _, computed, _ = measure(lambda: found.data.sum().compute())
     return f"reading {read_only:.3g}, and statistics {computed - read_only:.3g}"
 
 
@@ -128,7 +125,7 @@ def main() -> None:
         layout = make(Path(name) / "large", arguments.side, arguments.dates)
         cube, theirs = Cube(layout.cube), Path(name) / "theirs.tif"
         twice = measure(lambda: (read(cube), read(cube)))
-        plain = measure(lambda: stream(layout, Path(name) / "plain.tif"))
+        plain = measure(lambda: writing.write_plain(Path(name) / "plain.tif", opened(layout)[1]))
         (Path(name) / "plain.tif").unlink()
         ours = measure(lambda: results.time(p, layout))
         shares = share(layout)

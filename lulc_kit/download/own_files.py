@@ -137,7 +137,7 @@ _DAY = re.compile(r"(?<!\d)(20[12]\d)([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01
 
 
 def _warn_of_names(entry: params.Scene) -> None:
-    """Warn where the names of files hold days, and none of them is the scene's."""
+    """Warn of the first file whose name holds days, none of them the scene's: those of its other bands say the same."""
     for path in entry.bands.values() if entry.bands is not None else [entry.file]:
         days = [f"{year}-{month}-{day}" for year, _, month, day in _DAY.findall(Path(str(path)).name)]
         if days and entry.date not in days:
@@ -146,6 +146,7 @@ def _warn_of_names(entry: params.Scene) -> None:
                 f"the image, correct 'date' in 01_download.yaml.",
                 stacklevel=2,
             )
+            return
 
 
 def _refuse_exchanged(entry: params.Scene) -> None:

@@ -1,7 +1,5 @@
 """What the catalogue says, and what it only seems to say."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from lulc_kit.download import odata
@@ -13,11 +11,8 @@ ENTRY = {"Id": "0a0b0c0d-0000-1111-2222-333344445555", "Name": NAME, "Online": T
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with Server() as found:
-        for name, value in found.environment().items():
-            monkeypatch.setenv(name, value)
-        yield found
+def server(data_space: Server) -> Server:
+    return data_space
 
 
 @pytest.mark.parametrize(

@@ -63,16 +63,20 @@ def test_redirects_without_end(server: Server) -> None:
 
 def test_the_object_store_is_asked_2000_times_a_minute_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     """By four threads as fast as they can, on a clock that goes only while somebody sleeps; with an idle minute."""
-    now, asked = [0.0], list[float]()
+    now, asked, looked = [0.0], list[str](), list[float]()
 
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    def get(*_: object, **__: object) -> SimpleNamespace:
-        asked.append(now[0])
+    def monotonic() -> float:
+        looked.append(now[0])
+        return now[0]
+
+    def get(_: object, address: str, **__: object) -> SimpleNamespace:
+        asked.append(address)
         return SimpleNamespace(range=(0, 1), meta={"size": 1, "e_tag": '"1"'}, stream=lambda _: [b"x"])
 
-    monkeypatch.setattr(servers, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
+    monkeypatch.setattr(servers, "time", SimpleNamespace(sleep=sleep, monotonic=monotonic))
     monkeypatch.setattr(obstore, "get", get)
     bucket = servers.Bucket(SimpleNamespace())  # type: ignore[arg-type]
 
@@ -85,8 +89,9 @@ def test_the_object_store_is_asked_2000_times_a_minute_at_most(monkeypatch: pyte
         list(pool.map(many, range(4)))
         now[0] += 60  # what was not asked in an idle minute may not be caught up with in the next
         list(pool.map(many, range(4)))
-    assert len(asked) == 4800
-    times = np.array(asked)
+    # The clock is read before a question's pause and after it, then it is asked; others may move it meanwhile.
+    times = np.array(looked[1::2])
+    assert len(asked) == len(times) == 4800
     in_a_minute = np.searchsorted(times, times + 60 - 1e-6) - np.arange(len(times))
-    assert in_a_minute.max() <= 2000 + 3, "three others may have been let go, and not asked yet, when the clock moved"
+    assert in_a_minute.max() <= 2000
     assert times[-1] < 60 + 4800 / 2000 * 60 + 1, "and no slower than that"
