@@ -14,7 +14,7 @@ import rasterio
 from pyproj import Transformer
 
 from lulc_kit import files
-from tests import scene
+from tests import kills, scene
 
 pytestmark = pytest.mark.slow
 
@@ -78,8 +78,8 @@ def busy(process: subprocess.Popen[str]) -> psutil.Process | None:
     """Return a worker in which the notebook of an area runs."""
     with contextlib.suppress(psutil.Error):  # processes come and go while one looks
         for child in psutil.Process(process.pid).children(recursive=True):
-            if "ipykernel_launcher" in " ".join(child.cmdline()):
-                return child.parent()
+            if kills.is_kernel(child):  # forked by a server that the worker started
+                return next(p for p in child.parents() if p.ppid() == process.pid)
     return None
 
 
