@@ -73,8 +73,11 @@ class Forked(LocalProvisioner):
         if not own or multiprocessing.current_process().daemon:  # which may have no children
             return await super().launch_kernel(cmd, **kwargs)
         self.cwd = kwargs.get("cwd") or Path.cwd()
-        with environment.change(_INLINE):
-            kernel = _Kernel(cmd[3:], dict(kwargs.get("env") or os.environ), self.cwd)
+        try:
+            with environment.change(_INLINE):
+                kernel = _Kernel(cmd[3:], dict(kwargs.get("env") or os.environ), self.cwd)
+        except (OSError, EOFError):  # no server: a name too long for its socket, or a library that ends it as it loads
+            return await super().launch_kernel(cmd, **kwargs)
         self.process = cast(subprocess.Popen[bytes], kernel)
         self.pid = self.pgid = kernel.pid
         return self.connection_info

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from importlib import metadata
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,15 @@ def test_another_language_or_python_is_started_as_ever(tmp_path: Path) -> None:
     manager = start(kernels.Forked, argv=argv)
     (shown,) = show(manager, tmp_path, "import sys\nprint(sys.argv[0])")
     assert shown[0].text.strip().endswith("ipykernel_launcher.py") and Path(shown[0].text.strip()).is_absolute()
+
+
+@pytest.mark.parametrize("error", [OSError("AF_UNIX path too long"), EOFError])
+def test_where_nothing_can_be_forked_it_is_started_as_ever(error: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    def refuse(self: ForkServerProcess) -> None:
+        raise error
+
+    monkeypatch.setattr(ForkServerProcess, "start", refuse)
+    assert show(start(kernels.Forked), tmp_path, "print(1 + 1)")[0][0].text == "2\n"
 
 
 def test_one_step_alone_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
