@@ -16,14 +16,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
 from lulc_kit import environment
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerProcess  # Windows has none
 
 LOADED = (
     "ipykernel.kernelapp",

@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from importlib import metadata
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +111,10 @@ def test_another_language_or_python_is_started_as_ever(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [OSError("AF_UNIX path too long"), EOFError])
 def test_where_nothing_can_be_forked_it_is_started_as_ever(error: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    def refuse(self: ForkServerProcess) -> None:
+    def refuse(*arguments: Any) -> None:
         raise error
 
-    monkeypatch.setattr(ForkServerProcess, "start", refuse)
+    monkeypatch.setattr(kernels, "_Kernel", refuse)
     assert show(start(kernels.Forked), tmp_path, "print(1 + 1)")[0][0].text == "2\n"
 
 
