@@ -211,8 +211,10 @@ def allocate(
         low, high = free & (found < floor), free & (found > size)
         if not (low.any() or high.any()):
             break
-        which = low if low.any() else high
-        found[which] = (floor if low.any() else size)[which]
+        # Which limits bind for good is seen from what all of them would cost together; the others may yet move.
+        limited = np.clip(found, floor, size)
+        which = low if not high.any() or (low.any() and limited.sum() >= found.sum()) else high
+        found[which] = limited[which]
         fixed |= which
     return _round(found, points, size)
 
