@@ -1,10 +1,11 @@
 """What each notebook imports, in seconds, each time in a fresh interpreter.
 
-    python -m benchmarks.startup [--runs 3] [--modules]
+    python -m benchmarks.startup [--runs 3] [--modules] [--study]
 
 All import statements of a notebook's cells are run one after the other. With ``--modules`` the dearest modules are
 listed too, as ``python -X importtime`` tells them. A kernel itself, and papermill that starts it, stand in rows of
-their own.
+their own; with ``--study`` also the ten steps of the tests' tiny study (simulated), with kernels that are started one
+by one and with kernels forked from a process that has loaded the libraries.
 """
 
 import argparse
@@ -12,12 +13,14 @@ import ast
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import nbformat
 
 from benchmarks import report
+from tests import scene
 
 ROOT = Path(__file__).parents[1]
 GOAL, LIGHT = 3.0, ("01", "02", "03", "04", "05", "06", "09")
@@ -55,10 +58,25 @@ def dearest(code: str, count: int = 15) -> list[tuple[float, str]]:
     return sorted(found, reverse=True)[:count]
 
 
+def take_study(forked: bool) -> float:
+    """Time a run of the tiny study, in a process of its own."""
+    code = (
+        "from lulc_kit import run\nsteps = run.plan('tiny')\n"
+        f"with run.fork_kernels({'len(steps)' if forked else 1}): run.run(steps)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        data = scene.write_data(Path(folder) / "data")
+        project = scene.make_project(Path(folder) / "project", scene.parameters(data))
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], cwd=project, env=scene.environment(), check=True)
+        return time.perf_counter() - start
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts")
     parser.add_argument("--modules", action="store_true", help="list the dearest modules of each notebook")
+    parser.add_argument("--study", action="store_true", help="run the tiny study with and without forks, minutes")
     arguments = parser.parse_args()
     rows: list[list[object]] = []
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
@@ -74,6 +92,10 @@ def main() -> None:
         ("a Jupyter kernel, started and stopped", KERNEL),
     ):
         rows.append([name, seconds(code, arguments.runs), "–"])
+    if arguments.study:
+        for forked in (False, True):
+            name = f"ten steps of a tiny study, kernels {'forked' if forked else 'started'}"
+            rows.append([name, take_study(forked), "–"])
     report.publish(
         "startup", f"Imports in fresh interpreters, median of {arguments.runs}", ["what", "seconds", "goal"], rows
     )

@@ -35,6 +35,7 @@ from lulc_kit.layout import Layout
 from lulc_kit.region import regions
 from lulc_kit.samples import Samples
 from lulc_kit.study import Study
+from tests import kills
 
 REPOSITORY = Path(__file__).parents[1]
 PLAIN = {"sharpen": "none", "radiometry": "trust"}
@@ -350,8 +351,8 @@ def busy(process: subprocess.Popen[bytes]) -> psutil.Process | None:
     """Return a worker in which the notebook of an area runs."""
     with contextlib.suppress(psutil.Error):  # processes come and go while one looks
         for child in psutil.Process(process.pid).children(recursive=True):
-            if "ipykernel_launcher" in " ".join(child.cmdline()):
-                return child.parent()
+            if kills.is_kernel(child):  # forked by a server that the worker started
+                return next(p for p in child.parents() if p.ppid() == process.pid)
     return None
 
 

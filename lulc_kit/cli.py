@@ -63,11 +63,12 @@ def run_(
         for steps in plans:
             if steps[0].parameters.study not in regional:
                 run.announce(steps)
-        if chosen:
-            with run.cluster(scheduler, workers):
-                parallel.run_steps(chosen, jobs, force=force, say=typer.echo)
-        for region, items in of_areas:
-            regions.execute(region, items, scheduler=scheduler, workers=workers, force=force, say=typer.echo)
+        with run.fork_kernels(len(chosen) + sum(len(item.steps) for _, items in of_areas for item in items)):
+            if chosen:
+                with run.cluster(scheduler, workers):
+                    parallel.run_steps(chosen, jobs, force=force, say=typer.echo)
+            for region, items in of_areas:
+                regions.execute(region, items, scheduler=scheduler, workers=workers, force=force, say=typer.echo)
         pages, rows = run.results([s for steps in plans for s in steps])
     except LulcError as error:
         raise _fail(error) from None

@@ -27,7 +27,9 @@ PACKAGES = (
     "xarray",
 )
 
-BOOKKEEPING = ("cli", "errors", "layout", "params", "progress", "provenance", "run", "steps", "study")
+BOOKKEEPING = (
+    *("cli", "environment", "errors", "kernels", "layout", "params", "progress", "provenance", "run", "steps", "study"),
+)
 """Modules that decide no number; parameters are compared by their values."""
 
 SHOWN = "visualize"

@@ -23,9 +23,14 @@ def _parent(process: subprocess.Popen[bytes]) -> None:
     process.kill()
 
 
+def is_kernel(process: psutil.Process) -> bool:
+    """Whether a process is a notebook's kernel: alone in its own session it has led since it was started or forked."""
+    return os.getsid(process.pid) == process.pid
+
+
 def _kernel(process: subprocess.Popen[bytes]) -> None:
-    kernels = psutil.Process(process.pid).children(recursive=True)
-    for kernel in kernels or [psutil.Process(process.pid)]:
+    below = psutil.Process(process.pid).children(recursive=True)
+    for kernel in [p for p in below if is_kernel(p)] or below or [psutil.Process(process.pid)]:
         kernel.kill()
 
 

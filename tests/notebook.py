@@ -59,6 +59,7 @@ def _run(source: str, name: str, namespace: dict[str, Any]) -> Any:
     value = eval(compile(ast.Expression(last.value), name, "eval"), namespace)  # type: ignore[attr-defined]
     if isinstance(value, Figure):
         value.set_dpi(30)
+        value.set_layout_engine("none")  # which takes as long again
         value.canvas.draw()
     else:
         getattr(value, "_repr_html_", value.__repr__)()

@@ -156,7 +156,9 @@ def put(project: Path, step: str, values: dict[str, Any], study: str = "tiny") -
 def environment() -> dict[str, str]:
     """Return an environment in which subprocesses use this checkout's lulc_kit."""
     path = os.pathsep.join(p for p in (str(REPOSITORY), os.environ.get("PYTHONPATH")) if p)
-    return os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    # Pictures are small, which a test need not wait for.
+    small = {"MATPLOTLIBRC": str(REPOSITORY / "tests/matplotlibrc")}
+    return os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | small
 
 
 def command(*arguments: str) -> list[str]:

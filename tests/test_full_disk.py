@@ -14,8 +14,10 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 MOUNT = 'mount -t tmpfs -o size=16m none "$1" && shift && exec "$@"'
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh")
-FREE = (0, 200, 1300, 3000, 4000, 4300, 5200, 5800, *range(6200, 6600, 40), 7000)
-"""Kilobytes. Between 6200 and 6600 GDAL loses the head of a COG of 600 × 600 and says nothing."""
+FREE = (0, 200, 1300, 3000, 4000, 4300, 5200, 5800, 7000)
+"""Kilobytes."""
+HEAD = range(6200, 6600, 40)
+"""Kilobytes with which GDAL loses the head of a COG of 600 × 600 and says nothing."""
 
 
 def on_a_small_disk(disk, what):
@@ -140,7 +142,7 @@ def _try_all(disk: Path) -> None:
 
     found = []
     for kind, (write, whole) in _writers(disk).items():
-        for free in FREE:
+        for free in (*FREE, *(HEAD if kind == "cog.tif" else ())):
             fill, path = disk / "fill", disk / kind
             path.write_text("old")
             fill.write_bytes(bytes(shutil.disk_usage(disk).free - 1024 * free))

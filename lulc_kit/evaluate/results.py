@@ -384,6 +384,8 @@ def write(
     for name, shown in pictures.items():
         for run, figure in (shown if isinstance(shown, Mapping) else {"": shown}).items():
             if figure is not None:
+                figure.draw_without_rendering()  # lays it out, which savefig would do twice
+                figure.set_layout_engine("none")
                 with files.replacing(layout.picture(f"{name}_{run}" if run else name)) as part:
                     figure.savefig(part, dpi=110, bbox_inches="tight")
     for name, table in found.tables().items():

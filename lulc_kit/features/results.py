@@ -15,7 +15,7 @@ import numpy.typing as npt
 from lulc_kit import catalog, files, params, raster, travel
 from lulc_kit import families as families_of
 from lulc_kit.cube import Cube, Reason
-from lulc_kit.errors import BandError, MissingFileError, ParameterError
+from lulc_kit.errors import BandError, LulcError, MissingFileError, ParameterError
 from lulc_kit.features import components, embeddings, external, indices, periods, roads, segments, stack, units
 from lulc_kit.features.components import Components
 from lulc_kit.intake import rasters, vectors
@@ -467,6 +467,28 @@ def write(
             components.write(path.with_suffix(".json"), fitted)
     outputs.insert(0, writing.Output(layout.stack, features, tags=features.attrs | _made(features, p, layout)))
     writing.write_all(outputs, "features", layers=2 * sum(o.data.sizes["band"] for o in outputs))
+    _check_numbers(layout.stack)
+
+
+def _check_numbers(path: Path) -> None:
+    """Refuse a stack with a layer that is nodata everywhere: no pixel would have all features, so none a class."""
+    small = raster.preview(path)
+    suspects = [str(band) for band in small.band.values[~np.isfinite(small.data).any(axis=(1, 2))]]
+    if not suspects:
+        return
+    whole = raster.read(path, suspects)
+    empty = [
+        name
+        for name, there in zip(suspects, da.isfinite(whole.data).any(axis=(1, 2)).compute(), strict=True)
+        if not there
+    ]
+    if empty:
+        raise LulcError(
+            f"04_features: {', '.join(empty)} have no number on any pixel of the study, so that no pixel could be "
+            f"mapped. Look at the table of notebook 04 that says what was understood of the files: where a layer "
+            f"comes from a file (dem, roads, external), that file says nodata all over the study's area. Give "
+            f"another file, or name in 'stack' the layers to go on with."
+        )
 
 
 def _made(features: xr.DataArray, p: params.Features, layout: Layout) -> dict[str, str]:

@@ -151,8 +151,10 @@ def write_all(outputs: Sequence[Output], description: str = "", *, layers: int =
         plain = [stack.enter_context(_scratch(p)) for p in parts]
         stack.enter_context(files.report_full(path, most, [*plain, *parts]))
         with contextlib.ExitStack() as open_files, bar(lazy[0].npartitions * len(lazy), names, "blocks") as progress:
-            targets = [open_files.enter_context(_create(p, o, geobox)) for p, o in zip(plain, outputs, strict=True)]
             lock = Lock()
+            targets = [
+                open_files.enter_context(_create(p, o, geobox, lock)) for p, o in zip(plain, outputs, strict=True)
+            ]
             blockwise.store(
                 lazy,
                 [
@@ -200,7 +202,8 @@ def _bound_cache() -> rasterio.Env:
 
 
 @contextlib.contextmanager
-def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.DatasetWriter]:
+def _create(path: Path, output: Output, geobox: GeoBox, lock: Lock) -> Iterator[rasterio.io.DatasetWriter]:
+    """Open a file to be written by whoever holds the lock; it is not closed while somebody does."""
     profile: dict[str, Any] = {
         "driver": "GTiff",
         "dtype": output.dtype,
@@ -225,7 +228,11 @@ def _create(path: Path, output: Output, geobox: GeoBox) -> Iterator[rasterio.io.
         if attribution.get():
             target.update_tags(attribution=attribution.get())
         target.update_tags(**output.tags)
-        yield target
+        try:
+            yield target
+        finally:
+            with lock:  # where one block fails, threads may be about to write others
+                target.close()
 
 
 @contextlib.contextmanager
@@ -246,19 +253,23 @@ def write_plain(
     """
     nodata = np.nan if np.dtype(dtype).kind == "f" else None
     output = Output(path, data, dtype, nodata)
-    with _room(output), _create(path, output, data.odc.geobox) as target:
-        pairs: list[tuple[da.Array, Any]] = [(data.data, Canvas(target, data.shape)), *([beside] if beside else [])]
+    with _room(output), _create(path, output, data.odc.geobox, lock := Lock()) as target:
+        own = Canvas(target, data.shape, lock)
+        pairs: list[tuple[da.Array, Any]] = [(data.data, own), *([beside] if beside else [])]
         arrays, targets = zip(*pairs, strict=True)
         blockwise.store(arrays, targets, data.data.numblocks[2])
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A file that takes what is assigned to parts of it, (band, row, column), from any thread: see `open_canvas`."""
+    """A file that takes what is assigned to parts of it, (band, row, column), from any thread: see `open_canvas`.
+
+    Once it is closed it takes no more: one block has failed, and the others do not matter.
+    """
 
     file: rasterio.io.DatasetWriter
     shape: tuple[int, ...]
-    lock: Lock = field(default_factory=Lock)
+    lock: Lock
     encode: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] = np.asarray
     done: Callable[[], Any] = int
 
@@ -266,6 +277,8 @@ class Canvas:
         bands, rows, columns = part
         numbers = self.encode(numbers)
         with self.lock:
+            if self.file.closed:
+                return
             which = list(self.file.indexes[bands]) if isinstance(bands, slice) else self.file.indexes[bands]
             self.file.write(numbers, which, window=Window.from_slices(rows, columns))
             self.done()
@@ -276,8 +289,8 @@ def open_canvas(path: Path, bands: Sequence[str], geobox: GeoBox) -> Iterator[Ca
     """Open a tiled, uncompressed float32 GeoTIFF to be filled in any order, for a file that does not outlive a step."""
     shape = (len(bands), geobox.height, geobox.width)
     empty = raster.array(da.empty(shape, np.float32), geobox, bands)
-    with _room(Output(path, empty)), _create(path, Output(path, empty), geobox) as target:
-        yield Canvas(target, shape)
+    with _room(Output(path, empty)), _create(path, Output(path, empty), geobox, lock := Lock()) as target:
+        yield Canvas(target, shape, lock)
 
 
 def _to_cog(source: Path, target: Path, output: Output) -> None:

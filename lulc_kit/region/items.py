@@ -110,12 +110,15 @@ def _one_by_one(items: Sequence[Item], force: bool) -> Iterator[Outcome]:
 def _on_cluster(
     stack: ExitStack, scheduler: str | None, workers: int | None
 ) -> Callable[[Sequence[Item], bool], Iterator[Outcome]]:
+    import dask
     import distributed
 
     if scheduler is None:
         # Each area has its own kernel, whose threads share the processors with those of the others.
         threads = max(1, (os.cpu_count() or 1) // (workers or 1))
         stack.enter_context(environment.change({"DASK_NUM_WORKERS": str(threads)}))
+        # A daemon may not start processes: each worker forks the kernels of its areas (lulc_kit.kernels).
+        stack.enter_context(dask.config.set({"distributed.worker.daemon": False}))
         scheduler = stack.enter_context(
             distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50

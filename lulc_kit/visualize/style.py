@@ -86,6 +86,8 @@ def caption(path: Path) -> str:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG, all or nothing."""
+    figure.draw_without_rendering()  # lays it out, which savefig would do twice
+    figure.set_layout_engine("none")
     with files.replacing(path) as part:
         figure.savefig(part, dpi=110, bbox_inches="tight")
     return path

@@ -17,19 +17,26 @@ from tests.deep.test_training import parameters, scene
 from tests.scene import REPOSITORY, environment
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_networks_of_16_bits_learn_as_well_and_give_probabilities_of_32(precision, tmp_path):
+def train(precision, folder):
     learnt, _, _ = scene()
-    trained = {
-        p: results.train_fcn(learnt, parameters(precision=p), Layout(tmp_path / p)) for p in ("float32", precision)
-    }
+    return results.train_fcn(learnt, parameters(precision=precision), Layout(folder / precision))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return train("float32", tmp_path_factory.mktemp("plain"))
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_networks_of_16_bits_learn_as_well_and_give_probabilities_of_32(precision, plain, tmp_path):
+    trained = train(precision, tmp_path)
     assert keras.config.dtype_policy().name == "float32", "what follows is as before"
-    model = trained[precision].networks[0]
+    model = trained.networks[0]
     assert model.layers[2].compute_dtype == precision.removeprefix("mixed_") and model.dtype == "float32"
     said = np.asarray(model(np.zeros((1, 16, 16, model.input_shape[-1]), np.float32)))
     assert said.dtype == np.float32
     np.testing.assert_allclose(said.sum(axis=-1), 1, atol=1e-5)
-    scores = [trained[p].log.groupby("fold")["validation_f1"].max().mean() for p in trained]
+    scores = [t.log.groupby("fold")["validation_f1"].max().mean() for t in (plain, trained)]
     assert scores[1] > scores[0] - 0.05
 
 
@@ -59,35 +66,37 @@ SHARED = """
     import json, os, pathlib, sys
     os.environ["KERAS_BACKEND"] = "jax"
     quick = "--xla_backend_optimization_level=0"  # compiling takes longer than learning
-    os.environ["XLA_FLAGS"] = f"{quick} --xla_force_host_platform_device_count={sys.argv[2]}"
+    os.environ["XLA_FLAGS"] = f"{quick} --xla_force_host_platform_device_count=2"
     import keras, numpy as np
     from lulc_kit.deep import devices, prediction, results
     from lulc_kit.layout import Layout
     from tests.deep.test_training import parameters, scene
 
-    count = len(keras.distribution.list_devices("cpu"))
-    devices.accelerators = lambda: keras.distribution.list_devices("cpu")
-    learnt, _, image = scene()
-    learnt.trainable = learnt.trainable[:1]
-    trained = results.train_fcn(learnt, parameters(steps=20, batch=4), Layout(pathlib.Path(sys.argv[1])))
-    said = np.asarray(prediction.of_images(trained.networks, learnt.features))
-    spread = len(trained.networks[0].weights[2].value.sharding.device_set)
-    print(json.dumps([count, spread, trained.log["loss"].tolist(), said[:, ::7, ::7].tolist()]))
+    all_devices, found = keras.distribution.list_devices("cpu"), []
+    for count in (1, 2):
+        devices.accelerators = lambda: all_devices[:count]
+        learnt, _, image = scene()
+        learnt.trainable = learnt.trainable[:1]
+        folder = pathlib.Path(sys.argv[1]) / str(count)
+        trained = results.train_fcn(learnt, parameters(steps=20, batch=4), Layout(folder))
+        said = np.asarray(prediction.of_images(trained.networks, learnt.features))
+        spread = len(trained.networks[0].weights[2].value.sharding.device_set)
+        found.append([spread, trained.log["loss"].tolist(), said[:, ::7, ::7].tolist()])
+    print(json.dumps([len(all_devices), *found]))
 """
 
 
 def test_two_devices_learn_what_one_does(tmp_path):
     """Virtual devices of a processor, under JAX: the same losses and the same map."""
     pytest.importorskip("jax")
-    found = []
-    for count in (1, 2):
-        command = [sys.executable, "-c", textwrap.dedent(SHARED), str(tmp_path / str(count)), str(count)]
-        ran = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, ran.stderr[-3000:]
-        found.append(json.loads(ran.stdout.splitlines()[-1]))
-    assert [f[:2] for f in found] == [[1, 1], [2, 2]]
-    np.testing.assert_allclose(found[1][2], found[0][2], rtol=1e-3)
-    np.testing.assert_allclose(np.array(found[1][3], float), np.array(found[0][3], float), atol=1e-2)
+    command = [sys.executable, "-c", textwrap.dedent(SHARED), str(tmp_path)]
+    ran = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    count, *found = json.loads(ran.stdout.splitlines()[-1])
+    (one, losses, said), (two, other_losses, other_said) = found
+    assert (count, one, two) == (2, 1, 2)
+    np.testing.assert_allclose(other_losses, losses, rtol=1e-3)
+    np.testing.assert_allclose(np.array(other_said, float), np.array(said, float), atol=1e-2)
 
 
 def test_a_batch_that_devices_cannot_share_is_refused(monkeypatch):

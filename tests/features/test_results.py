@@ -83,6 +83,20 @@ def run(p, folder):
     return raster.read(folder / "features/stack.tif")
 
 
+def test_a_layer_without_numbers_is_refused_at_once(folder, without_pictures):
+    """An elevation model that covers the study and says nodata all over it; with one number there is a map to make."""
+    dem, wide = folder.parents[1] / "dem.tif", BOX.pad(4)
+    height = np.full((1, *wide.shape), np.nan, np.float32)
+    writing.write(dem, raster.array(height, wide, ["height"]))
+    small = params.Features(study="small", components=0, texture_bands=[], texture_components=0, context_windows=[])
+    with pytest.raises(LulcError, match="DEM, slope, aspect have no number.*'stack'"):
+        run(small, folder)
+    run(small.model_copy(update={"stack": ["B2", "NDVI"]}), folder)
+    height[:, 20:40, 20:40] = 100
+    writing.write(dem, raster.array(height, wide, ["height"]))
+    assert np.isfinite(run(small, folder).sel(band="slope").data).sum() >= 18 * 18
+
+
 @pytest.fixture
 def without_pictures(monkeypatch):
     """Drawing takes longer than all the rest."""

@@ -1,6 +1,7 @@
 """Rasters written: what is written is what is read, whole or not at all."""
 
 import threading
+import time
 
 import dask.array as da
 import numpy as np
@@ -135,6 +136,28 @@ def test_a_writing_that_fails_midway_leaves_the_earlier_files_whole_and_nothing_
             ]
         )
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_a_file_is_not_closed_under_the_thread_that_writes_it(tmp_path):
+    """A block fails while another is being written: to close the file then would end the process."""
+    path, events = tmp_path / "plain.tif", []
+
+    def write_slowly():
+        with canvas.lock:
+            begun.set()
+            time.sleep(0.2)
+            events.append("written")
+
+    begun = threading.Event()
+    thread = threading.Thread(target=write_slowly)
+    with pytest.raises(RuntimeError), writing.open_canvas(path, ["a"], grid((64, 64))) as canvas:
+        thread.start()
+        begun.wait()
+        raise RuntimeError("another block fails")
+    events.append("closed")
+    thread.join()
+    assert events == ["written", "closed"]
+    canvas[0:1, 0:64, 0:64] = np.ones((1, 64, 64), np.float32)  # of a thread that comes too late
 
 
 def test_what_outputs_share_is_computed_once(tmp_path):

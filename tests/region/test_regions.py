@@ -13,8 +13,9 @@ import pytest
 import rasterio
 from pyproj import Transformer
 
-from lulc_kit import files
-from tests import scene
+from lulc_kit import files, params
+from tests import kills, scene
+from tests.notebook import execute
 
 pytestmark = pytest.mark.slow
 
@@ -61,8 +62,8 @@ def project(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = {s: common[s] | PLAIN.get(s, {}) for s in ("01_download", "02_preprocess", "04_features", "05_samples")}
     here["06_rf"] = common["06_rf"]
     folder = scene.make_project(tmp_path_factory.mktemp("region") / "project", here)
-    said = scene.lulc(folder, "run", "tiny")
-    assert said.returncode == 0, said.stderr
+    for step, values in here.items():
+        execute(params.model_of(step).notebook, values, folder)
     made = scene.lulc(folder, "new", "region", "--apply", "tiny/rf")
     assert made.returncode == 0, made.stderr
     (folder / "params/region/03_visualize.yaml").unlink(missing_ok=True)
@@ -78,8 +79,8 @@ def busy(process: subprocess.Popen[str]) -> psutil.Process | None:
     """Return a worker in which the notebook of an area runs."""
     with contextlib.suppress(psutil.Error):  # processes come and go while one looks
         for child in psutil.Process(process.pid).children(recursive=True):
-            if "ipykernel_launcher" in " ".join(child.cmdline()):
-                return child.parent()
+            if kills.is_kernel(child):  # forked by a server that the worker started
+                return next(p for p in child.parents() if p.ppid() == process.pid)
     return None
 
 
