@@ -6,7 +6,6 @@ Each study is run through the notebooks themselves, in a project of its own. Sim
 """
 
 import argparse
-import contextlib
 import json
 import os
 import resource
@@ -24,7 +23,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import psutil
 import yaml
 
 from benchmarks import report
@@ -347,15 +345,6 @@ def region() -> list[list[object]]:
     return rows
 
 
-def busy(process: subprocess.Popen[bytes]) -> psutil.Process | None:
-    """Return a worker in which the notebook of an area runs."""
-    with contextlib.suppress(psutil.Error):  # processes come and go while one looks
-        for child in psutil.Process(process.pid).children(recursive=True):
-            if kills.is_kernel(child):  # forked by a server that the worker started
-                return next(p for p in child.parents() if p.ppid() == process.pid)
-    return None
-
-
 def areas() -> list[list[object]]:
     """Map six areas with two workers, of which one is killed in the middle of an area."""
     name, steps, grid = applied(known("simulated"), 300)
@@ -370,7 +359,7 @@ def areas() -> list[list[object]]:
     process = subprocess.Popen([sys.executable, "-c", code, "run", name, "--workers", "2"], stdout=sys.stderr)
     while process.poll() is None and not killed:
         time.sleep(0.2)
-        if (victim := busy(process)) is not None and victim.pid != process.pid:
+        if (victim := kills.busy(process)) is not None and victim.pid != process.pid:
             time.sleep(10)
             victim.kill()
             killed = time.perf_counter() - began

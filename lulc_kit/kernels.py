@@ -14,7 +14,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
-from lulc_kit import environment
+from lulc_kit import environment, parent
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess  # Windows has none
@@ -131,14 +130,6 @@ def _serve(arguments: list[str], variables: Mapping[str, str], folder: str | Pat
     os.chdir(folder)
     dask.config.refresh()  # it reads the environment (DASK_SCHEDULER_ADDRESS) when it is loaded
     np.random.seed()  # noqa: NPY002 - the state that all forks would share
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    parent.watch()  # not the forkserver, but who asked for the kernel: without it nobody reads what it says
     sys.argv = ["ipykernel_launcher.py", *arguments]
     kernelapp.launch_new_instance(arguments)
-
-
-def _end_with_parent() -> None:
-    # Who asked for the kernel, not the forkserver: without it nobody reads what the kernel says.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -7,16 +7,14 @@ import fnmatch
 import graphlib
 import io
 import multiprocessing
-import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import IO
 
-from lulc_kit import environment, lock, params, run, study
+from lulc_kit import environment, lock, params, parent, run, study
 from lulc_kit import steps as traffic
 from lulc_kit.errors import LulcError
 from lulc_kit.run import Planned
@@ -98,7 +96,7 @@ def run_steps(steps: Sequence[Planned], jobs: int, *, force: bool = False, say: 
             stack.enter_context(lock.hold(layout))
         # Not forked: a fork would have the locks of threads that it does not have.
         spawn = multiprocessing.get_context("spawn")
-        pool = stack.enter_context(ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_watch_parent))
+        pool = stack.enter_context(ProcessPoolExecutor(jobs, mp_context=spawn, initializer=parent.watch))
         while order.is_active():
             running |= {pool.submit(_run_one, steps[i], force): i for i in sorted(order.get_ready())}
             if not running:
@@ -117,18 +115,6 @@ def run_steps(steps: Sequence[Planned], jobs: int, *, force: bool = False, say: 
                     )
     if failed:
         raise LulcError("\n".join(dict.fromkeys(failed)))
-
-
-def _watch_parent() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Leave nothing at work that nobody waits for: `lulc` may be killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "only called in a process that was started by another"
-    parent.join()
-    os._exit(1)
 
 
 def _run_one(planned: Planned, force: bool) -> None:

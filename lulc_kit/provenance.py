@@ -28,7 +28,8 @@ PACKAGES = (
 )
 
 BOOKKEEPING = (
-    *("cli", "environment", "errors", "kernels", "layout", "params", "progress", "provenance", "run", "steps", "study"),
+    *("cli", "environment", "errors", "kernels", "layout", "params"),
+    *("parent", "progress", "provenance", "run", "steps", "study"),
 )
 """Modules that decide no number; parameters are compared by their values."""
 

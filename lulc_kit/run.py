@@ -219,9 +219,9 @@ def fork_kernels(steps: int) -> Iterator[None]:
         How many there are; one alone is not quicker for it. Only on Linux: elsewhere a process that has loaded so much
         cannot be forked in safety, or not at all.
     """
-    known = importlib.metadata.entry_points(group="jupyter_client.kernel_provisioners", name=FORKED)
-    # Without the entry point, in a checkout that was installed before there was one, kernels start as ever.
-    use = steps > 1 and sys.platform == "linux" and bool(known)
+    use = steps > 1 and sys.platform == "linux"
+    if use:  # without the entry point, in a checkout that was installed before there was one, kernels start as ever
+        use = bool(importlib.metadata.entry_points(group="jupyter_client.kernel_provisioners", name=FORKED))
     with environment.change({"JUPYTER_DEFAULT_PROVISIONER_NAME": FORKED} if use else {}):
         yield
 

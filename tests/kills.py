@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,6 +27,15 @@ def _parent(process: subprocess.Popen[bytes]) -> None:
 def is_kernel(process: psutil.Process) -> bool:
     """Whether a process is a notebook's kernel: alone in its own session it has led since it was started or forked."""
     return os.getsid(process.pid) == process.pid
+
+
+def busy(process: subprocess.Popen[Any]) -> psutil.Process | None:
+    """Return a worker of ``lulc`` in which the notebook of an area runs."""
+    with contextlib.suppress(psutil.Error, ProcessLookupError):  # processes come and go while one looks
+        for child in psutil.Process(process.pid).children(recursive=True):
+            if is_kernel(child):  # forked by a server that the worker started
+                return next((p for p in child.parents() if p.ppid() == process.pid), None)
+    return None
 
 
 def _kernel(process: subprocess.Popen[bytes]) -> None:

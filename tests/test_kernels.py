@@ -79,7 +79,6 @@ def test_a_kernel_that_dies_is_found_dead(tmp_path: Path) -> None:
 
 
 def test_signals_reach_the_kernel(tmp_path: Path) -> None:
-    """A cell that is interrupted says so, and what it had started ends with it."""
     with pytest.raises(CellExecutionError, match="KeyboardInterrupt"):
         show(
             start(kernels.Forked),

@@ -472,7 +472,7 @@ def write(
 
 def _check_numbers(path: Path) -> None:
     """Refuse a stack with a layer that is nodata everywhere: no pixel would have all features, so none a class."""
-    small = raster.preview(path)
+    small = raster.preview(path, side=64)  # from the smallest overview; what seems empty is read in full
     suspects = [str(band) for band in small.band.values[~np.isfinite(small.data).any(axis=(1, 2))]]
     if not suspects:
         return

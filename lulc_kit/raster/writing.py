@@ -262,10 +262,7 @@ def write_plain(
 
 @dataclass(frozen=True)
 class Canvas:
-    """A file that takes what is assigned to parts of it, (band, row, column), from any thread: see `open_canvas`.
-
-    Once it is closed it takes no more: one block has failed, and the others do not matter.
-    """
+    """A file that takes what is assigned to parts of it, (band, row, column), from any thread: see `open_canvas`."""
 
     file: rasterio.io.DatasetWriter
     shape: tuple[int, ...]
@@ -277,8 +274,6 @@ class Canvas:
         bands, rows, columns = part
         numbers = self.encode(numbers)
         with self.lock:
-            if self.file.closed:
-                return
             which = list(self.file.indexes[bands]) if isinstance(bands, slice) else self.file.indexes[bands]
             self.file.write(numbers, which, window=Window.from_slices(rows, columns))
             self.done()

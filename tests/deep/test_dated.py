@@ -82,12 +82,13 @@ def test_they_learn_what_no_single_date_tells_and_map_it(name, cube, tmp_path):
     np.testing.assert_array_equal(dated.predict(series, storage.load(run), choice, 1), found[0])
 
 
-def test_inner_validation_sees_the_fixed_sequence(cube):
+@pytest.mark.parametrize("name", NAMES)
+def test_inner_validation_sees_the_fixed_sequence(name, cube):
     series, learnt = series_of(cube, BANDS), scene()
     learnt.trainable = learnt.trainable[:1]
     learnt.blocks = np.kron(np.arange(24).reshape(4, 6) + 1, np.ones((8, 8), int))
     trained = dated.train(
-        learnt, series, "ltae", 16, sequences.Choice(3, True), training.Fit(steps=20, rate=0.01, batch=1)
+        learnt, series, name, 16, sequences.Choice(3, True), training.Fit(steps=20, rate=0.01, batch=1)
     )
     assert np.isfinite(trained.log["validation_f1"]).all()
     assert networks.temperature_of(trained.networks[0]) != 1

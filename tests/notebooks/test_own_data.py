@@ -245,8 +245,8 @@ def test_the_published_number_of_the_sundarbans_and_the_warning_beside_it(projec
         neighbours=p.neighbours,  # the same neighbours, sooner
     )
     model, _ = training.fit(x[train], label[train], label[train], training.Recipe(classifier, weights))
-    few = test[:20_000]  # 98.948 % ± 0.07 of so many
-    assert np.mean(model.predict(x[few]) == label[few]) == pytest.approx(0.98948, abs=0.0015)
+    few = test[:40_000]  # 98.948 % ± 0.05 of so many
+    assert np.mean(model.predict(x[few]) == label[few]) == pytest.approx(0.98948, abs=0.001)
     table[::15].to_parquet(project / "pixels.parquet")
     own = yaml.safe_load((REPOSITORY / "params/sundarbans/05_samples.yaml").read_text())
     execute("05_samples", own | {"labels": "pixels.parquet"}, project)

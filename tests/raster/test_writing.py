@@ -157,7 +157,8 @@ def test_a_file_is_not_closed_under_the_thread_that_writes_it(tmp_path):
     events.append("closed")
     thread.join()
     assert events == ["written", "closed"]
-    canvas[0:1, 0:64, 0:64] = np.ones((1, 64, 64), np.float32)  # of a thread that comes too late
+    with pytest.raises(ValueError, match="closed"):  # of a thread that comes too late
+        canvas[0:1, 0:64, 0:64] = np.ones((1, 64, 64), np.float32)
 
 
 def test_what_outputs_share_is_computed_once(tmp_path):

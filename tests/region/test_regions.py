@@ -1,6 +1,5 @@
 """A region of two small areas, cut from the tiny scene, with two workers of which one is killed."""
 
-import contextlib
 import itertools
 import subprocess
 import time
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import rasterio
 from pyproj import Transformer
@@ -75,15 +73,6 @@ def read(path: Path) -> np.ndarray:
         return np.asarray(file.read(1))
 
 
-def busy(process: subprocess.Popen[str]) -> psutil.Process | None:
-    """Return a worker in which the notebook of an area runs."""
-    with contextlib.suppress(psutil.Error):  # processes come and go while one looks
-        for child in psutil.Process(process.pid).children(recursive=True):
-            if kills.is_kernel(child):  # forked by a server that the worker started
-                return next(p for p in child.parents() if p.ppid() == process.pid)
-    return None
-
-
 def test_one_of_two_workers_is_killed_and_every_area_is_mapped(project: Path) -> None:
     put_table(project, parts())
     process = subprocess.Popen(
@@ -98,7 +87,7 @@ def test_one_of_two_workers_is_killed_and_every_area_is_mapped(project: Path) ->
         victim, until = None, time.monotonic() + 120
         while victim is None and process.poll() is None and time.monotonic() < until:
             time.sleep(0.2)
-            victim = busy(process)
+            victim = kills.busy(process)
         assert victim is not None and victim.pid != process.pid
         time.sleep(3)
         victim.kill()
