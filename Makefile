@@ -1,5 +1,6 @@
 # make demo   installs, fetches two real samples, maps them, prints where the reports are
-# make test   the whole test suite
+# make test   the test suite, a quarter of an hour
+# make test-long  what takes as long again: kills, clusters, other back ends, the matrix of all choices (marked long)
 # make types  static types of the package and the benchmarks, a minute
 # make lab    the notebooks in JupyterLab
 # make bench  the benchmarks against peer programs (minutes; some need Debian's otb-bin and gdal-bin)
@@ -7,13 +8,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test types lab bench lock clean
+.PHONY: demo test test-long types lab bench lock clean
 
 demo: $(READY)
 	$(BIN)/lulc run havelland romania --jobs 2 --without romania/08_lstm_fixed --without romania/08_lstm_random
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
+
+test-long: $(READY)
+	$(BIN)/pytest -n 2 --dist loadfile -m long
 
 types: $(READY)
 	$(BIN)/mypy

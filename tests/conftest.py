@@ -93,9 +93,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in `SLOW`, so that ``pytest -m "not slow"`` leaves it out; `LONGEST` come first."""
+    """Mark what lies in `SLOW` or is long, so that ``pytest -m "not slow"`` leaves it out; `LONGEST` come first."""
     for item in items:
-        if str(item.path).startswith(SLOW):
+        if str(item.path).startswith(SLOW) or item.get_closest_marker("long"):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: next((i for i, path in enumerate(LONGEST) if str(item.path) == path), len(LONGEST)))
 

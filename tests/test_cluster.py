@@ -101,6 +101,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
             process.wait(30)
 
 
+@pytest.mark.long
 def test_a_cluster_gives_the_same_files_also_if_a_worker_dies(
     tmp_path: Path, cluster: tuple[str, list[subprocess.Popen[bytes]]]
 ) -> None:

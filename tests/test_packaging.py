@@ -1,6 +1,7 @@
 """What is installed: the lock file, pyproject.toml and environment.yml say the same."""
 
 import re
+import shlex
 import tomllib
 from typing import Any
 
@@ -123,3 +124,14 @@ def test_versions_agree() -> None:
     import lulc_kit
 
     assert PROJECT["version"] == lulc_kit.__version__
+
+
+def test_ci_leaves_no_test_out() -> None:
+    """`make test` and `make test-long` are two halves of one suite, by the mark ``long``, and CI runs both."""
+    make = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    ran = {target: re.search(rf"^{target}: .*\n\t(.*)$", make, re.MULTILINE) for target in ("test", "test-long")}
+    chosen = {target: shlex.split(found[1])[1:] if found else [] for target, found in ran.items()}
+    assert chosen["test"] == ["-n", "2", "--dist", "loadfile", "-m", "not long"]
+    assert chosen["test-long"] == ["-n", "2", "--dist", "loadfile", "-m", "long"]
+    lines = (REPOSITORY / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert {"make test", "make test-long", "make types"} <= set(lines)

@@ -106,6 +106,7 @@ def _opened(address: str, notebook: str) -> Iterator[Any]:
         browser.close()
 
 
+@pytest.mark.long
 def test_a_notebook_runs_from_top_to_bottom(tmp_path: Path, finished: scene.Finished) -> None:
     """In a project whose notebooks have been run, with its figures taken away."""
     project = shutil.copytree(finished.project, tmp_path / "project")
@@ -130,6 +131,7 @@ def test_a_notebook_runs_from_top_to_bottom(tmp_path: Path, finished: scene.Fini
         assert (project / f"outputs/tiny/figures/{name}.png").stat().st_size > 1000
 
 
+@pytest.mark.long
 def test_an_area_is_drawn_by_mouse(tmp_path: Path, data: Path) -> None:
     """A rectangle, dragged; a second in its place; and the line to copy is where they are. There is no background."""
     project = scene.make_project(tmp_path / "project", {})

@@ -61,6 +61,7 @@ def test_statistics_are_those_of_what_is_seen_of_the_pixels_that_teach(cube, mon
     np.testing.assert_allclose(variance, pixels.var(axis=0), rtol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_they_learn_what_no_single_date_tells_and_map_it(name, cube, tmp_path):
     """Trained on the right half, judged on the left one, with all that training does: validation, jitter, storage."""

@@ -27,6 +27,7 @@ def plain(tmp_path_factory):
     return train("float32", tmp_path_factory.mktemp("plain"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_networks_of_16_bits_learn_as_well_and_give_probabilities_of_32(precision, plain, tmp_path):
     trained = train(precision, tmp_path)
@@ -86,6 +87,7 @@ SHARED = """
 """
 
 
+@pytest.mark.long
 def test_two_devices_learn_what_one_does(tmp_path):
     """Virtual devices of a processor, under JAX: the same losses and the same map."""
     pytest.importorskip("jax")

@@ -225,6 +225,7 @@ def one_date(seed):
     return x, bright[:, 2]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_they_learn_what_only_the_day_of_a_value_tells(name):
     """That they learn the order of dates as well is in test_dated, where they are trained as a run trains them."""
@@ -288,6 +289,7 @@ def one_step(folder, name):
     np.savez(f"{folder}/{name}_{keras.backend.backend()}.npz", before=before, loss=loss, **after)
 
 
+@pytest.mark.long
 def test_another_backend_predicts_and_trains_the_same(tmp_path):
     assert OTHER, "the extra 'dev' brings JAX"
     for name in NAMES:

@@ -282,6 +282,7 @@ KILLED = """
 """
 
 
+@pytest.mark.long
 def test_training_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "killed")]
     began = subprocess.Popen(command, cwd=REPOSITORY, env=environment(), stdout=subprocess.PIPE, text=True)

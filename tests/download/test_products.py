@@ -12,6 +12,7 @@ from tests import products
 from tests.preprocess.whole import described, preprocess
 
 
+@pytest.mark.long
 def test_simulated_products_stay_simulated_in_a_folder_of_ones_own(project: Path, tmp_path: Path) -> None:
     simulate(tmp_path / "sim", size=256, tiles=1, dates=["2022-06-14"])
     folder = tmp_path / "sim/scenes"

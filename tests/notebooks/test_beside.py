@@ -111,6 +111,7 @@ def test_the_other_maps_and_the_age_of_basemaps(world: World, project: Path) -> 
     assert KEY.encode() not in written and KEY not in str(out["Out"])
 
 
+@pytest.mark.long
 def test_a_study_of_an_area_runs_to_its_pictures(world: World, project: Path) -> None:
     """What `lulc new mine --area … --dates …` writes: 01 searches and fetches, 02 and 03 run with no line changed."""
     dates = ("2023-06-15", "2023-06-25", "2023-07-05")

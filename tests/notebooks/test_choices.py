@@ -321,6 +321,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return until
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("notebook", "row"),
     [pytest.param(name, row, id=f"{name}-{number}") for name, rows in ROWS.items() for number, row in enumerate(rows)],
@@ -350,6 +351,7 @@ def test_an_empty_list_that_means_nothing_is_refused(
         execute(notebook, all_parameters(notebook, row), project)
 
 
+@pytest.mark.long
 def test_points_of_the_change_map_come_back_as_areas_of_change(prepared: Callable[[str], Path], tmp_path: Path) -> None:
     """The land did not change, so a person sees no change where two runs differ, and the page gives no area of it."""
     project = shutil.copytree(prepared("09_evaluate"), tmp_path / "project")
@@ -377,6 +379,7 @@ def test_points_of_the_change_map_come_back_as_areas_of_change(prepared: Callabl
         assert study.Study(p).outdated(p) == "inputs changed"
 
 
+@pytest.mark.long
 def test_points_that_a_person_has_interpreted_come_back(prepared: Callable[[str], Path], tmp_path: Path) -> None:
     """09 draws points; filled in with the truth they say how good the map is, and where the page has no areas else."""
     project = shutil.copytree(prepared("09_evaluate"), tmp_path / "project")

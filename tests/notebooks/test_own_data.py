@@ -78,6 +78,7 @@ def test_points_with_chinese_class_names(study, project):
     assert np.mean(np.vectorize(of_value.get)(mapped) == fields(3)) > 0.9
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings(SCARCE)
 def test_seven_shapefiles_in_two_crs_and_gbk(study, project):
     """A file for each of seven classes, some in another CRS, their words in GBK."""
@@ -109,6 +110,7 @@ def test_seven_shapefiles_in_two_crs_and_gbk(study, project):
     assert np.mean(kind_of[mapped] == fields(3)) > 0.9
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings(SCARCE)
 def test_a_raster_of_forty_classes(study, project):
     codes = np.kron(np.arange(100).reshape(10, 10) % 40 + 1, np.ones((8, 8))).astype(np.uint8)
@@ -229,6 +231,7 @@ def test_a_scheme_of_one_s_own_file(study, project):
     assert Path(project / "mine.csv") in [Path(f) for f in shown["step"].study.inputs(shown["p"])]
 
 
+@pytest.mark.long
 @pytest.mark.shared
 @pytest.mark.skipif(not SUNDARBANS.is_dir(), reason="no ../shared/data/sundarbans")
 @pytest.mark.filterwarnings(SCARCE)

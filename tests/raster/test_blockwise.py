@@ -39,7 +39,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from Linux' /proc")
 def test_memory_stays_below_what_is_allowed(tmp_path):
     allowed = 700  # MB; the raster has nearly as many, and what it is made of as much again

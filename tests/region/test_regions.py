@@ -73,6 +73,7 @@ def read(path: Path) -> np.ndarray:
         return np.asarray(file.read(1))
 
 
+@pytest.mark.long
 def test_one_of_two_workers_is_killed_and_every_area_is_mapped(project: Path) -> None:
     put_table(project, parts())
     process = subprocess.Popen(
@@ -144,6 +145,7 @@ def test_a_name_twice_stops_before_anything_runs(project: Path) -> None:
     assert shown.returncode == 1 and "'a' is there 2 times" in shown.stderr
 
 
+@pytest.mark.long
 def test_two_zones_each_on_its_own_grid_are_joined_by_the_nearest_pixel(project: Path) -> None:
     """The same land once in the zone of the scenes and once in the neighbouring one."""
     names = list(parts())
