@@ -1,6 +1,7 @@
 """What Sentinel-2 is: its bands, once, in the order in which the products' metadata number them."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 
@@ -50,6 +51,14 @@ BANDS = {
 }
 """The bands by name; a band's place here is its bandId."""
 
+_WORDS = {
+    "B2": ("blau", "bleu", "azul", "blu", "niebieski", "синий", "蓝"),
+    "B3": ("grün", "gruen", "vert", "verde", "zielony", "зелёный", "зеленый", "绿"),
+    "B4": ("rot", "rouge", "rojo", "vermelho", "rosso", "czerwony", "красный", "红"),
+    "B8": ("near infrared", "nahes infrarot", "proche infrarouge", "pir", "infrarrojo cercano", "近红外"),
+}
+"""What people call the four bands of 10 m in other words than STAC's, in small letters."""
+
 _NEAR = 14
 """How far a wavelength in a name may be from a band's, nm: 490, 842 and 2190 are usual roundings."""
 
@@ -71,16 +80,18 @@ def bands_at(resolution: int) -> tuple[str, ...]:
 def band_name(name: str) -> str:
     """Return a band's name as the kit writes it: ``B02`` and ``b2`` become ``B2``, ``B8a`` becomes ``B8A``.
 
-    STAC's words are understood, too. Names that are not Sentinel-2's are left as they are.
+    STAC's words are understood, too, and those for blue, green, red and near infrared in some languages. Names that
+    are not Sentinel-2's are left as they are.
 
     Examples
     --------
-    >>> band_name("B08"), band_name("b8a"), band_name("Green"), band_name("NDVI")
-    ('B8', 'B8A', 'B3', 'NDVI')
+    >>> band_name("B08"), band_name("b8a"), band_name("Green"), band_name("Grün"), band_name("NDVI")
+    ('B8', 'B8A', 'B3', 'B3', 'NDVI')
     """
     match = re.fullmatch(r"[Bb]0?(\d{1,2})([Aa]?)", name)
-    common = (known for known, band in BANDS.items() if band.common_name == name.strip().lower())
-    return f"B{match[1]}{match[2].upper()}" if match else next(common, name)
+    word = unicodedata.normalize("NFC", name).strip().lower()
+    said = (known for known, band in BANDS.items() if word in (band.common_name, *_WORDS.get(known, ())))
+    return f"B{match[1]}{match[2].upper()}" if match else next(said, name)
 
 
 def recognize(text: str) -> str | None:

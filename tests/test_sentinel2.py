@@ -22,6 +22,10 @@ SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "safe_metadata"
         ("B12", "B12"),
         ("B10", "B10"),
         ("NIR", "B8"),
+        ("Grün", "B3"),
+        ("Gru\u0308n", "B3"),  # as macOS writes it
+        ("Rouge", "B4"),
+        ("red edge", "red edge"),
         ("canopy", "canopy"),
     ],
 )

@@ -111,7 +111,8 @@ def test_bands_in_stac_s_words_are_taken_by_name_and_in_other_words_in_order(pro
     path = scene.write(project / "data/a.tif", np.stack([DN, 2 * DN, 3 * DN]), 10.0)
     for words, numbers in (
         (("red", "green", "Blue"), {"B2": 3, "B3": 2, "B4": 1}),
-        (("Blau", "Grün", "Rot"), {"B2": 1, "B3": 2, "B4": 3}),
+        (("Rot", "Grün", "Blau"), {"B2": 3, "B3": 2, "B4": 1}),
+        (("first", "second", "third"), {"B2": 1, "B3": 2, "B4": 3}),
         (("B1", "B2", "B3"), {"B2": 1, "B3": 2, "B4": 3}),  # merely counted
         (("B01", "B02", "B03"), {"B2": 1, "B3": 2, "B4": 3}),
         (("SR_B4", "B03_10m", "490 nm"), {"B2": 3, "B3": 2, "B4": 1}),
