@@ -39,6 +39,8 @@ TRIED: dict[str, dict[str, object]] = {
     "64 filters": {"filters": [64]},
     "U-Net of two levels": {"filters": [32, 64]},
     "single pixels": {"network": "mlp", "filters": [64, 64]},
+    "64 filters, weights square root": {"filters": [64], "class_weight": "sqrt"},
+    "single pixels, weights square root": {"network": "mlp", "filters": [64, 64], "class_weight": "sqrt"},
 }
 COLUMNS = ["study", "setting", "seed", "loss", "macro-F1", "kept steps", "minutes", "on test pixels", "less boosting's"]
 
