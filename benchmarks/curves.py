@@ -2,11 +2,13 @@
 
     python -m benchmarks.curves [--study havelland] [--tried as_it_is sqrt …] [--folds 2] [--steps 600] [--seed 1]
         [--judge as_it_is …] [--outputs DIR]
+    python -m benchmarks.curves --study romania --logs fcn-3 lstm_fixed-3 … --outputs DIR
 
 Each setting of `TRIED` is trained for the first folds; its loss and macro-F1 on their inner validation parts go into
 the table, and nothing of the test folds is looked at. What is named after ``--judge`` is tested, beside forest and
 gradient boosting, on the test pixels of those folds: that is for what inner validation has chosen, and for the settings
 as they are. A training that was cut off goes on. The picture has the loss of training and of inner validation by fold.
+With ``--logs`` nothing is trained: what `benchmarks.deep` left of its networks there is drawn.
 """
 
 import argparse
@@ -31,11 +33,14 @@ TRIED: dict[str, dict[str, object]] = {
     "as it is": {},
     "class weights, square root": {"class_weight": "sqrt"},
     "class weights, capped": {"class_weight": "capped"},
+    "labels smoothed by 0.1, weights square root": {"label_smoothing": 0.1, "class_weight": "sqrt"},
     "32 patches of 16 px": {"patch": 16, "batch": 32},
     "dilated by 1, 2, 4, 8": {"network": "fcn_light", "filters": [32, 32, 32, 32]},
     "64 filters": {"filters": [64]},
     "U-Net of two levels": {"filters": [32, 64]},
     "single pixels": {"network": "mlp", "filters": [64, 64]},
+    "64 filters, weights square root": {"filters": [64], "class_weight": "sqrt"},
+    "single pixels, weights square root": {"network": "mlp", "filters": [64, 64], "class_weight": "sqrt"},
 }
 COLUMNS = ["study", "setting", "seed", "loss", "macro-F1", "kept steps", "minutes", "on test pixels", "less boosting's"]
 
@@ -64,9 +69,16 @@ def draw(path: Path, logs: dict[str, pd.DataFrame], study: str) -> None:
         ax.set_xlabel("steps")
         ax.grid(color="0.9")
     axes[0, 0].set_ylabel("loss")
+    axes[0, 0].set_yscale("log")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     figure.savefig(path, dpi=100)
+
+
+def read_log(folder: Path) -> pd.DataFrame:
+    """Return the log of a network, all folds one under the other."""
+    folds = sorted(folder.glob("fold_*.csv"))
+    return pd.concat([pd.read_csv(path).assign(fold=int(path.stem.removeprefix("fold_"))) for path in folds])
 
 
 def compare(arguments: argparse.Namespace, layout: Layout) -> None:
@@ -123,7 +135,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600, help="at most")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--outputs", help="folder of what notebooks 01 to 05 wrote, or are to write, and of networks")
+    parser.add_argument("--logs", nargs="+", help="networks below --outputs whose logs are drawn; nothing else is done")
     arguments = parser.parse_args()
+    if arguments.logs:
+        logs = Path(arguments.outputs) / arguments.study / "logs"
+        drawn = {name: read_log(logs / name) for name in arguments.logs}
+        draw(report.DOCS / f"curves_{arguments.study}.png", drawn, arguments.study)
+        return
     with tempfile.TemporaryDirectory() as folder:
         compare(arguments, prepare(arguments.study, Path(arguments.outputs or folder).absolute()))
 
