@@ -62,6 +62,8 @@ _WORDS = {
 _NEAR = 14
 """How far a wavelength in a name may be from a band's, nm: 490, 842 and 2190 are usual roundings."""
 
+_LENGTH = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?) ?(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?)\b", re.IGNORECASE)
+
 MTF = {name: band.mtf for name, band in BANDS.items() if band.mtf is not None}
 """Modulation transfer at Nyquist of the bands that see the ground, in order."""
 
@@ -97,16 +99,20 @@ def band_name(name: str) -> str:
 def recognize(text: str) -> str | None:
     """Return the one band that a description or a file's name mentions; None where it mentions none or several.
 
-    Understood are names that stand apart (``SR_B4``, ``T33UUU_B04_10m``) and wavelengths (``665 nm``).
+    Understood are names that stand apart (``SR_B4``, ``T33UUU_B04_10m``) and wavelengths (``665 nm``, ENVI's
+    ``0.665 Micrometers``).
 
     Examples
     --------
-    >>> recognize("20230615_B08_10m"), recognize("665nm"), recognize("ratio of B8 and B4"), recognize("B8")
-    ('B8', 'B4', None, 'B8')
+    >>> recognize("20230615_B08_10m"), recognize("665nm"), recognize("0.665 Micrometers")
+    ('B8', 'B4', 'B4')
+    >>> recognize("ratio of B8 and B4"), recognize("B8")
+    (None, 'B8')
     """
     apart = re.findall(r"(?<![A-Za-z0-9])[Bb]0?(\d{1,2})([Aa]?)(?![A-Za-z0-9])", text)
     found = {f"B{number}{letter.upper()}" for number, letter in apart}
-    for length in map(int, re.findall(r"(?<!\d)(\d{3,4}) ?nm\b", text)):
+    for number, unit in _LENGTH.findall(text):
+        length = float(number) * (1 if unit.lower().startswith("n") else 1000)
         nearest = min(BANDS, key=lambda name: abs(1000 * BANDS[name].wavelength - length))
         found |= {nearest} if abs(1000 * BANDS[nearest].wavelength - length) <= _NEAR else set()
     return found.pop() if len(found) == 1 and found <= BANDS.keys() else None

@@ -72,3 +72,11 @@ def test_every_band_is_found_in_names_made_of_it() -> None:
             assert sentinel2.recognize(text) == name
     for text in ("band_4", "S2B_MSIL2A", "B4/B8", "Rot", "B13", "1000 nm", "ABB4"):
         assert sentinel2.recognize(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "band"),
+    [("665.0 Nanometers", "B4"), ("0.665 Micrometers", "B4"), ("0.49 µm", "B2"), ("pixels of 10 nm", None)],
+)
+def test_wavelengths_as_envi_and_others_write_them(text: str, band: str | None) -> None:
+    assert sentinel2.recognize(text) == band

@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,9 @@ def catalog(scenes: Sequence[params.Scene], ancillary: Mapping[str, Path], folde
 def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool) -> Scene:
     looked: dict[str, _Looked] = {}
 
-    def look(name: str, nodata: float | None = None) -> _Looked:
+    def look(name: str, nodata: float | None = None, zero: bool = True) -> _Looked:
         if name not in looked:
-            looked[name] = _look(name, folder / entry.date, nodata, numbers)
+            looked[name] = _look(name, folder / entry.date, nodata, numbers, zero)
         return looked[name]
 
     nodata = entry.nodata if isinstance(entry.nodata, int | float) else None
@@ -79,7 +79,7 @@ def _scene(entry: params.Scene, part: str | None, folder: Path, *, numbers: bool
     extras = {}
     for role, named in (("scl", entry.scl), ("mask", entry.mask)):
         if named:
-            known = look(named)
+            known = look(named, zero=role != "mask")
             if len(known.found.bands) > 1:
                 raise BandError(
                     f"Scene {entry.date}, {role}: {known.name} has {len(known.found.bands)} bands, expected one. Save "
@@ -162,6 +162,10 @@ def _refuse_exchanged(entry: params.Scene) -> None:
         )
 
 
+_CUSTOMARY = (-9999, -32768)
+_SAMPLED = 2000
+"""Pixels along each side that are looked at for a number that means nodata."""
+
 _TRANSPARENCY = (
     "A band that the file marks as transparency (alpha) does not count. If it is none: gdal_edit.py -colorinterp_4 "
     "undefined FILE."
@@ -178,6 +182,7 @@ class _Looked:
     said: list[dict[str, Any]]
     moments: Sequence[str] = ()
     hint: str = ""
+    copied: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -194,12 +199,15 @@ class _Looked:
         )
 
 
-def _look(name: str, folder: Path, nodata: float | None, numbers: bool) -> _Looked:
+def _look(name: str, folder: Path, nodata: float | None, numbers: bool, zero: bool) -> _Looked:
     found, said = rasters.look(name, nodata=nodata, numbers=numbers)
+    if not zero:  # of a mask it means clear, whatever a program wrote into the header
+        found = replace(found, bands=tuple(replace(b, nodata=b.nodata or None) for b in found.bands))
     path = rasters.plain(found, name, folder, nodata)
     hint = f" {_TRANSPARENCY}" if any(band.masked for band in found.bands) else ""
     moments = [band.moment for band in found.bands]
-    return _Looked(name, path, found if found.plain else rasters.describe(path), said, moments, hint)
+    known = found if found.plain else rasters.describe(path)
+    return _Looked(name, path, known, said, moments, hint, copied=not found.plain)
 
 
 def _numbers(names: Sequence[str], known: _Looked) -> Sequence[int]:
@@ -257,10 +265,33 @@ def _number(name: str, known: _Looked) -> int:
     return own.index(sentinel2.band_name(name)) + 1
 
 
+def _customary(entry: params.Scene, known: _Looked, number: int) -> float:
+    """Return the number that means nodata in a band that says none: 0, or what many programs write and no land has."""
+    band = known.found.bands[number - 1]
+    if np.dtype(band.dtype).kind in "if":
+        with raster.open(known.path) as source:
+            shape = (min(source.height, _SAMPLED), min(source.width, _SAMPLED))
+            there = source.read(number, out_shape=shape)  # the nearest pixels; of a small file all
+        for customary in _CUSTOMARY:
+            if (there == customary).any():
+                warnings.warn(
+                    f"Scene {entry.date}: {known.name} has pixels of {customary} in {band.name}, which is no "
+                    f"reflectance, and does not say what means nodata: they are taken for missing. If they are not, "
+                    f"write nodata: 0 in 01_download.yaml.",
+                    stacklevel=2,
+                )
+                return customary
+    return 0
+
+
 def _band(entry: params.Scene, known: _Looked, number: int) -> Band:
     own = known.found.bands[number - 1]
-    # A default never overrules what a file says of itself.
-    nodata = entry.nodata if entry.nodata != "file" else 0 if own.nodata is None else None
+    # A default never overrules what a file says of itself, nor a parameter a copy that was made by it.
+    nodata: float | None = None
+    if entry.nodata != "file" and not (known.copied and own.nodata is not None):
+        nodata = entry.nodata
+    elif own.nodata is None:
+        nodata = _customary(entry, known, number)
     scale = entry.scale if entry.scale is not None else SCALE if own.scale == 1 else own.scale
     if entry.scale is None and own.scale == 1 and np.dtype(own.dtype).itemsize == 1:
         raise BandError(

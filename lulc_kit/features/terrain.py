@@ -38,8 +38,8 @@ METRES = {
 """Metres in a unit of elevation, by what files call it, in lower case; a file that says nothing means metres."""
 HIGHEST = 9000
 """No land is higher, or deeper below the sea, metres."""
-VOID = -999
-"""A number that often means nodata, and is no elevation where the ground beside it rises like a wall."""
+LOWEST = -450
+"""No dry land lies lower, metres: what does, beside a wall, means nodata (-999 often does), or was mixed with it."""
 WALL = 75
 """No ground is so steep over the side of a pixel as the rim of such a hole, degrees."""
 DEGREES = 180 / math.pi
@@ -199,18 +199,19 @@ def _block(
     # One pixel more on each side, also beyond the grid: slopes at the rim are as right as elsewhere.
     dem = planned(slice(rows[0], rows[1] + 2 * HALO), slice(columns[0], columns[1] + 2 * HALO))
     scale, offset = calibration
-    void = (dem == VOID).any()
     dem = dem if calibration == (1, 0) else dem * np.float32(scale) + np.float32(offset)
+    lowest = np.nanmin(dem, initial=HIGHEST)
     if (wild := dem[np.abs(dem) > HIGHEST]).size:
         raise FormatError(
             f"{planned.path} has elevations of {wild[0]:g} m, which no land has: a number that means nodata, and the "
             f"file does not say so? Set it (gdal_edit.py -a_nodata NUMBER FILE), or the unit (gdal_edit.py -units ft)."
         )
     slope, aspect = slope_aspect(dem, abs(geobox.resolution.x), abs(geobox.resolution.y), flat_aspect)
-    if void and np.nanmax(slope, initial=0) > WALL:
+    if lowest < LOWEST and np.nanmax(slope, initial=0) > WALL:
         raise FormatError(
-            f"{planned.path} has elevations of {VOID} beside others that a wall of more than {WALL}° would lead to: "
-            f"the number means nodata, and the file does not say so? Say so with gdal_edit.py -a_nodata {VOID} FILE."
+            f"{planned.path} has elevations down to {lowest:g} m beside others that a wall of more than {WALL}° would "
+            f"lead to: a number that means nodata, and the file does not say so? Say so with gdal_edit.py -a_nodata "
+            f"-999 FILE, if it is that."
         )
     return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
 

@@ -3,14 +3,17 @@
 import codecs
 import csv
 import re
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lulc_kit.errors import FormatError, GridError, MissingFileError, ParameterError
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
+
+    Frame = TypeVar("Frame", pd.DataFrame, gpd.GeoDataFrame)
 
 SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 """Endings of text tables, in lower case."""
@@ -41,7 +44,7 @@ def read(path: Path, encoding: str | None = None) -> "pd.DataFrame":
         raise MissingFileError(f"The table {path} does not exist. Check 'labels' in 05_samples.yaml.")
     try:
         table = (
-            pd.read_parquet(path)
+            plain(pd.read_parquet(path))
             if path.suffix.lower() in (".parquet", ".pq")
             else _text(path, encoding or _marked(path) or "utf-8-sig")
         )
@@ -79,24 +82,55 @@ def _text(path: Path, encoding: str) -> "pd.DataFrame":
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise ValueError(f"{', '.join(twice)} is the name of two columns")
-    decimal = "," if separator in ";\t|" and _commas(start, separator) else "."
-    found = pd.read_csv(
-        path,
-        sep=separator,
-        decimal=decimal,
-        encoding=encoding,
-        skiprows=1 if said else 0,
-        skipinitialspace=True,
-        low_memory=False,
-    )
+    decimal, thousands = _signs(start, separator) if separator in ";\t|" else (".", None)
+    how: dict[str, Any] = {
+        "sep": separator,
+        "encoding": encoding,
+        "skiprows": 1 if said else 0,
+        "skipinitialspace": True,
+        "low_memory": False,
+    }
+    found = pd.read_csv(path, decimal=decimal, thousands=thousands, **how)
+    texts = [i for i, c in enumerate(found) if not pd.api.types.is_numeric_dtype(found[c]) or found[c].isna().all()]
+    if texts and isinstance(found.index, pd.RangeIndex):  # where rows are longer than their header it is not
+        # Among words NA and None are words, where among numbers they say that there is none.
+        words = pd.read_csv(path, usecols=texts, dtype=str, keep_default_na=False, na_values=[""], **how)
+        for i, name in zip(texts, words, strict=True):
+            if words[name].notna().any():
+                found.isetitem(i, words[name])
     return found.rename(columns=str.strip)
 
 
-def _commas(text: str, separator: str) -> bool:
-    """Whether numbers are written with decimal commas: some cells are digits, a comma, digits, and none has a point."""
+def plain(table: "Frame") -> "Frame":
+    """Return a table whose columns have no missing values of pandas' own kind (``NA``), which equals nothing.
+
+    Numbers become float with NaN, all else objects with None.
+    """
+    import numpy as np
+    import pandas as pd
+
+    for c in table.columns:
+        if getattr(table[c].dtype, "na_value", None) is pd.NA:
+            if pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c]):
+                table[c] = table[c].to_numpy(np.float64, na_value=np.nan)
+            else:
+                table[c] = table[c].astype(object).where(table[c].notna(), None)
+    return table
+
+
+_CELL = r"-?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+"
+_GROUPED = {",": r"-?\d{1,3}(?:\.\d{3})+,\d+", ".": r"-?\d{1,3}(?:,\d{3})+\.\d+"}
+"""Numbers of decimal commas, or points, in which thousands are set apart: ``1.500,5`` and ``1,500.5``."""
+
+
+def _signs(text: str, separator: str) -> tuple[str, str | None]:
+    """Return the sign before decimals, and the one between thousands, if there is one."""
     cells = [cell.strip().strip('"') for line in text.splitlines()[1:200] for cell in line.split(separator)]
-    halves = [cell.lstrip("-").split(",") for cell in cells]
-    return any(len(h) == 2 and all(part.isdecimal() for part in h) for h in halves)
+    grouped = {sign: any(re.fullmatch(pattern, cell) for cell in cells) for sign, pattern in _GROUPED.items()}
+    if grouped["."]:
+        return ".", ","
+    commas = any(re.fullmatch(_CELL, cell) for cell in cells)
+    return ("," if commas else "."), ("." if grouped[","] else None)
 
 
 def column(table: "pd.DataFrame", name: str, parameter: str, path: Path) -> "pd.Series":
@@ -128,9 +162,17 @@ def points(table: "pd.DataFrame", x: str, y: str, crs: str, path: Path) -> "gpd.
         raise ParameterError(f'table_crs: {crs!r} is not a CRS ({error}). Write it as "EPSG:4326".') from None
     places = []
     for name, parameter in ((x, "table_x"), (y, "table_y")):
-        numbers = pd.to_numeric(column(table, name, parameter, path), errors="coerce").to_numpy(np.float64)
+        cells = column(table, name, parameter, path)
+        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
         if not np.isfinite(numbers).any():
             raise ParameterError(f"Column {name!r} of {path} holds no numbers. Set {parameter!r} in 05_samples.yaml.")
+        odd = cells[cells.notna().to_numpy() & np.isnan(numbers)]
+        if len(odd):
+            warnings.warn(
+                f"{path}: {len(odd)} of {len(cells)} rows have no number in {name!r} (the first: {odd.iloc[0]!r}) and "
+                f"are no places. Write coordinates as numbers, degrees with decimals.",
+                stacklevel=2,
+            )
         places.append(numbers)
     east, north = places
     if system.is_geographic and (np.nanmax(np.abs(east)) > 360 or np.nanmax(np.abs(north)) > 90):

@@ -1,5 +1,6 @@
 """Points, lines and polygons of a user's, in whatever file they come."""
 
+import glob
 import unicodedata
 import warnings
 import zipfile
@@ -12,6 +13,7 @@ import numpy as np
 
 from lulc_kit.errors import FormatError, GridError, MissingFileError, ParameterError
 from lulc_kit.files import join_archive
+from lulc_kit.intake import tables
 from lulc_kit.intake.remote import refuse_remote
 from lulc_kit.raster.reading import OFFLINE
 
@@ -204,7 +206,7 @@ def _parquet(path: Path) -> "gpd.GeoDataFrame":
     import pyarrow
 
     try:
-        return gpd.read_parquet(path)
+        return tables.plain(gpd.read_parquet(path))
     except (ValueError, OSError, pyarrow.ArrowException) as error:
         raise FormatError(
             f"{path} is not GeoParquet ({error}). Write it with geopandas' to_parquet or from QGIS."
@@ -242,6 +244,8 @@ def _gdal(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
             table = gpd.read_file(source, layer=chosen, encoding=encoding, mask=mask, where=where)
+            if encoding is None and _names_no_encoding(path) and _is_utf8(table):
+                table = gpd.read_file(source, layer=chosen, encoding="UTF-8", mask=mask, where=where)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise _unreadable(path, error) from error
     except (UnicodeDecodeError, LookupError) as error:
@@ -336,13 +340,25 @@ def _layer_row(path: Path, layer: str, crs: object, kinds: str, count: int, fiel
 def encoding_hint(path: Path, words: Sequence[object], parameters: str) -> str:
     """Return the sentence that says how to read words that look as if they were in another encoding, or nothing."""
     odd = any(not word.isascii() for word in words if isinstance(word, str))
-    if (
-        path.suffix.lower() != ".shp"
-        or not odd
-        or any(p.suffix.lower() == ".cpg" for p in path.parent.glob(f"{path.stem}.*"))
-    ):
+    if not odd or not _names_no_encoding(path):
         return ""
     return (
         f" The shapefile does not say which encoding its words are in (it has no .cpg): if they look wrong, set "
         f"'encoding' in {parameters}, for example encoding: GBK or cp1251."
     )
+
+
+def _names_no_encoding(path: Path) -> bool:
+    """Whether it is a shapefile without a ``.cpg``, of which GDAL takes the words for Latin-1."""
+    beside = (p.suffix.lower() for p in path.parent.glob(f"{glob.escape(path.stem)}.*"))
+    return path.suffix.lower() == ".shp" and ".cpg" not in beside
+
+
+def _is_utf8(table: "gpd.GeoDataFrame") -> bool:
+    """Whether words that were read as Latin-1 are UTF-8: all that are not ASCII would be, which no other text is."""
+    words = {w for c in table.columns if c != table.geometry.name for w in table[c].unique() if isinstance(w, str)}
+    odd = [word for word in words if not word.isascii()]
+    try:
+        return bool(odd) and not any(word.encode("latin-1").decode("utf-8") == word for word in odd)
+    except UnicodeError:
+        return False

@@ -57,11 +57,15 @@ def _of_csv(path: Path) -> list[tuple[Any, Any, Any]]:
 
 
 def _of_qml(path: Path) -> list[tuple[Any, Any, Any]]:
+    return [row for row in read_style(path) if float(row[0]) != 0]
+
+
+def read_style(path: Path) -> list[tuple[str, str, str | None]]:
+    """Return value, name and colour of each entry of a QGIS style's palette of unique values; none if it has none."""
     from defusedxml import ElementTree
 
     entries = ElementTree.parse(path).iter("paletteEntry")  # it has a document type, but must not declare entities
-    rows = [(e.attrib["value"], e.attrib.get("label") or e.attrib["value"], e.attrib.get("color")) for e in entries]
-    return [row for row in rows if float(row[0]) != 0]
+    return [(e.attrib["value"], e.attrib.get("label") or e.attrib["value"], e.attrib.get("color")) for e in entries]
 
 
 _READERS = {".yaml": _of_yaml, ".yml": _of_yaml, ".csv": _of_csv, ".qml": _of_qml}

@@ -1,5 +1,6 @@
 """What a class raster itself calls its values."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -88,8 +89,15 @@ def _of_vat(path: Path) -> _Names:
 
 
 def _of_style(path: Path) -> _Names:
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import ParseError
+
     style = path.with_suffix(".qml")
-    return {float(c.value): (c.name, c.colour) for c in schemes.read(style).classes} if style.is_file() else {}
+    try:  # a style of shades names no value, and one that is broken is not what was asked to be read
+        rows = schemes.read_style(style) if style.is_file() else []
+        return {float(v): (n, c if c and re.fullmatch("#[0-9a-fA-F]{6}", c) else None) for v, n, c in rows}
+    except (DefusedXmlException, ParseError, OSError, KeyError, ValueError):
+        return {}
 
 
 def _colour_table(path: Path) -> dict[int, str]:

@@ -44,8 +44,9 @@ def saturated_on_grid(scene: Scene, geobox: GeoBox) -> list[da.Array]:
 
 def _numbers_on_grid(band: Band, geobox: GeoBox) -> da.Array:
     own = band.geobox
-    ratio = abs(own.resolution.x) / abs(geobox.resolution.x) if own.crs == geobox.crs else 1.0
-    resampling = "average" if ratio < 0.99 else "bilinear"
+    sides = [(own.resolution.x, geobox.resolution.x), (own.resolution.y, geobox.resolution.y)]
+    finer = own.crs == geobox.crs and any(abs(side) < 0.99 * abs(wanted) for side, wanted in sides)
+    resampling = "average" if finer else "bilinear"
     if grids.same(own, geobox):
         resampling = "nearest"
     return warping.warp(band.path, geobox, band=band.number, own=own, resampling=resampling, nodata=band.nodata)

@@ -15,6 +15,7 @@ from lulc_kit.catalog import Band, Catalog
 from lulc_kit.download import scenes
 from lulc_kit.errors import LulcError
 from lulc_kit.layout import Layout
+from lulc_kit.preprocess import radiometry
 from tests import scene
 
 DN = np.full((8, 8), 1000, np.uint16)
@@ -264,6 +265,46 @@ def test_what_a_mask_in_the_file_hides_is_nodata(project: Path) -> None:
     assert band.path.is_relative_to(project / "scenes")
     with rasterio.open(band.path) as file:
         assert (file.read(1) == band.nodata).sum() == 32
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_a_number_that_no_land_has_is_missing_where_the_file_says_nothing(project: Path, dtype: type) -> None:
+    numbers = DN.astype(dtype)
+    numbers[2, 3] = -9999
+    path = scene.write(project / "data/a.tif", numbers, 10.0)
+    entry = {"bands": {"B2": "data/a.tif"}, "scale": 0.0001}
+    with pytest.warns(UserWarning, match=r"pixels of -9999 in .*nodata: 0"):
+        found = scenes.get(download(entry), Layout(project)).scenes[0].bands["B2"]
+    assert (found.path, found.nodata) == (path, -9999)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        told = [scenes.get(download(entry | {"nodata": n}), Layout(project)).scenes[0].bands["B2"] for n in (-9999, 0)]
+    assert [band.nodata for band in told] == [-9999, 0]
+
+
+def test_a_parameter_that_no_pixel_can_have_does_not_show_what_a_mask_hides(project: Path) -> None:
+    hidden = np.arange(64).reshape(8, 8) % 2 == 1
+    with rasterio.open(scene.write(project / "data/a.tif", DN, 10.0), "r+") as file:
+        file.write_mask(~hidden)
+    band = scenes.get(download({"bands": {"B2": "data/a.tif"}, "nodata": -9999}), Layout(project)).scenes[0].bands["B2"]
+    with rasterio.open(band.path) as file:
+        nodata = file.nodata if band.nodata is None else band.nodata
+        np.testing.assert_array_equal(file.read(1) == nodata, hidden)
+
+
+def test_what_a_mask_s_own_mask_hides_is_not_clear(project: Path) -> None:
+    """Nobody has looked there; and 0 is clear, though the header calls it nodata."""
+    scene.write(project / "data/a.tif", DN, 10.0)
+    clouds, hidden = np.eye(8, dtype=np.uint8), np.zeros((8, 8), bool)
+    hidden[:2] = True
+    path = scene.write(project / "data/m.tif", clouds, 10.0, nodata=0)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
+        file.write_mask(~hidden)
+    p = download({"bands": {"B2": "data/a.tif"}, "mask": "data/m.tif"})
+    mask = scenes.get(p, Layout(project)).scenes[0].mask
+    assert mask is not None
+    found = radiometry.mask_on_grid(mask, mask.geobox).compute()
+    np.testing.assert_array_equal(found, np.where(hidden, np.nan, clouds))
 
 
 def test_what_was_understood_of_own_files_is_kept_in_the_catalog(project: Path) -> None:

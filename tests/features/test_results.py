@@ -355,6 +355,17 @@ def test_slopes_are_in_true_metres_whatever_the_elevation_is_written_in(folder, 
     np.testing.assert_allclose(slope[1:-1, 1:-1], 45, atol=0.01)
 
 
+def test_what_a_mask_hides_of_an_external_file_stays_hidden_whatever_the_parameter_says(folder):
+    hidden = np.zeros(BOX.shape, bool)
+    hidden[:5] = True
+    path = rasters.write(folder.parents[1] / "exports/cover.tif", np.full(BOX.shape, 40, np.uint8), BOX)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as out:
+        out.write_mask(~hidden)
+    p = check(external=[{"file": "exports/cover.tif", "nodata": -9999}])
+    found = results.families(raster.read(folder / "cube/composite.tif"), p, Layout(folder))["external"].values[0]
+    np.testing.assert_array_equal(found, np.where(hidden, np.nan, 40))
+
+
 @pytest.mark.parametrize(
     ("numbers", "unit", "says"),
     [

@@ -184,8 +184,13 @@ def test_a_hole_of_minus_999_is_refused_and_such_a_depth_is_not(tmp_path):
     box = GeoBox((20, 20), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
     ground = np.full(box.shape, 50, np.float32)
     ground[8:12, 8:12] = -999
-    with pytest.raises(LulcError, match=r"-999 beside others.*-a_nodata -999"):
+    with pytest.raises(LulcError, match=r"down to -999 m beside others.*-a_nodata -999"):
         terrain.compute(write(tmp_path / "hole.tif", ground, box), box).compute()
+    coarse = GeoBox((7, 7), from_origin(499_985, 5_800_015, 30, 30), box.crs)  # half a pixel off: the number is mixed
+    ground = np.full(coarse.shape, 300, np.float32)
+    ground[3, 3] = -999
+    with pytest.raises(LulcError, match=r"-a_nodata -999"):
+        terrain.compute(write(tmp_path / "mixed.tif", ground, coarse), box).compute()
     sea = np.tile(np.linspace(-1200, -798, 20, dtype=np.float32).round(), (20, 1))
     sea[:, 9] = -999
     found = terrain.compute(write(tmp_path / "sea.tif", sea, box), box).sel(band="DEM")

@@ -85,3 +85,35 @@ def test_bad_coordinates_are_refused(tmp_path, x, y, crs, why):
 def test_excel_s_first_line_and_names_with_blanks(tmp_path, text):
     (tmp_path / "x.csv").write_bytes(text.encode())
     pd.testing.assert_frame_equal(tables.read(tmp_path / "x.csv"), pd.DataFrame({"x": [1.5], "y z": ["a"]}))
+
+
+def test_words_that_pandas_takes_for_none_stay_words_among_words_alone(tmp_path):
+    (tmp_path / "x.csv").write_text("class,B4,note\nNA,1,null\nwood,NA,\n,3,None\n", encoding="utf-8")
+    found = tables.read(tmp_path / "x.csv")
+    assert found["class"].tolist()[:2] == ["NA", "wood"] and found["note"].tolist()[::2] == ["null", "None"]
+    assert found["class"].isna().tolist() == [False, False, True] == found["B4"].isna()[[0, 2, 1]].tolist()
+    assert found["B4"].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("separator", "numbers"), [(";", ("1.500,5", "0,12", "-2.000")), ("\t", ("1,500.5", "0.12", "-2,000"))]
+)
+def test_thousands_that_are_set_apart_are_numbers(tmp_path, separator, numbers):
+    lines = [separator.join(("class", "B4")), *(separator.join(("a", n)) for n in numbers)]
+    (tmp_path / "x.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert tables.read(tmp_path / "x.csv")["B4"].tolist() == [1500.5, 0.12, -2000]
+
+
+def test_what_is_missing_in_pandas_own_way_is_missing_as_in_any_other(tmp_path):
+    frame = pd.DataFrame({"code": pd.array([1, None, 3], "Int64"), "word": pd.array(["a", None, "c"], "string")})
+    frame.to_parquet(tmp_path / "x.parquet")
+    found = tables.read(tmp_path / "x.parquet")
+    np.testing.assert_array_equal(found["code"].to_numpy(), [1, np.nan, 3])
+    assert found["word"].tolist() == ["a", None, "c"]
+
+
+def test_coordinates_that_are_no_numbers_are_told(tmp_path):
+    frame = pd.DataFrame({"x": ["15.1", "15°0.73'E", None], "y": [50.0, 50.1, 50.2]})
+    with pytest.warns(UserWarning, match="1 of 3 rows have no number in 'x' .*15°0.73'E"):
+        found = tables.points(frame, "x", "y", "EPSG:4326", tmp_path / "x.csv")
+    assert found.geometry.notna().tolist() == [True, False, False]

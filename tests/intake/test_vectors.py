@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
@@ -72,6 +73,17 @@ def test_a_style_beside_the_layer_is_no_layer(tmp_path: Path) -> None:
     assert vectors.read(path, layer="more").layer == "more"
     with pytest.raises(LulcError, match="has no layer 'other'"):
         vectors.read(path, layer="other")
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "latin1"])
+def test_words_of_a_shapefile_that_names_no_encoding(tmp_path: Path, encoding: str) -> None:
+    path, found = tmp_path / "p.shp", table().iloc[:2].assign(**{"class": ["Grünland", "Wälder"]})
+    found.to_file(path, encoding=encoding)
+    path.with_suffix(".cpg").unlink()
+    raw = bytearray(path.with_suffix(".dbf").read_bytes())
+    raw[29] = 0  # the byte that names a language
+    path.with_suffix(".dbf").write_bytes(raw)
+    assert vectors.read(path).table["class"].tolist() == ["Grünland", "Wälder"]
 
 
 def test_words_in_an_encoding_that_the_file_does_not_name(tmp_path: Path) -> None:
@@ -217,3 +229,9 @@ def test_names_of_fields_are_in_one_spelling(tmp_path: Path) -> None:
     frame = gpd.GeoDataFrame({two: ["Wälder"]}, geometry=[Point(0, 0)], crs=4326)
     frame.to_file(tmp_path / "a.gpkg")
     assert "Fläche" in vectors.read(tmp_path / "a.gpkg").table.columns
+
+
+def test_geoparquet_with_what_is_missing_in_pandas_own_way(tmp_path: Path) -> None:
+    found = table().iloc[:2].assign(code=pd.array([1, None], "Int64"))
+    found.to_parquet(tmp_path / "p.parquet")
+    np.testing.assert_array_equal(vectors.read(tmp_path / "p.parquet").table["code"], [1, np.nan])

@@ -62,6 +62,19 @@ def test_a_style_beside_the_raster(path):
     assert names(path) == {1: "Forest", 2: "Not forest"}
 
 
+def test_a_style_names_any_value_and_one_that_names_none_is_passed_over(path):
+    entry = '<paletteEntry value="{}" label="{}" color="#{}"/>'
+    rows = entry.format(0, "Bog", "102030") + entry.format(311, "Forest", "405060")
+    path.with_suffix(".qml").write_text(f"<qgis>{rows}</qgis>", encoding="utf-8")
+    assert {v: (c.name, c.colour) for v, c in value_names.read(path).items()} == {
+        0: ("Bog", "#102030"),
+        311: ("Forest", "#405060"),
+    }
+    for text in ('<qgis><rasterrenderer type="singlebandgray"/></qgis>', "<qgis"):
+        path.with_suffix(".qml").write_text(text, encoding="utf-8")
+        assert value_names.read(path) == {}
+
+
 def test_the_raster_s_colour_table_is_used(path):
     with rasterio.open(path, "r+") as target:
         target.write_colormap(1, {1: (1, 2, 3, 255), 2: (4, 5, 6, 255)})

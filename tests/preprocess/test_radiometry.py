@@ -61,6 +61,14 @@ def test_a_finer_band_is_averaged(tmp_path):
     np.testing.assert_allclose(found, numbers.reshape(5, 6, 5, 6).mean(axis=(1, 3)) * 0.0001, rtol=1e-5)
 
 
+def test_a_band_that_is_finer_one_way_alone_is_averaged(tmp_path):
+    numbers = np.random.default_rng(1).integers(1, 9000, (20, 5)).astype(np.uint16)
+    narrow = GeoBox((20, 5), from_origin(500_000, 5_000_000, 10.0, 2.5), "EPSG:32633")
+    path = write(tmp_path / "x.tif", numbers, narrow)
+    found = radiometry.on_grid(Band.of(path, 1, 0.0001, 0.0, 0), grid(5, 5)).compute()
+    np.testing.assert_allclose(found, numbers.reshape(5, 4, 5).mean(axis=1) * 0.0001, rtol=1e-5)
+
+
 def test_bands_of_one_file_and_of_many_make_one_image_with_names(tmp_path):
     numbers = np.stack([np.full((6, 8), v, np.uint16) for v in (1000, 2000)])
     many = write(tmp_path / "many.tif", numbers, 10.0)

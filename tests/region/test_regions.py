@@ -114,6 +114,7 @@ def test_one_of_two_workers_is_killed_and_every_area_is_mapped(project: Path) ->
     assert "2 of 2 areas mapped" in page and "their pixels are copied" in page
 
 
+@pytest.mark.long
 def test_areas_that_are_done_are_not_run_again_and_one_that_fails_stops_no_other(project: Path) -> None:
     """Follows the test above: its areas are there; another zone and a place without scenes join the table."""
     records = {n: (project / f"outputs/region-{n}/steps/06_rf_from_tiny.json").stat().st_mtime_ns for n in parts()}
