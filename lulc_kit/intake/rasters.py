@@ -9,6 +9,7 @@ block by block, into the study's folder.
 import contextlib
 import hashlib
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
 from lulc_kit import files, grids
@@ -37,6 +38,10 @@ _REMEDIES = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the table as CSV"),
     **dict.fromkeys((".dbf", ".shx", ".prj", ".cpg"), "Of a shapefile's files name the .shp"),
     **dict.fromkeys((".dxf", ".dwg", ".qgz", ".qgs", ".mxd", ".lyrx"), "Save what it shows as GeoPackage or GeoTIFF"),
+    **dict.fromkeys(
+        (".gpkg", ".shp", ".geojson", ".kml", ".kmz", ".fgb", ".gdb"),
+        "It holds shapes: make pixels of them (gdal_rasterize, or Rasterize in QGIS), and name that file",
+    ),
     ".hdr": "It describes data in a file beside it: name that one (.dat, .img, .bil …)",
     ".sgrd": "It describes data in a file beside it: name the .sdat",
     **dict.fromkeys((".tfw", ".jgw", ".pgw", ".wld", ".xml"), "It only says something of a raster: name the raster"),
@@ -188,12 +193,14 @@ def _opened(name: str | Path, parameters: str) -> Iterator[tuple[Raster, list[ra
         parts = (whole,) if file.count else tuple(file.subdatasets)
         if not parts:
             raise FormatError(f"{name} holds no bands. Expected a raster with bands, or a variable for each band.")
+        if parts != (whole,):
+            parts = tuple(part for part in parts if not _is_coordinate(part)) or parts
         sources = [file if part == whole else stack.enter_context(_open(part, name)) for part in parts]
         for k, (part, source) in enumerate(zip(parts, sources, strict=True)):
             boxes.append(_grid(source, name))
             data = [b for b in source.indexes if b != _alpha(source)]
             for b in data:
-                variable = part.rsplit(":", 1)[-1] if len(parts) > 1 and len(data) == 1 else None
+                variable = part.rsplit(":", 1)[-1].lstrip("/") if len(parts) > 1 and len(data) == 1 else None
                 bands.append(_band(source, b, variable))
                 numbers.append((k, b))
                 marked |= source.colorinterp[b - 1] == ColorInterp.alpha
@@ -244,6 +251,17 @@ def _open(gdal_name: str, name: str | Path) -> rasterio.DatasetReader:
         remedy = _REMEDIES.get(Path(str(name)).suffix.lower(), "It may be truncated: copy or download it again")
         remedy = "It is a folder: name a file in it" if Path(gdal_name).is_dir() else remedy
         raise FormatError(f"{name} is not a raster that GDAL can read ({error}). {remedy}.") from error
+
+
+def _is_coordinate(gdal_name: str) -> bool:
+    """Whether a variable is no image: a coordinate, a line of numbers; or a scalar, in which Zarr keeps the CRS."""
+    try:
+        with warnings.catch_warnings(), rasterio.Env(**OFFLINE):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(gdal_name) as source:
+                return source.crs is None and 1 in source.shape
+    except RasterioIOError as error:
+        return "number of dimensions" in str(error)
 
 
 def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:

@@ -392,3 +392,22 @@ def test_a_folder_or_a_pipe_is_no_raster(tmp_path: Path) -> None:
 def test_names_of_no_file_on_this_computer(name: str, says: str) -> None:
     with pytest.raises(LulcError, match=says):
         rasters.describe(name)
+
+
+def test_a_variable_of_a_zarr_store_that_holds_only_the_crs_is_no_band(tmp_path: Path) -> None:
+    rows, columns = SHAPE
+    crs = {"_CRS": {"wkt": CRS.from_epsg(32633).to_wkt()}}
+    numbers = np.arange(2 * rows * columns, dtype=np.int16).reshape(2, rows, columns)
+    named = {name: (("y", "x"), band, crs) for name, band in zip(("B2", "B4"), numbers, strict=True)}
+    centres = {"y": 5_800_000 - 5 - 10.0 * np.arange(rows), "x": 500_000 + 5 + 10.0 * np.arange(columns)}
+    made = xr.Dataset({**named, "spatial_ref": ((), 0)}, coords=centres)
+    made.to_zarr(tmp_path / "c.zarr", zarr_format=2)
+    found = rasters.describe(tmp_path / "c.zarr")
+    assert [band.name for band in found.bands] == ["B2", "B4"]
+    np.testing.assert_array_equal(rasters.read(found, 2, slice(0, rows), slice(0, columns)), numbers[1])
+
+
+def test_shapes_where_a_raster_is_expected_are_called_so(tmp_path: Path) -> None:
+    (tmp_path / "m.gpkg").write_bytes(b"SQLite format 3\x00")
+    with pytest.raises(LulcError, match="It holds shapes: make pixels of them"):
+        rasters.describe(tmp_path / "m.gpkg")
