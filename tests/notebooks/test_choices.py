@@ -339,6 +339,7 @@ def test_choice_runs(notebook: str, row: dict[str, Any], prepared: Callable[[str
         assert study.Study(p).outdated(p) is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("notebook", "name", "row"),
     [pytest.param(*case, id=f"{case[0]}-{case[1]}") for case in REFUSED],
