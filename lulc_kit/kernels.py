@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import zmq
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
@@ -117,6 +119,15 @@ class _Kernel:
         self.send_signal(signal.SIGKILL)
 
 
+class Ended(logging.Filter):
+    """Passes over what ipykernel's control thread says where the kernel, ending, has closed its sockets already."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is to be shown."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not (isinstance(error, zmq.ZMQError) and error.errno == zmq.ENOTSOCK)
+
+
 def _serve(arguments: list[str], variables: Mapping[str, str], folder: str | Path) -> None:
     """Be a kernel: what follows the fork, in the child."""
     import dask
@@ -131,5 +142,6 @@ def _serve(arguments: list[str], variables: Mapping[str, str], folder: str | Pat
     dask.config.refresh()  # it reads the environment (DASK_SCHEDULER_ADDRESS) when it is loaded
     np.random.seed()  # noqa: NPY002 - the state that all forks would share
     parent.watch()  # not the forkserver, but who asked for the kernel: without it nobody reads what it says
+    logging.getLogger("tornado.general").addFilter(Ended())
     sys.argv = ["ipykernel_launcher.py", *arguments]
     kernelapp.launch_new_instance(arguments)

@@ -1,10 +1,12 @@
 """Kernels that are forked: each is what `jupyter_client` itself would have started, and ends as that does."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import nbclient
 import nbformat
 import pytest
+import zmq
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -137,3 +140,19 @@ def test_one_step_alone_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_name_is_that_of_the_provisioner() -> None:
     (found,) = metadata.entry_points(group="jupyter_client.kernel_provisioners", name=run.FORKED)
     assert found.load() is kernels.Forked
+
+
+def test_what_the_end_of_a_kernel_says_of_its_own_sockets_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    """Under load ipykernel's control thread writes to a socket that the end has closed: no fault of the notebook's."""
+    logger, ended = logging.getLogger("test.kernels"), kernels.Ended()
+    logger.addFilter(ended)
+    with zmq.Context() as context:
+        socket = context.socket(zmq.PUSH)
+        socket.close()
+    faults: list[Callable[[], object]] = [lambda: socket.send(b""), lambda: 1 / 0]
+    for fault in faults:
+        try:
+            fault()
+        except (zmq.ZMQError, ZeroDivisionError):
+            logger.exception("Uncaught exception")
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
