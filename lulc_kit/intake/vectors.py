@@ -354,9 +354,9 @@ def _names_no_encoding(path: Path) -> bool:
     return path.suffix.lower() == ".shp" and ".cpg" not in beside
 
 
-def _is_utf8(table: "gpd.GeoDataFrame") -> bool:
+def _is_utf8(table: "pd.DataFrame") -> bool:
     """Whether words that were read as Latin-1 are UTF-8: all that are not ASCII would be, which no other text is."""
-    words = {w for c in table.columns if c != table.geometry.name for w in table[c].unique() if isinstance(w, str)}
+    words = {w for c in table.columns if c != "geometry" for w in table[c].unique() if isinstance(w, str)}
     odd = [word for word in words if not word.isascii()]
     try:
         return bool(odd) and not any(word.encode("latin-1").decode("utf-8") == word for word in odd)

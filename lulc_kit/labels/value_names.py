@@ -94,7 +94,8 @@ def _of_style(path: Path) -> _Names:
 
     style = path.with_suffix(".qml")
     try:  # a style of shades names no value, and one that is broken is not what was asked to be read
-        rows = schemes.read_style(style) if style.is_file() else []
+        found = schemes.read_style(style) if style.is_file() else []
+        rows = [(v, n, c) for v, n, c in found if float(v) != 0 or n.strip() != "0"]  # QGIS' label of what nobody named
         return {float(v): (n, c if c and re.fullmatch("#[0-9a-fA-F]{6}", c) else None) for v, n, c in rows}
     except (DefusedXmlException, ParseError, OSError, KeyError, ValueError):
         return {}

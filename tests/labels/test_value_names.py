@@ -70,6 +70,9 @@ def test_a_style_names_any_value_and_one_that_names_none_is_passed_over(path):
         0: ("Bog", "#102030"),
         311: ("Forest", "#405060"),
     }
+    unnamed = entry.format(0, 0, "102030") + entry.format(1, "Forest", "405060")  # as QGIS labels values
+    path.with_suffix(".qml").write_text(f"<qgis>{unnamed}</qgis>", encoding="utf-8")
+    assert names(path) == {1: "Forest"}
     for text in ('<qgis><rasterrenderer type="singlebandgray"/></qgis>', "<qgis"):
         path.with_suffix(".qml").write_text(text, encoding="utf-8")
         assert value_names.read(path) == {}
