@@ -38,7 +38,7 @@ def on_a_small_disk(disk, what):
     return json.loads(found.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_files_on_a_full_disk(tmp_path):
     disk = tmp_path / "disk"
     said = on_a_small_disk(disk, "write")

@@ -123,6 +123,7 @@ def test_with_an_elevation_model_the_default_begins_with_the_stack_of_the_source
         assert path.exists()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("without_pictures")
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chunk=st.integers(12, 80), free=st.sampled_from([400, 20_000]))

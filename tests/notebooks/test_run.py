@@ -130,6 +130,7 @@ def test_setting_runs_again_only_what_depends_on_it(copy: Finished) -> None:
     assert not {name for name in changed if "rf" in Path(name).parts or Path(name).stem in ("rf", "06_rf", "fcn")}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="SIGKILL is of POSIX systems")
 def test_killed_and_started_again(copy: Finished, finished: Finished) -> None:
     """It goes on from the last finished step, and ends with the same bytes as a run that nobody disturbed."""
@@ -171,6 +172,7 @@ def test_killed_and_started_again(copy: Finished, finished: Finished) -> None:
     assert not running.exists()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="SIGKILL is of POSIX systems")
 def test_killed_at_random_moments_again_and_again(copy: Finished, finished: Finished) -> None:
     """Whatever is killed, and whenever, the run that follows at once ends with the same bytes."""

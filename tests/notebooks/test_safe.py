@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 import shapely
 
 from lulc_kit import catalog
@@ -37,6 +38,7 @@ def lulc(project: Path, server: Server, *arguments: str) -> "subprocess.Popen[st
 CLI = "from lulc_kit.cli import app; app()"
 
 
+@pytest.mark.long
 def test_download_of_a_study(stac: Stac, project: Path, tmp_path: Path) -> None:  # noqa: F811
     product = add_manifest(products.write_l1c(tmp_path / "made", tile="33UUU"))
     (project / "notebooks").mkdir(exist_ok=True)

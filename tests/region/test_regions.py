@@ -15,7 +15,7 @@ from lulc_kit import files, params
 from tests import kills, scene
 from tests.notebook import execute
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 # Nothing that looks at neighbours, so that an area's map is that of the whole scene, cut out.
 PLAIN: dict[str, dict[str, Any]] = {
@@ -73,7 +73,6 @@ def read(path: Path) -> np.ndarray:
         return np.asarray(file.read(1))
 
 
-@pytest.mark.long
 def test_one_of_two_workers_is_killed_and_every_area_is_mapped(project: Path) -> None:
     put_table(project, parts())
     process = subprocess.Popen(
@@ -114,7 +113,6 @@ def test_one_of_two_workers_is_killed_and_every_area_is_mapped(project: Path) ->
     assert "2 of 2 areas mapped" in page and "their pixels are copied" in page
 
 
-@pytest.mark.long
 def test_areas_that_are_done_are_not_run_again_and_one_that_fails_stops_no_other(project: Path) -> None:
     """Follows the test above: its areas are there; another zone and a place without scenes join the table."""
     records = {n: (project / f"outputs/region-{n}/steps/06_rf_from_tiny.json").stat().st_mtime_ns for n in parts()}
@@ -146,7 +144,6 @@ def test_a_name_twice_stops_before_anything_runs(project: Path) -> None:
     assert shown.returncode == 1 and "'a' is there 2 times" in shown.stderr
 
 
-@pytest.mark.long
 def test_two_zones_each_on_its_own_grid_are_joined_by_the_nearest_pixel(project: Path) -> None:
     """The same land once in the zone of the scenes and once in the neighbouring one."""
     names = list(parts())
