@@ -98,9 +98,7 @@ def run_steps(steps: Sequence[Planned], jobs: int, *, force: bool = False, say: 
         spawn = multiprocessing.get_context("spawn")
         pool = stack.enter_context(ProcessPoolExecutor(jobs, mp_context=spawn, initializer=parent.watch))
         while order.is_active():
-            # Of those that can run the latest notebooks first: networks take longest, and last they would run alone.
-            ready = sorted(order.get_ready(), key=lambda i: steps[i].step, reverse=True)
-            running |= {pool.submit(_run_one, steps[i], force): i for i in ready}
+            running |= {pool.submit(_run_one, steps[i], force): i for i in sorted(order.get_ready())}
             if not running:
                 break  # all that is left needs a step that failed
             for future in wait(running, return_when=FIRST_COMPLETED).done:
