@@ -1,6 +1,6 @@
 # make demo   installs, fetches two real samples, maps them, prints where the reports are
 # make test   the test suite, a quarter of an hour
-# make test-long  what takes as long again: kills, clusters, other back ends, the matrix of all choices (marked long)
+# make test-long  ten minutes more: kills, clusters, other back ends, the matrix of all choices (marked long)
 # make types  static types of the package and the benchmarks, a minute
 # make lab    the notebooks in JupyterLab
 # make bench  the benchmarks against peer programs (minutes; some need Debian's otb-bin and gdal-bin)
