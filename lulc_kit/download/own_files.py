@@ -163,6 +163,7 @@ def _refuse_exchanged(entry: params.Scene) -> None:
 
 
 _CUSTOMARY = (-9999, -32768)
+"""Numbers that many programs write for nodata, and no reflectance has."""
 _SAMPLED = 2000
 """Pixels along each side that are looked at for a number that means nodata."""
 

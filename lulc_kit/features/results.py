@@ -154,17 +154,15 @@ def _external(image: xr.DataArray, p: params.Features, layout: Layout, family: s
         if entry.family != family:
             continue
         first, *more = own = _own(entry)
-        copied = False
+        named = entry.model_dump(include={"bands", "prefix", "align", "nodata"})
         if more:
             tiles = [Path(tile) for tile in own]
             path = external.join(tiles, layout.features / f"{external.read_place(tiles[0])[0]}.vrt")
         else:
             known = rasters.describe(first, PARAMETERS)
             path = rasters.plain(known, first, layout.features, entry.nodata)
-            copied = not known.plain
-        named = entry.model_dump(include={"bands", "prefix", "align", "nodata"})
-        if copied:
-            named["nodata"] = None  # the copy says itself what means nodata
+            if not known.plain:
+                named["nodata"] = None  # the copy says itself what means nodata
         found = external.read(path, image.odc.geobox, **named)
         if entry.year is not None:
             embeddings.check_year(entry.file, entry.year, raster.tags(layout.composite).get("dates", "").split())
