@@ -1,5 +1,6 @@
 """The area drawn by mouse: what JupyterLab sends to the kernel is sent here."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -74,7 +75,17 @@ def test_what_cannot_be_an_area_is_said_under_the_map(drawn: tuple[float, ...], 
 
 @pytest.mark.usefixtures("somebody")
 def test_it_opens_where_the_area_is_already() -> None:
-    _, line, said = drawing.draw_area(area.read, [12.0, 53.0, 12.5, 53.5]).children
+    async def cell() -> Any:  # a kernel's cells run in a loop, and ipyleaflet moves the map by a task of it
+        parts = drawing.draw_area(area.read, [12.0, 53.0, 12.5, 53.5]).children
+        (moving,) = asyncio.all_tasks() - {asyncio.current_task()}
+        moving.cancel()  # it waits for a page to answer
+        return parts
+
+    loop = asyncio.new_event_loop()  # not asyncio.run, which takes the thread's own loop away from later tests
+    try:
+        _, line, said = loop.run_until_complete(cell())
+    finally:
+        loop.close()
     assert line.value == "area = [12.0, 53.0, 12.5, 53.5]"
     assert "EPSG:32633" in said.value
 
