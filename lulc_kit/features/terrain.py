@@ -13,6 +13,7 @@ doi:10.1109/PROC.1981.11918.
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,20 @@ def _block(
             f"lead to: a number that means nodata, and the file does not say so? Say so with gdal_edit.py -a_nodata "
             f"-999 FILE, if it is that."
         )
+    if _drops_to_zero(dem, slope):
+        warnings.warn(
+            f"{planned.path} has elevations of 0 m at the foot of walls of more than {WALL}°: holes that the file does "
+            f"not declare? If so, say it with gdal_edit.py -a_nodata 0 FILE, which makes sea level nodata, too, or "
+            f"fill them (gdal_fillnodata.py).",
+            stacklevel=2,
+        )
     return np.stack([dem[HALO:-HALO, HALO:-HALO], slope, aspect])
+
+
+def _drops_to_zero(dem: npt.NDArray[np.float32], slope: npt.NDArray[np.float32]) -> bool:
+    """Whether a wall stands beside a pixel of exactly 0: a hole's rim more often than a cliff by the sea."""
+    rows, columns = np.nonzero(slope > WALL)
+    return any((dem[r : r + 3, c : c + 3] == 0).any() for r, c in zip(rows, columns, strict=True))
 
 
 def compute(

@@ -33,6 +33,8 @@ from lulc_kit.raster.reading import HUGE, OFFLINE, report_damage
 _SIDE = 1024  # of the blocks that are copied
 _CELLS = 1000  # rows or columns of the sample that lowest and highest numbers are taken from
 _ADDRESS = re.compile(r"(?!file:)\w{2,}://|/vsi(?!zip)", re.IGNORECASE)
+_UNEDITABLE = ("Zarr", "netCDF", "HDF5", "GRIB")
+"""Drivers of files whose CRS gdal_edit cannot set."""
 _REMEDIES = {
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "Unpack it"),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the table as CSV"),
@@ -274,6 +276,11 @@ def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
         raise GridError(
             f"{name} names a CRS, but not where in it its corner lies and how large its pixels are. Set both "
             f"(gdal_edit.py -a_ullr LEFT TOP RIGHT BOTTOM FILE), or put the world file beside it that came with it."
+        )
+    if source.crs is None and source.driver in _UNEDITABLE:
+        raise GridError(
+            f"{name} has no CRS that GDAL understands. Save it as a GeoTIFF that has one: gdal_translate -a_srs EPSG:… "
+            f"FILE OUT.tif."
         )
     if source.crs is None:
         raise GridError(f"{name} has no CRS. Set it (gdal_edit.py -a_srs EPSG:… FILE, or in QGIS) and try again.")

@@ -31,6 +31,8 @@ SUFFIXES = frozenset(
 PARQUET = (".parquet", ".geoparquet")
 SETTABLE = "05_samples.yaml"
 """The parameters that can say which layer, encoding and CRS a file has; for others the file itself is changed."""
+EVERY, LAYER = "*", "layer"
+"""What `read` takes for all layers together, and the field in which it then says which layer a feature is from."""
 DEGREES = 361
 """No longitude is greater, also where they are counted on beyond the date line."""
 
@@ -105,7 +107,8 @@ def read(
     path
         The file; for ``.gdb`` the folder.
     layer
-        Which layer; None for the only one that has geometry (styles and tables beside it do not count).
+        Which layer; None for the only one that has geometry (styles and tables beside it do not count); ``"*"`` for
+        all that have, each feature's layer in the field ``layer``: Google Earth saves a folder as a layer.
     encoding
         Of the words in a shapefile's table, such as ``"GBK"``; None for what the file says.
     crs
@@ -240,12 +243,12 @@ def _gdal(
         if layer is None and len(shapes) > 1:  # GPX has five, most of them empty
             full = [n for n in shapes if pyogrio.read_info(source, layer=n, force_feature_count=True)["features"]]
             shapes = full or shapes
-        chosen = _layer(path, [str(name) for name, _ in listed], shapes, layer, parameters)
+        chosen = _layers(path, [str(name) for name, _ in listed], shapes, layer, parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
-            table = gpd.read_file(source, layer=chosen, encoding=encoding, mask=mask, where=where)
-            if encoding is None and _names_no_encoding(path) and _is_utf8(table):
-                table = gpd.read_file(source, layer=chosen, encoding="UTF-8", mask=mask, where=where)
+            tables = [gpd.read_file(source, layer=one, encoding=encoding, mask=mask, where=where) for one in chosen]
+            if encoding is None and _names_no_encoding(path) and _is_utf8(tables[0]):
+                tables = [gpd.read_file(source, encoding="UTF-8", mask=mask, where=where)]
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise _unreadable(path, error) from error
     except (UnicodeDecodeError, LookupError) as error:
@@ -257,9 +260,20 @@ def _gdal(
                 else "Save it anew as GeoPackage (in QGIS, where the encoding can be chosen)."
             )
         ) from error
-    if not isinstance(table, gpd.GeoDataFrame):
-        raise FormatError(f"Layer {chosen} of {path} is a table without geometry. Name a layer of points or polygons.")
-    return table, chosen
+    for one, table in zip(chosen, tables, strict=True):
+        if not isinstance(table, gpd.GeoDataFrame):
+            raise FormatError(f"Layer {one} of {path} is a table without geometry. Name a layer of points or polygons.")
+    return (_joined(tables, chosen) if layer == EVERY else tables[0]), ", ".join(chosen)
+
+
+def _joined(tables: "Sequence[gpd.GeoDataFrame]", names: Sequence[str]) -> "gpd.GeoDataFrame":
+    """Return the features of several layers as one table, with the layer of each in the field `LAYER`."""
+    import pandas as pd
+
+    named = [table.assign(**{LAYER: name}) for table, name in zip(tables, names, strict=True)]
+    crs = named[0].crs
+    alike = [table if table.crs is None or crs is None else table.to_crs(crs) for table in named]
+    return pd.concat(alike, ignore_index=True)
 
 
 def _stay_offline() -> None:
@@ -276,19 +290,24 @@ def _unreadable(path: Path, error: Exception) -> FormatError:
     return FormatError(f"{path} is not a vector file that GDAL can read ({error}).")
 
 
-def _layer(path: Path, names: Sequence[str], shapes: Sequence[str], wanted: str | None, parameters: str) -> str:
-    if wanted is not None:
+def _layers(
+    path: Path, names: Sequence[str], shapes: Sequence[str], wanted: str | None, parameters: str
+) -> Sequence[str]:
+    if wanted is not None and wanted != EVERY:
         if wanted not in names:
             raise ParameterError(f"{path} has no layer {wanted!r}. It has: {', '.join(names)}.")
-        return wanted
+        return [wanted]
     if not shapes:
         raise FormatError(f"{path} has no layer with geometry. It has: {', '.join(names) or 'no layer at all'}.")
-    if len(shapes) > 1:
-        remedy = f"Set 'layer' in {parameters}"
+    if len(shapes) > 1 and wanted is None:
+        remedy = (
+            f"Set 'layer' in {parameters}; where each layer (a folder in Google Earth) is a class, write "
+            f'layer: "{EVERY}" and field: {LAYER}'
+        )
         if parameters != SETTABLE:
             remedy = "Save the right one as a file of its own (in QGIS, or ogr2ogr NEW.gpkg FILE LAYER)"
         raise ParameterError(f"{path} has {len(shapes)} layers: {', '.join(shapes)}. {remedy}.")
-    return shapes[0]
+    return shapes
 
 
 def describe(path: Path) -> list[dict[str, Any]]:

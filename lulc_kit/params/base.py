@@ -121,7 +121,7 @@ def _explain(model: type[BaseModel], error: Any) -> str:
         shown = f"{shown[:200]} …"
     line = f"  {name}: found {shown}; {error['msg'].removeprefix('Value error, ')}."
     if isinstance(found, datetime.date):
-        line += f' YAML reads {found} as a date: write it in quotes, "{found}".'
+        line += f' YAML reads {found} as a date: write the day in quotes, "{found:%Y-%m-%d}".'
     if isinstance(found, bool) and error["type"] == "string_type":
         line += " YAML reads yes, no, on and off as true and false: if such a word is meant, write it in quotes."
     if isinstance(found, str) and "−" in found:

@@ -39,7 +39,9 @@ class Samples(Parameters):
         description='polygons, points, class raster or table: a path, a list of them, or class: path; "reference": '
         "that of notebook 01",
     )
-    layer: str | None = Field(None, description="layer of the file of polygons or points; null: its only one")
+    layer: str | None = Field(
+        None, description='layer of the file of polygons or points; "*": all, each named in field layer; null: its only'
+    )
     field: str | None = Field("fclass", description="field with the class; null for rasters and a file for each class")
     encoding: str | None = Field(
         None, description="of the words in a shapefile that does not name it: GBK, latin1, cp1251; null: the file's"

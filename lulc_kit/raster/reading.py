@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio._err import CPLE_OpenFailedError
 from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
@@ -118,8 +119,14 @@ def report_damage(path: str | Path) -> Iterator[None]:
         with rasterio.Env(GDAL_NUM_THREADS="1", **_reach(path)):
             yield
     except RasterioError as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, CPLE_OpenFailedError):
+            raise FormatError(
+                f"{path} is put together from other files, and one of them cannot be opened ({cause}). Put it back "
+                f"where it was, or build the file anew (gdalbuildvrt)."
+            ) from error
         raise FormatError(
-            f"{path} could not be read to its end: it is truncated or damaged. Copy or download it again. ({error})"
+            f"{path} could not be read to its end: it is truncated or damaged. Copy or download it again. ({cause})"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 from unittest.mock import patch
 
@@ -195,3 +196,16 @@ def test_a_hole_of_minus_999_is_refused_and_such_a_depth_is_not(tmp_path):
     sea[:, 9] = -999
     found = terrain.compute(write(tmp_path / "sea.tif", sea, box), box).sel(band="DEM")
     np.testing.assert_array_equal(found, sea)
+
+
+def test_holes_of_0_in_high_ground_are_told_and_a_coast_is_not(tmp_path):
+    box = GeoBox((20, 20), from_origin(500_000, 5_800_000, 10, 10), "EPSG:32633")
+    coarse = GeoBox((7, 7), from_origin(499_985, 5_800_015, 30, 30), box.crs)
+    ground = np.full(coarse.shape, 400, np.float32)
+    ground[2:4, 3:5] = 0
+    with pytest.warns(UserWarning, match=r"hole\.tif has elevations of 0 m at the foot of walls.*-a_nodata 0"):
+        terrain.compute(write(tmp_path / "hole.tif", ground, coarse), box).compute()
+    ground = np.tile(np.float32([0, 0, 0, 40, 90, 130, 150]), (7, 1))  # a bold coast
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        terrain.compute(write(tmp_path / "coast.tif", ground, coarse), box).compute()

@@ -411,3 +411,26 @@ def test_shapes_where_a_raster_is_expected_are_called_so(tmp_path: Path) -> None
     (tmp_path / "m.gpkg").write_bytes(b"SQLite format 3\x00")
     with pytest.raises(LulcError, match="It holds shapes: make pixels of them"):
         rasters.describe(tmp_path / "m.gpkg")
+
+
+def test_a_mosaic_names_the_file_that_it_misses(tmp_path: Path) -> None:
+    there = tmp_path / "there.tif"
+    with rasterio.open(there, "w", driver="GTiff", height=3, width=4, count=1, dtype="uint8", crs=32633) as file:
+        file.write(np.arange(12, dtype=np.uint8).reshape(1, 3, 4))
+    text = f"""<VRTDataset rasterXSize="4" rasterYSize="3"><SRS>EPSG:32633</SRS>
+    <GeoTransform>0,10,0,30,0,-10</GeoTransform><VRTRasterBand dataType="Byte" band="1"><SimpleSource>
+    <SourceFilename>{there}</SourceFilename><SourceBand>1</SourceBand><SrcRect xOff="0" yOff="0" xSize="4" ySize="3"/>
+    <DstRect xOff="0" yOff="0" xSize="4" ySize="3"/></SimpleSource></VRTRasterBand></VRTDataset>"""
+    (tmp_path / "all.vrt").write_text(text)
+    assert rasters.look(tmp_path / "all.vrt")[1][0]["highest"] == 11
+    there.unlink()
+    with pytest.raises(LulcError, match=r"all\.vrt is put together from other files.*there\.tif"):
+        rasters.look(tmp_path / "all.vrt")
+
+
+def test_a_store_without_crs_gets_a_remedy_that_its_format_knows(tmp_path: Path) -> None:
+    centres = {"y": 5_800_000.0 - 10 * np.arange(3), "x": 500_000.0 + 10 * np.arange(4)}
+    made = xr.Dataset({"B2": (("y", "x"), np.ones((3, 4), np.int16))}, coords=centres)
+    made.to_zarr(tmp_path / "c.zarr", zarr_format=2)
+    with pytest.raises(LulcError, match="gdal_translate -a_srs"):
+        rasters.describe(tmp_path / "c.zarr")

@@ -207,6 +207,36 @@ def test_of_several_layers_the_only_one_with_features_is_meant(tmp_path: Path) -
     assert (found.layer, found.table["name"].tolist()) == ("waypoints", WORDS)
 
 
+KML = """<?xml version="1.0" encoding="UTF-8"?>
+<kml xmlns="http://www.opengis.net/kml/2.2"><Document><name>training</name>{folders}</Document></kml>"""
+FOLDER = """<Folder><name>{name}</name>{marks}</Folder>"""
+MARK = """<Placemark><name>{name}</name><Polygon><outerBoundaryIs><LinearRing><coordinates>
+{x},52,0 {x},53,0 {x}.5,53,0 {x}.5,52,0 {x},52,0</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>"""
+
+
+def test_folders_of_google_earth_are_layers_and_may_be_classes(tmp_path: Path) -> None:
+    """Written as text: GDAL's own writer makes no folder of a layer's features alone."""
+    folders = {WORDS[0]: [10, 11], WORDS[1]: [12]}
+    marks = {name: "".join(MARK.format(name=f"p{x}", x=x) for x in where) for name, where in folders.items()}
+    text = KML.format(folders="".join(FOLDER.format(name=name, marks=inside) for name, inside in marks.items()))
+    path = tmp_path / "training.kml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(LulcError, match=r'is a class, write layer: "\*" and field: layer'):
+        vectors.read(path, parameters="05_samples.yaml")
+    found = vectors.read(path, layer="*").table
+    assert found["layer"].tolist() == [WORDS[0], WORDS[0], WORDS[1]]
+    assert found.bounds["minx"].tolist() == [10, 11, 12]
+
+
+def test_layers_in_several_crs_are_joined_in_that_of_the_first(tmp_path: Path) -> None:
+    table().to_file(tmp_path / "a.gpkg", layer="one")
+    table().to_crs(4326).to_file(tmp_path / "a.gpkg", layer="two")
+    pyogrio.write_dataframe(pd.DataFrame({"styleQML": ["<qgis/>"]}), tmp_path / "a.gpkg", layer="layer_styles")
+    found = vectors.read(tmp_path / "a.gpkg", layer="*").table
+    assert (found.crs.to_epsg(), found["layer"].tolist()) == (32633, ["one"] * 3 + ["two"] * 3)
+    np.testing.assert_allclose(found.bounds[3:], table().bounds, atol=1e-6)
+
+
 def test_only_what_the_parameters_have_is_advised(tmp_path: Path) -> None:
     """Layer, encoding and CRS are parameters of 05 alone."""
     table().to_file(tmp_path / "a.gpkg", layer="one")

@@ -101,6 +101,8 @@ def test_date_without_quotes_says_to_quote_it() -> None:
     assert isinstance(found[0], datetime.date)
     with pytest.raises(LulcError, match='in quotes, "2023-06-15"'):
         params.Preprocess.check({"dates": found}, "here")
+    with pytest.raises(LulcError, match='the day in quotes, "2023-06-15"'):
+        params.Preprocess.check({"dates": yaml.safe_load("[2023-06-15 10:20:31]")}, "here")
 
 
 def test_notebook_namespace() -> None:
