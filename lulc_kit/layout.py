@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+ENSEMBLE = "ensemble"
+"""Name of the run that notebook 09 makes of others."""
+CONSENSUS = "consensus"
+"""The layer of its map that says how many of them agree."""
 DOUBT_LAYERS = ("applicability", "care", "density", "set_size")
 """Names of the layers that say where a map is to be doubted; `evaluate.doubt.LAYERS` says what they hold."""
 
@@ -320,9 +324,10 @@ class Layout:
         return self.samples.exists() and not self.labels.exists()
 
     def runs(self) -> list[str]:
-        """Return the names of the runs that have been cross-validated."""
+        """Return the names of the runs of notebooks 06 to 08 that have been cross-validated."""
         ending = "parquet" if self.tabular else "tif"
-        return sorted(path.parent.name for path in self.folder.glob(f"models/*/crossval.{ending}"))
+        names = (path.parent.name for path in self.folder.glob(f"models/*/crossval.{ending}"))
+        return sorted(name for name in names if name != ENSEMBLE)
 
     @property
     def report(self) -> Path:

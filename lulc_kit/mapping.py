@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dask
 import numpy as np
@@ -21,6 +21,9 @@ from lulc_kit.late import da, xr
 from lulc_kit.layout import RunLayout
 from lulc_kit.map_layers import LAYERS, Array, Layer
 from lulc_kit.raster import writing
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
 
 Predictor = Callable[[Array], Array]
 
@@ -130,8 +133,39 @@ def predict(
     splits, count = list(by_split), len(classes.values)
     models = (final, [list(by_split[s]) for s in splits])
     others = [] if folds is None else [raster.select(folds, splits).data]
-    probabilities = _apply(models, stack, others, count, splits)
-    geobox = stack.odc.geobox
+    # Features with and without their rim, probabilities and what is made of them.
+    held = 2 * stack.sizes["band"] + 4 * count + 2 * len(splits) * count
+    if final is None:
+        held += count * max(map(len, models[1]))
+    return lay_out(_apply(models, stack, others, count, splits), splits, stack.odc.geobox, classes, held, layers=layers)
+
+
+def lay_out(
+    probabilities: Sequence[da.Array],
+    splits: Sequence[str],
+    geobox: GeoBox,
+    classes: Scheme,
+    held: int,
+    *,
+    layers: Sequence[str] = tuple(LAYERS),
+) -> Maps:
+    """Make maps of class probabilities.
+
+    Parameters
+    ----------
+    probabilities
+        Those of the map, and for each split those of models that have not seen a pixel's fold, (class, y, x) each,
+        float32, NaN where there is no data.
+    splits
+        Their names.
+    geobox, classes
+        The grid; the classes, in the order of the probabilities.
+    held
+        See `Maps`.
+    layers
+        Names in `map_layers.LAYERS`.
+    """
+    count = len(classes.values)
 
     def computed(layer: Layer, part: da.Array) -> da.Array:
         bands = count if layer.per_class else 1
@@ -155,10 +189,6 @@ def predict(
         names = [f"{s} {band}" if layer.per_class else s for s in splits for band in named(layer)]
         numbers = da.concatenate([computed(layer, part) for part in probabilities[1:]])
         crossval[layer.name] = raster.array(numbers, geobox, names)
-    # Features with and without their rim, probabilities and what is made of them.
-    held = 2 * stack.sizes["band"] + 4 * count + 2 * len(splits) * count
-    if final is None:
-        held += count * max(map(len, models[1]))
     return Maps(mapped, crossval, held)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lulc_kit import catalog, files, params
 from lulc_kit.errors import LulcError
-from lulc_kit.layout import DOUBT_LAYERS, CubeLayout, Layout
+from lulc_kit.layout import CONSENSUS, DOUBT_LAYERS, ENSEMBLE, CubeLayout, Layout, RunLayout
 from lulc_kit.map_layers import MAP_LAYERS
 from lulc_kit.params.download import FETCHED
 from lulc_kit.provenance import companions
@@ -61,6 +61,12 @@ def planned_runs(layout: Layout) -> list[str]:
     return [run for run in layout.runs() if run in names]
 
 
+def members(p: params.Evaluate, layout: Layout) -> list[str]:
+    """Return which of the runs that are to be averaged are there: ``--without`` may have left some out."""
+    there = planned_runs(layout)
+    return [name for name in p.ensemble if name in there]
+
+
 def _labels(layout: Layout) -> list[Path]:
     return [layout.samples, layout.labels, layout.folds, layout.classes]
 
@@ -75,8 +81,15 @@ def _maps(p: Any, layout: Layout) -> list[Path]:
     run = layout.run(p.run)
     if layout.tabular:
         return [run.crossval_table, run.about]
-    mapped = [run.map, *(run.layer(name) for name in MAP_LAYERS), run.about]
-    return [*mapped, run.crossval, run.crossval_probability] if _is_judged(p, layout) else mapped
+    return [*_mapped(run), *(_crossvalidated(run) if _is_judged(p, layout) else [])]
+
+
+def _mapped(run: RunLayout) -> list[Path]:
+    return [run.map, *(run.layer(name) for name in MAP_LAYERS), run.about]
+
+
+def _crossvalidated(run: RunLayout) -> list[Path]:
+    return [run.crossval, run.crossval_probability]
 
 
 def _is_judged(p: Any, layout: Layout) -> bool:
@@ -134,8 +147,7 @@ def _judged(p: Any, layout: Layout) -> list[Path]:
     designs += [layout.change_interpretation.drawn] if p.change_interpreted else []
     found += [path for path in (layout.validation, *designs) if path.exists()]
     for run in runs or [layout.run("*")]:
-        found += [run.map, *(run.layer(name) for name in MAP_LAYERS)]
-        found += [run.crossval, run.crossval_probability, run.about]
+        found += [*_mapped(run), *_crossvalidated(run)]
     return [*found, layout.stack]
 
 
@@ -147,6 +159,9 @@ def _report(p: Any, layout: Layout) -> list[Path]:
     asked = p.doubt is None or len(p.doubt) > 0
     names = [name for name in DOUBT_LAYERS if asked and (p.density or name != "density")]
     any_run = layout.run("*")
+    if len(members(p, layout)) > 1:
+        run = layout.run(ENSEMBLE)
+        written += [*_mapped(run), *_crossvalidated(run), run.layer(CONSENSUS)]
     written += [any_run.agreement("*")] if p.references else []
     written += [any_run.smoothed, any_run.smoothed.with_suffix(any_run.style.suffix)] if p.smooth else []
     written += [layout.project, any_run.style, any_run.attributes]
@@ -249,7 +264,16 @@ def other_map(name: str, layout: Layout) -> tuple[Path, Path]:
 
 def networks(p: params.Parameters) -> list[Path]:
     """Return the parameter files of the networks that are in a study's plan."""
-    return sorted((files.project_folder() / "params" / p.study).glob("0[78]_*.yaml"))
+    return _files_of_runs(p, "0[78]_*.yaml")
+
+
+def _files_of_runs(p: params.Parameters, pattern: str) -> list[Path]:
+    return sorted((files.project_folder() / "params" / p.study).glob(pattern))
+
+
+def known_runs(p: params.Parameters, layout: Layout) -> list[str]:
+    """Return the runs that a study may have: those that are there, and those with a file of parameters."""
+    return sorted({*layout.runs(), *(path.stem[3:] for path in _files_of_runs(p, "0[678]_*.yaml"))})
 
 
 def _of_gap(p: params.Samples) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from lulc_kit.evaluate import (
     change,
     changed_areas,
     doubt,
+    ensemble,
     qgis,
     references,
     report,
@@ -34,13 +36,37 @@ from lulc_kit.evaluate.smoothed import Smoothed, Way
 from lulc_kit.evaluate.survey import Survey
 from lulc_kit.evaluate.trust import Trust
 from lulc_kit.late import pd, xr
-from lulc_kit.layout import Layout, RunLayout
+from lulc_kit.layout import CONSENSUS, ENSEMBLE, Layout, RunLayout
 from lulc_kit.map_layers import MAP_LAYERS
 from lulc_kit.raster import blockwise, writing
 from lulc_kit.samples import Samples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def combine(samples: Samples, p: params.Evaluate, layout: Layout) -> list[str]:
+    """Average runs into one more, if that is asked for; return the names of the runs that are to be judged.
+
+    Of the runs that are to be averaged those that the plan leaves out are told and passed over; of fewer than two there
+    is no mean.
+
+    Raises
+    ------
+    LulcError
+        If the study has no such run; see also `ensemble.combine`.
+    """
+    planned = steps.planned_runs(layout)
+    known, there = steps.known_runs(p, layout), steps.members(p, layout)
+    if unknown := [name for name in p.ensemble if name not in known]:
+        raise ParameterError(f"ensemble names the run {unknown[0]}, and there are: {', '.join(known)}.")
+    if missing := [name for name in p.ensemble if name not in there]:
+        averaged = f"the mean is that of {', '.join(there)}" if len(there) > 1 else "there is no mean"
+        warnings.warn(f"ensemble: {', '.join(missing)} did not run, so {averaged}.", stacklevel=2)
+    if len(there) < 2:
+        return planned
+    ensemble.combine(layout, there, samples)
+    return [*planned, ENSEMBLE]
 
 
 def read_maps(judged: Evaluation, layout: Layout) -> dict[str, xr.DataArray] | None:
@@ -51,7 +77,7 @@ def read_maps(judged: Evaluation, layout: Layout) -> dict[str, xr.DataArray] | N
 
 def read_certainty(run: RunLayout) -> dict[str, xr.DataArray] | None:
     """Open the layers that say how sure a run is of itself, by name; None if there is no map."""
-    found = {name: mapping.read(run, name) for name in reversed(MAP_LAYERS)}
+    found = {name: mapping.read(run, name) for name in (*reversed(MAP_LAYERS), CONSENSUS)}
     return {name: layer for name, layer in found.items() if layer is not None} or None
 
 
@@ -415,6 +441,8 @@ def write_qgis(found: Findings, p: params.Evaluate, layout: Layout) -> None:
         for name in ("care", *spans)
         if p.density or name != "density"
     ]
+    if ENSEMBLE in judged.runs:
+        doubted.append(RasterLayer(f"{ENSEMBLE} {CONSENSUS}", runs[ENSEMBLE].layer(CONSENSUS), span=(0.0, 100.0)))
     apart = [
         RasterLayer(f"{o.run} and {o.reference}", runs[o.run].agreement(o.reference), agreement.DIFFERENCE)
         for o, _ in (found.agreed or {}).values()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lulc_kit import grids, mapping, raster
+from lulc_kit import grids, mapping, raster, steps
 from lulc_kit.classes import Scheme, join
 from lulc_kit.errors import FormatError, LulcError, MissingFileError
 from lulc_kit.evaluate import accuracy, calibration, travelled
@@ -335,7 +335,7 @@ def evaluate(
     layout
         The study's files.
     runs
-        Names of the runs; None for all.
+        Names of the runs; None for those of the study's plan.
     confidence, resamples, seed
         See `lulc_kit.evaluate.accuracy.assess`.
 
@@ -345,7 +345,7 @@ def evaluate(
         If there is no run, or a run was made with other labels or folds than those that lie there now.
     """
     samples = Samples.read(layout)
-    names = layout.runs() if runs is None else runs
+    names = steps.planned_runs(layout) if runs is None else runs
     scheme = _with_foreign([layout.run(name) for name in names], samples)
     found: dict[str, dict[str, Accuracy]] = {split: {} for split in SPLITS}
     validated: dict[str, Accuracy] = {}

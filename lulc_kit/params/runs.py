@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from lulc_kit.layout import ENSEMBLE
 from lulc_kit.params.base import Name, Names, Parameters, Seed
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_\-]*"
@@ -15,6 +16,13 @@ class RunParameters(Parameters):
 
     run: Name
     seed: Seed = Field(1, description="seed of every random choice")
+
+    @field_validator("run")
+    @classmethod
+    def _not_taken(cls, value: str) -> str:
+        if value.lower() == ENSEMBLE:  # also where file names ignore case
+            raise ValueError(f"{ENSEMBLE} is what 09 calls the mean of several runs; give this run another name")
+        return value
 
 
 class Travelling(RunParameters):

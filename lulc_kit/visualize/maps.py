@@ -179,7 +179,8 @@ def certainty(layers: Mapping[str, xr.DataArray], title: str) -> Figure:
         Title of the picture.
     """
     shape = proportions(next(iter(layers.values())))
-    rows, columns = (len(layers), 1) if shape < 1 / 1.8 else (1, len(layers))
+    columns = 2 if len(layers) == 4 else 1 if shape < 1 / 1.8 else len(layers)
+    rows = -(-len(layers) // columns)
     width = 9.0 if columns == 1 else 4.4 * columns
     figure, axes = subplots(rows, columns, figsize=(width, rows * (width / columns * shape + 0.7)), squeeze=False)
     cmap = plt.get_cmap("cividis").with_extremes(bad=NODATA_COLOUR)

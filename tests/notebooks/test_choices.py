@@ -153,10 +153,10 @@ ROWS: dict[str, list[Any]] = {
         | {"precision": "mixed_float16"},
     ],
     "09_evaluate": [
-        {"seed": 0, "doubt": None, "sets_by_class": False, "density": 0}
+        {"seed": 0, "doubt": None, "sets_by_class": False, "density": 0, "ensemble": ["rf", "fcn"]}
         | {"sample_points": 60, "sample_least": 10, "sample_blind": False}
         | {"references": [], "smooth": {"method": "gaussian", "runs": None, "least_area": 0.0}},
-        {"doubt": [], "sets_by_class": True, "least_margin": 0.0}
+        {"doubt": [], "sets_by_class": True, "least_margin": 0.0, "ensemble": []}
         | {"sample_error": 0.05, "sample_allocation": "proportional", "sample_least": 2, "sample_run": "rf"}
         | {"references": [OTHER | {"scheme": "esri", "classes": None}, OTHER | {"name": "b", "scheme": "worldcover"}]}
         | {"reference_runs": ["rf", "fcn"], "smooth": {"method": "majority", "runs": ["fcn", "rf"]}},
