@@ -2,19 +2,23 @@
 
 import shutil
 import warnings
+import zipfile
 
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.figure import Figure
 
-from lulc_kit import files, map_layers, mapping, params, raster, steps
+from lulc_kit import catalog, files, map_layers, mapping, params, raster, steps
 from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import ensemble, results, runs
+from lulc_kit.evaluate.findings import Findings
 from lulc_kit.layout import ENSEMBLE, Layout
 from lulc_kit.raster import writing
-from tests.evaluate import test_trust
+from tests.evaluate import test_report, test_trust
 
 VALUES = np.array(test_trust.SCHEME.values)
 
@@ -81,6 +85,13 @@ def test_it_is_judged_doubted_and_described_as_any_run(study):
     assert results.parts_of_care(layout.run(ENSEMBLE))
     assert list(results.read_certainty(layout.run(ENSEMBLE))) == ["probability", "margin", "entropy", "consensus"]
     assert "consensus" not in results.read_certainty(layout.run("rf"))
+    catalog.write(layout.catalog, catalog.Catalog([catalog.Scene("2020-01-02", "L2A", {})], {}, "Whose data"))
+    files.write_json(layout.record("06_rf"), test_report.RECORD)
+    results.write(Findings(judged, trusted), {"certainty": {ENSEMBLE: Figure(figsize=(1, 1))}}, p, layout)
+    jsonschema.validate(files.read_json(layout.accuracy), test_report.SCHEMA, jsonschema.Draft202012Validator)
+    text = layout.report.read_text(encoding="utf-8")
+    assert "consensus: how many of the runs rf, poor say this class by themselves" in text
+    assert f"{ENSEMBLE}_consensus.tif" in zipfile.ZipFile(layout.project).read("s.qgs").decode()
 
 
 def test_a_run_averaged_with_its_copy_is_that_run(study, tmp_path):
