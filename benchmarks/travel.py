@@ -1,6 +1,6 @@
 """What travelling costs: models of one half of a place, or of one year, on the other; and what a region takes.
 
-    python -m benchmarks.travel [west_east east_west years halves west_east_fcn years_fcn change logged region …]
+    python -m benchmarks.travel [west_east east_west years halves west_east_fcn years_fcn halves_fcn change region …]
 
 Each study is run through the notebooks themselves, in a project of its own. Simulated data are called simulated.
 """
@@ -185,9 +185,11 @@ def romania(halves: bool, network: bool = False) -> list[list[object]]:
     rows = []
     for year, words in ((2017, "in the same year"), (2019, "in 2019")):
         if year == 2017:
-            variant(base, "west17", None, {"02_preprocess": years[2017] | {"bbox": west}})
-        there = variant(base, f"east{year}", "west17", {"02_preprocess": years[year] | {"bbox": east}})
-        rows += scores(f"romania: taught in the west in 2017, mapped in the east {words}", there, "west17")
+            variant(base, "west17", None, {"02_preprocess": years[2017] | {"bbox": west}}, network=network)
+        changes = {"02_preprocess": years[year] | {"bbox": east}}
+        there = variant(base, f"east{year}", "west17", changes, network=network)
+        title = f"romania: taught in the west in 2017, mapped in the east {words}"
+        rows += scores(title, there, "" if network else "west17")
     return rows
 
 
@@ -389,7 +391,8 @@ PARTS: dict[str, Part] = {
     "west_east": Part("travel", partial(simulated, "west", "east"), "simulated: taught in the west", ("forest",)),
     "east_west": Part("travel", partial(simulated, "east", "west"), "simulated: taught in the east", ("forest",)),
     "years": Part("travel", partial(romania, False), "romania: taught in 2017", ("forest",)),
-    "halves": Part("travel", partial(romania, True), "romania: taught in the west"),
+    "halves": Part("travel", partial(romania, True), "romania: taught in the west", ("forest",)),
+    "halves_fcn": Part("travel", partial(romania, True, True), "romania: taught in the west", ("FCN",)),
     "west_east_fcn": Part(
         "travel", partial(simulated, "west", "east", True), "simulated: taught in the west", ("FCN",)
     ),
