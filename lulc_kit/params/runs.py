@@ -42,6 +42,8 @@ class Travelling(RunParameters):
     def _from_elsewhere(self) -> Self:
         if self.trained is not None and self.study in self.origins:
             raise ValueError(f"trained is a run of this study itself, {self.trained}: name one of another study")
+        if self.trained is not None and self.trained.lower().endswith(f"/{ENSEMBLE}"):
+            raise ValueError(f"trained: {self.trained} is a mean of several runs and has no model; name one of them")
         if self.trained is not None and self.features:
             raise ValueError("with 'trained' the features are those of the model: set features to null")
         return self

@@ -162,6 +162,8 @@ def test_its_name_is_taken_and_one_run_has_no_mean():
     for notebook in (params.Baselines, params.FCN, params.LSTM):
         with pytest.raises(LulcError, match="ensemble is what 09 calls the mean of several runs"):
             notebook.check({"study": "s", "run": "Ensemble"}, "06_x")
+        with pytest.raises(LulcError, match="there/ensemble is a mean of several runs and has no model"):
+            notebook.check({"study": "s", "trained": "there/ensemble"}, "06_x")
     for names in (["rf"], ["rf", "rf"]):
         with pytest.raises(LulcError, match="ensemble must name two runs or more"):
             params.Evaluate.check({"study": "s", "ensemble": names}, "09_evaluate")
