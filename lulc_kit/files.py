@@ -147,7 +147,9 @@ def find(pattern: str) -> list[Path]:
         return [on_disk(locate(pattern))]
     if path.exists() or not any(mark in pattern for mark in "*?["):
         return [path]
-    found = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+    # Folders that are there mean themselves, brackets in their names too.
+    there = next(parent for parent in path.parents if parent.exists())
+    found = there.glob(str(path.relative_to(there)))
     return sorted(f for f in found if f.is_file() and not f.name.startswith("._"))
 
 
@@ -221,9 +223,12 @@ def split_archive(path: PurePath | str) -> tuple[str, str] | None:
 
 
 def gdal_name(path: PurePath | str) -> str:
-    """Return the name by which GDAL opens a file, on the disk or inside a zip archive."""
+    """Return the name by which GDAL opens a file, on the disk or inside a zip archive.
+
+    A link is not followed: what says where and what a file is (``.tfw``, ``.hdr``, ``.aux.xml``) lies beside the link.
+    """
     inside = split_archive(path)
-    return join_archive(*inside) if inside else str(Path(path).resolve())
+    return join_archive(*inside) if inside else str(Path(path).absolute())
 
 
 def on_disk(path: Path) -> Path:

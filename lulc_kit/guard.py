@@ -210,6 +210,11 @@ def check(name: str, verdict: Verdict, offset: float | None = None) -> Verdict:
     if verdict.acceptable:
         return verdict
     applied = "" if offset is None else f" (applied: {offset:+g})"
+    if offset is not None and abs(offset) >= 1 and verdict.kind == "wrong scale":
+        raise LulcError(
+            f"{name}: the offset is {offset:g}, and reflectance is 0 to about 1: it is counted in the file's numbers? "
+            f"Write what it means in reflectance in 01_download.yaml, for -1000 at a scale of 0.0001: offset: -0.1."
+        )
     remedy = {
         "offset missed": f"reflectance seems {SHIFT} too high{applied}. Write offset: -0.1 for this scene",
         "offset applied twice": f"reflectance seems {SHIFT} too low{applied}. Write offset: 0 for this scene, if its "

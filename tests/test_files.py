@@ -177,3 +177,12 @@ def test_a_file_is_refused_only_if_it_cannot_fit(tmp_path: Path, monkeypatch: py
         files.refuse_full(tmp_path / "x.tif", 12_500_000)
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: _Usage(0, total=0))
     files.refuse_full(tmp_path / "x.tif", 10**15)  # a share that does not say
+
+
+def test_a_pattern_in_a_folder_with_brackets_finds_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "project_folder", lambda: tmp_path)
+    for name in ("data[1]/a-1.tif", "data[1]/a-2.tif", "data1/a-3.tif"):
+        files.write_text(tmp_path / name, "")
+    assert [f.name for f in files.find("data[1]/a-*.tif")] == ["a-1.tif", "a-2.tif"]
+    assert [f.name for f in files.find("data?/a-*.tif")] == ["a-3.tif"]
+    assert len(files.find("*/a-*.tif")) == 3

@@ -168,3 +168,9 @@ def test_a_lake_cut_off_at_one_is_not_an_offset_taken_off_twice():
     lake = scene()
     lake[:, :40] = 0.0001
     assert guard.judge(guard.measure(lake, BANDS)).kind in ("plausible", "undecided")
+
+
+def test_an_offset_in_the_file_s_numbers_is_called_so():
+    broken = guard.judge(guard.measure(scene() - 1000, BANDS))
+    with pytest.raises(LulcError, match=r"the offset is -1000, .*for -1000 at a scale of 0\.0001: offset: -0\.1"):
+        guard.check("2022-02-19", broken, offset=-1000)

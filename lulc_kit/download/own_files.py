@@ -162,11 +162,6 @@ def _refuse_exchanged(entry: params.Scene) -> None:
         )
 
 
-_CUSTOMARY = (-9999, -32768)
-"""Numbers that many programs write for nodata, and no reflectance has."""
-_SAMPLED = 2000
-"""Pixels along each side that are looked at for a number that means nodata."""
-
 _TRANSPARENCY = (
     "A band that the file marks as transparency (alpha) does not count. If it is none: gdal_edit.py -colorinterp_4 "
     "undefined FILE."
@@ -207,8 +202,9 @@ def _look(name: str, folder: Path, nodata: float | None, numbers: bool, zero: bo
     path = rasters.plain(found, name, folder, nodata)
     hint = f" {_TRANSPARENCY}" if any(band.masked for band in found.bands) else ""
     moments = [band.moment for band in found.bands]
-    known = found if found.plain else rasters.describe(path)
-    return _Looked(name, path, known, said, moments, hint, copied=not found.plain)
+    copied = path.is_relative_to(folder)
+    known = rasters.describe(path) if copied else found
+    return _Looked(name, path, known, said, moments, hint, copied=copied)
 
 
 def _numbers(names: Sequence[str], known: _Looked) -> Sequence[int]:
@@ -268,21 +264,16 @@ def _number(name: str, known: _Looked) -> int:
 
 def _customary(entry: params.Scene, known: _Looked, number: int) -> float:
     """Return the number that means nodata in a band that says none: 0, or what many programs write and no land has."""
-    band = known.found.bands[number - 1]
-    if np.dtype(band.dtype).kind in "if":
-        with raster.open(known.path) as source:
-            shape = (min(source.height, _SAMPLED), min(source.width, _SAMPLED))
-            there = source.read(number, out_shape=shape)  # the nearest pixels; of a small file all
-        for customary in _CUSTOMARY:
-            if (there == customary).any():
-                warnings.warn(
-                    f"Scene {entry.date}: {known.name} has pixels of {customary} in {band.name}, which is no "
-                    f"reflectance, and does not say what means nodata: they are taken for missing. If they are not, "
-                    f"write nodata: 0 in 01_download.yaml.",
-                    stacklevel=2,
-                )
-                return customary
-    return 0
+    customary = rasters.find_undeclared(known.path, number)
+    if customary is None:
+        return 0
+    warnings.warn(
+        f"Scene {entry.date}: {known.name} has pixels of {customary} in {known.found.bands[number - 1].name}, which is "
+        f"no reflectance, and does not say what means nodata: they are taken for missing. If they are not, write "
+        f"nodata: 0 in 01_download.yaml.",
+        stacklevel=2,
+    )
+    return customary
 
 
 def _band(entry: params.Scene, known: _Looked, number: int) -> Band:

@@ -116,8 +116,9 @@ def _processing(p: Mapping[str, Any]) -> str:
         return ""
     correction = {"sen2cor": "corrected by Sen2Cor", "dark_object": "corrected for haze by dark-object subtraction"}
     sharp = {"local": "the 20 m and 60 m bands were sharpened to 10 m by local regression on the 10 m bands"}
+    buffer = f" with a buffer of {p['mask_buffer']:g} m" if p["mask_buffer"] and p["mask"] != "none" else ""
     parts = [
-        f"clouds and shadows were masked by {_CLOUDS[p['mask']]} with a buffer of {p['mask_buffer']:g} m",
+        f"clouds and shadows were masked by {_CLOUDS[p['mask']]}{buffer}",
         sharp.get(p["sharpen"], "coarser bands were interpolated"),
         f"dates were combined by {'the pixel farthest from clouds' if p['composite'] == 'best' else p['composite']}",
     ]

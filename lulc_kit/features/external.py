@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -204,9 +205,8 @@ def read(
         )
     if twice := sorted({b for b in wanted if names.count(b) > 1}):
         raise BandError(f"{path} calls several of its bands {', '.join(twice)}. Give each a name of its own, in QGIS.")
-    missing = [b for b in wanted if b not in names]
-    if missing:
-        raise BandError(f"{path} has no band {', '.join(missing)}. It has: {', '.join(names)}.")
+    if absent := [b for b in wanted if b not in names]:
+        raise BandError(f"{path} has no band {', '.join(absent)}. It has: {', '.join(names)}.")
     fits = grids.on_lattice(own, geobox)
     if not fits and align is None:
         raise GridError(
@@ -220,9 +220,25 @@ def read(
     layers = []
     for name in wanted:
         number = names.index(name) + 1
-        layer = warping.warp(path, geobox, band=number, resampling=resampling, nodata=nodata, chunk=chunk)
+        missing = _undeclared(path, found, number) if nodata is None else nodata
+        layer = warping.warp(path, geobox, band=number, resampling=resampling, nodata=missing, chunk=chunk)
         scale, offset = scales[number - 1], offsets[number - 1]
         if (scale, offset) != (1, 0):
             layer = layer * np.float32(scale) + np.float32(offset)
         layers.append(da.where(abs(layer) > raster.HUGE, np.float32(np.nan), layer))
     return raster.array(da.stack(layers), geobox, [prefix + name for name in wanted])
+
+
+def _undeclared(path: Path, found: raster.Header, number: int) -> int | None:
+    """Return what means nodata in a band that does not say so, with a warning; None where nothing looks like it."""
+    if found.nodata[number - 1] is not None:
+        return None
+    customary = rasters.find_undeclared(path, number)
+    if customary is not None:
+        warnings.warn(
+            f"{path} has pixels of {customary} in {found.names[number - 1]} and does not say what means nodata: they "
+            f"are taken for missing. If they are values, give the entry of 'external' in 04_features.yaml a nodata "
+            f"that no pixel has.",
+            stacklevel=3,
+        )
+    return customary

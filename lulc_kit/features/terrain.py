@@ -267,7 +267,7 @@ def compute(
         If the file cannot be read, has no CRS, or lies wholly outside the grid; later, if it holds numbers that no
         elevation has.
     """
-    path = Path(path).resolve()
+    path = Path(path)
     warping.check_overlap(path, geobox)
     flat = math.nan if flat_aspect is None else flat_aspect
     rows, columns = da.core.normalize_chunks(raster.CHUNK, shape=tuple(geobox.shape))

@@ -31,6 +31,9 @@ from lulc_kit.intake.vectors import DEGREES
 from lulc_kit.raster.reading import HUGE, OFFLINE, report_damage
 
 _SIDE = 1024  # of the blocks that are copied
+CUSTOMARY = (-9999, -32768)
+"""Numbers that many programs write for nodata."""
+_SAMPLED = 2000  # pixels along each side that are looked at for such a number
 _CELLS = 1000  # rows or columns of the sample that lowest and highest numbers are taken from
 _ADDRESS = re.compile(r"(?!file:)\w{2,}://|/vsi(?!zip)", re.IGNORECASE)
 _UNEDITABLE = ("Zarr", "netCDF", "HDF5", "GRIB")
@@ -272,6 +275,12 @@ def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
             f"{name} has no grid: it is placed by {'control points' if source.gcps[0] else 'a camera model (RPC)'}. "
             f"Bring it to a grid first (gdalwarp -t_srs EPSG:… FILE OUT.tif, or the georeferencer of QGIS)."
         )
+    if source.crs is not None and source.transform.is_identity and source.driver in _UNEDITABLE:
+        raise GridError(
+            f"{name} names a CRS, but GDAL finds in it no coordinates of rows and columns. Write them with their "
+            f"standard names (CF: projection_x_coordinate …), or save it as a GeoTIFF: gdal_translate -a_ullr LEFT TOP "
+            f"RIGHT BOTTOM FILE OUT.tif."
+        )
     if source.crs is not None and source.transform.is_identity:
         raise GridError(
             f"{name} names a CRS, but not where in it its corner lies and how large its pixels are. Set both "
@@ -413,11 +422,7 @@ def copy(raster: Raster, target: Path, nodata: float | None = None) -> Path:
     dtype = np.result_type(*(b.dtype for b in raster.bands))
     fills = list({repr(n): n for n in (missing_number(b, nodata) for b in raster.bands)}.values())
     fill = fills[0]
-    windows = [
-        (slice(top, min(top + _SIDE, height)), slice(left, min(left + _SIDE, width)))
-        for top in range(0, height, _SIDE)
-        for left in range(0, width, _SIDE)
-    ]
+    windows = list(_windows(raster))
     taken = (_taken(raster, b, fill, windows) for b in range(1, len(raster.bands) + 1))
     if len(fills) > 1 or (fill != nodata and any(taken)):
         dtype, fill = _wider(dtype, raster.source[0])
@@ -433,6 +438,13 @@ def copy(raster: Raster, target: Path, nodata: float | None = None) -> Path:
                 out.write(block, b, window=Window.from_slices(rows, columns))
         out.scales, out.offsets = [b.scale for b in raster.bands], [b.offset for b in raster.bands]
     return target
+
+
+def _windows(raster: Raster) -> Iterator[tuple[slice, slice]]:
+    height, width = raster.stored.shape
+    for top in range(0, height, _SIDE):
+        for left in range(0, width, _SIDE):
+            yield slice(top, min(top + _SIDE, height)), slice(left, min(left + _SIDE, width))
 
 
 def _taken(raster: Raster, band: int, fill: float | None, windows: Sequence[tuple[slice, slice]]) -> bool:
@@ -461,17 +473,61 @@ def _filled(
     block: npt.NDArray[Any], band: RasterBand, fill: float | None, nodata: float | None, dtype: np.dtype[Any]
 ) -> npt.NDArray[Any]:
     data = np.ma.getdata(block)
-    own = band.nodata if nodata is None else nodata
-    gone = np.ma.getmaskarray(block) | ((data == own) if own is not None else False)
+    gone = np.ma.getmaskarray(block)
+    for number in {band.nodata, nodata} - {None}:
+        gone = gone | (data == number)
     found = data.astype(dtype)
     if fill is not None:
         found[gone] = fill
     return found
 
 
+def find_undeclared(path: str | Path, number: int) -> int | None:
+    """Return the number that means nodata in a band which declares none, if pixels have one that many programs write.
+
+    Parameters
+    ----------
+    path
+        A file that the kit can read as it is.
+    number
+        Of the band, from 1. Up to 2000 × 2000 of its pixels, evenly spread, are looked at.
+    """
+    with report_damage(path), rasterio.open(path) as source:
+        kind = np.dtype(source.dtypes[number - 1])
+        if kind.kind not in "if" or kind == np.int8:  # which holds none of them
+            return None
+        shape = (min(source.height, _SAMPLED), min(source.width, _SAMPLED))
+        there = source.read(number, out_shape=shape)  # the nearest pixels; of a small file all
+    return next((customary for customary in CUSTOMARY if (there == customary).any()), None)
+
+
+def _overruled(raster: Raster, nodata: float | None) -> list[float]:
+    """Return the numbers for nodata that a file declares, has, and the parameter's number would take the place of."""
+    declared = {b.nodata: k for k, b in enumerate(raster.bands, 1) if b.nodata is not None and not np.isnan(b.nodata)}
+    others = {number: k for number, k in declared.items() if nodata is not None and number != nodata}
+    windows = list(_windows(raster)) if others else []
+    return [
+        number
+        for number, k in others.items()
+        if any((np.ma.getdata(read(raster, k, rows, columns)) == number).any() for rows, columns in windows)
+    ]
+
+
 def plain(raster: Raster, name: str | Path, folder: Path, nodata: float | None = None) -> Path:
-    """Return a file that the kit can read as it is: the user's own, or a plain copy of it in a folder of the study."""
-    if raster.plain:
+    """Return a file that the kit can read as it is: the user's own, or a plain copy of it in a folder of the study.
+
+    Where a file declares a number for nodata, pixels have it, and the parameter (``nodata``) names another, both mean
+    nodata in the copy, and a warning says so.
+    """
+    overruled = _overruled(raster, nodata)
+    if overruled:
+        warnings.warn(
+            f"{name} says that {', '.join(f'{n:g}' for n in overruled)} means nodata, and the parameter nodata says "
+            f"{nodata:g}: both are taken for missing. If what the file says is wrong, take it out: gdal_edit.py "
+            f"-unsetnodata FILE.",
+            stacklevel=2,
+        )
+    if raster.plain and not overruled:
         inside = files.split_archive(Path(str(name)))
         return Path(raster.source[0]) if inside else files.locate(str(name))
     stem = re.sub(r"[^\w\-]+", "_", Path(str(name)).stem)

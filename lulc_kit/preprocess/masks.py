@@ -115,7 +115,7 @@ def file(request: Request) -> Pending:
             _warn_of_values(scene.name, got[0])
         codes = np.where(clear, Reason.CLEAR, Reason.CLOUD).astype(np.uint8)
         codes[np.isnan(got[0])] = Reason.NODATA  # where a mask says nothing, nobody has looked
-        return codes
+        return request.add_buffer(codes)
 
     return Pending(decide, [found], f"clear where the mask is {list(scene.mask_clear or (0,))}")
 

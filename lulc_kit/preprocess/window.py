@@ -124,11 +124,11 @@ def _parts(images: Mapping[str, GeoBox], geobox: GeoBox) -> dict[str, Part]:
     margin = math.ceil(MARGIN / abs(geobox.resolution.x))
     assert coarsest.crs is not None
     wanted = geobox.footprint(coarsest.crs, buffer=margin).boundingbox
-    first = ~coarsest.affine * (wanted.left, wanted.top)
-    last = ~coarsest.affine * (wanted.right, wanted.bottom)
-    columns, rows = (sorted(pair) for pair in zip(first, last, strict=True))
-    top, bottom = (min(max(n, 0), coarsest.height) for n in (math.floor(rows[0]), math.ceil(rows[1])))
-    left, right = (min(max(n, 0), coarsest.width) for n in (math.floor(columns[0]), math.ceil(columns[1])))
+    # All four corners: in a rotated image any of them may lie farthest out.
+    corners = [(x, y) for x in (wanted.left, wanted.right) for y in (wanted.bottom, wanted.top)]
+    columns, rows = zip(*(~coarsest.affine * corner for corner in corners), strict=True)
+    top, bottom = (min(max(n, 0), coarsest.height) for n in (math.floor(min(rows)), math.ceil(max(rows))))
+    left, right = (min(max(n, 0), coarsest.width) for n in (math.floor(min(columns)), math.ceil(max(columns))))
     found = {}
     for name, own in images.items():
         times = round(coarsest.resolution.x / own.resolution.x)

@@ -86,3 +86,10 @@ def test_a_probability_sample_is_described_and_its_lack_said():
     assert "estimated from 300 points, stratified by the map's classes and interpreted by a person on images" in text
     assert "No probability sample" not in text and "of 2021" in text
     assert "Olofsson et al. 2014" in " ".join(methods.sources(found | {"survey": survey}, []))
+
+
+@pytest.mark.parametrize(("mask", "buffer", "said"), [("file", 60, True), ("file", 0, False), ("none", 60, False)])
+def test_a_buffer_is_said_where_there_is_one(mask, buffer, said):
+    changed = SECOND["parameters"] | {"mask": mask, "mask_buffer": buffer}
+    text = methods.paragraph(numbers(evaluation()), [SECOND | {"parameters": changed}])
+    assert ("with a buffer of 60 m" in text) == said and "buffer of 0" not in text

@@ -153,3 +153,14 @@ def test_a_number_that_no_measurement_has_is_none(tmp_path, number):
     values[3, 4] = number
     found = external.read(write(tmp_path / "x.tif", values, BOX, ["x"]), BOX)[0].to_numpy()
     assert np.argwhere(np.isnan(found)).tolist() == [[3, 4]] and np.nanmax(found) == 1
+
+
+@pytest.mark.parametrize("number", [-9999, -32768])
+def test_a_number_that_many_programs_write_for_nodata_is_missing_and_told(tmp_path, number):
+    numbers = np.full((2, *BOX.shape), 250, np.int16)
+    numbers[0, 3, 4] = number
+    path = write(tmp_path / "a.tif", numbers, BOX, ["height", "cover"])
+    with pytest.warns(UserWarning, match=rf"pixels of {number} in height and does not say what means nodata"):
+        found = external.read(path, BOX).to_numpy()
+    assert np.isnan(found[0, 3, 4]) and np.isfinite(found).sum() == found.size - 1
+    assert external.read(path, BOX, nodata=-1).to_numpy()[0, 3, 4] == number  # as the warning says

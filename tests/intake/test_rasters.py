@@ -1,6 +1,7 @@
 """Rasters as people have them, against the numbers they were written with."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.rpc import RPC
 
-from lulc_kit import files
+from lulc_kit import files, raster
 from lulc_kit.errors import LulcError
 from lulc_kit.intake import rasters
 from lulc_kit.raster import warping
@@ -434,3 +435,35 @@ def test_a_store_without_crs_gets_a_remedy_that_its_format_knows(tmp_path: Path)
     made.to_zarr(tmp_path / "c.zarr", zarr_format=2)
     with pytest.raises(LulcError, match="gdal_translate -a_srs"):
         rasters.describe(tmp_path / "c.zarr")
+
+
+def test_what_the_file_and_what_the_parameter_says_both_mean_nodata(tmp_path: Path) -> None:
+    numbers = np.arange(1, 13, dtype=np.int16).reshape(3, 4)
+    numbers[0, 0], numbers[2, 3] = -9999, 0
+    path = write(tmp_path / "a.tif", numbers, nodata=-9999)
+    found = rasters.describe(path)
+    with pytest.warns(UserWarning, match=r"a\.tif says that -9999 means nodata, and the parameter nodata says 0: both"):
+        copied = rasters.plain(found, path, tmp_path / "copies", 0)
+    with rasterio.open(copied) as file:
+        missing = file.read(1) == file.nodata
+    np.testing.assert_array_equal(missing, (numbers == 0) | (numbers == -9999))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert rasters.plain(found, path, tmp_path / "copies", -9999) == path
+        assert rasters.plain(found, path, tmp_path / "copies") == path
+        whole = write(tmp_path / "b.tif", np.abs(numbers), nodata=-9999)  # declared, and no pixel has it
+        assert rasters.plain(rasters.describe(whole), whole, tmp_path / "copies", 0) == whole
+
+
+def test_what_lies_beside_a_link_says_what_the_file_is(tmp_path: Path) -> None:
+    """As DVC, git-annex and other stores keep files: the numbers elsewhere, under another name."""
+    (tmp_path / "store").mkdir()
+    store = write(tmp_path / "store/1a2b.tif", np.array([[[0, 5], [6, 7]]], np.int16))
+    link = tmp_path / "dem.tif"
+    link.symlink_to(store)
+    text = "<PAMDataset><PAMRasterBand band='1'><NoDataValue>0</NoDataValue></PAMRasterBand></PAMDataset>"
+    (tmp_path / "dem.tif.aux.xml").write_text(text)
+    plain = rasters.plain(rasters.describe(link), link, tmp_path / "copies")
+    assert plain == link
+    assert np.isnan(raster.read(plain).to_numpy()[0, 0, 0])
+    assert np.isnan(warping.warp(plain, raster.grid(plain).pad(1)).compute()[1, 1])

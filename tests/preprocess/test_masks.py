@@ -104,13 +104,13 @@ def test_real_scene_classifications():
     assert min(clear["20230813"], clear["20230815"], clear["20230820"]) > max(clear["20230810"], clear["20230818"])
 
 
-def of_file(folder, numbers, clear=None, **said):
+def of_file(folder, numbers, clear=None, buffer=0.0, **said):
     """Codes that a mask of the user's gives, of a scene that is clear where ``clear`` says."""
     path = write(folder / "m.tif", numbers, **said)
     with raster.open(path) as source:
         band = Band.of(path, 1, source.scales[0], source.offsets[0])
     image = raster.array(np.zeros((1, *numbers.shape), np.float32), grid(numbers.shape), ["B2"])
-    pending = masks.file(masks.Request(Scene("2023-06-15", "L2A", {}, mask=band, mask_clear=clear), image))
+    pending = masks.file(masks.Request(Scene("2023-06-15", "L2A", {}, mask=band, mask_clear=clear), image, buffer))
     return pending.decide([array.compute() for array in pending.arrays])
 
 
@@ -142,3 +142,13 @@ def test_a_mask_means_what_its_scale_says(tmp_path):
     probability = np.array([[0, 30, 50, 100]], np.uint8)
     found = of_file(tmp_path, probability, [[0, 0.4]], scale=0.01)
     assert found.tolist() == [[IN, IN, OUT, OUT]]
+
+
+def test_a_mask_of_one_s_own_is_widened_too(tmp_path):
+    numbers = np.zeros((9, 9), np.uint8)
+    numbers[4, 4] = 1
+    found = of_file(tmp_path, numbers, [0], buffer=20.0)
+    rows, columns = np.indices(numbers.shape)
+    near = np.hypot(rows - 4, columns - 4) <= 2
+    np.testing.assert_array_equal(found == Reason.BUFFER, near & (numbers == 0))
+    assert (found == OUT).sum() == 1 and (found == IN).sum() == 81 - near.sum()

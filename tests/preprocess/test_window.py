@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 
@@ -15,6 +16,7 @@ from lulc_kit.catalog import Band, Scene
 from lulc_kit.download import products as room
 from lulc_kit.preprocess import radiometry, window
 from lulc_kit.simulated import simulate
+from tests import rasters
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +99,19 @@ def test_what_is_needed_whole_stays_as_it_is(scene: Scene, tmp_path: Path) -> No
     with window.cut(own, grids(scene)["whole"], tmp_path / "work") as (copy, saturated):
         assert copy is own and saturated == []
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("turned", [10, 45, -40, 135, 250])
+def test_of_a_rotated_image_all_that_the_grid_needs_is_cut(
+    turned: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "MARGIN", 0.0)
+    side, area = 300, 40
+    place = Affine.translation(500_000, 5_000_000) @ Affine.rotation(turned) @ Affine.scale(10, -10)
+    x, y = (round(v, -1) for v in place @ (side / 2, side / 2))
+    path = rasters.write(tmp_path / "B2.tif", np.ones((side, side), np.uint16), GeoBox((side, side), place, 32633))
+    geobox = rasters.grid((area, area), left=x - 10 * area / 2, top=y + 10 * area / 2)
+    own = Scene("2022-06-14", "L2A", {"B2": Band.of(path, 1, 1.0, 0.0)})
+    with window.cut(own, geobox, tmp_path / "work") as (copy, _):
+        assert raster.grid(copy.bands["B2"].path).width < side
+        assert np.isfinite(radiometry.scene_on_grid(copy, geobox).to_numpy()).all()
