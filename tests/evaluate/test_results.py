@@ -40,6 +40,7 @@ def whole(tmp_path_factory):
     trusted = results.examine(judged, test_trust.samples(layout), p, layout)
     results.write_doubt(judged, trusted, p, layout)
     pictures = {"runs": Figure(figsize=(1, 1)), "map": {"rf": Figure(figsize=(1, 1)), "x": None}, "image": None}
+    pictures["certainty"] = {name: Figure(figsize=(1, 1)) for name in trusted}
     results.write(Findings(judged, trusted), pictures, p, layout)
     return layout, judged, trusted, p
 
@@ -56,7 +57,8 @@ def test_numbers_keep_to_the_schema_and_the_page_says_them(whole):
     assert {path.name for path in layout.report.parent.iterdir()} == {
         *("index.html", "accuracy.json", "pictures", "tables")
     }
-    assert {path.stem for path in layout.picture("x").parent.iterdir()} == {"runs", "map_rf"}
+    assert {path.stem for path in layout.picture("x").parent.iterdir()} == {"runs", "map_rf", f"certainty_{best}"}
+    assert "Probability of the mapped class" in text and "consensus" not in text
     assert all("Water" in layout.run(run).style.read_text() for run in judged.runs)
     assert list(results.read_maps(judged, layout)) == judged.ranked()
 
