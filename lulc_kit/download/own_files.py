@@ -162,6 +162,8 @@ def _refuse_exchanged(entry: params.Scene) -> None:
         )
 
 
+_REFLECTANCE = 2
+"""No reflectance is higher."""
 _TRANSPARENCY = (
     "A band that the file marks as transparency (alpha) does not count. If it is none: gdal_edit.py -colorinterp_4 "
     "undefined FILE."
@@ -276,6 +278,17 @@ def _customary(entry: params.Scene, known: _Looked, number: int) -> float:
     return customary
 
 
+def _refuse_reflectance(entry: params.Scene, known: _Looked, number: int) -> None:
+    """Refuse numbers that are reflectance already, where the usual scale would make nothing of them."""
+    own, highest = known.found.bands[number - 1], known.said[number - 1].get("highest")
+    if np.dtype(own.dtype).kind == "f" and highest is not None and 0 < highest <= _REFLECTANCE:
+        raise BandError(
+            f"Scene {entry.date}: {known.name} holds numbers up to {highest:.4g} in {own.name}, which look like "
+            f"reflectance itself, and without a scale they would be multiplied by {SCALE}. Write scale: 1 in "
+            f"01_download.yaml, or what they are to be multiplied by."
+        )
+
+
 def _band(entry: params.Scene, known: _Looked, number: int) -> Band:
     own = known.found.bands[number - 1]
     # A default never overrules what a file says of itself, nor a parameter a copy that was made by it.
@@ -291,6 +304,8 @@ def _band(entry: params.Scene, known: _Looked, number: int) -> Band:
             f"at a reflectance of {255 * SCALE:.4f}. It is probably a picture, stretched for the eye: name the data "
             f"that it was made of. If its numbers are reflectance, write what they are multiplied by (scale: 0.004)."
         )
+    if entry.scale is None and own.scale == 1:
+        _refuse_reflectance(entry, known, number)
     offset = own.offset if entry.offset is None else entry.offset
     # The largest number of 16 bits is no reflectance but the mark of saturation, where it would mean more than 2.
     wide = np.dtype(own.dtype).kind in "iu" and np.can_cast(np.uint16, own.dtype)

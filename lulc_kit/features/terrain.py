@@ -31,8 +31,8 @@ LAYERS = ["DEM", "slope", "aspect"]
 HALO = 1
 METRES = {
     **dict.fromkeys(("", "m", "metre", "metres", "meter", "meters"), 1.0),
-    **dict.fromkeys(("ft", "foot", "feet", "international foot"), 0.3048),
-    **dict.fromkeys(("us-ft", "ftus", "us survey foot", "foot_us", "us_survey_foot"), 1200 / 3937),
+    **dict.fromkeys(("ft", "foot", "feet", "international foot", "international feet"), 0.3048),
+    **dict.fromkeys(("us-ft", "us_ft", "ftus", "us survey foot", "foot_us", "us_survey_foot"), 1200 / 3937),
     **{"km": 1000.0, "kilometre": 1000.0, "dm": 0.1, "decimetre": 0.1, "cm": 0.01, "centimetre": 0.01},
     **{"mm": 0.001, "millimetre": 0.001},
 }
@@ -180,7 +180,7 @@ def metres(scale: float, offset: float, unit: str, path: Path | str = "The eleva
     >>> metres(1, 100, "ft")
     (0.3048, 30.48)
     """
-    known = METRES.get(unit.strip().lower())
+    known = METRES.get(unit.strip().lower().rstrip("."))
     if known is None:
         raise ParameterError(
             f"{path} gives elevation in {unit!r}, and slopes need metres. Convert it, and set its unit: "

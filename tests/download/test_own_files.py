@@ -330,3 +330,13 @@ def test_what_was_understood_of_own_files_is_kept_in_the_catalog(project: Path) 
     }
     simple = Catalog(found.scenes[:0])
     assert simple.read_as("band") is None and simple.read_as("layer") is None
+
+
+def test_reflectance_without_a_scale_is_refused_before_it_becomes_nothing(project: Path) -> None:
+    scene.write(project / "data/a.tif", (DN / 10000).astype(np.float32), 10.0)
+    with pytest.raises(LulcError, match=r"look like reflectance itself.*Write scale: 1 in 01_download\.yaml"):
+        scenes.get(download({"bands": {"B2": "data/a.tif"}}), Layout(project))
+    band = scenes.get(download({"bands": {"B2": "data/a.tif"}, "scale": 1}), Layout(project)).scenes[0].bands["B2"]
+    assert band.scale == 1
+    scene.write(project / "data/a.tif", DN.astype(np.float32), 10.0)
+    assert scenes.get(download({"bands": {"B2": "data/a.tif"}}), Layout(project)).scenes[0].bands["B2"].scale == 1e-4

@@ -209,3 +209,10 @@ def test_holes_of_0_in_high_ground_are_told_and_a_coast_is_not(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         terrain.compute(write(tmp_path / "coast.tif", ground, coarse), box).compute()
+
+
+@pytest.mark.parametrize(
+    ("unit", "metre"), [("m.", 1), (" Metres", 1), ("US_ft", 1200 / 3937), ("International Feet", 0.3048)]
+)
+def test_units_are_known_however_they_are_written(unit, metre):
+    assert terrain.metres(1, 0, unit)[0] == metre
