@@ -43,8 +43,11 @@ class Positions:
         rows, columns = (int(np.floor(n)) + 2 for n in shape)
         xs, ys = np.meshgrid((first_column + np.arange(columns)) * step_x, (first_row + np.arange(rows)) * step_y)
         # GDAL's own transformation, so that both agree on the datum.
-        moved = transform(geobox.crs.to_wkt(), source.crs.to_wkt(), xs.ravel(), ys.ravel())
-        self.x, self.y = (np.reshape(v, xs.shape) for v in ~source.affine * tuple(np.asarray(v) for v in moved))
+        x, y = map(np.asarray, transform(geobox.crs.to_wkt(), source.crs.to_wkt(), xs.ravel(), ys.ravel()))
+        if source.crs.geographic:  # 180.1° is -179.9°: of a meridian's names the one that the source uses
+            middle = (source.affine * (source.width / 2, source.height / 2))[0]
+            x = x - 360 * np.round((x - middle) / 360)
+        self.x, self.y = (np.reshape(v, xs.shape) for v in ~source.affine * (x, y))
 
     @property
     def known(self) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import point
 from rasterio.transform import from_origin
+from rasterio.warp import transform
 
 from lulc_kit import raster
 from lulc_kit.errors import LulcError
@@ -216,3 +217,15 @@ def test_holes_of_0_in_high_ground_are_told_and_a_coast_is_not(tmp_path):
 )
 def test_units_are_known_however_they_are_written(unit, metre):
     assert terrain.metres(1, 0, unit)[0] == metre
+
+
+@pytest.mark.parametrize("left", [179.9, -180.1])
+def test_an_elevation_model_in_degrees_may_cross_the_date_line(tmp_path, left):
+    box = GeoBox((60, 300), from_origin(181_000, 8_000_000, 10, 10), "EPSG:32701")  # 180° runs through it
+    height = 5 + np.arange(720, dtype=np.float32)  # higher to the east, by one for each second
+    degrees = GeoBox((720, 720), from_origin(left, -18, 1 / 3600, 1 / 3600), "EPSG:4326")
+    found = terrain.compute(write(tmp_path / "dem.tif", np.tile(height, (720, 1)), degrees), box).sel(band="DEM")
+    x, y = np.meshgrid(181_005 + 10 * np.arange(300), 7_999_995 - 10 * np.arange(60))
+    longitude = np.array(transform("EPSG:32701", "EPSG:4326", x.ravel(), y.ravel())[0]).reshape(x.shape)
+    assert (longitude > 0).any() and (longitude < 0).any()
+    np.testing.assert_allclose(found, 5 - 0.5 + 3600 * ((longitude - left) % 360), atol=0.02)
