@@ -9,6 +9,7 @@ the FCN of its study and seed from there, or trains it.
 All are trained on the same land and tested on the same labelled pixels in the same folds; forest and boosting take the
 samples and all features of the study, networks what its files of parameters say (params/<study>/07_*.yaml and
 08_*.yaml), and those that no plan has (an MLP, a light FCN, TempCNN, L-TAE, a small U-TAE) the kit's settings.
+Of havelland there is one date, and so no network of dates.
 Differences to the forest are paired, with intervals of 95 % from drawing whole blocks. Inner validation is land that
 the networks did not learn from and that chose their weights; settings were chosen by it, never by the test.
 """
@@ -67,11 +68,12 @@ def beside(study: str, planned: list[params.FCN | params.LSTM]) -> list[params.F
     """Return the networks that are compared beside those of a study's plan."""
     found: list[params.FCN | params.LSTM] = [params.FCN(study=study, run=n, network=n) for n in ("mlp", "fcn_light")]
     lstms = [p for p in planned if isinstance(p, params.LSTM)]
-    for kind in KINDS if lstms else ():
-        for sequences_of in ("fixed", "random"):
+    for sequences_of in ("fixed", "random") if lstms else ():
+        found.append(lstms[0].model_copy(update={"run": f"lstm_{sequences_of}", "sequences": sequences_of}))
+        for kind in KINDS:
             asked = {"network": kind, "run": f"{kind}_{sequences_of}", "sequences": sequences_of, "gaps": "mean"}
             found.append(lstms[0].model_copy(update=asked))
-    return found
+    return [p for p in found if p.run not in {other.run for other in planned}]
 
 
 def named(study: str) -> dict[str, params.FCN | params.LSTM]:
