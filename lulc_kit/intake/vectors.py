@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from lulc_kit.errors import FormatError, GridError, MissingFileError, ParameterError
 from lulc_kit.files import join_archive
@@ -19,6 +20,7 @@ from lulc_kit.raster.reading import OFFLINE
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import numpy.typing as npt
     import pandas as pd
     import pyproj
 
@@ -138,11 +140,12 @@ def read(
         raise MissingFileError(f"{path} does not exist. Check the path in {parameters}.")
     refuse_remote(path)
     if path.suffix.lower() in PARQUET:
-        table, name = _parquet(path), path.stem
+        table, name = _placed(path, _parquet(path)), path.stem
         if mask is not None and table.crs is not None:
             table = table[table.intersects(mask.to_crs(table.crs).union_all())]
     else:
         table, name = _gdal(path, layer, encoding, mask, where, parameters)
+        table = _placed(path, table)
     if crs is not None and (table.crs is None or _contradicted(table)):  # GeoJSON in metres does not say so
         table = table.set_crs(_known(crs, parameters), allow_override=True)
     if table.crs is None:
@@ -150,6 +153,27 @@ def read(
         raise GridError(f"{path} has no CRS. {remedy}.")
     _check_place(path, table, parameters)
     return Vectors(_legible(table), name, path)
+
+
+def finite(geometry: "gpd.GeoSeries") -> "npt.NDArray[np.bool_]":
+    """Whether all coordinates of each shape are numbers, and none of them infinite; of no shape they are."""
+    found, of = shapely.get_coordinates(geometry.to_numpy(), return_index=True)
+    good = np.ones(len(geometry), bool)
+    good[of[~np.isfinite(found).all(axis=1)]] = False
+    return good
+
+
+def _placed(path: Path, table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
+    """Return the table with no geometry where coordinates are no numbers: no program can say where such a shape is."""
+    odd = ~finite(table.geometry)
+    if not odd.any():
+        return table
+    warnings.warn(
+        f"{int(odd.sum())} of {len(table)} features of {path} have coordinates that are no numbers (NaN, or infinite), "
+        f"the first is number {int(odd.argmax()) + 1}: they lie nowhere, and count as features without geometry.",
+        stacklevel=3,
+    )
+    return table.set_geometry(table.geometry.mask(odd))
 
 
 def _check_place(path: Path, table: "gpd.GeoDataFrame", parameters: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
-from shapely.geometry import LineString, MultiPolygon, Point, box
+from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from lulc_kit.errors import LulcError
 from lulc_kit.intake import vectors
@@ -265,3 +265,17 @@ def test_geoparquet_with_what_is_missing_in_pandas_own_way(tmp_path: Path) -> No
     found = table().iloc[:2].assign(code=pd.array([1, None], "Int64"))
     found.to_parquet(tmp_path / "p.parquet")
     np.testing.assert_array_equal(vectors.read(tmp_path / "p.parquet").table["code"], [1, np.nan])
+
+
+@pytest.mark.parametrize("name", ["x.gpkg", "x.parquet"])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_shapes_whose_coordinates_are_no_numbers_count_as_without_geometry(
+    tmp_path: Path, name: str, number: float
+) -> None:
+    frame = table()
+    frame.loc[1, "geometry"] = Polygon([(0, 0), (5, number), (5, 5)])
+    frame.to_parquet(tmp_path / name) if name.endswith("parquet") else frame.to_file(tmp_path / name)
+    with pytest.warns(UserWarning, match="1 of 3 features of .* no numbers.*the first is number 2"):
+        found = vectors.read(tmp_path / name).table
+    assert [shape is None for shape in found.geometry] == [False, True, False]
+    assert found["class"].tolist() == WORDS
