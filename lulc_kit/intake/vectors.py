@@ -203,7 +203,7 @@ def _contradicted(table: "gpd.GeoDataFrame") -> bool:
 
 
 def _legible(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
-    """Return the table with words and names of fields in one spelling, and lists as words.
+    """Return the table with words and names of fields in one spelling, and lists and objects as words.
 
     ``ä`` may stand in a file as one character or as two (a and its dots), as programs of macOS write it.
     """
@@ -216,7 +216,17 @@ def _legible(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
 def _word(value: Any) -> Any:
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value)
-    return str(np.asarray(value).tolist()) if isinstance(value, list | tuple | np.ndarray) else value
+    return str(_bare(value)) if isinstance(value, list | tuple | dict | np.ndarray) else value
+
+
+def _bare(value: Any) -> Any:
+    """Return lists and objects, as JSON and Parquet hold them in one another, without numpy's types; 1 for 1.0."""
+    if isinstance(value, dict):
+        return {name: _bare(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_bare(inner) for inner in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _known(crs: str, parameters: str) -> "pyproj.CRS":

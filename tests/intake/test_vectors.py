@@ -279,3 +279,19 @@ def test_shapes_whose_coordinates_are_no_numbers_count_as_without_geometry(
         found = vectors.read(tmp_path / name).table
     assert [shape is None for shape in found.geometry] == [False, True, False]
     assert found["class"].tolist() == WORDS
+
+
+@pytest.mark.parametrize("name", ["x.geojson", "x.parquet"])
+def test_objects_and_lists_of_several_lengths_are_words(tmp_path: Path, name: str) -> None:
+    frame = table().to_crs(4326).drop(columns="class")
+    kinds = [{"a": 1, "b": ["x"]}, {"a": 2, "b": ["x", "y"]}, None]
+    if name.endswith("parquet"):
+        frame.assign(kind=kinds, rings=[[[1], [2, 3]], [], None]).to_parquet(tmp_path / name)
+    else:
+        features = json.loads(frame.to_json())
+        for feature, kind, rings in zip(features["features"], kinds, [[[1], [2, 3]], [], None], strict=True):
+            feature["properties"] = {"kind": kind, "rings": rings}
+        (tmp_path / name).write_text(json.dumps(features))
+    found = vectors.read(tmp_path / name).table
+    assert found["kind"].dropna().tolist() == ["{'a': 1, 'b': ['x']}", "{'a': 2, 'b': ['x', 'y']}"]
+    assert found["rings"].dropna().tolist() == ["[[1], [2, 3]]", "[]"]
