@@ -11,7 +11,7 @@ import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster, translation
-from lulc_kit.classes import SCHEMES, Scheme
+from lulc_kit.classes import SCHEMES, Scheme, of_tag
 from lulc_kit.errors import BandError, ParameterError
 from lulc_kit.evaluate import agreement
 from lulc_kit.evaluate.agreement import Values
@@ -64,14 +64,13 @@ def _codes(
 
 def _named(path: Path) -> dict[int, str]:
     """Return what a file that the kit wrote says of its values."""
-    text = raster.tags(path).get("classes", "")
-    entries = [entry.split(" ", 1) for entry in text.split("; ") if " " in entry]
-    if not entries or not all(value.isdigit() for value, _ in entries):
+    named = of_tag(raster.tags(path).get("classes", ""))
+    if not named:
         raise ParameterError(
             f"{path} does not say what its values mean. Give 'scheme' (esri, worldcover) or 'classes' in the entry of "
             f"'references' in 09_evaluate.yaml."
         )
-    return {int(value): name for value, name in entries}
+    return named
 
 
 def _recognized(named: Mapping[int, Any]) -> str | None:

@@ -9,7 +9,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from lulc_kit import palette, raster
-from lulc_kit.classes import LandClass
+from lulc_kit.classes import LandClass, of_tag
 from lulc_kit.labels import schemes
 
 NAME, VALUE, LOW, RED, GREEN, BLUE = "2", "5", "3", "6", "7", "8"
@@ -36,8 +36,7 @@ _Names = dict[float, tuple[str, str | None]]
 
 
 def _of_tag(path: Path) -> _Names:
-    listed = [entry.split(" ", 1) for entry in raster.tags(path).get("classes", "").split("; ") if " " in entry]
-    return {float(value): (name, None) for value, name in listed if value.isdecimal()}
+    return {float(value): (name, None) for value, name in of_tag(raster.tags(path).get("classes", "")).items()}
 
 
 def _of_aux(path: Path) -> _Names:
