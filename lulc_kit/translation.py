@@ -73,7 +73,7 @@ def meanings(
     (('oak', 'pine'), ['oak', 'oak '])
     """
     if wanted is not None:
-        return scheme or classes.own(list(wanted)), wanted
+        return scheme or _painted(classes.own(list(wanted)), wanted, named or {}), wanted
     values = pd.unique(pd.Series(list(found), dtype=object).dropna())
     named = named or {}
     by_name: dict[str, list[Any]] = {}
@@ -119,6 +119,14 @@ def _own(by_name: Meanings, named: Mapping[Any, LandClass]) -> Scheme:
         changed = [LandClass(int(v), c.name, named[v].colour if v in named else c.colour) for c, v in rows]
         return classes.check(Scheme(scheme.name, scheme.title, tuple(changed)))
     return scheme
+
+
+def _painted(scheme: Scheme, wanted: Meanings, named: Mapping[Any, LandClass]) -> Scheme:
+    """Give classes the colours that the file gives to the first value of each, if it does to all, and different ones."""
+    first = {name: wants[0] for name, wants in wanted.items() if wants and not isinstance(wants[0], list | tuple)}
+    colours = {name: named[value].colour for name, value in first.items() if value in named}
+    whole = len(set(colours.values())) == len(scheme.classes)
+    return classes.recolour(scheme, colours) if whole else scheme
 
 
 def occurring(found: npt.NDArray[Any], wanted: Meanings) -> Meanings:

@@ -86,3 +86,11 @@ def test_classes_of_the_same_name_are_the_same_and_none_is_refused():
     assert translation.between({4: "pine", 9: "rock"}, None, own) == {"pine": [4]}
     with pytest.raises(LulcError, match=r"classes rock is one of the scheme 'own' \(oak, pine\)"):
         translation.between({9: "rock"}, None, own)
+
+
+def test_classes_of_one_s_own_have_the_colours_that_the_file_gives_to_their_values():
+    named = {3: classes.LandClass(3, "x", "#010203"), 5: classes.LandClass(5, "y", "#040506")}
+    scheme, _ = translation.meanings([3, 5, 7], None, {"Wald": [3, 7], "See": [5]}, named)
+    assert [c.colour for c in scheme.classes] == ["#010203", "#040506"]
+    scheme, _ = translation.meanings([3, 5, 7], None, {"Wald": [3], "See": [[4, 7]]}, named)
+    assert scheme == classes.own(["Wald", "See"]), "one of the palette might be like one of the file"

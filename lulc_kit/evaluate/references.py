@@ -20,7 +20,12 @@ from lulc_kit.raster import warping
 
 
 def open_codes(
-    path: Path, geobox: GeoBox, classes: Scheme, source: str | None = None, wanted: Values | None = None
+    path: Path,
+    geobox: GeoBox,
+    classes: Scheme,
+    source: str | None = None,
+    wanted: Values | None = None,
+    copies: Path | None = None,
 ) -> da.Array:
     """Open a class map by others as class values of a study, lazily, (row, column), 0 for none.
 

@@ -281,7 +281,7 @@ def _gdal(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
             tables = [gpd.read_file(source, layer=one, encoding=encoding, mask=mask, where=where) for one in chosen]
-            if encoding is None and _names_no_encoding(path) and _is_utf8(tables[0]):
+            if encoding is None and _names_no_encoding(path) and is_utf8(tables[0]):
                 tables = [gpd.read_file(source, encoding="UTF-8", mask=mask, where=where)]
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise _unreadable(path, error) from error
@@ -407,7 +407,7 @@ def _names_no_encoding(path: Path) -> bool:
     return path.suffix.lower() == ".shp" and ".cpg" not in beside
 
 
-def _is_utf8(table: "pd.DataFrame") -> bool:
+def is_utf8(table: "pd.DataFrame") -> bool:
     """Whether words that were read as Latin-1 are UTF-8: all that are not ASCII would be, which no other text is."""
     words = {w for c in table.columns if c != "geometry" for w in table[c].unique() if isinstance(w, str)}
     odd = [word for word in words if not word.isascii()]
