@@ -213,7 +213,9 @@ def compare_references(
         ours = raster.read_codes(run.map)
         for other in p.references:
             path = _fetched(layout) if other.file == "reference" else files.locate(other.file)
-            theirs = references.open_codes(path, ours.odc.geobox, judged.classes, other.scheme, other.classes)
+            theirs = references.open_codes(
+                path, ours.odc.geobox, judged.classes, other.scheme, other.classes, copies=layout.reference
+            )
             matrix = agreement.count(ours.data[0], theirs.rechunk(ours.data[0].chunks), judged.classes.values)
             target = run.agreement(other.name)
             if target.stem in found:
