@@ -1,6 +1,7 @@
 """Points, lines and polygons of a user's, in whatever file they come."""
 
 import glob
+import re
 import unicodedata
 import warnings
 import zipfile
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     {".gpkg", ".shp", ".geojson", ".geojsonl", ".json", ".fgb", ".parquet", ".geoparquet"}
     | {".gml", ".kml", ".kmz", ".sqlite", ".gdb", ".tab", ".mif", ".gpx", ".topojson"}
-    | {".osm", ".pbf"}
+    | {".osm", ".pbf", ".shz", ".jsonfg", ".geojsonseq", ".geojsons", ".ndjson"}
 )
 """Endings of vector files, in lower case."""
+_IN_XML = re.compile(rb"<(?:\w+:)?(?:kml|gpx|osm)[\s>]|<(?:\w+:)?FeatureCollection[^>]*opengis\.net/(?:gml|wfs)")
+"""How vectors begin in a file that is called .xml, as services deliver GML; most others of that name say what a raster
+is."""
 PARQUET = (".parquet", ".geoparquet")
+_PACKED = (".zip", ".shz")  # a shapefile in it may have no .cpg
 SETTABLE = "05_samples.yaml"
 """The parameters that can say which layer, encoding and CRS a file has; for others the file itself is changed."""
 EVERY, LAYER = "*", "layer"
@@ -40,8 +45,15 @@ DEGREES = 361
 
 
 def is_vector(path: Path) -> bool:
-    """Whether a file (or a folder, for ``.gdb``) is a vector file: by its ending, in a zip archive by what it holds."""
-    return path.suffix.lower() in SUFFIXES or bool(_members(path))
+    """Whether a file (or a folder, for ``.gdb``) is a vector file: by its ending, in a zip archive or .xml by what it holds."""
+    return path.suffix.lower() in SUFFIXES or bool(_members(path)) or _in_xml(path)
+
+
+def _in_xml(path: Path) -> bool:
+    if path.suffix.lower() != ".xml" or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return bool(_IN_XML.search(stream.read(4096)))
 
 
 def _members(path: Path) -> list[str]:
@@ -281,8 +293,9 @@ def _gdal(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
             tables = [gpd.read_file(source, layer=one, encoding=encoding, mask=mask, where=where) for one in chosen]
-            if encoding is None and _names_no_encoding(path) and is_utf8(tables[0]):
-                tables = [gpd.read_file(source, encoding="UTF-8", mask=mask, where=where)]
+            unsaid = _names_no_encoding(path) or path.suffix.lower() in _PACKED
+            if encoding is None and unsaid and len(tables) == 1 and is_utf8(tables[0]):
+                tables = [gpd.read_file(source, layer=chosen[0], encoding="UTF-8", mask=mask, where=where)]
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise _unreadable(path, error) from error
     except (UnicodeDecodeError, LookupError) as error:

@@ -97,7 +97,9 @@ def load(path: Path) -> dict[str, Any]:
         raise FormatError(f"{path}: expected lines 'name: value', found {type(values).__name__}.")
     for name, value in values.items():
         if not isinstance(name, str):
-            raise FormatError(f"{path}: expected lines 'name: value', found {name!r}: {value!r}. {_renamed(name, value)}")
+            raise FormatError(
+                f"{path}: expected lines 'name: value', found {name!r}: {value!r}. {_renamed(name, value)}"
+            )
     return values
 
 

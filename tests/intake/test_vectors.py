@@ -295,3 +295,29 @@ def test_objects_and_lists_of_several_lengths_are_words(tmp_path: Path, name: st
     found = vectors.read(tmp_path / name).table
     assert found["kind"].dropna().tolist() == ["{'a': 1, 'b': ['x']}", "{'a': 2, 'b': ['x', 'y']}"]
     assert found["rings"].dropna().tolist() == ["[[1], [2, 3]]", "[]"]
+
+
+def test_vectors_under_names_of_other_files(tmp_path: Path) -> None:
+    table().to_file(tmp_path / "x.gml")
+    (tmp_path / "x.gml").rename(tmp_path / "wfs.xml")
+    table().to_crs(4326).rename(columns={"class": "Name"}).to_file(tmp_path / "x.kml", driver="KML")
+    (tmp_path / "x.kml").rename(tmp_path / "k.xml")
+    table().to_file(tmp_path / "x.jsonfg", driver="JSONFG")
+    table().to_crs(4326).to_file(tmp_path / "x.geojsons", driver="GeoJSONSeq")
+    for name, field in (("wfs.xml", "class"), ("k.xml", "Name"), ("x.jsonfg", "class"), ("x.geojsons", "class")):
+        assert vectors.is_vector(tmp_path / name), name
+        assert vectors.read(tmp_path / name).table[field].tolist() == WORDS, name
+    for text in ('<MD_Metadata xmlns:gml="http://www.opengis.net/gml">', "<PAMDataset/>", ""):
+        (tmp_path / "m.xml").write_text(text)
+        assert not vectors.is_vector(tmp_path / "m.xml")
+
+
+@pytest.mark.parametrize("name", ["x.shz", "x.zip"])
+def test_a_packed_shapefile_in_utf8_without_cpg_is_read_as_such(tmp_path: Path, name: str) -> None:
+    table().to_file(tmp_path / "a.shp", encoding="UTF-8")
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        for part in tmp_path.glob("a.*"):
+            if part.suffix != ".cpg":
+                archive.write(part, f"x{part.suffix}")
+    assert vectors.is_vector(tmp_path / name)
+    assert vectors.read(tmp_path / name).table["class"].tolist() == WORDS

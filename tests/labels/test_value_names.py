@@ -97,9 +97,7 @@ def attributes(path, fields, rows):
         f'<FieldDefn index="{i}"><Name>{n}</Name><Type>{t}</Type><Usage>{u}</Usage></FieldDefn>'
         for i, (n, t, u) in enumerate(fields)
     )
-    cells = "".join(
-        f'<Row index="{i}">' + "".join(f"<F>{c}</F>" for c in row) + "</Row>" for i, row in enumerate(rows)
-    )
+    cells = "".join(f'<Row index="{i}">' + "".join(f"<F>{c}</F>" for c in row) + "</Row>" for i, row in enumerate(rows))
     path.with_name(f"{path.name}.aux.xml").write_text(
         f'<PAMDataset><PAMRasterBand band="1"><GDALRasterAttributeTable tableType="thematic">{defined}{cells}'
         "</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>",
