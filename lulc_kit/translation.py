@@ -122,7 +122,7 @@ def _own(by_name: Meanings, named: Mapping[Any, LandClass]) -> Scheme:
 
 
 def _painted(scheme: Scheme, wanted: Meanings, named: Mapping[Any, LandClass]) -> Scheme:
-    """Give classes the colours that the file gives to the first value of each, if it does to all, and different ones."""
+    """Give classes the colours that the file gives to the first value of each, if to all of them, and not one twice."""
     first = {name: wants[0] for name, wants in wanted.items() if wants and not isinstance(wants[0], list | tuple)}
     colours = {name: named[value].colour for name, value in first.items() if value in named}
     whole = len(set(colours.values())) == len(scheme.classes)

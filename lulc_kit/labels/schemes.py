@@ -20,8 +20,8 @@ def read(path: Path) -> Scheme:
     ----------
     path
         ``.yaml``: ``name: value`` for each class, or ``name: {value: …, colour: "#rrggbb"}``. ``.csv``: columns value,
-        name and, by choice, colour, in any order and capitals. ``.qml``: a QGIS style with a palette of unique values. Classes without a colour
-        get one.
+        name and, by choice, colour, in any order and capitals. ``.qml``: a QGIS style with a palette of unique values.
+        Classes without a colour get one.
 
     Raises
     ------

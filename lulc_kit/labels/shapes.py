@@ -292,10 +292,10 @@ def _prepared(
         for fault in what:
             mended.setdefault(fault, []).append(number)
         whole = [g for g in _taken_apart(shape) if g.geom_type in ("Polygon", "Point")]
-        if not whole:
-            fate[n - 1] = LINE
-        elif not any(g.intersects(grid) for g in whole):
+        if not any(g.intersects(grid) for g in whole or [shape]):
             fate[n - 1] = OUTSIDE
+        elif not whole:
+            fate[n - 1] = LINE
         else:
             drawn = len(parts)
             for k, part in enumerate(whole):

@@ -99,7 +99,7 @@ def _of_table(band: Element) -> _Names:
 def _columns(fields: Sequence[Element]) -> dict[str, int]:
     """Return where in the rows of an attribute table what is looked for stands."""
     said = [tuple((f.findtext(what) or "").strip() for what in ("Usage", "Name", "Type")) for f in fields]
-    found = {}
+    found: dict[str, int] = {}
     for role, usages, names in _ROLES:
         chosen = [i for u in usages for i, (usage, _, _) in enumerate(said) if usage == u] or [
             i

@@ -137,6 +137,12 @@ def test_names_that_a_file_of_another_format_holds_itself(tmp_path, path):
     (tmp_path / "c.hdr").write_text(header)
     found = value_names.read(tmp_path / "c.img")
     assert {v: (c.name, c.colour) for v, c in found.items()} == {1: ("Bau", "#ff0000"), 2: ("Wald", "#00ff00")}
+    path.with_name("lc.tif.aux.xml").write_text(ATTRIBUTES.replace("<F>broken</F><F>x</F>", ""), encoding="utf-8")
+    rasterio.shutil.copy(path, tmp_path / "erdas.img", driver="HFA")
+    (tmp_path / "erdas.img.aux.xml").unlink(missing_ok=True)
+    path.with_name("lc.tif.aux.xml").unlink()
+    found = value_names.read(tmp_path / "erdas.img")
+    assert {v: (c.name, c.colour) for v, c in found.items() if v} == {1: ("Wald", "#006410"), 2: ("水", "#0000ff")}
     rasterio.shutil.copy(path, tmp_path / "v.vrt", driver="VRT")
     virtual = (tmp_path / "v.vrt").read_text()
     categories = CATEGORIES[CATEGORIES.index("<Cat") : CATEGORIES.index("</PAMRasterBand")]
