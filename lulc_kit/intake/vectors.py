@@ -45,7 +45,7 @@ DEGREES = 361
 
 
 def is_vector(path: Path) -> bool:
-    """Whether a file (for ``.gdb`` a folder) is a vector file: by its ending, a zip archive and .xml by their content."""
+    """Whether a file (for ``.gdb`` a folder) is a vector file: by its ending, archives and XML by what they hold."""
     return path.suffix.lower() in SUFFIXES or bool(_members(path)) or _in_xml(path)
 
 

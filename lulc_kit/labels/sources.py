@@ -143,8 +143,8 @@ def _check_span(longitude: float, latitude: float, far: float) -> None:
     if far > np.pi / 2:
         raise ParameterError(
             f"The table's places lie up to {np.degrees(far):.0f}° from their middle, and no map keeps distances over "
-            f"more than half the earth, which this split needs. Set split: groups with table_group (country, region) "
-            f"in {PARAMETERS}, or give the places of one part of the world."
+            f"more than half the earth, which this split needs. Set split: groups with table_group (country, region), "
+            f"and gap: 0, in {PARAMETERS}, or give the places of one part of the world."
         )
     stretch = far / np.sin(far) - 1
     if stretch > _STRETCHED:

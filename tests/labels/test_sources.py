@@ -1,6 +1,7 @@
 """Labels: what is left of them where features have data."""
 
 import warnings
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -11,8 +12,9 @@ from rasterio.transform import from_origin
 
 from lulc_kit import classes
 from lulc_kit.errors import LulcError
-from lulc_kit.labels import sources
+from lulc_kit.labels import sources, splits
 from lulc_kit.labels.sources import Labels
+from lulc_kit.labels.splitters import GroupSplit
 
 SCHEME = classes.scheme("workflow")
 GRID = GeoBox((60, 80), from_origin(500_000, 5_000_600, 10, 10), "EPSG:32633")
@@ -44,7 +46,8 @@ def test_usable_refuses_a_lost_class_and_a_single_one():
 def world(longitude, latitude, crs=4326):
     """Labels of a table whose rows lie at these degrees."""
     values = np.ones((1, len(longitude)), np.uint8)
-    frame = gpd.GeoDataFrame(geometry=gpd.points_from_xy(longitude, latitude), crs=4326).to_crs(crs)
+    places = gpd.points_from_xy(longitude, latitude)
+    frame = gpd.GeoDataFrame({"B4": np.arange(len(places))}, geometry=places, crs=4326).to_crs(crs)
     return Labels(values, values.astype(np.uint32), GRID, SCHEME, frame=frame)
 
 
@@ -74,4 +77,8 @@ def test_places_too_far_apart_for_metres_are_warned_of_and_those_of_the_whole_ea
         world([-60, 20, 10], [0, -30, 50]).points()
     with pytest.raises(LulcError, match="no map keeps distances over more than half the earth.*table_group"):
         world([0, 90, 180, -90], [0, 10, 0, -10]).points()
+    found = world([0, 1, 90, 91, 180, -90], [0, 0, 10, 10, 0, -10])
+    found = replace(found, values=np.array([[1, 2, 1, 2, 1, 2]], np.uint8), source=np.arange(1, 7)[None])
+    grouped = splits.split(replace(found, groups=np.array(list("aabbcc"))), GroupSplit(3))
+    assert grouped.count == 3, "what the message advises needs no places"
     np.testing.assert_allclose(world([9, 15], [0, 0], "EPSG:32632").points()[0], [500_000, 0], atol=1e-6)
