@@ -21,6 +21,7 @@ from lulc_kit.late import pd, xr
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pyproj
 
 PARAMETERS = "05_samples.yaml"
 
@@ -107,13 +108,13 @@ class Labels:
 
 
 def _in_metres(places: gpd.GeoSeries) -> npt.NDArray[np.float64]:
-    """Return points of a projected CRS as they are, those in degrees in a CRS in which distances are metres, (n, 2).
+    """Return points in a CRS in which distances are metres, (n, 2): their own if it is one.
 
-    Their UTM zone where it carries them all, otherwise an azimuthal equidistant one about their middle. At an angle c
-    from there it stretches distances across the radius by c / sin c, a half at a quarter of the earth; beyond, blocks
-    and gaps in metres would mean nothing.
+    Degrees, feet and Mercator's metres are none: then their UTM zone where it carries them all, or an azimuthal
+    equidistant one about their middle. At an angle c from there it stretches distances across the radius by c / sin c,
+    a half at a quarter of the earth; beyond, blocks and gaps in metres would mean nothing.
     """
-    if not places.crs.is_geographic:
+    if _keeps_metres(places.crs):
         return np.column_stack([places.x, places.y]).astype(np.float64)
     degrees = places.to_crs(4326)
     longitude, latitude, far = _middle(degrees)
@@ -126,6 +127,12 @@ def _in_metres(places: gpd.GeoSeries) -> npt.NDArray[np.float64]:
         crs = f"+proj=aeqd +lon_0={longitude:.6f} +lat_0={latitude:.6f} +datum=WGS84 +units=m"
     flat = degrees.to_crs(crs)
     return np.column_stack([flat.x, flat.y]).astype(np.float64)
+
+
+def _keeps_metres(crs: pyproj.CRS) -> bool:
+    method = crs.coordinate_operation.method_name if crs.coordinate_operation is not None else ""
+    stretched = "Mercator" in method and "Transverse" not in method and "Oblique" not in method
+    return bool(crs.is_projected and crs.axis_info[0].unit_name == "metre" and not stretched)
 
 
 def _middle(degrees: gpd.GeoSeries) -> tuple[float, float, float]:

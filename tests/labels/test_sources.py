@@ -72,6 +72,13 @@ def test_a_kilometre_of_a_table_in_degrees_is_a_kilometre_wherever_it_lies(longi
         assert (apart >= 990).all() and (apart <= 1000 * (1 + off)).all(), apart
 
 
+@pytest.mark.parametrize("crs", [3857, 3395, 2263, 32618, 4269])  # two Mercators, feet, UTM, degrees
+def test_a_kilometre_of_a_table_is_a_kilometre_in_whatever_crs_it_comes(crs):
+    north = pyproj.Geod(ellps="WGS84").fwd(-74, 41, 0, 1000.0)
+    x, y = world([-74, north[0]], [41, north[1]], crs).points().T
+    assert np.hypot(*np.diff([x, y]).ravel()) == pytest.approx(1000, rel=0.002)
+
+
 def test_places_too_far_apart_for_metres_are_warned_of_and_those_of_the_whole_earth_refused():
     with pytest.warns(UserWarning, match=r"up to \d+° from their middle.*up to \d+% too long"):
         world([-60, 20, 10], [0, -30, 50]).points()
