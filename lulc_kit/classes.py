@@ -74,6 +74,16 @@ class Scheme:
         keep = set(np.asarray(values).tolist())
         return Scheme(self.name, self.title, tuple(c for c in self.classes if c.value in keep))
 
+    def to_tag(self) -> str:
+        """Return values and names as they stand in the tag ``classes`` of rasters; `of_tag` is its inverse.
+
+        Examples
+        --------
+        >>> scheme("forest").to_tag()
+        '1 Forest; 2 Not forest'
+        """
+        return "; ".join(f"{c.value} {c.name.replace(';', ';;')}" for c in self.classes)
+
     def to_dict(self) -> dict[str, object]:
         """Return plain data for JSON; `from_dict` is its inverse."""
         rows = [{"value": c.value, "name": c.name, "colour": c.colour} for c in self.classes]
@@ -159,6 +169,20 @@ def scheme(name: str) -> Scheme:
             f"Class scheme {name!r} is unknown. Known schemes: {', '.join(SCHEMES)}; or the path of a file that holds "
             f"one (.yaml, .csv, .qml), or null for classes of your own."
         ) from None
+
+
+def of_tag(text: str) -> dict[int, str]:
+    """Return the names by value that a raster's tag ``classes`` says, as `Scheme.to_tag` writes it; else nothing.
+
+    Examples
+    --------
+    >>> of_tag("1 Forest; 2 Not forest"), of_tag("forest and water")
+    ({1: 'Forest', 2: 'Not forest'}, {})
+    """
+    entries = [entry.split(" ", 1) for entry in re.split(r"; (?=[0-9]+ )", text.replace(";;", "\0"))]
+    if not all(len(entry) == 2 and re.fullmatch("[0-9]+", entry[0]) for entry in entries):
+        return {}
+    return {int(value): name.replace("\0", ";") for value, name in entries}
 
 
 def join(schemes: Mapping[str, Scheme]) -> Scheme:

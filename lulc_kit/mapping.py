@@ -251,7 +251,7 @@ def write(maps: Maps, run: RunLayout, classes: Scheme, tags: Mapping[str, str] |
     tags
         Words for the files' metadata.
     """
-    legend = {"classes": "; ".join(f"{c.value} {c.name}" for c in classes.classes), "run": run.name}
+    legend = {"classes": classes.to_tag(), "run": run.name}
     outputs = []
     for name, data in maps.layers.items():
         layer, words = LAYERS[name], legend | dict(tags or {})

@@ -134,7 +134,7 @@ class Samples:
                 dtype="uint8",
                 nodata=0,
                 colours={c.value: c.rgb for c in self.scheme.classes},
-                tags={"classes": "; ".join(f"{c.value} {c.name}" for c in self.scheme.classes)},
+                tags={"classes": self.scheme.to_tag()},
             )
             writing.write(layout.folds, self.folds, dtype="uint32", nodata=0)
         with files.replacing(layout.samples) as part:

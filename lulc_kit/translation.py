@@ -73,7 +73,7 @@ def meanings(
     (('oak', 'pine'), ['oak', 'oak '])
     """
     if wanted is not None:
-        return scheme or classes.own(list(wanted)), wanted
+        return scheme or _painted(classes.own(list(wanted)), wanted, named or {}), wanted
     values = pd.unique(pd.Series(list(found), dtype=object).dropna())
     named = named or {}
     by_name: dict[str, list[Any]] = {}
@@ -121,6 +121,14 @@ def _own(by_name: Meanings, named: Mapping[Any, LandClass]) -> Scheme:
     return scheme
 
 
+def _painted(scheme: Scheme, wanted: Meanings, named: Mapping[Any, LandClass]) -> Scheme:
+    """Give classes the colours that the file gives to the first value of each, if to all of them, and not one twice."""
+    first = {name: wants[0] for name, wants in wanted.items() if wants and not isinstance(wants[0], list | tuple)}
+    colours = {name: named[value].colour for name, value in first.items() if value in named}
+    whole = len(set(colours.values())) == len(scheme.classes)
+    return classes.recolour(scheme, colours) if whole else scheme
+
+
 def occurring(found: npt.NDArray[Any], wanted: Meanings) -> Meanings:
     """Return the classes of which a value is there."""
 
@@ -165,26 +173,56 @@ def translate(found: npt.NDArray[Any], scheme: Scheme, wanted: Meanings, what: s
         if len(found) and not (codes == value).any():
             there = [v for v in found[:100_000] if v == v and v is not None]
             present = sorted({own_name(v) or str(v) for v in there})
-            words = [any(isinstance(v, str) for v in listed) for listed in (there, wants)]
-            numbers = not words[0] and any(isinstance(v, int | float | np.number) for v in there)
             raise ParameterError(
                 f"Class {name}: none of {list(wants)} occurs in {what}. "
                 f"Values there: {', '.join(present[:20])}{' …' if len(present) > 20 else ''}."
-                + (" They are text: write them in quotes." if words == [True, False] else "")
-                + (" They are numbers: write them without quotes." if words[1] and numbers else "")
+                + _kind(there, wants)
                 + " Set classes: null (and scheme: null) to make a class of each value."
             )
     return codes
 
 
+def _kind(there: Sequence[Any], wants: Sequence[Any]) -> str:
+    """Return how values of a file's kind are written, where those that are wanted are of another kind."""
+    asked = any(isinstance(want, str) for want in wants)
+    if any(isinstance(v, str) for v in there):
+        return "" if asked else " They are text: write them in quotes, as they stand there."
+    if any(isinstance(v, bool | np.bool_) for v in there):
+        return ' They are true or false: write "true" or "false", in quotes.'
+    numbers = any(isinstance(v, int | float | np.number) for v in there)
+    return " They are numbers: name the numbers that mean the class." if asked and numbers else ""
+
+
 def _same(found: npt.NDArray[Any], want: Any) -> npt.NDArray[np.bool_]:
-    """Whether values are the wanted one; blanks around words mean nothing."""
-    if found.dtype == object:  # numpy takes words that end in NUL for others
-        word = own_name(want) if isinstance(want, str) else None
-        words = (str, datetime.date)
-        alike = (v == want or (word is not None and isinstance(v, words) and own_name(v) == word) for v in found)
-        return np.fromiter(alike, bool, len(found))
-    return np.asarray(found == want)
+    """Whether values are the wanted one; blanks around words mean nothing.
+
+    Words name truth values (a field of yes and no), and, where no value is that very text, numbers: "01" the number 1.
+    """
+    if isinstance(want, str) and found.dtype != object:
+        found = found.astype(object)
+    if found.dtype != object:
+        return np.asarray(found == want)
+    # numpy takes words that end in NUL for others
+    word = own_name(want) if isinstance(want, str) else None
+    words = (str, datetime.date)
+    alike = (v == want or (word is not None and isinstance(v, words) and own_name(v) == word) for v in found)
+    same = np.fromiter(alike, bool, len(found))
+    if word is None or same.any():
+        return same
+    truth, number = _TRUTH.get(word.casefold()), _number(word)
+    meant = (v == (truth if isinstance(v, bool | np.bool_) else number) for v in found)
+    return np.fromiter(meant, bool, len(found))
+
+
+_TRUTH = {"true": True, "yes": True, "false": False, "no": False}
+
+
+def _number(word: str) -> float:
+    """Return the number that a word is, NaN if it is none."""
+    try:
+        return float(word)
+    except ValueError:
+        return float("nan")
 
 
 def _in_range(found: npt.NDArray[Any], want: Sequence[float], name: str, what: str) -> npt.NDArray[np.bool_]:

@@ -101,3 +101,13 @@ def test_own_classes_that_cannot_be_told_apart_are_refused(names, why):
     with pytest.raises(LulcError, match=why):
         classes.own(names)
     assert len(classes.own([str(i) for i in range(255)]).classes) == 255
+
+
+@pytest.mark.parametrize("names", [("Wald; dicht", "Wald; 2 licht"), ("a;", "b;;"), ("; 2 x", ";; 3 y"), ("水; ", "x")])
+def test_names_with_semicolons_come_back_from_a_raster_s_tag(names):
+    assert classes.of_tag(classes.own(names).to_tag()) == dict(enumerate(names, 1))
+
+
+def test_a_tag_of_another_s_making_names_nothing():
+    assert classes.of_tag("1 Wald; dicht; 2 See") == {1: "Wald; dicht", 2: "See"}, "as the kit wrote it once"
+    assert classes.of_tag("") == classes.of_tag("forest") == classes.of_tag("x 1; 2 y") == {}

@@ -86,3 +86,34 @@ def test_classes_of_the_same_name_are_the_same_and_none_is_refused():
     assert translation.between({4: "pine", 9: "rock"}, None, own) == {"pine": [4]}
     with pytest.raises(LulcError, match=r"classes rock is one of the scheme 'own' \(oak, pine\)"):
         translation.between({9: "rock"}, None, own)
+
+
+def test_classes_of_one_s_own_have_the_colours_that_the_file_gives_to_their_values():
+    named = {3: classes.LandClass(3, "x", "#010203"), 5: classes.LandClass(5, "y", "#040506")}
+    scheme, _ = translation.meanings([3, 5, 7], None, {"Wald": [3, 7], "See": [5]}, named)
+    assert [c.colour for c in scheme.classes] == ["#010203", "#040506"]
+    scheme, _ = translation.meanings([3, 5, 7], None, {"Wald": [3], "See": [[4, 7]]}, named)
+    assert scheme == classes.own(["Wald", "See"]), "one of the palette might be like one of the file"
+
+
+@pytest.mark.parametrize("kind", [bool, object])
+@pytest.mark.parametrize(("yes", "no"), [("true", "false"), ("True", "False"), ("yes", " NO ")])
+def test_truth_values_are_named_by_words(kind, yes, no):
+    found = np.array([True, False, True], kind)
+    assert translation.translate(found, SCHEME, {"Forest": [yes], "Water": [no]}, "x").tolist() == [3, 5, 3]
+    mixed = np.array([True, "true", None], object)
+    assert translation.translate(mixed, SCHEME, {"Forest": ["true"]}, "x").tolist() == [0, 3, 0], "the very word first"
+    with pytest.raises(LulcError, match='true or false: write "true" or "false", in quotes'):
+        translation.translate(found, SCHEME, {"Forest": ["oak"]}, "x")
+
+
+def test_numbers_may_be_named_in_quotes_and_codes_of_digits_stay_themselves():
+    """YAML reads 01 without quotes as another number, so that the kit asks for quotes."""
+    for found in (np.array([1.0, 2.0, np.nan]), np.array([1, 2, None], object), np.array([1, 2, 1 << 40])):
+        assert translation.translate(found, SCHEME, {"Forest": ["01"], "Water": ["2"]}, "x").tolist() == [3, 5, 0]
+    codes = np.array(["01", "1", "02"], object)
+    assert translation.translate(codes, SCHEME, {"Forest": ["01"], "Water": ["1"]}, "x").tolist() == [3, 5, 0]
+    with pytest.raises(LulcError, match="They are text: write them in quotes, as they stand there"):
+        translation.translate(codes, SCHEME, {"Forest": [3]}, "x")
+    with pytest.raises(LulcError, match="They are numbers: name the numbers"):
+        translation.translate(np.array([1, 2]), SCHEME, {"Forest": ["oak"]}, "x")

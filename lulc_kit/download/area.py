@@ -155,8 +155,13 @@ def _from_box(box: Sequence[float]) -> BaseGeometry:
 
 
 def _from_file(path: Path) -> BaseGeometry:
-    table = vectors.read(path, parameters="01_download.yaml").table.to_crs("EPSG:4326")
-    shapes = table.geometry[table.geom_type.isin(["Polygon", "MultiPolygon"])]
+    table = vectors.read(path, parameters="01_download.yaml").table
+    shapes = table.geometry[table.geom_type.isin(["Polygon", "MultiPolygon"])].to_crs("EPSG:4326")
+    if lost := int((~vectors.finite(shapes)).sum()):
+        raise GridError(
+            f"{lost} of {len(shapes)} polygons of {path} reach to where its CRS ({table.crs.name}) has no place on the "
+            f"earth. Is it their CRS? Set the right one, or take those polygons out of the file."
+        )
     if shapes.empty:
         raise ParameterError(
             f"{path} has no polygon; expected the area as polygons. Draw it, or give a box in degrees."
@@ -207,6 +212,11 @@ def _box(geometry: BaseGeometry, crs: str) -> tuple[float, float, float, float]:
     """Return the area's box in the CRS, its edges moved outwards to the lattice on which 60 m pixels of tiles lie."""
     step = max(np.diff(np.reshape(geometry.bounds, (2, 2)), axis=0).max() / 50, 1e-6)
     left, bottom, right, top = in_crs(shapely.segmentize(geometry, step), crs).bounds
+    if not np.isfinite([left, bottom, right, top]).all():
+        raise GridError(
+            f"The area reaches to where {crs} has no place. Make the area smaller, or name a CRS that serves all of it "
+            f'(crs: "EPSG:…" in 01_download.yaml).'
+        )
     inward = 0.5  # a tile's sides, chords in degrees, bulge by less
     equator = _equator(crs)
     low = [math.floor((v + inward) / _LATTICE) * _LATTICE for v in (left, bottom - equator)]

@@ -230,7 +230,7 @@ def _land_cover(name: str, year: int, area: GeoBox, folder: Path, origin: str, n
     known = REFERENCES[name]
     scheme = classes.scheme(str(known.scheme))
     path = folder / f"{name}_{year}.tif"
-    tags = {"classes": "; ".join(f"{c.value} {c.name}" for c in scheme.classes), "year": str(year)}
+    tags = {"classes": scheme.to_tag(), "year": str(year)}
     how = {"dtype": "uint8", "fill": 0, "resampling": "nearest"}
     _write(path, known, area, f"{origin} {year}", names, how, tags, {c.value: c.rgb for c in scheme.classes})
     files.write_text(path.with_suffix(".qml"), classes.qml(scheme))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lulc_kit import raster
 from lulc_kit.classes import LandClass, Scheme
+from lulc_kit.errors import ParameterError
 from lulc_kit.evaluate import accuracy
 from lulc_kit.late import da, pd, xr
 from lulc_kit.raster import blockwise
@@ -74,6 +75,16 @@ class Agreement:
         }
 
 
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ParameterError(
+            f"Class {name}: {value!r} is no number, and a map holds numbers. Say in 'classes' of the entry of "
+            f"'references' in 09_evaluate.yaml which mean the class: {{{name}: [1, 2]}}."
+        ) from None
+
+
 def translate(numbers: npt.NDArray[Any], values: Values, classes: Scheme) -> npt.NDArray[np.uint8]:
     """Return the class values of another map's numbers, 0 where none is meant.
 
@@ -86,7 +97,7 @@ def translate(numbers: npt.NDArray[Any], values: Values, classes: Scheme) -> npt
     out = np.zeros(numbers.shape, np.uint8)
     for name, wanted in values.items():
         for one in wanted:
-            low, high = one if isinstance(one, list | tuple) else (one, one)
+            low, high = one if isinstance(one, list | tuple) else [_number(name, one)] * 2
             out[(numbers >= low) & (numbers <= high)] = classes.find(name).value
     return out
 

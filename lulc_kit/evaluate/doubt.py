@@ -53,7 +53,7 @@ LAYERS: dict[str, Layer] = {
     "applicability": Layer(
         "uint16", 65535, 0.001, "dissimilarity index over its threshold: up to 1 is inside the area of applicability"
     ),
-    "care": Layer("uint8", 0, 1, "; ".join(f"{c.value} {c.name}" for c in CARE.classes)),
+    "care": Layer("uint8", 0, 1, CARE.to_tag()),
     "density": Layer("uint8", 255, 1, "training samples nearer than the threshold, counted up to {most}"),
     "set_size": Layer("uint8", 255, 1, "classes in the conformal set at an error rate of {error_rate}"),
 }

@@ -11,16 +11,23 @@ import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from lulc_kit import raster, translation
-from lulc_kit.classes import SCHEMES, Scheme
+from lulc_kit.classes import SCHEMES, Scheme, of_tag
 from lulc_kit.errors import BandError, ParameterError
 from lulc_kit.evaluate import agreement
 from lulc_kit.evaluate.agreement import Values
+from lulc_kit.intake import rasters
 from lulc_kit.late import da
 from lulc_kit.raster import warping
 
 
 def open_codes(
-    path: Path, geobox: GeoBox, classes: Scheme, source: str | None = None, wanted: Values | None = None
+    path: Path,
+    geobox: GeoBox,
+    classes: Scheme,
+    source: str | None = None,
+    wanted: Values | None = None,
+    *,
+    copies: Path,
 ) -> da.Array:
     """Open a class map by others as class values of a study, lazily, (row, column), 0 for none.
 
@@ -34,6 +41,8 @@ def open_codes(
         Name of the kit's scheme that the map's values are of (``esri``, ``worldcover``); None: as the file says.
     wanted
         Values that mean each class; None: by the classes' names, or as `translation.ALIKE` has it.
+    copies
+        Folder for a plain copy of a map that hides pixels by a mask in the file, or is stored turned over.
 
     Raises
     ------
@@ -41,10 +50,10 @@ def open_codes(
         If the map has several bands, lies elsewhere, does not say what its values mean, or has no class of the
         study's.
     """
-    header = raster.header(path)
-    if len(header.names) > 1:
+    found = rasters.describe(path, "09_evaluate.yaml")
+    if len(found.bands) > 1:
         raise BandError(
-            f"{path} has {len(header.names)} bands, and a class map has one. Save the right one by itself "
+            f"{path} has {len(found.bands)} bands, and a class map has one. Save the right one by itself "
             f"(gdal_translate -b NUMBER {path.name} classes.tif)."
         )
     if wanted is None:
@@ -52,8 +61,9 @@ def open_codes(
         wanted = translation.between(named, source or _recognized(named), classes)
     for name in wanted:
         classes.find(name)
-    numbers = warping.warp(path, geobox, resampling="nearest", dtype=np.float64)
-    return da.map_blocks(_codes, numbers, header.nodata[0], dict(wanted), classes, dtype=np.uint8)
+    plain = rasters.plain(found, path, copies)
+    numbers = warping.warp(plain, geobox, resampling="nearest", dtype=np.float64)
+    return da.map_blocks(_codes, numbers, raster.header(plain).nodata[0], dict(wanted), classes, dtype=np.uint8)
 
 
 def _codes(
@@ -64,14 +74,13 @@ def _codes(
 
 def _named(path: Path) -> dict[int, str]:
     """Return what a file that the kit wrote says of its values."""
-    text = raster.tags(path).get("classes", "")
-    entries = [entry.split(" ", 1) for entry in text.split("; ") if " " in entry]
-    if not entries or not all(value.isdigit() for value, _ in entries):
+    named = of_tag(raster.tags(path).get("classes", ""))
+    if not named:
         raise ParameterError(
             f"{path} does not say what its values mean. Give 'scheme' (esri, worldcover) or 'classes' in the entry of "
             f"'references' in 09_evaluate.yaml."
         )
-    return {int(value): name for value, name in entries}
+    return named
 
 
 def _recognized(named: Mapping[int, Any]) -> str | None:

@@ -213,7 +213,9 @@ def compare_references(
         ours = raster.read_codes(run.map)
         for other in p.references:
             path = _fetched(layout) if other.file == "reference" else files.locate(other.file)
-            theirs = references.open_codes(path, ours.odc.geobox, judged.classes, other.scheme, other.classes)
+            theirs = references.open_codes(
+                path, ours.odc.geobox, judged.classes, other.scheme, other.classes, copies=layout.reference
+            )
             matrix = agreement.count(ours.data[0], theirs.rechunk(ours.data[0].chunks), judged.classes.values)
             target = run.agreement(other.name)
             if target.stem in found:
@@ -222,7 +224,7 @@ def compare_references(
                     f"whose names join to the same). Give the other map another name."
                 )
             colours = {c.value: c.rgb for c in agreement.DIFFERENCE.classes}
-            meaning = "; ".join(f"{c.value} {c.name}" for c in agreement.DIFFERENCE.classes)
+            meaning = agreement.DIFFERENCE.to_tag()
             tags = {"classes": meaning, "run": run.name, "reference": other.name}
             layer = agreement.layer(ours, theirs)
             writing.write(target, layer, dtype="uint8", nodata=0, colours=colours, tags=tags)
@@ -257,7 +259,7 @@ def smooth(judged: Evaluation, samples: Samples, p: params.Evaluate, layout: Lay
         least = round(p.smooth.least_area * 10_000 / side**2)
         way = Way(p.smooth.method, p.smooth.radius / side, least, p.smooth.edge)
         made = smoothed.smooth(layout, name, samples.scheme.values, way)
-        tags = {"classes": "; ".join(f"{c.value} {c.name}" for c in judged.classes.classes), "smoothed": str(way)}
+        tags = {"classes": judged.classes.to_tag(), "smoothed": str(way)}
         colours = {c.value: c.rgb for c in judged.classes.classes}
         output = writing.Output(run.smoothed, made, "uint8", 0, colours=colours, tags=tags)
         writing.write_all([output], f"smooth {name}", layers=way.held(len(samples.scheme.values)))
@@ -294,7 +296,7 @@ def compare_maps(judged: Evaluation, p: params.Evaluate, layout: Layout) -> Chan
         scheme = Scheme.from_dict(about["scheme"])
     names = (p.compare_with, f"{p.study}/{run}")
     found = change.compare(raster.read_codes(path), after, (scheme, judged.classes), names)
-    values = "; ".join(f"{c.value} {c.name}" for c in found.classes.classes)
+    values = found.classes.to_tag()
     meaning = f"class in {names[0]} × {change.CODE} + class in {names[1]}; 0: one of them has none"
     writing.write(layout.change, found.codes, dtype="uint32", nodata=0, tags={"meaning": meaning, "classes": values})
     return found

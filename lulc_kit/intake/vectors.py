@@ -1,6 +1,7 @@
 """Points, lines and polygons of a user's, in whatever file they come."""
 
 import glob
+import re
 import unicodedata
 import warnings
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from lulc_kit.errors import FormatError, GridError, MissingFileError, ParameterError
 from lulc_kit.files import join_archive
@@ -19,16 +21,21 @@ from lulc_kit.raster.reading import OFFLINE
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import numpy.typing as npt
     import pandas as pd
     import pyproj
 
 SUFFIXES = frozenset(
     {".gpkg", ".shp", ".geojson", ".geojsonl", ".json", ".fgb", ".parquet", ".geoparquet"}
     | {".gml", ".kml", ".kmz", ".sqlite", ".gdb", ".tab", ".mif", ".gpx", ".topojson"}
-    | {".osm", ".pbf"}
+    | {".osm", ".pbf", ".shz", ".jsonfg", ".geojsonseq", ".geojsons", ".ndjson"}
 )
 """Endings of vector files, in lower case."""
+_IN_XML = re.compile(rb"<(?:\w+:)?(?:kml|gpx|osm)[\s>]|<(?:\w+:)?FeatureCollection[^>]*opengis\.net/(?:gml|wfs)")
+"""How vectors begin in a file that is called .xml, as services deliver GML; most others of that name say what a raster
+is."""
 PARQUET = (".parquet", ".geoparquet")
+_PACKED = (".zip", ".shz")  # a shapefile in it may have no .cpg
 SETTABLE = "05_samples.yaml"
 """The parameters that can say which layer, encoding and CRS a file has; for others the file itself is changed."""
 EVERY, LAYER = "*", "layer"
@@ -38,8 +45,15 @@ DEGREES = 361
 
 
 def is_vector(path: Path) -> bool:
-    """Whether a file (or a folder, for ``.gdb``) is a vector file: by its ending, in a zip archive by what it holds."""
-    return path.suffix.lower() in SUFFIXES or bool(_members(path))
+    """Whether a file (for ``.gdb`` a folder) is a vector file: by its ending, archives and XML by what they hold."""
+    return path.suffix.lower() in SUFFIXES or bool(_members(path)) or _in_xml(path)
+
+
+def _in_xml(path: Path) -> bool:
+    if path.suffix.lower() != ".xml" or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return bool(_IN_XML.search(stream.read(4096)))
 
 
 def _members(path: Path) -> list[str]:
@@ -138,11 +152,12 @@ def read(
         raise MissingFileError(f"{path} does not exist. Check the path in {parameters}.")
     refuse_remote(path)
     if path.suffix.lower() in PARQUET:
-        table, name = _parquet(path), path.stem
+        table, name = _placed(path, _parquet(path)), path.stem
         if mask is not None and table.crs is not None:
             table = table[table.intersects(mask.to_crs(table.crs).union_all())]
     else:
         table, name = _gdal(path, layer, encoding, mask, where, parameters)
+        table = _placed(path, table)
     if crs is not None and (table.crs is None or _contradicted(table)):  # GeoJSON in metres does not say so
         table = table.set_crs(_known(crs, parameters), allow_override=True)
     if table.crs is None:
@@ -150,6 +165,27 @@ def read(
         raise GridError(f"{path} has no CRS. {remedy}.")
     _check_place(path, table, parameters)
     return Vectors(_legible(table), name, path)
+
+
+def finite(geometry: "gpd.GeoSeries") -> "npt.NDArray[np.bool_]":
+    """Whether all coordinates of each shape are numbers, and none of them infinite; of no shape they are."""
+    found, of = shapely.get_coordinates(geometry.to_numpy(), return_index=True)
+    good = np.ones(len(geometry), bool)
+    good[of[~np.isfinite(found).all(axis=1)]] = False
+    return good
+
+
+def _placed(path: Path, table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
+    """Return the table with no geometry where coordinates are no numbers: no program can say where such a shape is."""
+    odd = ~finite(table.geometry)
+    if not odd.any():
+        return table
+    warnings.warn(
+        f"{int(odd.sum())} of {len(table)} features of {path} have coordinates that are no numbers (NaN, or infinite), "
+        f"the first is number {int(odd.argmax()) + 1}: they lie nowhere, and count as features without geometry.",
+        stacklevel=3,
+    )
+    return table.set_geometry(table.geometry.mask(odd))
 
 
 def _check_place(path: Path, table: "gpd.GeoDataFrame", parameters: str) -> None:
@@ -179,7 +215,7 @@ def _contradicted(table: "gpd.GeoDataFrame") -> bool:
 
 
 def _legible(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
-    """Return the table with words and names of fields in one spelling, and lists as words.
+    """Return the table with words and names of fields in one spelling, and lists and objects as words.
 
     ``ä`` may stand in a file as one character or as two (a and its dots), as programs of macOS write it.
     """
@@ -192,7 +228,17 @@ def _legible(table: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
 def _word(value: Any) -> Any:
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value)
-    return str(np.asarray(value).tolist()) if isinstance(value, list | tuple | np.ndarray) else value
+    return str(_bare(value)) if isinstance(value, list | tuple | dict | np.ndarray) else value
+
+
+def _bare(value: Any) -> Any:
+    """Return lists and objects, as JSON and Parquet hold them in one another, without numpy's types; 1 for 1.0."""
+    if isinstance(value, dict):
+        return {name: _bare(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_bare(inner) for inner in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _known(crs: str, parameters: str) -> "pyproj.CRS":
@@ -247,8 +293,9 @@ def _gdal(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields that are passed over, of rings that are not closed
             tables = [gpd.read_file(source, layer=one, encoding=encoding, mask=mask, where=where) for one in chosen]
-            if encoding is None and _names_no_encoding(path) and _is_utf8(tables[0]):
-                tables = [gpd.read_file(source, encoding="UTF-8", mask=mask, where=where)]
+            unsaid = _names_no_encoding(path) or path.suffix.lower() in _PACKED
+            if encoding is None and unsaid and len(tables) == 1 and is_utf8(tables[0]):
+                tables = [gpd.read_file(source, layer=chosen[0], encoding="UTF-8", mask=mask, where=where)]
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise _unreadable(path, error) from error
     except (UnicodeDecodeError, LookupError) as error:
@@ -373,7 +420,7 @@ def _names_no_encoding(path: Path) -> bool:
     return path.suffix.lower() == ".shp" and ".cpg" not in beside
 
 
-def _is_utf8(table: "pd.DataFrame") -> bool:
+def is_utf8(table: "pd.DataFrame") -> bool:
     """Whether words that were read as Latin-1 are UTF-8: all that are not ASCII would be, which no other text is."""
     words = {w for c in table.columns if c != "geometry" for w in table[c].unique() if isinstance(w, str)}
     odd = [word for word in words if not word.isascii()]

@@ -127,7 +127,7 @@ def _projected(geometry: gpd.GeoSeries, geobox: GeoBox) -> gpd.GeoSeries:
     """Bring shapes to the grid's CRS; of those that reach far beyond the grid only what is near it.
 
     The corners of a country or an ocean may lie where the grid's CRS is not meant for, and its long edges are straight
-    in the file's CRS alone.
+    in the file's CRS alone. What lies where that CRS has no place at all gets infinite coordinates.
     """
     crs = geobox.crs.to_wkt()  # type: ignore[union-attr]
     if geometry.crs == crs or geometry.empty:
@@ -135,11 +135,36 @@ def _projected(geometry: gpd.GeoSeries, geobox: GeoBox) -> gpd.GeoSeries:
     left, bottom, right, top = geobox.footprint(geometry.crs.to_wkt()).boundingbox
     beyond = max(right - left, top - bottom, _NEAR[geometry.crs.is_geographic])
     near = shapely.box(left - beyond, bottom - beyond, right + beyond, top + beyond)
-    far = geometry.geom_type.isin(["Polygon", "MultiPolygon"]) & geometry.is_valid
-    far &= geometry.intersects(near) & ~geometry.within(near)
+    box = shapely.box(*geometry.bounds.to_numpy().T)
+    far = geometry.geom_type.isin(["Polygon", "MultiPolygon"]) & shapely.intersects(box, near)
+    far &= ~shapely.within(box, near)
     cut = geometry.copy()
-    cut[far] = geometry[far].intersection(near)
-    return cut.to_crs(crs)
+    if crossed := int((far & ~geometry.is_valid).sum()):
+        warnings.warn(
+            f"{crossed} invalid polygons reach far beyond the grid: they are repaired in their own CRS, and only what "
+            f"of them is near the grid is taken.",
+            stacklevel=3,
+        )
+        cut[far] = geometry[far].make_valid()
+    far &= cut.intersects(near)
+    cut[far] = cut[far].intersection(near)
+    placed = cut.to_crs(crs)
+    nowhere = ~vectors.finite(placed)
+    placed[nowhere] = [_somewhere(shape, geometry.crs, crs) for shape in cut[nowhere]]
+    return placed
+
+
+def _somewhere(shape: Any, source: Any, crs: str) -> Any:
+    """Return what of a shape, in its own CRS, has a place in another one; a point at infinity if nothing has."""
+    import geopandas as gpd
+
+    placed = gpd.GeoSeries(_taken_apart(shape), crs=source).to_crs(crs)
+    placed = placed[vectors.finite(placed) & ~placed.is_empty]
+    if placed.empty:
+        return shapely.Point(np.inf, np.inf)
+    kinds = set(placed.geom_type)
+    collected = {"Point": shapely.MultiPoint, "Polygon": shapely.MultiPolygon}.get(*kinds) if len(kinds) == 1 else None
+    return (collected or shapely.GeometryCollection)(list(placed))
 
 
 def burn(
@@ -255,6 +280,9 @@ def _prepared(
         if shape is None or shape.is_empty:
             fate[n - 1] = EMPTY
             continue
+        if not np.isfinite(shapely.get_coordinates(shape)).all():  # the grid's CRS has no place for it
+            fate[n - 1] = OUTSIDE
+            continue
         key = (shapely.normalize(shapely.force_2d(shape)).wkb, value)
         if key in seen:
             fate[n - 1] = TWICE
@@ -264,10 +292,10 @@ def _prepared(
         for fault in what:
             mended.setdefault(fault, []).append(number)
         whole = [g for g in _taken_apart(shape) if g.geom_type in ("Polygon", "Point")]
-        if not whole:
-            fate[n - 1] = LINE
-        elif not any(g.intersects(grid) for g in whole):
+        if not any(g.intersects(grid) for g in whole or [shape]):
             fate[n - 1] = OUTSIDE
+        elif not whole:
+            fate[n - 1] = LINE
         else:
             drawn = len(parts)
             for k, part in enumerate(whole):
@@ -378,12 +406,13 @@ def _refuse_lost(shapes: Shapes, account: pd.DataFrame, classes: Meanings, geobo
     of_class = account[account["class"].isin(lost)]
     became = set(of_class["became"])
     if len(lost) == len(classes) and OUTSIDE in became and became <= {OUTSIDE, LINE, EMPTY}:
-        left, bottom, right, top = shapes.geometry.total_bounds
+        placed = shapes.geometry[vectors.finite(shapes.geometry)].dropna()
+        where = " ".join(f"{v:.0f}" for v in placed.total_bounds) if len(placed) else "so far that they have no place"
         box = geobox.boundingbox
-        swapped = _exchanged(shapes.geometry, geobox)
+        swapped = _exchanged(placed, geobox)
         raise GridError(
             f"No feature of {shapes.what} with a wanted class lies on the study's grid.\n"
-            f"  the features: {left:.0f} {bottom:.0f} {right:.0f} {top:.0f} (in the grid's CRS)\n"
+            f"  the features: {where} (in the grid's CRS)\n"
             f"  the grid:     {' '.join(f'{v:.0f}' for v in box)}"
             + ("\nWith latitude and longitude exchanged they would: exchange them in the file." if swapped else "")
         )

@@ -21,6 +21,7 @@ from lulc_kit.late import pd, xr
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pyproj
 
 PARAMETERS = "05_samples.yaml"
 
@@ -29,6 +30,9 @@ UNNAMED = "left out: no class names the value"
 """What becomes of a feature or a value."""
 
 _MANY = 0.01  # share of the labels that is not lost without a warning
+_ZONE = 9.0  # degrees of longitude from its meridian within which a UTM zone errs by about 1 %
+_POLAR = 84.0  # degrees of latitude beyond which there is no UTM
+_STRETCHED = 0.05  # share by which distances may be too long without a warning
 _NAMED = 5  # layers that a message names
 
 
@@ -84,7 +88,7 @@ class Labels:
         Raises
         ------
         LulcError
-            If they came as a table without places.
+            If they came as a table without places, or from more than half the earth.
         """
         if self.frame is None:
             rows, columns = np.nonzero(self.values)
@@ -95,15 +99,67 @@ class Labels:
                 "The table does not say where its rows lie, and this split needs to know. Name its columns as table_x, "
                 "table_y and table_crs in 05_samples.yaml, or set split: groups with table_group, or split: random."
             )
-        if places.crs.is_geographic:
-            places = places.to_crs(places.estimate_utm_crs())
-        labelled = self.values[0] > 0
-        return np.column_stack([places.x, places.y]).astype(np.float64)[labelled]
+        return _in_metres(places[self.values[0] > 0])
 
     def only(self, keep: npt.NDArray[np.bool_]) -> Labels:
         """Return the labels of some pixels, (row, column)."""
         values = np.where(keep, self.values, 0).astype(np.uint8)
         return replace(self, values=values, source=np.where(values > 0, self.source, 0).astype(np.uint32))
+
+
+def _in_metres(places: gpd.GeoSeries) -> npt.NDArray[np.float64]:
+    """Return points in a CRS in which distances are metres, (n, 2): their own if it is one.
+
+    Degrees, feet and Mercator's metres are none: then their UTM zone where it carries them all, or an azimuthal
+    equidistant one about their middle. At an angle c from there it stretches distances across the radius by c / sin c,
+    a half at a quarter of the earth; beyond, blocks and gaps in metres would mean nothing.
+    """
+    if _keeps_metres(places.crs):
+        return np.column_stack([places.x, places.y]).astype(np.float64)
+    degrees = places.to_crs(4326)
+    longitude, latitude, far = _middle(degrees)
+    zone = min(60, int((longitude + 180) // 6) + 1)
+    aside = np.abs((degrees.x - (6 * zone - 183) + 180) % 360 - 180)
+    if aside.max() <= _ZONE and np.abs(degrees.y).max() <= _POLAR:
+        crs = f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
+    else:
+        _check_span(longitude, latitude, far)
+        crs = f"+proj=aeqd +lon_0={longitude:.6f} +lat_0={latitude:.6f} +datum=WGS84 +units=m"
+    flat = degrees.to_crs(crs)
+    return np.column_stack([flat.x, flat.y]).astype(np.float64)
+
+
+def _keeps_metres(crs: pyproj.CRS) -> bool:
+    method = crs.coordinate_operation.method_name if crs.coordinate_operation is not None else ""
+    stretched = "Mercator" in method and "Transverse" not in method and "Oblique" not in method
+    return bool(crs.is_projected and crs.axis_info[0].unit_name == "metre" and not stretched)
+
+
+def _middle(degrees: gpd.GeoSeries) -> tuple[float, float, float]:
+    """Return longitude and latitude, degrees, of the middle of places, and the largest angle from there, radians."""
+    longitude, latitude = np.radians(degrees.x), np.radians(degrees.y)
+    ball = np.column_stack([np.cos(latitude) * part for part in (np.cos(longitude), np.sin(longitude))])
+    ball = np.column_stack([ball, np.sin(latitude)])
+    x, y, z = ball.mean(axis=0)
+    cosine = ball @ (x, y, z) / max(float(np.linalg.norm((x, y, z))), 1e-12)
+    far = float(np.arccos(np.clip(cosine, -1, 1)).max())
+    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y)))), far
+
+
+def _check_span(longitude: float, latitude: float, far: float) -> None:
+    if far > np.pi / 2:
+        raise ParameterError(
+            f"The table's places lie up to {np.degrees(far):.0f}° from their middle, and no map keeps distances over "
+            f"more than half the earth, which this split needs. Set split: groups with table_group (country, region), "
+            f"and gap: 0, in {PARAMETERS}, or give the places of one part of the world."
+        )
+    stretch = far / np.sin(far) - 1
+    if stretch > _STRETCHED:
+        warnings.warn(
+            f"The table's places lie up to {np.degrees(far):.0f}° from their middle ({longitude:.0f}°, {latitude:.0f}°)"
+            f": distances in metres come out up to {stretch:.0%} too long there. Take a gap that is larger by that.",
+            stacklevel=4,
+        )
 
 
 def keep(labels: Labels, where: npt.NDArray[np.bool_], why: str) -> Labels:

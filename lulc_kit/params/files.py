@@ -93,6 +93,21 @@ def load(path: Path) -> dict[str, Any]:
         raise FormatError(f"{path} is not valid YAML: {str(error)[:500]}{_hint(text, str(error))}") from error
     if values is None:
         return {}
-    if not isinstance(values, dict) or not all(isinstance(k, str) for k in values):
+    if not isinstance(values, dict):
         raise FormatError(f"{path}: expected lines 'name: value', found {type(values).__name__}.")
+    for name, value in values.items():
+        if not isinstance(name, str):
+            raise FormatError(
+                f"{path}: expected lines 'name: value', found {name!r}: {value!r}. {_renamed(name, value)}"
+            )
     return values
+
+
+def _renamed(name: Any, value: Any) -> str:
+    """Return what to do about a name that is no text."""
+    if isinstance(name, bool):
+        word = "Yes" if name else "No"
+        return f'YAML reads yes, no, on and off as true and false: if such a word is the name, quote it: "{word}": …'
+    if isinstance(value, str):
+        return f"Name and value are exchanged: write {value}: {name}."
+    return f'Names are text: write it in quotes, "{name}": …'

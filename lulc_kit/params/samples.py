@@ -2,12 +2,22 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from lulc_kit.classes import SCHEMES
 from lulc_kit.params.base import Metres, Parameters, Seed
 
-Value = str | int | Annotated[list[float], Field(min_length=2, max_length=2)]
+
+def _whole(value: object) -> object:
+    """Take 1.0 for 1, as tables write it; a number with decimals is a range of one number."""
+    if not isinstance(value, float):
+        return value
+    if not value.is_integer():
+        raise ValueError(f"a value is text or a whole number; write the range [{value:g}, {value:g}]")
+    return int(value)
+
+
+Value = Annotated[str | int | Annotated[list[float], Field(min_length=2, max_length=2)], BeforeValidator(_whole)]
 ClassName = Annotated[str, Field(pattern=r"^\S(.*\S)?$")]
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 Column = Annotated[str, Field(min_length=1)]

@@ -58,7 +58,7 @@ def _join(run: str, areas: Sequence[Layout], region: Layout) -> tuple[xr.DataArr
         nodata=0,
         colours={c.value: c.rgb for c in scheme.classes},
         tags={
-            "classes": "; ".join(f"{c.value} {c.name}" for c in scheme.classes),
+            "classes": scheme.to_tag(),
             "run": run,
             "areas": " ".join(at),
             "warped": " ".join(sorted(moved)) or "none",

@@ -91,6 +91,15 @@ def test_a_file_without_polygons_is_refused(tmp_path: Path) -> None:
         area.read(str(tmp_path / "points.geojson"))
 
 
+def test_polygons_that_have_no_place_are_refused(tmp_path: Path) -> None:
+    wild = shapely.box(4e12, 5_800_000, 4e12 + 2000, 5_803_000)
+    gpd.GeoDataFrame(geometry=[wild], crs="EPSG:32633").to_file(tmp_path / "area.gpkg")
+    with pytest.raises(LulcError, match=r"1 of 1 polygons of .* no place on the earth"):
+        area.read(str(tmp_path / "area.gpkg"))
+    with pytest.raises(LulcError, match="reaches to where EPSG:32633 has no place"):
+        _ = area.read([100, -5, 110, 5], "EPSG:32633").grid
+
+
 @pytest.mark.parametrize(
     ("box", "says"),
     [

@@ -8,6 +8,7 @@ from rasterio.transform import from_origin
 from sklearn.metrics import confusion_matrix
 
 from lulc_kit import classes, raster
+from lulc_kit.errors import LulcError
 from lulc_kit.evaluate import agreement
 from lulc_kit.evaluate.agreement import Agreement
 
@@ -54,3 +55,10 @@ def test_values_and_ranges_mean_classes():
     values = {"Forest": [[10, 11]], "Water": [80], "Build-up": [50, 79]}
     found = agreement.translate(numbers, values, SCHEME)
     assert found.tolist() == [[3, 3, 3], [1, 1, 5], [0, 0, 0]]
+
+
+def test_values_in_quotes_are_numbers_or_refused():
+    forest = classes.scheme("forest")
+    assert agreement.translate(np.array([1, 2]), {"Forest": ["01"]}, forest).tolist() == [1, 0]
+    with pytest.raises(LulcError, match="'oak' is no number, and a map holds numbers"):
+        agreement.translate(np.array([1, 2]), {"Forest": ["oak"]}, forest)

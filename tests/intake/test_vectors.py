@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
-from shapely.geometry import LineString, MultiPolygon, Point, box
+from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from lulc_kit.errors import LulcError
 from lulc_kit.intake import vectors
@@ -265,3 +265,59 @@ def test_geoparquet_with_what_is_missing_in_pandas_own_way(tmp_path: Path) -> No
     found = table().iloc[:2].assign(code=pd.array([1, None], "Int64"))
     found.to_parquet(tmp_path / "p.parquet")
     np.testing.assert_array_equal(vectors.read(tmp_path / "p.parquet").table["code"], [1, np.nan])
+
+
+@pytest.mark.parametrize("name", ["x.gpkg", "x.parquet"])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_shapes_whose_coordinates_are_no_numbers_count_as_without_geometry(
+    tmp_path: Path, name: str, number: float
+) -> None:
+    frame = table()
+    frame.loc[1, "geometry"] = Polygon([(0, 0), (5, number), (5, 5)])
+    frame.to_parquet(tmp_path / name) if name.endswith("parquet") else frame.to_file(tmp_path / name)
+    with pytest.warns(UserWarning, match="1 of 3 features of .* no numbers.*the first is number 2"):
+        found = vectors.read(tmp_path / name).table
+    assert [shape is None for shape in found.geometry] == [False, True, False]
+    assert found["class"].tolist() == WORDS
+
+
+@pytest.mark.parametrize("name", ["x.geojson", "x.parquet"])
+def test_objects_and_lists_of_several_lengths_are_words(tmp_path: Path, name: str) -> None:
+    frame = table().to_crs(4326).drop(columns="class")
+    kinds = [{"a": 1, "b": ["x"]}, {"a": 2, "b": ["x", "y"]}, None]
+    if name.endswith("parquet"):
+        frame.assign(kind=kinds, rings=[[[1], [2, 3]], [], None]).to_parquet(tmp_path / name)
+    else:
+        features = json.loads(frame.to_json())
+        for feature, kind, rings in zip(features["features"], kinds, [[[1], [2, 3]], [], None], strict=True):
+            feature["properties"] = {"kind": kind, "rings": rings}
+        (tmp_path / name).write_text(json.dumps(features))
+    found = vectors.read(tmp_path / name).table
+    assert found["kind"].dropna().tolist() == ["{'a': 1, 'b': ['x']}", "{'a': 2, 'b': ['x', 'y']}"]
+    assert found["rings"].dropna().tolist() == ["[[1], [2, 3]]", "[]"]
+
+
+def test_vectors_under_names_of_other_files(tmp_path: Path) -> None:
+    table().to_file(tmp_path / "x.gml")
+    (tmp_path / "x.gml").rename(tmp_path / "wfs.xml")
+    table().to_crs(4326).rename(columns={"class": "Name"}).to_file(tmp_path / "x.kml", driver="KML")
+    (tmp_path / "x.kml").rename(tmp_path / "k.xml")
+    table().to_file(tmp_path / "x.jsonfg", driver="JSONFG")
+    table().to_crs(4326).to_file(tmp_path / "x.geojsons", driver="GeoJSONSeq")
+    for name, field in (("wfs.xml", "class"), ("k.xml", "Name"), ("x.jsonfg", "class"), ("x.geojsons", "class")):
+        assert vectors.is_vector(tmp_path / name), name
+        assert vectors.read(tmp_path / name).table[field].tolist() == WORDS, name
+    for text in ('<MD_Metadata xmlns:gml="http://www.opengis.net/gml">', "<PAMDataset/>", ""):
+        (tmp_path / "m.xml").write_text(text)
+        assert not vectors.is_vector(tmp_path / "m.xml")
+
+
+@pytest.mark.parametrize("name", ["x.shz", "x.zip"])
+def test_a_packed_shapefile_in_utf8_without_cpg_is_read_as_such(tmp_path: Path, name: str) -> None:
+    table().to_file(tmp_path / "a.shp", encoding="UTF-8")
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        for part in tmp_path.glob("a.*"):
+            if part.suffix != ".cpg":
+                archive.write(part, f"x{part.suffix}")
+    assert vectors.is_vector(tmp_path / name)
+    assert vectors.read(tmp_path / name).table["class"].tolist() == WORDS

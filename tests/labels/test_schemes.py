@@ -37,12 +37,37 @@ def test_classes_without_colour_get_one(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.yaml", 'Wald & Forst: {value: 3, color: "#006400"}\n水体: {value: "7", color: "#0064C8"}\n'),
+        ("x.yaml", 'Wald & Forst: {value: 3.0, colour: "#006400"}\n水体: {value: 7, colour: "#0064C8"}\n'),
+        ("x.csv", "Value,Name,Color\n3.0,Wald & Forst,#006400\n,,\n\n7,水体,#0064C8\n"),
+        ("x.csv", 'NAME; colour;VALUE;\r\n"Wald &\r\nForst";#006400; 3;\r\n水体;#0064C8;7.0;\r\n'),
+    ],
+)
+def test_schemes_as_programs_and_people_write_them(tmp_path, name, text):
+    (tmp_path / name).write_bytes(text.encode())
+    found = schemes.read(tmp_path / name)
+    assert [(c.value, c.name, c.colour) for c in found.classes] == WANTED
+
+
+@pytest.mark.parametrize(
     ("name", "text", "why"),
     [
         ("x.yaml", "A: {value: 1, colour: red}", "colour 'red'"),
         ("x.yaml", "A: 0", "values go from 1 to 255"),
         ("x.yaml", "A: many", "not a class scheme"),
-        ("x.csv", "code,label\n1,A\n", "not a class scheme"),
+        ("x.yaml", "A: 1.7", "the value of A is 1.7, and values are whole numbers"),
+        ("x.yaml", "A: yes", "the value of A is True.*YAML reads yes, no, on and off"),
+        ("x.yaml", "1: A", "Name and value are exchanged: write A: 1"),
+        ("x.yaml", "No: 1", 'quote it: "No"'),
+        ("x.yaml", "A: {value: 1, color: red, colour: blue}", "A says value, color, colour"),
+        ("x.yaml", "A:\n  value: 1\n  colour: #1b7837\n", "colour of A is empty: # begins a comment"),
+        ("x.yaml", "classes: {A: 1, B: 2}", "classes says A, B; a class says value"),
+        ("x.csv", "value,name\n1.5,A\n", "the value of A is '1.5'"),
+        ("x.csv", "value,name\n1,A, dense\n", "more cells than the first line"),
+        ("x.csv", "value,name\n1\n", "The class of value 1 has no name"),
+        ("x.csv", "code,label\n1,A\n", "no column value and no column name, but code, label"),
         ("x.csv", "value,name\n1,A\n1,B\n", "Two classes have the value 1"),
         ("x.csv", "value,name\n1,A\n2,A\n", "Two classes have the name 'A'"),
         ("x.csv", "", "not a class scheme|holds no class"),

@@ -584,3 +584,39 @@ def test_an_ocean_that_reaches_around_the_world_is_drawn_where_the_grid_is(crs, 
     assert (values[:, 40:] == SCHEME.find("Meadow").value).all() and (
         values[:, :40] == SCHEME.find("Water").value
     ).all()
+
+
+def test_shapes_from_all_over_the_world_are_outside_where_the_grid_s_crs_has_no_place(tmp_path):
+    """On the equator 90° from its zone's middle UTM gives no position; of a set of points only that one is left out."""
+    there = gpd.GeoSeries([Point(500_105, 5_000_305), Point(500_305, 5_000_305)], crs=32633).to_crs(4326)
+    rows = [
+        ("forest", there[0]),
+        ("lake", shapely.MultiPoint([there[1], Point(105, 0)])),
+        ("forest", Point(105, 0)),
+        ("forest", Point(-165, -52)),
+        ("lake", box(100, -5, 110, 5)),
+    ]
+    frame = gpd.GeoDataFrame({"kind": [r[0] for r in rows]}, geometry=[r[1] for r in rows], crs=4326)
+    frame.to_file(tmp_path / "x.gpkg")
+    found = read(tmp_path / "x.gpkg", partial=True)
+    became = found.account.set_index(["class", "became"])["features"].to_dict()
+    assert became == {
+        ("Forest", LABELLED): 1,
+        ("Forest", shapes.OUTSIDE): 2,
+        ("Water", LABELLED): 1,
+        ("Water", shapes.OUTSIDE): 1,
+    }
+    frame.iloc[2:5].to_file(tmp_path / "far.gpkg")
+    with pytest.raises(LulcError, match="lies on the study's grid"):
+        read(tmp_path / "far.gpkg", wanted={"Forest": ["forest"], "Water": ["lake"]})
+    frame.iloc[[2, 4]].to_file(tmp_path / "nowhere.gpkg")
+    with pytest.raises(LulcError, match="so far that they have no place"):
+        read(tmp_path / "nowhere.gpkg", wanted={"Forest": ["forest"], "Water": ["lake"]})
+
+
+def test_an_invalid_polygon_with_corners_without_place_is_drawn_where_the_grid_is(tmp_path):
+    crossed = Polygon([(105, -40), (13, 48), (13, 40), (105, -39)])  # far from the grid, which it covers
+    gpd.GeoDataFrame({"kind": ["grass"]}, geometry=[crossed], crs=4326).to_file(tmp_path / "x.gpkg")
+    with pytest.warns(UserWarning, match="1 invalid polygons reach far beyond the grid"):
+        found = read(tmp_path / "x.gpkg", wanted={"Meadow": ["grass"]})
+    assert (found.values == SCHEME.find("Meadow").value).all()

@@ -26,6 +26,20 @@ def test_not_a_parameter_file(tmp_path: Any, text: str | bytes) -> None:
         params.load(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("1: Forest\n", "found 1: 'Forest'. Name and value are exchanged: write Forest: 1."),
+        ("No: 1\n", 'found False: 1. YAML reads yes, no, on and off as true and false.*quote it: "No"'),
+        ("2018: [1]\n", 'Names are text: write it in quotes, "2018"'),
+    ],
+)
+def test_names_that_are_no_text(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(LulcError, match=says):
+        params.load(tmp_path / "x.yaml")
+
+
 def test_empty_and_missing_parameter_files(tmp_path: Any) -> None:
     (tmp_path / "06_rf.yaml").write_text("# nothing\n")
     assert params.load(tmp_path / "06_rf.yaml") == {}

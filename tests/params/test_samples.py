@@ -19,6 +19,7 @@ from tests.params.refused import refused
         ("per_class", {"Forest": 5}, "found 5"),
         ("scheme", "corine", "'corine' is unknown; known: workflow"),
         ("classes", {"Moor": ["bog"]}, "'Moor' is not in scheme 'workflow': Build-up"),
+        ("classes", {"Forest": [2.5]}, "found 2.5; a value is text or a whole number; write the range [2.5, 2.5]"),
         ("homogeneous", 4, "4 × 4 pixels have no middle"),
     ],
 )
@@ -38,3 +39,8 @@ def test_wrong_values_are_named_with_what_was_found(name: str, value: Any, says:
 def test_what_does_not_fit_together_is_refused(values: dict[str, Any], says: str) -> None:
     with pytest.raises(ParameterError, match=says):
         params.Samples.check(values, "here")
+
+
+def test_whole_numbers_with_a_point_are_whole_numbers() -> None:
+    found = params.Samples.check({"classes": {"Forest": [1.0, [1.5, 2.5], "oak"]}}, "here").classes
+    assert repr(found) == "{'Forest': [1, [1.5, 2.5], 'oak']}"
