@@ -13,11 +13,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from lulc_kit.errors import FormatError, GridError, MissingFileError, ParameterError
 from lulc_kit.intake import numbers
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import numpy.typing as npt
     import pandas as pd
 
     Frame = TypeVar("Frame", pd.DataFrame, gpd.GeoDataFrame)
@@ -27,6 +30,9 @@ SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 
 LONGEST = 100_000
 """Letters that are read to find the separator."""
+
+UNKNOWN = (-9999, -32768)
+"""Numbers that many programs write where there is none, and no place and hardly a feature has."""
 
 UNNAMED, ROWS = "Unnamed: ", "Unnamed: numbers of the rows"
 """What columns without a name are called, the first as pandas does."""
@@ -234,7 +240,6 @@ def plain(table: "Frame") -> "Frame":
 
     Numbers become float with NaN, those of Python's ``Decimal`` too, all else objects with None.
     """
-    import numpy as np
     import pandas as pd
 
     for c in table.columns:
@@ -258,8 +263,21 @@ def column(table: "pd.DataFrame", name: str, parameter: str, path: Path) -> "pd.
     return table[name]
 
 
-def points(table: "pd.DataFrame", x: str, y: str, crs: str, path: Path) -> "gpd.GeoDataFrame":
+def points(
+    table: "pd.DataFrame", x: str, y: str, crs: str, path: Path, *, remedy: str | None = None
+) -> "gpd.GeoDataFrame":
     """Return the rows of a table as points in the CRS of their coordinates; rows without coordinates have no geometry.
+
+    Parameters
+    ----------
+    table
+        As `read` returns it.
+    x, y, crs
+        The columns of the coordinates, and their CRS.
+    path
+        The file, for messages.
+    remedy
+        What to do about columns that are no coordinates, for messages; None: to set parameters of 05_samples.yaml.
 
     Raises
     ------
@@ -267,34 +285,53 @@ def points(table: "pd.DataFrame", x: str, y: str, crs: str, path: Path) -> "gpd.
         If a column is missing or holds no numbers, or the CRS is unknown or cannot be that of such coordinates.
     """
     import geopandas as gpd
-    import numpy as np
-    import pandas as pd
     import pyproj
 
     try:
         system = pyproj.CRS(crs)
     except pyproj.exceptions.CRSError as error:
         raise ParameterError(f'table_crs: {crs!r} is not a CRS ({error}). Write it as "EPSG:4326".') from None
-    places = []
-    for name, parameter in ((x, "table_x"), (y, "table_y")):
-        cells = column(table, name, parameter, path)
-        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-        if not np.isfinite(numbers).any():
-            raise ParameterError(f"Column {name!r} of {path} holds no numbers. Set {parameter!r} in 05_samples.yaml.")
-        odd = cells[cells.notna().to_numpy() & np.isnan(numbers)]
-        if len(odd):
-            warnings.warn(
-                f"{path}: {len(odd)} of {len(cells)} rows have no number in {name!r} (the first: {odd.iloc[0]!r}) and "
-                f"are no places. Write coordinates as numbers, degrees with decimals.",
-                stacklevel=2,
-            )
-        places.append(numbers)
-    east, north = places
+    columns = [column(table, name, parameter, path) for name, parameter in ((x, "table_x"), (y, "table_y"))]
+    east, north = _coordinates(columns, UNKNOWN if system.is_geographic else ())
+    for cells, found, parameter in zip(columns, (east, north), ("table_x", "table_y"), strict=True):
+        _tell_of_odd(cells, found, path, remedy or f"Set {parameter!r} in 05_samples.yaml to another column")
     if system.is_geographic and (np.nanmax(np.abs(east)) > 360 or np.nanmax(np.abs(north)) > 90):
         raise GridError(
             f"{path}: {x} and {y} reach {np.nanmax(np.abs(east)):g} and {np.nanmax(np.abs(north)):g}, which are no "
-            f"degrees, but table_crs is {crs}. Name the CRS they are in, or exchange table_x and table_y."
+            f"degrees{'' if remedy else f', but table_crs is {crs}'}. "
+            + (remedy or "Name the CRS they are in, or exchange table_x and table_y")
+            + "."
         )
     known = np.isfinite(east) & np.isfinite(north)
     geometry = gpd.GeoSeries(gpd.points_from_xy(np.where(known, east, 0), np.where(known, north, 0)), crs=system)
     return gpd.GeoDataFrame(table.reset_index(drop=True), geometry=geometry.where(known), crs=system)
+
+
+def _coordinates(columns: "Sequence[pd.Series]", unknown: Sequence[float]) -> "list[npt.NDArray[np.float64]]":
+    """Return columns as numbers, NaN for cells that are none, or in which a comma may mean two things."""
+    import pandas as pd
+
+    words = {str(i): numbers.tidy(c) for i, c in enumerate(columns) if not pd.api.types.is_numeric_dtype(c)}
+    settled, _ = numbers.settle({i: cells[numbers.resemble(cells)] for i, cells in words.items()})
+    found = [
+        numbers.parse(cells, settled[str(i)]) if str(i) in settled else pd.to_numeric(cells, errors="coerce")
+        for i, cells in enumerate(columns)
+    ]
+    there = [np.array(cells, np.float64) for cells in found]
+    return [np.where(np.isfinite(cells) & ~np.isin(cells, unknown), cells, np.nan) for cells in there]
+
+
+def _tell_of_odd(cells: "pd.Series", known: "npt.NDArray[np.float64]", path: Path, remedy: str) -> None:
+    odd = cells[cells.notna().to_numpy() & np.isnan(known)]
+    first = f" (the first: {str(odd.iloc[0])!r})" if len(odd) else ""
+    if np.isnan(known).all():
+        raise ParameterError(
+            f"Column {cells.name!r} of {path} holds no numbers{first}. {remedy}, or write coordinates as numbers, "
+            f"degrees with decimals."
+        )
+    if len(odd):
+        warnings.warn(
+            f"{path}: {len(odd)} of {len(cells)} rows have no number in {cells.name!r}{first} and are no places. Write "
+            f"coordinates as numbers, degrees with decimals.",
+            stacklevel=3,
+        )

@@ -205,3 +205,32 @@ def test_another_remedy_is_said_where_it_is_no_table_of_labels(tmp_path):
     with pytest.raises(LulcError, match="not in the encoding UTF-8.*Save it anew") as caught:
         tables.read(tmp_path / "x.csv", remedy="Save it anew.")
     assert "05_samples" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"),
+    [
+        (["\N{MINUS SIGN}70.5", "13.5°", "x"], ["1", "2", "3"]),
+        (["-70,5", "13,5", "?"], ["1", "2", "3"]),
+        ([-70.5, 13.5, np.inf], [1, 2, 3]),
+        ([-70.5, 13.5, -9999], [1, 2, -9999]),
+    ],
+)
+def test_coordinates_are_read_in_any_spelling_and_rows_without_are_told(tmp_path, lon, lat):
+    with pytest.warns(UserWarning, match=r"1 of 3 rows have no number in 'lon' \(the first: .* are no places"):
+        found = tables.points(pd.DataFrame({"lon": lon, "lat": lat}), "lon", "lat", "EPSG:4326", tmp_path / "x.csv")
+    assert found.geometry[:2].x.tolist() == [-70.5, 13.5] and found.geometry[:2].y.tolist() == [1, 2]
+    assert found.geometry[2] is None
+
+
+def test_a_comma_that_may_mean_two_things_makes_no_place(tmp_path):
+    frame = pd.DataFrame({"lon": ["13,405", "13,500"], "lat": [52.5, 52.6]})
+    with pytest.raises(LulcError, match=r"holds no numbers \(the first: '13,405'\)"):
+        tables.points(frame, "lon", "lat", "EPSG:4326", tmp_path / "x.csv")
+
+
+def test_another_remedy_for_coordinates_is_said_too(tmp_path):
+    for frame in (pd.DataFrame({"x": ["a"], "y": [1]}), pd.DataFrame({"x": [1], "y": [999]})):
+        with pytest.raises(LulcError, match="Put them back") as caught:
+            tables.points(frame, "x", "y", "EPSG:4326", tmp_path / "x.csv", remedy="Put them back")
+        assert "table_" not in str(caught.value)
