@@ -95,9 +95,9 @@ def _legible(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return the table with words and names of columns in one spelling: ``ä`` may be one character or two."""
     import pandas as pd
 
-    for i, name in enumerate(table):
+    for name in table.columns:
         if table[name].dtype == object or pd.api.types.is_string_dtype(table[name]):
-            table.isetitem(i, pd.Series([_spell(cell) for cell in table[name]], table.index, table[name].dtype))
+            table[name] = pd.Series([_spell(cell) for cell in table[name]], table.index, table[name].dtype)
     return table.rename(columns=lambda name: _spell(str(name)))
 
 
@@ -146,8 +146,8 @@ def _as_numbers(path: Path, found: "pd.DataFrame", texts: Sequence[str], head: "
     columns = {name: words for name, words in tidied.items() if numbers.signs(words)}
     if any(numbers.has_comma(words).any() for words in columns.values()):
         # 1.500 is a number for pandas, and another one where commas stand before decimals.
-        floats = [name for name in found if pd.api.types.is_float_dtype(found[name])]
-        columns |= {name: numbers.tidy(words) for name, words in _as_words(path, floats, head).items()}
+        floats = [str(name) for name in found if pd.api.types.is_float_dtype(found[name])]
+        columns |= {str(name): numbers.tidy(words) for name, words in _as_words(path, floats, head).items()}
     settled, doubtful = numbers.settle(columns)
     usual = {";": numbers.COMMA, ",": numbers.POINT}.get(head.how["sep"])
     if doubtful:
@@ -193,7 +193,8 @@ def _head(path: Path, encoding: str, longest: int | None = LONGEST) -> _Head:
     if twice:
         raise ValueError(f"{', '.join(twice)} is the name of two columns")
     names = [name or f"{UNNAMED}{i}" for i, name in enumerate(names)]
-    if _are_numbered(rows, len(names)):
+    # 1,0,25 may also be 1 and 0.25: between commas only a name in quotes is one of R's.
+    if (separator != "," or lines[-1].startswith('"')) and _are_numbered(rows, len(names)):
         warnings.warn(
             f"The rows of {path} have one cell more than its header has names: their first cells are taken for numbers "
             f"of the rows, as R writes them.",

@@ -39,6 +39,7 @@ def test_parquet(tmp_path):
         ("a,b\nWälder,1\n".encode("latin1"), "not in the encoding UTF-8.*'encoding'"),
         (b"a,b\n1,2\n1,2,3,4\n", "1 of 2 rows have more cells than the header.*holds '3"),
         (b"lon,lat,c\n13,5,52,1,a\n14,1,52,2,b\n", "2 of 2 rows have more cells.*in quotes"),
+        (b"id,B2\n1,0,25\n2,0,5\n", "2 of 2 rows have more cells.*in quotes"),
         (b"a,b\n" + b"1,2\n" * 30_000 + b"1,2,3\n", "1 of 30001 rows have more cells"),
     ],
 )
@@ -138,8 +139,17 @@ def test_a_separator_at_the_end_of_lines_shifts_no_column(tmp_path, separator, e
     assert list(found) == ["a", "b", "c"] and (found.to_numpy() == [1, 2, 3]).all() and len(found) == count
 
 
-def test_numbers_of_rows_as_r_writes_them_are_told_and_no_column(tmp_path):
-    (tmp_path / "x.csv").write_text('"k" "B4"\n"1" "a" 0.5\n"4" "b" NA\n', encoding="utf-8")
+@pytest.mark.parametrize("text", ["c;'a\nb';\n1;2;;\n", "sep=;\nc;'a\nb';\n1;2;;\n", "\n\nc;'a\nb';\n1;2;;\n"])
+@pytest.mark.parametrize("line", ["\n", "\r\n"])
+def test_lines_in_names_and_before_them_are_no_rows(tmp_path, text, line):
+    (tmp_path / "x.csv").write_bytes(text.replace("'", '"').replace("\n", line).encode())
+    assert tables.read(tmp_path / "x.csv").to_numpy().tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("separator", [" ", ",", "\t"])
+def test_numbers_of_rows_as_r_writes_them_are_told_and_no_column(tmp_path, separator):
+    text = '"k" "B4"\n"1" "a" 0.5\n"4" "b" NA\n'.replace(" ", separator)
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8")
     with pytest.warns(UserWarning, match="one cell more than its header.*as R writes"):
         found = tables.read(tmp_path / "x.csv")
     pd.testing.assert_frame_equal(found, pd.DataFrame({"k": ["a", "b"], "B4": [0.5, None]}), check_dtype=False)
