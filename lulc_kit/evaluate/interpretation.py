@@ -5,6 +5,8 @@ An interpreter who knows what the map says tends to agree with it, so the map's 
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +29,8 @@ Codes = npt.NDArray[np.integer]
 FORMATS = (".gpkg", ".kml", ".csv")
 """Endings of the files of points: GIS programs, Google Earth, spreadsheets."""
 
-REFERENCE, SECOND = "reference", "second"
-"""Columns that the interpreter and a second one fill in."""
+SAMPLE, REFERENCE, SECOND, NOTE = "sample", "reference", "second", "note"
+"""Columns of words: the sample's name, what the interpreter and a second one fill in, what they remark."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,14 @@ def table(drawn: Drawn, *, blind: bool = True) -> gpd.GeoDataFrame:
     count = len(drawn.row)
     columns: dict[str, object] = {
         "point": np.arange(1, count + 1),
-        "sample": [drawn.name] * count,
+        SAMPLE: [drawn.name] * count,
         "longitude": degrees.x.round(7),
         "latitude": degrees.y.round(7),
     }
     if not blind:
         name = dict(zip(drawn.classes.values, drawn.classes.names, strict=True))
         columns["map"] = [name[value] for value in drawn.stratum.tolist()]
-    columns |= {REFERENCE: [""] * count, SECOND: [""] * count, "note": [""] * count}
+    columns |= {REFERENCE: [""] * count, SECOND: [""] * count, NOTE: [""] * count}
     return gpd.GeoDataFrame(columns, geometry=places, crs=places.crs)
 
 
@@ -106,22 +108,33 @@ def _open(path: Path) -> gpd.GeoDataFrame:
         raise MissingFileError(f"{path} does not exist. Check 'interpreted' (of change: 'change_interpreted') in 09.")
     if path.suffix.lower() not in tables.SUFFIXES:
         return vectors.read(path, parameters="09_evaluate.yaml").table
+    remedy = "Save it as CSV in UTF-8, or use the GeoPackage."
     try:
-        rows = tables.read(path)
+        # A sample's name is hexadecimal: 7e96437622 and 0420182166 are no numbers; nor need 01 be class 1.
+        rows = tables.read(path, words=(SAMPLE, REFERENCE, SECOND, NOTE), remedy=remedy)
     except FormatError as error:
-        raise FormatError(
-            f"{path} cannot be read as a table ({error}). Save it as CSV in UTF-8, or use the GeoPackage."
-        ) from error
+        if remedy in str(error):
+            raise
+        raise FormatError(f"{error} {remedy}") from error
     lacking = [name for name in ("longitude", "latitude") if name not in rows]
     if lacking:
         raise FormatError(f"{path} has no column {' and '.join(lacking)}. Keep all columns of the file that was drawn.")
-    return tables.points(rows, "longitude", "latitude", WGS84, path)
+    remedy = "Copy longitude and latitude back from the file that was drawn"
+    return tables.points(rows, "longitude", "latitude", WGS84, path, remedy=remedy)
 
 
 def _words(column: pd.Series) -> pd.Series:
-    """Return what was filled in, as trimmed words; numbers that a spreadsheet made of values lose their point."""
-    words = column.map(lambda cell: "" if pd.isna(cell) else str(cell).strip())
-    return words.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    """Return what was filled in, as trimmed words in one spelling."""
+    return column.map(lambda cell: "" if pd.isna(cell) else _spell(str(cell)))
+
+
+def _spell(word: str) -> str:
+    return unicodedata.normalize("NFC", word).strip()
+
+
+def _whole(word: str) -> str:
+    """Return a word without the decimals that a spreadsheet gives to whole numbers."""
+    return re.sub(r"^(\d+)[.,]0+$", r"\1", word)
 
 
 def read_drawn(place: SampleLayout) -> Drawn:
@@ -154,7 +167,7 @@ def read(path: Path, drawn: Drawn) -> Interpreted:
         scheme, or it holds polygons.
     """
     rows = _open(path)
-    lacking = [name for name in ("point", "sample", REFERENCE) if name not in rows]
+    lacking = [name for name in ("point", SAMPLE, REFERENCE) if name not in rows]
     if lacking:
         raise FormatError(
             f"{path} has no column {', '.join(lacking)}; it has: {', '.join(map(str, rows.columns[:40]))}. Fill in the "
@@ -167,14 +180,15 @@ def read(path: Path, drawn: Drawn) -> Interpreted:
             f"are not independent, and their chance to be drawn is unknown: nothing follows from them for the map. "
             f"Interpret the points that were drawn; polygons can be an independent test set (validation in 05)."
         )
-    others = sorted({*_words(rows["sample"])} - {drawn.name})
+    names = _words(rows[SAMPLE]).map(lambda name: _restore(name, drawn.name))
+    others = sorted({*names} - {drawn.name})
     if others:
         raise LulcError(
             f"{path} was made for another sample ({', '.join(o or 'none' for o in others[:5])}); the design that lies "
             f"in this study is {drawn.name}, drawn from the map of run {drawn.run}. Name the file that was drawn with "
             f"it, or bring back the design.json that belongs to this file."
         )
-    number = pd.to_numeric(_words(rows["point"]), errors="coerce").fillna(-1).to_numpy(np.int64)
+    number = pd.to_numeric(_words(rows["point"]).map(_whole), errors="coerce").fillna(-1).to_numpy(np.int64)
     _check_points(path, number, len(drawn.row))
     rows = rows.iloc[np.argsort(number)].reset_index(drop=True)
     _check_places(path, rows, drawn)
@@ -186,6 +200,12 @@ def read(path: Path, drawn: Drawn) -> Interpreted:
         )
     second = _values(path, rows[SECOND], drawn.classes) if SECOND in rows else np.zeros_like(seen)
     return Interpreted(seen, second)
+
+
+def _restore(name: str, drawn: str) -> str:
+    """Return a sample's name with the zeros at its beginning that a spreadsheet takes from a name of digits."""
+    digits = _whole(name)
+    return digits.zfill(len(drawn)) if digits.isdecimal() else name
 
 
 def _list(numbers: Iterable[object]) -> str:
@@ -222,9 +242,8 @@ def _check_places(path: Path, rows: gpd.GeoDataFrame, drawn: Drawn) -> None:
 
 
 def _values(path: Path, column: pd.Series, classes: Scheme) -> Codes:
-    known = {str(c.value): c.value for c in classes.classes} | {c.name.casefold(): c.value for c in classes.classes}
     words = _words(column)
-    found = words.str.casefold().map({"": 0} | known)
+    found = words.map({word: _value(word, classes) for word in words.unique()})
     if found.isna().any():
         strange = sorted({*words[found.isna()]})
         raise LulcError(
@@ -233,3 +252,19 @@ def _values(path: Path, column: pd.Series, classes: Scheme) -> Codes:
             f"map that has a class for it."
         )
     return found.to_numpy(np.int64)
+
+
+def _value(word: str, classes: Scheme) -> int | None:
+    """Return the value of the class that a word names, with other capitals only where that is one class; None if none.
+
+    Names go before numbers, and a name as it is written before all else.
+    """
+    if not word:
+        return 0
+    named = {_spell(c.name): c.value for c in classes.classes}
+    numbered = {str(c.value): c.value for c in classes.classes}
+    alike = {value for name, value in named.items() if name.casefold() == word.casefold()}
+    whole = _whole(word)
+    if word not in named and len(alike) == 1:
+        return alike.pop()
+    return named.get(word, named.get(whole, numbered.get(whole)))

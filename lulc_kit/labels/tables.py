@@ -16,11 +16,14 @@ from odc.geo.geobox import GeoBox
 
 from lulc_kit.classes import Scheme
 from lulc_kit.errors import BandError, LulcError
+from lulc_kit.intake import numbers
+from lulc_kit.intake import tables as intake
 from lulc_kit.labels.sources import LABELLED, UNNAMED, Labels
 from lulc_kit.late import pd
 from lulc_kit.samples import is_reserved
 from lulc_kit.translation import Meanings, meanings, translate
 
+PLAINLY = "write all numbers alike (0.25), and leave cells empty where there is none."
 INCOMPLETE = "left out: a feature, the place or the group is missing"
 
 
@@ -47,7 +50,8 @@ def read(
         Column of the class.
     features
         Columns of the features; None: all other columns of numbers that have a name. A warning names columns of text
-        that hold numbers, and columns that say the class by a number of its own.
+        that hold numbers, and columns that say the class by a number of its own. Of their numbers -9999 and -32768
+        are taken for missing, and a warning says so.
     group
         Column of what goes into a fold as a whole; None: each row by itself.
     without
@@ -67,6 +71,7 @@ def read(
         If there is no feature, one is no number or has a name that the kit needs, or fewer than two classes are left.
     """
     names = _features(frame, features, {label, *([group] if group else []), *without}, what)
+    frame = _without_unknown(frame, names, what)
     words = frame[label].to_numpy(object)
     scheme, wanted = meanings(words, scheme, wanted)
     codes = translate(words, scheme, wanted, f"column {label!r} of {what}")
@@ -75,8 +80,7 @@ def read(
     with np.errstate(over="ignore"):  # too large for single precision: infinite, and left out as such
         taken: Any = frame[[*names, *([frame.geometry.name] if hasattr(frame, "geometry") else [])]]
         kept = taken.astype(dict.fromkeys(names, np.float32))
-    numbers = kept[names].to_numpy(np.float32)
-    complete = np.isfinite(numbers).all(axis=1)
+    complete = np.isfinite(kept[names].to_numpy(np.float32)).all(axis=1)
     complete &= frame[group].notna().to_numpy() if group else True
     placed = hasattr(frame, "geometry")
     complete &= frame.geometry.notna().to_numpy() if placed else True
@@ -107,16 +111,37 @@ def _features(frame: pd.DataFrame, wanted: Sequence[str] | None, taken: set[str]
     if wanted is None:
         found = [c for c in numeric if c not in taken and not is_reserved(c) and not _is_unnamed(c)]
         if not found:
-            raise BandError(f"{what} has no column of numbers for a feature. Columns of numbers: {there}.")
+            raise BandError(
+                f"{what} has no column of numbers for a feature. Columns of numbers: {there}." + _hint(frame, taken)
+            )
         return found
     if missing := [c for c in wanted if c not in numeric]:
-        raise BandError(f"table_features: {', '.join(missing)} are no columns of numbers of {what}. It has: {there}.")
+        raise BandError(
+            f"table_features: {', '.join(missing)} are no columns of numbers of {what}. It has: {there}."
+            + _hint(frame, taken)
+        )
     if clash := [c for c in wanted if is_reserved(c) or c in taken]:
         raise BandError(
             f"table_features: {', '.join(clash)} cannot be a feature, because the table of samples uses that name or "
             f"the column says something else. Rename the column."
         )
     return list(wanted)
+
+
+def _without_unknown(frame: pd.DataFrame, names: Sequence[str], what: str) -> pd.DataFrame:
+    """Return the table without the numbers that many programs write in columns where there is none."""
+    unknown = frame[names].isin(intake.UNKNOWN)
+    counts = unknown.sum()
+    if not counts.any():
+        return frame
+    listed = ", ".join(f"{c} ({n})" for c, n in counts[counts > 0].items())
+    warnings.warn(
+        f"{what} has cells of {' or '.join(map(str, intake.UNKNOWN))} in these columns: {listed}. Many programs write "
+        f"so where there is no number: these cells are taken for missing, and their rows left out. Empty the cells to "
+        f"say the same; write 0 if they mean zero.",
+        stacklevel=3,
+    )
+    return frame.assign(**{c: frame[c].mask(unknown[c]) for c in names if counts[c]})
 
 
 def _is_unnamed(column: str) -> bool:
@@ -126,18 +151,10 @@ def _is_unnamed(column: str) -> bool:
 
 def _warn_of_choice(frame: pd.DataFrame, names: Sequence[str], taken: set[str], words: npt.NDArray[Any]) -> None:
     """Name columns that are probably features and were not taken, and those that were and are probably none."""
-    texts = [c for c in frame.columns if pd.api.types.is_string_dtype(frame[c]) and c not in taken]
-    spoilt = {}
-    for c in texts:
-        there = frame[c].dropna()
-        odd = there[pd.to_numeric(there, errors="coerce").isna()]
-        if len(there) > 2 * len(odd):
-            spoilt[c] = ", ".join(map(repr, odd.unique()[:5]))
-    if spoilt:
-        listed = "; ".join(f"{c} ({odd})" for c, odd in spoilt.items())
+    if spoilt := _spoilt(frame, taken):
         warnings.warn(
-            f"These columns are text and no features, because of words among their numbers: {listed}. Empty those "
-            f"cells to have the columns as features.",
+            f"These columns are text and no features, because of cells that are no plain numbers: {spoilt}. To have "
+            f"the columns as features, {PLAINLY}",
             stacklevel=4,
         )
     kept = [c for c in frame.columns if is_reserved(str(c)) and c not in taken and c != "geometry"]
@@ -154,6 +171,25 @@ def _warn_of_choice(frame: pd.DataFrame, names: Sequence[str], taken: set[str], 
             f"nothing else. Name the features in 'table_features' of 05_samples.yaml.",
             stacklevel=4,
         )
+
+
+def _spoilt(frame: pd.DataFrame, taken: set[str]) -> str:
+    """Name the columns of text in which most cells look like numbers, with some of those that are none."""
+    found = {}
+    for c in frame.columns.difference(list(taken), sort=False):
+        there = frame[c].dropna()
+        if not (frame[c].dtype == object or pd.api.types.is_string_dtype(frame[c])):
+            continue
+        like = numbers.resemble(there)
+        if like.sum() * 2 > len(there):
+            odd = there[~like | pd.to_numeric(there, errors="coerce").isna()]
+            found[c] = ", ".join(map(repr, (odd if len(odd) else there).unique()[:5]))
+    return "; ".join(f"{c} ({odd})" for c, odd in found.items())
+
+
+def _hint(frame: pd.DataFrame, taken: set[str]) -> str:
+    spoilt = _spoilt(frame, taken)
+    return spoilt and f" Of these nobody can tell which numbers they hold: {spoilt}; {PLAINLY}"
 
 
 def _says(column: pd.Series, words: npt.NDArray[Any]) -> bool:

@@ -15,8 +15,11 @@ from lulc_kit.intake import tables, vectors
 from lulc_kit.late import pd
 from lulc_kit.params.download import MGRS
 from lulc_kit.run import Planned
+from lulc_kit.translation import own_name
 
 TABLES = ("areas.csv", "areas.gpkg")
+WORDS = ("name", "tile", "crs")
+"""Columns that hold words: 001 is another name than 1."""
 SIDES = ("left", "bottom", "right", "top")
 APPLIED = ("01", "02", "03", "04", "06", "07", "08")
 """Notebooks that an area goes through: what makes features and maps, not what makes labels and judges."""
@@ -68,10 +71,10 @@ def read(path: Path) -> list[Area]:
     ------
     LulcError
         Names the rows that cannot be: a name twice or none, neither box nor tile or both, a box that is empty or not
-        in degrees.
+        in degrees, a CRS that is none.
     """
     if path.suffix == ".csv":
-        rows = tables.read(path)
+        rows = tables.read(path, words=WORDS, remedy="Save it as CSV in UTF-8.")
     else:
         found = vectors.read(path).table.to_crs("EPSG:4326")
         sides = found.geometry.bounds.set_axis(list(SIDES), axis=1)
@@ -83,8 +86,9 @@ def read(path: Path) -> list[Area]:
             f"{path} has {len(rows)} row(s) and the columns {', '.join(map(str, rows.columns))}. Expected a row for "
             f"each area, with name, and left, bottom, right, top (degrees) or tile."
         )
-    known = {str(row["name"]) for row in rows.to_dict("records")}
-    counted = Counter(name.casefold() for name in map(str, rows["name"]))
+    rows = rows.assign(**{c: rows[c].map(own_name, na_action="ignore") for c in WORDS if c in rows})  # 32633.0: 32633
+    known = set(rows["name"].dropna())
+    counted = Counter(name.casefold() for name in rows["name"].dropna())
     wrong = [f"{name!r} is there {n} times" for name, n in counted.items() if n > 1]
     areas = []
     for row in rows.to_dict("records"):
@@ -98,10 +102,10 @@ def read(path: Path) -> list[Area]:
 
 
 def _area(row: dict[str, Any]) -> Area:
-    name = str(row.get("name", ""))
+    name = row.get("name", "")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_\-]*", name):
         raise ParameterError(f"{name!r} cannot be the name of an area: use letters, digits, _ and -")
-    tile, crs = row.get("tile"), row.get("crs")
+    tile, crs = row.get("tile"), _crs(name, row.get("crs"))
     sides = [side for side in SIDES if side in row]
     if (len(sides) == 4) == (tile is not None) or 0 < len(sides) < 4:
         raise ParameterError(
@@ -109,9 +113,9 @@ def _area(row: dict[str, Any]) -> Area:
             f"left, bottom, right and top, or a tile"
         )
     if tile is not None:
-        if not re.match(MGRS, str(tile), re.I):
+        if not re.match(MGRS, tile, re.I):
             raise ParameterError(f"{name}: {tile!r} is no tile; expected one like T50SMC")
-        return Area(name, None, str(tile), crs)
+        return Area(name, None, tile, crs)
     try:
         left, bottom, right, top = (float(row[side]) for side in SIDES)
     except (TypeError, ValueError):
@@ -121,6 +125,22 @@ def _area(row: dict[str, Any]) -> Area:
             f"{name}: {left:g} {bottom:g} {right:g} {top:g} is no box in degrees with left < right and bottom < top"
         )
     return Area(name, (left, bottom, right, top), None, crs)
+
+
+def _crs(name: str, word: str | None) -> str | None:
+    """Return a CRS as parameters write it: ``EPSG:32633`` for 32633 too."""
+    import pyproj
+
+    if not word:
+        return None
+    crs = f"EPSG:{word}" if word.isdecimal() else word
+    try:
+        metric = pyproj.CRS(crs).is_projected
+    except pyproj.exceptions.CRSError:
+        metric = False
+    if not metric:
+        raise ParameterError(f"{name}: {word!r} is no CRS in metres; expected one like EPSG:32633")
+    return crs
 
 
 def study_of(region: str, area: Area) -> str:

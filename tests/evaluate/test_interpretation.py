@@ -1,5 +1,8 @@
 """Samples on their way to a person and back: what was filled in comes back, and what was changed is noticed."""
 
+import dataclasses
+import unicodedata
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -157,3 +160,71 @@ def test_a_sample_that_somebody_may_have_begun_is_never_written_over(layout):
     with pytest.raises(LulcError, match="Another sample lies in .*Move that folder away"):
         interpretation.write(drawn(3), layout)
     assert {path: path.read_bytes() for path in layout.drawn.parent.iterdir()} == before
+
+
+def small(names, **changes):
+    """Draw a pixel of each class, which the map gets right."""
+    scheme = classes.own(names)
+    row, column = np.arange(len(names)), np.arange(len(names))
+    fields = {"classes": scheme, "pixels": np.full(len(names), 1000), "row": row, "column": column}
+    return dataclasses.replace(drawn(), **fields, stratum=np.array(scheme.values), **changes)
+
+
+def csv_of(of, path, reference, encoding="utf-8-sig", **columns):
+    rows = interpretation.table(of).drop(columns="geometry").assign(reference=reference, **columns)
+    rows.to_csv(path, index=False, encoding=encoding)
+    return path
+
+
+@pytest.mark.parametrize("pattern", [r"\d+e\d+", r"0\d+", r"\d+"])
+def test_a_sample_whose_name_looks_like_a_number_comes_back(tmp_path, pattern):
+    tried = (small(["Wald", "See"], map=str(seed)) for seed in range(20_000))
+    sample = next(one for one in tried if pd.Series([one.name]).str.fullmatch(pattern).all())
+    found = interpretation.read(csv_of(sample, tmp_path / "x.csv", ["Wald", "See"]), sample)
+    assert found.reference.tolist() == [1, 2]
+    if sample.name.isdecimal():  # as a spreadsheet saves it
+        changed = csv_of(sample, tmp_path / "y.csv", ["Wald", "See"], sample=f"{int(sample.name)}.0")
+        assert interpretation.read(changed, sample).reference.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("ending", [",,,,,,\n,,,,,,\n", "\n\n"])
+def test_empty_rows_at_the_end_are_no_points(tmp_path, ending):
+    sample = small(["Wald", "See"])
+    path = csv_of(sample, tmp_path / "x.csv", ["Wald", "See"])
+    path.write_text(path.read_text(encoding="utf-8") + ending, encoding="utf-8")
+    assert interpretation.read(path, sample).reference.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [
+        (["Wald", "wald", "See"], ["Wald", "wald", "SEE"]),
+        (["02", "01"], ["02", "01"]),
+        (["2", "1"], ["2.0", "1,0"]),
+        (["Wälder", "See"], [unicodedata.normalize("NFD", "wälder"), "2"]),
+        (["NA", "None"], ["NA", "None"]),
+    ],
+)
+def test_a_class_is_what_is_written_before_all_that_resembles_it(tmp_path, names, written):
+    sample = small(names)
+    found = interpretation.read(csv_of(sample, tmp_path / "x.csv", written), sample)
+    assert found.reference.tolist() == sample.stratum.tolist()
+
+
+def test_capitals_that_may_be_two_classes_are_refused(tmp_path):
+    sample = small(["Wald", "wald"])
+    with pytest.raises(LulcError, match="'WALD' in column 'reference' is no class"):
+        interpretation.read(csv_of(sample, tmp_path / "x.csv", ["WALD", "wald"]), sample)
+
+
+def test_a_spreadsheet_that_cannot_be_read_gets_its_own_remedy(tmp_path):
+    sample = small(["Wälder", "See"])
+    told = csv_of(sample, tmp_path / "x.csv", ["Wälder", "See"], encoding="cp1252")
+    lost = csv_of(sample, tmp_path / "y.csv", ["Wälder", "See"], longitude="east")
+    for path, remedy in (
+        (told, "Save it as CSV in UTF-8, or use the GeoPackage"),
+        (lost, "Copy longitude and latitude"),
+    ):
+        with pytest.raises(LulcError, match=remedy) as caught:
+            interpretation.read(path, sample)
+        assert "05_samples" not in str(caught.value)

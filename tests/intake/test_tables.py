@@ -1,5 +1,9 @@
 """Tables: whatever separator, decimal commas, encodings; against pandas told all of it; bad ones refused."""
 
+import unicodedata
+import warnings
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +37,10 @@ def test_parquet(tmp_path):
         (b"a,b\n", "no rows"),
         (b"a,a\n1,2\n", "a is the name of two columns"),
         ("a,b\nWälder,1\n".encode("latin1"), "not in the encoding UTF-8.*'encoding'"),
-        (b"a,b\n1,2\n1,2,3,4\n", "cannot be read as a table"),
+        (b"a,b\n1,2\n1,2,3,4\n", "1 of 2 rows have more cells than the header.*holds '3"),
+        (b"lon,lat,c\n13,5,52,1,a\n14,1,52,2,b\n", "2 of 2 rows have more cells.*in quotes"),
+        (b"id,B2\n1,0,25\n2,0,5\n", "2 of 2 rows have more cells.*in quotes"),
+        (b"a,b\n" + b"1,2\n" * 30_000 + b"1,2,3\n", "1 of 30001 rows have more cells"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path, content, why):
@@ -117,3 +124,123 @@ def test_coordinates_that_are_no_numbers_are_told(tmp_path):
     with pytest.warns(UserWarning, match="1 of 3 rows have no number in 'x' .*15°0.73'E"):
         found = tables.points(frame, "x", "y", "EPSG:4326", tmp_path / "x.csv")
     assert found.geometry.notna().tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("separator", [",", ";", " ", "\t"])
+@pytest.mark.parametrize("ends", ["header", "rows", "both", "late"])
+def test_a_separator_at_the_end_of_lines_shifts_no_column(tmp_path, separator, ends):
+    count = 30_000 if ends == "late" else 2
+    lines = [separator.join("abc"), *[separator.join("123")] * count]
+    places = {"header": [0], "rows": range(1, count + 1), "both": range(count + 1), "late": [count]}[ends]
+    for i in places:
+        lines[i] += separator * (2 if i == 1 else 1)
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = tables.read(tmp_path / "x.csv")
+    assert list(found) == ["a", "b", "c"] and (found.to_numpy() == [1, 2, 3]).all() and len(found) == count
+
+
+@pytest.mark.parametrize("text", ["c;'a\nb';\n1;2;;\n", "sep=;\nc;'a\nb';\n1;2;;\n", "\n\nc;'a\nb';\n1;2;;\n"])
+@pytest.mark.parametrize("line", ["\n", "\r\n"])
+def test_lines_in_names_and_before_them_are_no_rows(tmp_path, text, line):
+    (tmp_path / "x.csv").write_bytes(text.replace("'", '"').replace("\n", line).encode())
+    assert tables.read(tmp_path / "x.csv").to_numpy().tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("separator", [" ", ",", "\t"])
+def test_numbers_of_rows_as_r_writes_them_are_told_and_no_column(tmp_path, separator):
+    text = '"k" "B4"\n"1" "a" 0.5\n"4" "b" NA\n'.replace(" ", separator)
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8")
+    with pytest.warns(UserWarning, match="one cell more than its header.*as R writes"):
+        found = tables.read(tmp_path / "x.csv")
+    pd.testing.assert_frame_equal(found, pd.DataFrame({"k": ["a", "b"], "B4": [0.5, None]}), check_dtype=False)
+
+
+def test_empty_rows_and_unnamed_empty_columns_are_passed_over(tmp_path):
+    (tmp_path / "x.csv").write_text("\nk;;B4;;\na;;1;;\n;;;;\nb;;2;;\n;;;;\n", encoding="utf-8")
+    found = tables.read(tmp_path / "x.csv")
+    assert found.to_dict("list") == {"k": ["a", "b"], "B4": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x\ty\n1,500\t0.25\n250\t0.5\n", {"x": [1500, 250], "y": [0.25, 0.5]}),
+        ('x,y\n"1,5",a\n"0,25",b\n', {"x": [1.5, 0.25], "y": ["a", "b"]}),
+        ("x;y\n1.500;0,5\n250;1,5\n", {"x": [1500, 250], "y": [0.5, 1.5]}),
+        ("x;y\n1,5;13.405\n2;52.5\n", {"x": [1.5, 2], "y": [13.405, 52.5]}),
+        ("x;y\n" + "1;2\n" * 300 + "0,5;2\n", {"x": [1] * 300 + [0.5], "y": [2] * 301}),
+        ("x;y\n1,5;a\n1'500;b\n", {"x": [1.5, 1500], "y": ["a", "b"]}),
+    ],
+)
+def test_numbers_are_read_as_the_whole_table_writes_them(tmp_path, text, expected):
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert tables.read(tmp_path / "x.csv").to_dict("list") == expected
+
+
+@pytest.mark.parametrize(
+    ("separator", "taken", "expected"),
+    [(";", "decimal commas", [1.5, 250]), (",", "between thousands", [1500, 250]), ("\t", "text", ["1,500", "250"])],
+)
+def test_commas_that_nothing_explains_are_told(tmp_path, separator, taken, expected):
+    (tmp_path / "x.csv").write_text(f'x{separator}y\n"1,500"{separator}a\n250{separator}b\n', encoding="utf-8")
+    with pytest.warns(UserWarning, match=rf"nothing says .*x \('1,500'\).*{taken}.*Write 1500 or 1\.5"):
+        found = tables.read(tmp_path / "x.csv")
+    assert found["x"].tolist() == expected
+
+
+def test_words_that_look_like_numbers_stay_words(tmp_path):
+    (tmp_path / "x.csv").write_text("name,code,n\n7e96437622,007,1\n0420182166,NA,2\n", encoding="utf-8")
+    found = tables.read(tmp_path / "x.csv", words=("name", "code"))
+    assert found.to_dict("list") == {"name": ["7e96437622", "0420182166"], "code": ["007", "NA"], "n": [1, 2]}
+
+
+def test_words_and_names_of_columns_have_one_spelling(tmp_path):
+    frame = pd.DataFrame({unicodedata.normalize("NFD", "Größe"): [unicodedata.normalize("NFD", "Wälder")]})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    frame.to_parquet(tmp_path / "x.parquet")
+    for name in ("x.csv", "x.parquet"):
+        assert tables.read(tmp_path / name).to_dict("list") == {"Größe": ["Wälder"]}
+
+
+def test_decimals_of_parquet_are_numbers(tmp_path):
+    pd.DataFrame({"B4": [Decimal("0.25"), None, Decimal("1.5")]}).to_parquet(tmp_path / "x.parquet")
+    found = tables.read(tmp_path / "x.parquet")["B4"]
+    assert found.dtype == np.float64 and found.tolist()[::2] == [0.25, 1.5]
+
+
+def test_another_remedy_is_said_where_it_is_no_table_of_labels(tmp_path):
+    (tmp_path / "x.csv").write_bytes("a,b\nWälder,1\n".encode("cp1252"))
+    with pytest.raises(LulcError, match="not in the encoding UTF-8.*Save it anew") as caught:
+        tables.read(tmp_path / "x.csv", remedy="Save it anew.")
+    assert "05_samples" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"),
+    [
+        (["\N{MINUS SIGN}70.5", "13.5°", "x"], ["1", "2", "3"]),
+        (["-70,5", "13,5", "?"], ["1", "2", "3"]),
+        ([-70.5, 13.5, np.inf], [1, 2, 3]),
+        ([-70.5, 13.5, -9999], [1, 2, -9999]),
+    ],
+)
+def test_coordinates_are_read_in_any_spelling_and_rows_without_are_told(tmp_path, lon, lat):
+    with pytest.warns(UserWarning, match=r"1 of 3 rows have no number in 'lon' \(the first: .* are no places"):
+        found = tables.points(pd.DataFrame({"lon": lon, "lat": lat}), "lon", "lat", "EPSG:4326", tmp_path / "x.csv")
+    assert found.geometry[:2].x.tolist() == [-70.5, 13.5] and found.geometry[:2].y.tolist() == [1, 2]
+    assert found.geometry[2] is None
+
+
+def test_a_comma_that_may_mean_two_things_makes_no_place(tmp_path):
+    frame = pd.DataFrame({"lon": ["13,405", "13,500"], "lat": [52.5, 52.6]})
+    with pytest.raises(LulcError, match=r"holds no numbers \(the first: '13,405'\)"):
+        tables.points(frame, "lon", "lat", "EPSG:4326", tmp_path / "x.csv")
+
+
+def test_another_remedy_for_coordinates_is_said_too(tmp_path):
+    for frame in (pd.DataFrame({"x": ["a"], "y": [1]}), pd.DataFrame({"x": [1], "y": [999]})):
+        with pytest.raises(LulcError, match="Put them back") as caught:
+            tables.points(frame, "x", "y", "EPSG:4326", tmp_path / "x.csv", remedy="Put them back")
+        assert "table_" not in str(caught.value)

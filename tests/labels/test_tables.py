@@ -77,6 +77,39 @@ def test_numbers_that_words_spoil_are_not_lost_in_silence():
     assert "NDVI" not in found.frame and "note" not in str(caught[0].message)
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["12 %", "13 %", "14 %", "15 %", "16 %"],
+        ["0,1", "0,2", "0.3", "0,4", None],
+        ["0.1", "0.2", "0.3", "0.4", "0.5"],
+        ["1'234", "--", "1'235", "1'236", "1"],
+    ],
+)
+def test_columns_of_numbers_that_nobody_can_read_are_named_with_a_remedy_that_loses_nothing(cells):
+    with pytest.warns(UserWarning, match="no features, because of cells") as caught:
+        found = read(FRAME.assign(ndvi=cells), group="site")
+    said = str(caught[0].message)
+    assert "write all numbers alike" in said and "Empty those cells" not in said
+    assert all(repr(cell) in said for cell in cells[:2]) and "note" not in said and "ndvi" not in found.frame
+    for frame, named in (
+        (FRAME.assign(ndvi=cells), ["ndvi"]),
+        (pd.DataFrame({"kind": FRAME["kind"], "a": cells}), None),
+    ):
+        with pytest.raises(LulcError, match="which numbers they hold: .*write all numbers alike"):
+            read(frame, features=named)
+
+
+def test_numbers_that_mean_missing_are_told_and_taken_for_missing():
+    frame = FRAME.drop(columns="block").assign(B4=[-9999, 0.2, 0.3, 0.4, -32768], n=[1, 2, 3, -9999, 5])
+    before = frame.copy()
+    with pytest.warns(UserWarning, match=r"-9999 or -32768 in these columns: B4 \(2\), n \(1\)\.") as caught:
+        found = read(frame, group="site")
+    assert len(caught) == 1 and found.values.tolist() == [[0, 2, 1, 0, 0]]
+    assert found.account.loc[found.account["became"] == tables.INCOMPLETE, "rows"].sum() == 1
+    pd.testing.assert_frame_equal(frame, before)
+
+
 def test_a_column_that_is_the_class_again_is_named():
     twice = pd.concat([FRAME, FRAME], ignore_index=True).drop(columns="block")
     again = twice.assign(code=[7, 8, 7, 0, 9] * 2)

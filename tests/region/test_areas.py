@@ -37,6 +37,28 @@ def test_of_a_geopackage_the_geometry_s_box_counts(tmp_path: Path) -> None:
     )  # a zone's meridians are not those of degrees
 
 
+def test_names_and_zones_are_words_however_the_table_writes_them(tmp_path: Path) -> None:
+    head = "name,left,bottom,right,top,tile,crs"
+    rows = ("001,15,52.3,15.1,52.4,,32633,", "1,15,52.3,15.1,52.4,,,", "NA,,,,,T33UUU,epsg:32632,", ",,,,,,")
+    expected = [Area("001", BOX, crs="EPSG:32633"), Area("1", BOX), Area("NA", tile="T33UUU", crs="epsg:32632")]
+    assert areas.read(table(tmp_path, *rows, head=head)) == expected
+    shapes = gpd.GeoDataFrame({"name": [7, 8], "crs": [32633, None]}, geometry=[shapely.box(*BOX)] * 2, crs=4326)
+    shapes.to_file(tmp_path / "areas.gpkg")
+    found = [(area.name, area.crs) for area in areas.read(tmp_path / "areas.gpkg")]
+    assert found == [("7", "EPSG:32633"), ("8", None)]
+
+
+def test_what_is_no_crs_or_no_utf8_is_said_in_words(tmp_path: Path) -> None:
+    head = "name,left,bottom,right,top,crs"
+    for word in ("UTM33", "4326"):
+        with pytest.raises(LulcError, match=f"b: '{word}' is no CRS in metres; expected one like EPSG:32633"):
+            areas.read(table(tmp_path, "a,15,52,16,53,", f"b,15,52,16,53,{word}", head=head))
+    (tmp_path / "areas.csv").write_bytes("name,left,bottom,right,top\nä,15,52,16,53\n".encode("cp1252"))
+    with pytest.raises(LulcError, match="Save it as CSV in UTF-8") as caught:
+        areas.read(tmp_path / "areas.csv")
+    assert "05_samples" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
