@@ -210,7 +210,7 @@ def _applied(
         found["05_samples"] = of_area["05_samples"] if reference in _TO_WORKFLOW and of_area else labels
         found |= {step: there[step] for step in runs if "trained" not in there[step]}
         judged = there.get("09_evaluate", {})
-        whole = {step[3:] for step in runs} >= {*judged.get("ensemble", [])}  # of runs that come along
+        whole = {step[3:] for step in runs} >= {*(judged.get("ensemble") or [])}  # of runs that come along
         found["09_evaluate"] = judged if whole else {k: v for k, v in judged.items() if k != "ensemble"}
     return {step: found[step] | {"study": name} for step in sorted(found)}
 

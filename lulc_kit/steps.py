@@ -61,10 +61,14 @@ def planned_runs(layout: Layout) -> list[str]:
     return [run for run in layout.runs() if run in names]
 
 
+BY_ITSELF = ("hgb", "fcn")
+"""Runs that are averaged where nothing is said: on the study that has both their mean is better than either."""
+
+
 def members(p: params.Evaluate, layout: Layout) -> list[str]:
     """Return which of the runs that are to be averaged are there: ``--without`` may have left some out."""
     there = planned_runs(layout)
-    return [name for name in p.ensemble if name in there]
+    return [name for name in (BY_ITSELF if p.ensemble is None else p.ensemble) if name in there]
 
 
 def _labels(layout: Layout) -> list[Path]:

@@ -158,8 +158,8 @@ def test_one_run_with_labels_is_trained_there_too(trained: Path) -> None:
     assert getattr(steps["06_rf"], "trees", None) == 7
 
 
-@pytest.mark.parametrize(("apply", "averaged"), [("here", ["rf", "fcn"]), ("here/rf", [])])
-def test_runs_are_averaged_there_if_all_of_them_come_along(apply: str, averaged: list[str], trained: Path) -> None:
+@pytest.mark.parametrize(("apply", "averaged"), [("here", ["rf", "fcn"]), ("here/rf", None)])
+def test_runs_are_averaged_there_if_all_of_them_come_along(apply: str, averaged: list[str] | None, trained: Path) -> None:
     (trained / "09_evaluate.yaml").write_text("study: here\nensemble: [rf, fcn]\n")
     scaffold.new("there", apply=apply, reference="data/mine.gpkg")
     judged = {planned.step: planned.parameters for planned in run.plan("there")}["09_evaluate"]

@@ -58,9 +58,10 @@ def combine(samples: Samples, p: params.Evaluate, layout: Layout) -> list[str]:
     """
     planned = steps.planned_runs(layout)
     known, there = steps.known_runs(p, layout), steps.members(p, layout)
-    if unknown := [name for name in p.ensemble if name not in known]:
+    asked = p.ensemble or []
+    if unknown := [name for name in asked if name not in known]:
         raise ParameterError(f"ensemble names the run {unknown[0]}, and there are: {', '.join(known)}.")
-    if missing := [name for name in p.ensemble if name not in there]:
+    if missing := [name for name in asked if name not in there]:
         averaged = f"the mean is that of {', '.join(there)}" if len(there) > 1 else "there is no mean"
         warnings.warn(f"ensemble: {', '.join(missing)} did not run, so {averaged}.", stacklevel=2)
     if len(there) < 2:

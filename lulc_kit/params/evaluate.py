@@ -48,8 +48,10 @@ class Evaluate(Parameters):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the confidence intervals")
     resamples: int = Field(1000, ge=100, le=100_000, description="bootstrap resamples of whole blocks")
     seed: Seed = Field(1, description="seed of every random choice")
-    ensemble: list[Name] = Field(
-        [], description="runs whose probabilities are averaged into one more run, 'ensemble': two or more; []: none"
+    ensemble: list[Name] | None = Field(
+        None,
+        description="runs whose probabilities are averaged into one more, 'ensemble'; null: hgb and fcn, if both are "
+        "there; []: none",
     )
     doubt: list[Name] | None = Field(
         None, description="runs whose map is measured for where to doubt it; null: the best one; []: none"
@@ -114,8 +116,9 @@ class Evaluate(Parameters):
 
     @model_validator(mode="after")
     def _checks(self) -> Self:
-        if len(self.ensemble) == 1 or len(set(self.ensemble)) < len(self.ensemble):
-            raise ValueError(f"ensemble must name two runs or more, each once; found {self.ensemble}")
+        averaged = self.ensemble or []
+        if len(averaged) == 1 or len(set(averaged)) < len(averaged):
+            raise ValueError(f"ensemble must name two runs or more, each once; found {averaged}")
         if self.sample_points and self.sample_error is not None:
             raise ValueError("sample_points and sample_error both say how many points; set one of them to 0 or null")
         if self.interpreted is not None and self.interpreted_date is None:

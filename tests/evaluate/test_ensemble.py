@@ -44,6 +44,10 @@ def asked(*names, **more):
     return params.Evaluate(study="s", ensemble=list(names), resamples=100, **more)
 
 
+def by_itself():
+    return params.Evaluate(study="s", resamples=100)
+
+
 def read(layout, run, name):
     return raster.read_codes(layout.run(run).layer(name)).data.compute().astype(int)
 
@@ -137,6 +141,20 @@ def test_only_runs_of_the_plan_and_never_an_old_mean_are_judged(study, tmp_path)
     assert list(runs.evaluate(layout, resamples=100).runs) == ["poor", "rf"]
     files.write_json(layout.plan, ["06_rf", "09_evaluate"])
     assert list(runs.evaluate(layout, resamples=100).runs) == ["rf"]
+
+
+def test_where_nothing_is_said_boosting_and_the_fcn_are_averaged_if_both_are_there(study, tmp_path):
+    layout = Layout(shutil.copytree(study[0].folder, tmp_path / "s"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert results.combine(test_trust.samples(layout), by_itself(), layout) == ["poor", "rf"]
+        for old, new in (("rf", "hgb"), ("poor", "fcn")):
+            layout.run(old).models.rename(layout.run(new).models)
+            for path in layout.run(old).map.parent.glob(f"{old}*.tif"):
+                path.rename(path.with_name(path.name.replace(old, new, 1)))
+        assert results.combine(test_trust.samples(layout), by_itself(), layout) == ["fcn", "hgb", ENSEMBLE]
+        assert results.combine(test_trust.samples(layout), asked(), layout) == ["fcn", "hgb"]
+    assert steps.members(by_itself(), layout) == ["hgb", "fcn"]
 
 
 def test_what_it_writes_is_the_step_s(study):

@@ -160,7 +160,7 @@ ROWS: dict[str, list[Any]] = {
         | {"sample_error": 0.05, "sample_allocation": "proportional", "sample_least": 2, "sample_run": "rf"}
         | {"references": [OTHER | {"scheme": "esri", "classes": None}, OTHER | {"name": "b", "scheme": "worldcover"}]}
         | {"reference_runs": ["rf", "fcn"], "smooth": {"method": "majority", "runs": ["fcn", "rf"]}},
-        {"doubt": ["fcn", "rf"], "applicability_by_class": True, "density": 20}
+        {"doubt": ["fcn", "rf"], "applicability_by_class": True, "density": 20, "ensemble": None}
         | {"sample_points": 60, "sample_allocation": "neyman", "sample_least": 10}
         | {"references": [OTHER | {"scheme": None, "classes": {"Forest": [1], "Water": [2], "Farmland": [3]}}]}
         | {"smooth": {"method": "none", "least_area": 0.5}},
