@@ -159,7 +159,7 @@ def test_one_run_with_labels_is_trained_there_too(trained: Path) -> None:
 
 
 @pytest.mark.parametrize(("apply", "averaged"), [("here", ["rf", "fcn"]), ("here/rf", None)])
-def test_runs_are_averaged_there_if_all_of_them_come_along(apply: str, averaged: list[str] | None, trained: Path) -> None:
+def test_runs_are_averaged_there_if_all_come_along(apply: str, averaged: list[str] | None, trained: Path) -> None:
     (trained / "09_evaluate.yaml").write_text("study: here\nensemble: [rf, fcn]\n")
     scaffold.new("there", apply=apply, reference="data/mine.gpkg")
     judged = {planned.step: planned.parameters for planned in run.plan("there")}["09_evaluate"]
