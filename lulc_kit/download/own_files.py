@@ -266,7 +266,7 @@ def _number(name: str, known: _Looked) -> int:
 
 def _customary(entry: params.Scene, known: _Looked, number: int) -> float:
     """Return the number that means nodata in a band that says none: 0, or what many programs write and no land has."""
-    customary = rasters.find_undeclared(known.path, number)
+    customary = rasters.find_undeclared(known.path, number, known.found.bands[number - 1].dtype)
     if customary is None:
         return 0
     warnings.warn(

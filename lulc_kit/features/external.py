@@ -233,7 +233,7 @@ def _undeclared(path: Path, found: raster.Header, number: int) -> int | None:
     """Return what means nodata in a band that does not say so, with a warning; None where nothing looks like it."""
     if found.nodata[number - 1] is not None:
         return None
-    customary = rasters.find_undeclared(path, number)
+    customary = rasters.find_undeclared(path, number, found.dtypes[number - 1])
     if customary is not None:
         warnings.warn(
             f"{path} has pixels of {customary} in {found.names[number - 1]} and does not say what means nodata: they "

@@ -278,7 +278,7 @@ def _grid(source: rasterio.DatasetReader, name: str | Path) -> GeoBox:
     if source.crs is not None and source.transform.is_identity and source.driver in _UNEDITABLE:
         raise GridError(
             f"{name} names a CRS, but GDAL finds in it no coordinates of rows and columns. Write them with their "
-            f"standard names (CF: projection_x_coordinate …), or save it as a GeoTIFF: gdal_translate -a_ullr LEFT TOP "
+            f"standard names (those of the CF conventions), or save it as a GeoTIFF: gdal_translate -a_ullr LEFT TOP "
             f"RIGHT BOTTOM FILE OUT.tif."
         )
     if source.crs is not None and source.transform.is_identity:
@@ -482,20 +482,19 @@ def _filled(
     return found
 
 
-def find_undeclared(path: str | Path, number: int) -> int | None:
+def find_undeclared(path: str | Path, number: int, dtype: str) -> int | None:
     """Return the number that means nodata in a band which declares none, if pixels have one that many programs write.
 
     Parameters
     ----------
     path
         A file that the kit can read as it is.
-    number
-        Of the band, from 1. Up to 2000 × 2000 of its pixels, evenly spread, are looked at.
+    number, dtype
+        Of the band, from 1, and its type. Up to 2000 × 2000 of its pixels, evenly spread, are looked at.
     """
+    if np.dtype(dtype).kind not in "if" or dtype == "int8":  # which hold none of them
+        return None
     with report_damage(path), rasterio.open(path) as source:
-        kind = np.dtype(source.dtypes[number - 1])
-        if kind.kind not in "if" or kind == np.int8:  # which holds none of them
-            return None
         shape = (min(source.height, _SAMPLED), min(source.width, _SAMPLED))
         there = source.read(number, out_shape=shape)  # the nearest pixels; of a small file all
     return next((customary for customary in CUSTOMARY if (there == customary).any()), None)
