@@ -204,7 +204,7 @@ def _look(name: str, folder: Path, nodata: float | None, numbers: bool, zero: bo
     path = rasters.plain(found, name, folder, nodata)
     hint = f" {_TRANSPARENCY}" if any(band.masked for band in found.bands) else ""
     moments = [band.moment for band in found.bands]
-    copied = path.is_relative_to(folder)
+    copied = path != Path(found.source[0])
     known = rasters.describe(path) if copied else found
     return _Looked(name, path, known, said, moments, hint, copied=copied)
 

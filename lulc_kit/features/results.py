@@ -161,7 +161,7 @@ def _external(image: xr.DataArray, p: params.Features, layout: Layout, family: s
         else:
             known = rasters.describe(first, PARAMETERS)
             path = rasters.plain(known, first, layout.features, entry.nodata)
-            if path.is_relative_to(layout.features):
+            if path != Path(known.source[0]):
                 named["nodata"] = None  # the copy says itself what means nodata
         found = external.read(path, image.odc.geobox, **named)
         if entry.year is not None:

@@ -27,12 +27,11 @@ from rasterio.windows import Window
 from lulc_kit import files, grids
 from lulc_kit.errors import FormatError, GridError, MissingFileError
 from lulc_kit.intake.remote import refuse_remote
+from lulc_kit.intake.tables import UNKNOWN
 from lulc_kit.intake.vectors import DEGREES
 from lulc_kit.raster.reading import HUGE, OFFLINE, report_damage
 
 _SIDE = 1024  # of the blocks that are copied
-CUSTOMARY = (-9999, -32768)
-"""Numbers that many programs write for nodata."""
 _SAMPLED = 2000  # pixels along each side that are looked at for such a number
 _CELLS = 1000  # rows or columns of the sample that lowest and highest numbers are taken from
 _ADDRESS = re.compile(r"(?!file:)\w{2,}://|/vsi(?!zip)", re.IGNORECASE)
@@ -390,9 +389,10 @@ def _stored(wanted: slice, size: int, step: int) -> slice:
 def missing_number(band: RasterBand, given: float | None) -> float | None:
     """Return the number that means nodata in a plain copy of a band: the file's, or one that its type can hold."""
     kind = np.dtype(band.dtype)
-    own = band.nodata if given is None else given
-    if own is not None and kind.kind in "iu" and not np.iinfo(kind).min <= own <= np.iinfo(kind).max:
-        own = None  # no pixel has it
+    there = [number for number in (given, band.nodata) if number is not None]
+    if kind.kind in "iu":  # no pixel has a number beyond its type's
+        there = [number for number in there if np.iinfo(kind).min <= number <= np.iinfo(kind).max]
+    own = there[0] if there else None
     if own is not None or not band.masked:
         return own
     if kind.kind == "f":
@@ -497,19 +497,22 @@ def find_undeclared(path: str | Path, number: int, dtype: str) -> int | None:
     with report_damage(path), rasterio.open(path) as source:
         shape = (min(source.height, _SAMPLED), min(source.width, _SAMPLED))
         there = source.read(number, out_shape=shape)  # the nearest pixels; of a small file all
-    return next((customary for customary in CUSTOMARY if (there == customary).any()), None)
+    return next((customary for customary in UNKNOWN if (there == customary).any()), None)
 
 
 def _overruled(raster: Raster, nodata: float | None) -> list[float]:
     """Return the numbers for nodata that a file declares, has, and the parameter's number would take the place of."""
-    declared = {b.nodata: k for k, b in enumerate(raster.bands, 1) if b.nodata is not None and not np.isnan(b.nodata)}
-    others = {number: k for number, k in declared.items() if nodata is not None and number != nodata}
-    windows = list(_windows(raster)) if others else []
-    return [
-        number
-        for number, k in others.items()
-        if any((np.ma.getdata(read(raster, k, rows, columns)) == number).any() for rows, columns in windows)
-    ]
+    if nodata is None:
+        return []
+    found = {
+        band.nodata
+        for k, band in enumerate(raster.bands, 1)
+        if band.nodata not in (None, nodata)
+        and any(
+            (np.ma.getdata(read(raster, k, rows, columns)) == band.nodata).any() for rows, columns in _windows(raster)
+        )
+    }
+    return sorted(number for number in found if number is not None)
 
 
 def plain(raster: Raster, name: str | Path, folder: Path, nodata: float | None = None) -> Path:

@@ -32,7 +32,7 @@ LONGEST = 100_000
 """Letters that are read to find the separator."""
 
 UNKNOWN = (-9999, -32768)
-"""Numbers that many programs write where there is none, and no place and hardly a feature has."""
+"""Numbers that many programs write where there is none, and no place, no reflectance and hardly a feature has."""
 
 UNNAMED, ROWS = "Unnamed: ", "Unnamed: numbers of the rows"
 """What columns without a name are called, the first as pandas does."""

@@ -455,6 +455,17 @@ def test_what_the_file_and_what_the_parameter_says_both_mean_nodata(tmp_path: Pa
         assert rasters.plain(rasters.describe(whole), whole, tmp_path / "copies", 0) == whole
 
 
+def test_any_band_may_have_what_the_file_calls_nodata_and_the_parameter_does_not(tmp_path: Path) -> None:
+    numbers = np.arange(1, 25, dtype=np.int16).reshape(2, 3, 4)
+    numbers[0, 0, 0] = -9999
+    path = write(tmp_path / "a.tif", numbers, nodata=-9999)
+    for nodata in (0, np.nan):  # which no whole number is
+        with pytest.warns(UserWarning, match="both are taken for missing"):
+            copied = rasters.plain(rasters.describe(path), path, tmp_path / f"copies{nodata}", nodata)
+        with rasterio.open(copied) as file:
+            np.testing.assert_array_equal(file.read() == file.nodata, numbers == -9999)
+
+
 def test_what_lies_beside_a_link_says_what_the_file_is(tmp_path: Path) -> None:
     """As DVC, git-annex and other stores keep files: the numbers elsewhere, under another name."""
     (tmp_path / "store").mkdir()
